@@ -1,0 +1,55 @@
+"""What every encoder looks like from outside.
+
+An encoder is one file of this room; the file name is its public name. Its module offers
+`load(weights: Resolver) -> Encoder` and nothing is read from disk before that call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.weights import Resolver
+
+Modality = Literal["text", "image", "audio"]
+Item_contra = TypeVar("Item_contra", contravariant=True)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder says of one item.
+
+    `embedding` [t d] float32: one row per time step (t = 1 for a text or a picture).
+    `scores` {label space: [t c] float32}: what it recognises; probabilities in [0, 1] unless the encoder's
+    docstring says otherwise. `step_s`: seconds from one row to the next (0 where t is always 1).
+    """
+
+    embedding: NDArray[np.float32]
+    scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    step_s: float = 0.0
+
+
+class Encoder(Protocol[Item_contra]):
+    """Maps items of one modality to vectors. Deterministic; an item's result never depends on its batch.
+
+    Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, mono `Waveform`s of any rate for audio.
+    """
+
+    name: str
+    revision: str  # changes whenever the same input would give other numbers
+    modality: Modality
+    dim: int
+    labels: Mapping[str, tuple[str, ...]]  # label space -> class names in the order of the scores
+
+    def encode(self, items: Sequence[Item_contra]) -> list[Encoding]:
+        """One `Encoding` per item, in order. Raises ValueError for an empty item or a wrong dtype."""
+        ...
+
+
+def load(name: str, weights: Resolver) -> Encoder[Any]:
+    """The encoder of the file `encode/<name>.py`. Raises MissingModelError where its weights can't be had."""
+    encoder: Encoder[Any] = import_module(f"storysound.encode.{name}").load(weights)
+    return encoder

@@ -1,0 +1,63 @@
+"""Every error Storysound raises on purpose, as one tree.
+
+    StorysoundError
+    ├── UsageError            exit 2   the command or call itself makes no sense
+    ├── InputError            exit 3   a file, folder or library is not what it should be
+    │   ├── MediaError                 a media file can't be decoded
+    │   ├── LibraryError               a library or data set can't be opened or written
+    │   └── OutputError                a result can't be written where it was asked for
+    └── MissingModelError     exit 4   weights are not here and could not be fetched
+
+Each error is one line that says what it got, what it wanted and what to do.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class StorysoundError(Exception):
+    """Root of the tree.
+
+    `exit_code` is what the command line returns for it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(StorysoundError):
+    """Options that contradict each other, or a value out of its range."""
+
+    exit_code = 2
+
+
+class InputError(StorysoundError):
+    """Something given by the user can't be used: names the path, the fault and the way out."""
+
+    exit_code = 3
+
+    def __init__(self, path: str | Path, fault: str, do: str = "") -> None:
+        """`path` is what was given, `fault` what is wrong with it, `do` what the user can do about it."""
+        self.path = str(path)
+        self.fault = fault
+        self.do = do
+        # Names may hold newlines or control characters; an error stays one line whatever the name.
+        shown = self.path if self.path.isprintable() else repr(self.path)[1:-1]
+        super().__init__(f"{shown}: {fault}" + (f" ({do})" if do else ""))
+
+
+class MediaError(InputError):
+    """A media file is empty, broken, or lacks the stream that is needed."""
+
+
+class LibraryError(InputError):
+    """A library is missing, locked by rights, broken, or written by a newer version."""
+
+
+class OutputError(InputError):
+    """The result can't be written: no rights, no space, or the target is in the way."""
+
+
+class MissingModelError(StorysoundError):
+    """Weights are neither in the cache nor to be had from their source."""
+
+    exit_code = 4

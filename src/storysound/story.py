@@ -1,0 +1,122 @@
+"""The two records everything turns around: a `Story` and its sibling, a `Sound` of a library.
+
+Both hold references and seconds, never pixels or samples. Stages are pure functions from a record to a new
+record with one more `Step`.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Kind = Literal["music", "sfx"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a thing comes from and what may be done with it."""
+
+    uri: str
+    sha256: str = ""
+    licence: str = ""  # as the file or its package states it; empty when it states none
+    credit: str = ""  # whom to name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage a record went through."""
+
+    tool: str
+    version: str
+    config_sha: str = ""
+
+
+@dataclass(frozen=True)
+class Mood:
+    """A point of the circumplex; both axes run from 0 to 1, 0.5 is neutral."""
+
+    valence: float
+    arousal: float
+
+    def __post_init__(self) -> None:
+        for axis in ("valence", "arousal"):
+            value = getattr(self, axis)
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{axis} must lie in [0, 1], got {value}")
+
+    def distance(self, other: "Mood") -> float:
+        """Euclidean distance on the circumplex, in [0, √2].
+
+        >>> Mood(0.2, 0.5).distance(Mood(0.5, 0.9))
+        0.5
+        """
+        return round(((self.valence - other.valence) ** 2 + (self.arousal - other.arousal) ** 2) ** 0.5, 12)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A half-open stretch of time [start_s, end_s)."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.start_s <= self.end_s:
+            raise ValueError(f"a span needs 0 <= start_s <= end_s, got {self.start_s}..{self.end_s}")
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+    def overlap_s(self, other: "Span") -> float:
+        """Seconds both spans share.
+
+        >>> Span(0, 3).overlap_s(Span(2, 5))
+        1
+        """
+        return max(0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a story: a file of its own, or a moment of the story's video."""
+
+    uri: str
+    time_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Story:
+    """Text, pictures and time: what asks for sound."""
+
+    id: str
+    text: str = ""
+    frames: tuple[Frame, ...] = ()
+    shots: tuple[Span, ...] = ()
+    audio: str = ""  # reference to the original sound, empty when there is none
+    background: str = ""  # reference to the sound without speech, of exactly the same length
+    captions: tuple[str, ...] = ()
+    mood: Mood | None = None
+    source: Source = field(default_factory=lambda: Source(""))
+    steps: tuple[Step, ...] = ()
+
+    def with_step(self, step: Step, **changes: object) -> "Story":
+        """A copy with `changes` applied and `step` appended."""
+        return replace(self, steps=(*self.steps, step), **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sound of a library, as analysed when it was indexed."""
+
+    path: str  # relative to the folder that was indexed, with forward slashes
+    root: str  # the folder that was indexed, absolute
+    duration_s: float
+    kind: Kind
+    title: str = ""
+    tags: tuple[str, ...] = ()  # words the file carries: genre, mood, comment, keywords
+    loudness_lufs: float = float("-inf")  # integrated, ITU-R BS.1770; -inf for silence
+    true_peak_dbtp: float = float("-inf")
+    tempo_bpm: float | None = None  # None when no pulse was found
+    key: str = ""  # e.g. "A minor"; empty when not tonal
+    mood: Mood = Mood(0.5, 0.5)
+    source: Source = field(default_factory=lambda: Source(""))

@@ -1,0 +1,24 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from storysound.weights import Resolver
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real test data; tests that need it are skipped where it is absent."""
+    default = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    folder = Path(os.environ.get("STORYSOUND_TEST_DATA", default)).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}: set STORYSOUND_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights() -> Resolver:
+    """The user's weight cache, never reaching for the network; `storysound models pull` fills it."""
+    return Resolver(offline=True)
