@@ -1,0 +1,103 @@
+"""The records of a cue sheet: which sound plays when, cut how, at what level, and why.
+
+All times are seconds of the story unless said; `Piece.in_s` and `Piece.out_s` are seconds of the sound.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
+
+from storysound.story import Mood, Sound, Span
+
+Layer = Literal["music", "ambience", "spot"]
+
+
+class Loudness(TypedDict):
+    """What was measured on the delivered sound."""
+
+    lufs: float  # integrated, ITU-R BS.1770-4; -inf for silence
+    dbtp: float  # true peak, 4x oversampled; -inf for silence
+    ducking_db: float  # how far the bed sits lower while someone speaks; 0 where nobody does or there is no bed
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Source stretch [in_s, out_s) of a sound, placed at story time `at_s`.
+
+    Successive pieces of one cue overlap in story time by the length of their crossfade.
+    """
+
+    in_s: float
+    out_s: float
+    at_s: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.in_s < self.out_s or self.at_s < 0.0:
+            raise ValueError(f"a piece needs 0 <= in_s < out_s and at_s >= 0, got {self}")
+
+    @property
+    def end_s(self) -> float:
+        """Story time at which the piece is over.
+
+        >>> Piece(10.0, 14.0, 2.0).end_s
+        6.0
+        """
+        return self.at_s + self.out_s - self.in_s
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """A sound that was nearly chosen; `path` is relative to the indexed folder."""
+
+    path: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One sound placed under the story over [start_s, end_s); its pieces cover that stretch without a hole."""
+
+    id: str
+    layer: Layer
+    start_s: float
+    end_s: float
+    sound: Sound
+    pieces: tuple[Piece, ...]
+    gain_db: float  # applied to the sound's samples before fades and ducking
+    fade_in_s: float
+    fade_out_s: float
+    score: float
+    why: tuple[str, ...] = ()
+    runners_up: tuple[RunnerUp, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Adjacent shots that show one place or mood; one music cue lies under each."""
+
+    start_s: float
+    end_s: float
+    mood: Mood
+    gloss: str  # what is seen, in words
+    shots: tuple[Span, ...]
+    text: str = ""  # what the user says about it
+
+
+@dataclass(frozen=True)
+class CueSheet:
+    """Everything that was decided and measured for one story."""
+
+    title: str
+    duration_s: float
+    fps: float
+    scenes: tuple[Scene, ...]
+    cues: tuple[Cue, ...]
+    speech: tuple[Span, ...] = ()
+    loudness: Loudness = field(
+        default_factory=lambda: Loudness(lufs=float("-inf"), dbtp=float("-inf"), ducking_db=0.0),
+    )
+    stepped_aside: str = ""  # why no sound was added, e.g. because the clip already has music; else empty
