@@ -1,0 +1,279 @@
+"""Sound files to arrays and back."""
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+import soxr
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from storysound.errors import MediaError
+from storysound.media.files import atomic, fault_of, opened, origin_s
+
+log = logging.getLogger(__name__)
+
+Samples = NDArray[np.float32]
+
+SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
+_PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
+_HALF_POWER = math.sqrt(0.5)
+# Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
+_TO_STEREO = {
+    "FL": (1.0, 0.0), "FR": (0.0, 1.0), "FC": (_HALF_POWER, _HALF_POWER), "LFE": (0.0, 0.0), "LFE2": (0.0, 0.0),
+    "BL": (_HALF_POWER, 0.0), "BR": (0.0, _HALF_POWER), "SL": (_HALF_POWER, 0.0), "SR": (0.0, _HALF_POWER),
+    "FLC": (1.0, 0.0), "FRC": (0.0, 1.0), "BC": (0.5, 0.5), "DL": (1.0, 0.0), "DR": (0.0, 1.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Sound in memory: `samples` float32 [c n], nominally in [-1, 1], at `rate_hz` samples a second."""
+
+    samples: Samples
+    rate_hz: int
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.dtype != np.float32:
+            raise ValueError(f"samples must be float32 [c n], got {self.samples.dtype} {self.samples.shape}")
+        if self.samples.shape[0] < 1 or self.rate_hz < 1:
+            raise ValueError(f"a waveform needs a channel and a rate, got {self.samples.shape} at {self.rate_hz} Hz")
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[1] / self.rate_hz)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self.samples.shape[0])
+
+    def mono(self) -> "Waveform":
+        """The mean of the channels, as one channel."""
+        if self.channels == 1:
+            return self
+        return Waveform(self.samples.mean(axis=0, keepdims=True, dtype=np.float32), self.rate_hz)
+
+    def stereo(self) -> "Waveform":
+        """Two channels: a single one is doubled, of more than two the mean goes to both sides."""
+        if self.channels == 2:
+            return self
+        return Waveform(np.repeat(self.mono().samples, 2, axis=0), self.rate_hz)
+
+    def cut(self, start_s: float, end_s: float | None = None) -> "Waveform":
+        """The stretch [start_s, end_s), clipped to what is there; shares memory with this waveform.
+
+        >>> Waveform(np.zeros((1, 100), np.float32), 100).cut(0.2, 0.5).duration_s
+        0.3
+        """
+        end = None if end_s is None else max(0, round(end_s * self.rate_hz))
+        return Waveform(self.samples[:, max(0, round(start_s * self.rate_hz)) : end], self.rate_hz)
+
+
+@dataclass
+class _Run:
+    """Frames that follow each other without a hole and share rate, layout and format."""
+
+    start: int  # in samples from the container's time 0
+    rate_hz: int
+    layout: tuple[str, ...]
+    format: str
+    parts: list[NDArray[np.generic]]
+    length: int = 0
+
+
+def read_audio(
+    path: str | Path,
+    *,
+    rate_hz: int | None = None,
+    channels: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Waveform:
+    """Decodes the first sound stream of any file PyAV reads.
+
+    Time 0 is the container's: sound that begins later than the picture is preceded by silence, a hole in the stream
+    becomes silence. `rate_hz` resamples, `channels` (1 or 2) downmixes by loudspeaker position; None keeps what is
+    there. Only [start_s, end_s) seconds are returned (fewer where the file ends before). A file cut short or partly
+    broken gives what can be decoded, with a warning in the log.
+    Raises MediaError: missing, empty, no media, no audio stream, no samples at all, NaN or infinite samples.
+    """
+    if channels not in (None, 1, 2):
+        raise ValueError(f"channels must be 1, 2 or None, got {channels}")
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
+        raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
+    with opened(path) as container:
+        if not container.streams.audio:
+            raise MediaError(path, "has no audio stream", "give a file with sound")
+        runs, damage = _decode(container, container.streams.audio[0], start_s, end_s)
+        expected_s = (container.duration or 0) / 1_000_000
+    if not runs or not any(run.length for run in runs):
+        fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
+        raise MediaError(path, fault, "export or download it again" if damage else "give a longer file")
+    wave, first = _join(runs, channels)
+    if not np.isfinite(wave.samples).all():
+        raise MediaError(path, "has samples that are NaN or infinite", "export it again, as 16 or 24 bit")
+    end = None if end_s is None else max(0, round(end_s * wave.rate_hz) - first)
+    wave = Waveform(wave.samples[:, max(0, round(start_s * wave.rate_hz) - first) : end], wave.rate_hz)
+    if wave.samples.shape[1] == 0:
+        raise MediaError(path, f"has no sound after {start_s:g} s", "choose an earlier start")
+    found_s = start_s + wave.duration_s
+    if end_s is None and expected_s - found_s > max(1.0, 0.05 * expected_s) and not damage:
+        log.info("%s: %.1f s of sound in a file of %.1f s", path, found_s, expected_s)
+    if damage:
+        log.warning("%s: damaged (%s); %.1f s of sound could be decoded", path, damage, wave.duration_s)
+    return wave if rate_hz is None else resample(wave, rate_hz)
+
+
+def _decode(
+    container: InputContainer, stream: AudioStream, start_s: float, end_s: float | None
+) -> tuple[list[_Run], str]:
+    """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
+    stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
+    origin = origin_s(container)
+    with_picture = any(not is_still(video) for video in container.streams.video)
+    first_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    if not with_picture:
+        origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
+    if start_s > _PREROLL_S:
+        container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
+    faults: list[str] = []
+    runs: list[_Run] = []
+    for frame in _frames(container, stream, faults):
+        if frame.samples == 0:
+            continue
+        at_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base) - origin
+        _append(runs, frame, at_s, limit_s=(container.duration or 0) / 1_000_000)
+        run = runs[-1]
+        if end_s is not None and (run.start + run.length) / run.rate_hz >= end_s + SILENT_GAP_S:
+            break
+    return runs, "; ".join(dict.fromkeys(faults))
+
+
+def _frames(container: InputContainer, stream: AudioStream, faults: list[str]) -> Iterator[AudioFrame]:
+    """Frames of the packets that decode; the faults of the others are collected."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            yield from packet.decode()
+        except av.error.EOFError:
+            return
+        except av.FFmpegError as error:
+            faults.append(fault_of(error))
+            if packet is None or len(faults) > 1000:
+                return
+
+
+def is_still(video: av.VideoStream) -> bool:
+    """Whether a video stream is only an attached picture (cover art)."""
+    return bool(video.disposition & av.stream.Disposition.attached_pic)
+
+
+def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: float) -> None:
+    """Adds a frame to the last run, or starts a new run where its time or its form leaves the last one."""
+    layout = tuple(channel.name for channel in frame.layout.channels)
+    if not layout or any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in layout):
+        layout = ("?",) * frame.layout.nb_channels
+    data = frame.to_ndarray()
+    last = runs[-1] if runs else None
+    rate = frame.sample_rate
+    follows = 0 if last is None else round((last.start + last.length) * rate / last.rate_hz)
+    start = follows if at_s is None else round(at_s * rate)
+    # Times that run backwards, or leap beyond the end of the file, are broken: then frames simply follow each other.
+    if last is not None and (start < follows + SILENT_GAP_S * rate or start > (limit_s + 1) * rate):
+        start = follows
+    same = last is not None and (last.rate_hz, last.layout, last.format) == (rate, layout, frame.format.name)
+    if last is None or not same or start != follows:
+        last = _Run(start, rate, layout, frame.format.name, [])
+        runs.append(last)
+    last.parts.append(data)
+    last.length += frame.samples
+
+
+def _join(runs: list[_Run], channels: int | None) -> tuple[Waveform, int]:
+    """One waveform of all runs in the form of the first, silence in the holes, and the time of its first sample.
+
+    That time is in samples and may be negative (the caller cuts), never positive (silence is put before).
+    """
+    rate = runs[0].rate_hz
+    kept = len(runs[0].layout) if channels is None else channels
+    pieces = []
+    for run in runs:
+        samples = _mix(_to_float(run), run.layout, kept)
+        pieces.append((round(run.start * rate / run.rate_hz), resample(Waveform(samples, run.rate_hz), rate).samples))
+    first = min(0, pieces[0][0])
+    if len(pieces) == 1 and pieces[0][0] == first:
+        return Waveform(pieces[0][1], rate), first
+    end = max(start + samples.shape[1] for start, samples in pieces)
+    joined = np.zeros((kept, end - first), np.float32)
+    for start, samples in pieces:
+        joined[:, start - first : start - first + samples.shape[1]] = samples
+    return Waveform(joined, rate), first
+
+
+def _to_float(run: _Run) -> Samples:
+    """Float32 [c n] in [-1, 1] of the frames of a run, from any sample format."""
+    data = np.concatenate(run.parts, axis=1)
+    if not run.format.endswith("p"):
+        data = data.reshape(-1, len(run.layout)).T
+    if data.dtype == np.uint8:
+        return np.ascontiguousarray((data.astype(np.float32) - 128) / 128)
+    if np.issubdtype(data.dtype, np.signedinteger):
+        return np.ascontiguousarray(data, np.float32) * np.float32(1 / -float(np.iinfo(data.dtype).min))
+    return np.ascontiguousarray(data, np.float32)
+
+
+def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
+    """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip."""
+    if len(layout) == channels:
+        return samples
+    if len(layout) == 1:
+        return np.repeat(samples, channels, axis=0)
+    if channels > 2:  # a layout that changed inside the file, to a form we can't place: the mean goes everywhere
+        return np.repeat(samples.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
+    weights = np.array([_TO_STEREO.get(name, (1.0, 1.0)) for name in layout], np.float64).T
+    weights /= weights.sum(axis=1, keepdims=True)
+    if channels == 1:
+        weights = weights.mean(axis=0, keepdims=True)
+    return np.asarray(weights.astype(np.float32) @ samples, np.float32)
+
+
+def resample(wave: Waveform, rate_hz: int) -> Waveform:
+    """The same sound at another rate (soxr, high quality), of round(n · rate_hz / wave.rate_hz) samples, at least one.
+
+    >>> resample(Waveform(np.zeros((2, 441), np.float32), 44100), 48000).samples.shape
+    (2, 480)
+    """
+    if rate_hz == wave.rate_hz:
+        return wave
+    length = max(1, round(wave.samples.shape[1] * rate_hz / wave.rate_hz))
+    # soxr takes frames first; it may give a sample more or less than the exact length.
+    out = soxr.resample(np.ascontiguousarray(wave.samples.T), wave.rate_hz, rate_hz, quality="HQ").T[:, :length]
+    if out.shape[1] < length:
+        out = np.pad(out, ((0, 0), (0, length - out.shape[1])))
+    return Waveform(np.ascontiguousarray(out, np.float32), rate_hz)
+
+
+def write_wav(path: str | Path, wave: Waveform) -> None:
+    """Writes a 24-bit WAV, in place of what was there, or nothing at all. Samples beyond ±1 are clipped.
+
+    Raises OutputError on a full disk or missing rights; ValueError for NaN or infinite samples.
+    """
+    if not np.isfinite(wave.samples).all():
+        raise ValueError("samples must be finite")
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        try:
+            soundfile.write(stream, wave.samples.T, wave.rate_hz, subtype="PCM_24", format="WAV")
+        except soundfile.LibsndfileError as error:  # a short write reaches us only as the library's own error
+            raise OSError(str(error)) from error

@@ -1,0 +1,141 @@
+"""Opening what the user gave and writing what the user asked for: the one place that maps other libraries' errors."""
+
+import errno
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from storysound.errors import MediaError, OutputError
+
+# A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
+_CODEC_DELAY_S = 0.2
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def check_readable(path: str | Path) -> Path:
+    """The absolute path of a regular, non-empty file we may read.
+
+    Raises MediaError with its own fault for each way this can fail.
+    """
+    file = Path(path)
+    try:
+        if not file.exists():
+            raise MediaError(path, "does not exist", "check the name")
+        if file.is_dir():
+            raise MediaError(path, "is a folder, a media file is wanted", "name the file inside it")
+        if not file.is_file():
+            raise MediaError(path, "is not a regular file", "copy it to a file first")
+        if file.stat().st_size == 0:
+            raise MediaError(path, "is empty", "export or download it again")
+        with file.open("rb"):
+            return file.absolute()
+    except PermissionError as error:
+        raise MediaError(path, "may not be read by this user", "change its rights") from error
+    except OSError as error:
+        raise MediaError(path, f"can't be read: {error.strerror or error}", "check the name and the disk") from error
+
+
+def fault_of(error: Exception) -> str:
+    """What FFmpeg or the system says went wrong, in one line."""
+    text = str(getattr(error, "strerror", "") or error or type(error).__name__)
+    return " ".join(text.split())
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Maps every error of PyAV raised inside the block to a MediaError about `path`."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise MediaError(path, f"can't be decoded: {fault_of(error)}", _advice(path)) from error
+    except (UnicodeError, IndexError) as error:
+        raise MediaError(path, f"can't be decoded: {fault_of(error)}", "convert it with another program") from error
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[InputContainer]:
+    """An open PyAV container of the file at `path`; only local files are ever read, whatever a playlist names.
+
+    Raises MediaError where the file is missing, empty, no media, or its content fails to decode inside the block.
+    """
+    file = check_readable(path)
+    with reading(path):
+        # The file protocol alone: a playlist in disguise must not make us fetch from the network.
+        options = {"protocol_whitelist": "file"}
+        container = av.open(str(file), mode="r", options=options, metadata_errors="replace")
+        with container:
+            yield container
+
+
+def _advice(path: str | Path) -> str:
+    """Says what the user can do, after a look at the first bytes."""
+    try:
+        with Path(path).open("rb") as stream:
+            head = stream.read(512)
+    except OSError:
+        return "check the disk"
+    if b"\0" not in head and _is_text(head):
+        return "it holds text, not media"
+    return "it is damaged, cut short or no media file; export or download it again"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # a character cut at the end of the sample
+    return True
+
+
+def origin_s(container: InputContainer) -> float:
+    """The container time that counts as 0 for sound and picture alike, in seconds.
+
+    Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
+    """
+    start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
+    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary name beside `path`; what is written there replaces `path` on success, and is removed otherwise.
+
+    The temporary name keeps the suffix, so that writers that look at it choose the right format.
+    Raises OutputError on a full disk, missing rights, or a target that can't be replaced.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(path, "is a folder, a file name is wanted", "add a file name")
+    temporary = target.parent / f".{secrets.token_hex(6)}.part{target.suffix}"
+    try:
+        with writing(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Maps errors of the system raised inside the block to an OutputError about `path`."""
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:
+        code = getattr(error, "errno", None)
+        if code in _NO_SPACE:
+            raise OutputError(path, "the disk is full", "free some space or write elsewhere") from error
+        if code in _NO_RIGHTS:
+            raise OutputError(path, "may not be written by this user", "choose another folder") from error
+        raise OutputError(path, f"can't be written: {fault_of(error)}", "choose another name or folder") from error
+
+
+def first_line(value: Any) -> str:
+    """A tag's value as one trimmed line."""
+    return " ".join(str(value).replace("\0", " ").split())

@@ -1,0 +1,117 @@
+"""Picture files to arrays."""
+
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from storysound.errors import MediaError
+from storysound.media.files import check_readable, fault_of
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 500_000_000  # 22,000 × 22,000; beyond this a picture is taken for a decompression bomb
+_WHOLE_PIXELS = 50_000_000  # larger pictures are brought down even when no max_side is asked for
+_GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+
+def read_image(path: str | Path, *, max_side: int | None = None) -> NDArray[np.uint8]:
+    """A picture as uint8 RGB [h w 3], upright (EXIF orientation applied), the longer side at most `max_side`.
+
+    Transparent parts are laid over white, or over black where the picture itself is nearly white. Pictures of more
+    than 50 million pixels come scaled down to that. Of animations and multi-page files the first picture is read.
+    Raises MediaError: missing, empty, no picture, cut short, or more than 500 million pixels.
+    """
+    if max_side is not None and max_side < 1:
+        raise ValueError(f"max_side must be positive, got {max_side}")
+    file = check_readable(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit stands in for it
+            with Image.open(file) as image:
+                return _decode(image, path, max_side)
+    except UnidentifiedImageError as error:
+        raise MediaError(path, "is not a picture that can be read", "convert it to JPEG or PNG") from error
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
+    except MediaError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+        # Pillow's readers raise all of these on damaged files.
+        fault = f"can't be decoded: {fault_of(error)}"
+        raise MediaError(path, fault, "it is damaged or cut short; download or export it again") from error
+
+
+def _too_large(path: str | Path) -> MediaError:
+    return MediaError(path, f"has more than {MAX_PIXELS // 1_000_000} million pixels", "scale it down first")
+
+
+def _decode(image: Image.Image, path: str | Path, max_side: int | None) -> NDArray[np.uint8]:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(path)
+    side = min(max_side or max(image.size), _largest_side(image.size))
+    scale = side / max(image.size)
+    if scale < 1:
+        # JPEG is then decoded at 1/2, 1/4 or 1/8: twice the wanted size is kept for the fine scaling below.
+        image.draft(None, (math.ceil(2 * image.width * scale), math.ceil(2 * image.height * scale)))
+    # The largest pictures are thinned by whole factors first, in their own mode: memory for colours comes after.
+    factor = max(image.size) // (2 * side)
+    small: Image.Image = image.reduce(factor) if factor > 1 and image.mode in ("L", "RGB", "CMYK", "LA") else image
+    upright = _to_rgb(ImageOps.exif_transpose(small) if small is image else _turned(image, small))
+    if max(upright.size) > side:
+        scale = side / max(upright.size)
+        size = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
+        upright = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return np.array(upright, np.uint8)
+
+
+def _turned(original: Image.Image, small: Image.Image) -> Image.Image:
+    """`small` turned upright by the orientation that `original` states."""
+    small.info.update({name: original.info[name] for name in ("exif", "xmp") if name in original.info})
+    return ImageOps.exif_transpose(small)
+
+
+def _largest_side(size: tuple[int, int]) -> int:
+    """The longer side of a picture brought to the pixel limit; its own when it is within."""
+    pixels = size[0] * size[1]
+    return max(size) if pixels <= _WHOLE_PIXELS else int(max(size) * math.sqrt(_WHOLE_PIXELS / pixels))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode to 8-bit RGB: 16-bit grey scaled, palettes resolved, transparency laid over a plain ground."""
+    if image.mode in _GREY_16:
+        return Image.fromarray(_grey_to_8_bit(np.asarray(image), image.mode)).convert("RGB")
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        return _flatten(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _grey_to_8_bit(values: NDArray[np.generic], mode: str) -> NDArray[np.uint8]:
+    """16-bit grey by its full range; 32-bit and float pictures, whose range is free, by the range they use."""
+    grey = values.astype(np.float64)
+    if mode.startswith("I;16") or (mode == "I" and grey.min() >= 0 and 255 < grey.max() <= 65535):
+        return np.asarray(np.round(grey / 257), np.uint8)
+    finite = grey[np.isfinite(grey)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    if low >= 0 and high <= 1 and mode == "F":
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    scaled = np.nan_to_num((grey - low) * (255 / max(high - low, 1e-12)), nan=0.0, posinf=255.0, neginf=0.0)
+    return np.asarray(np.clip(np.round(scaled), 0, 255), np.uint8)
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Lays an RGBA picture over white, or over black where its visible parts are so bright that white hides them."""
+    alpha = np.asarray(image.getchannel("A"), np.float32)
+    grey = np.asarray(image.convert("RGB").convert("L"), np.float32)
+    weight = float(alpha.sum())
+    bright = weight > 0 and float((grey * alpha).sum()) / weight > 235 and float(alpha.mean()) < 250
+    ground = Image.new("RGBA", image.size, (0, 0, 0, 255) if bright else (255, 255, 255, 255))
+    return Image.alpha_composite(ground, image).convert("RGB")

@@ -1,0 +1,151 @@
+"""What is in a media file, without decoding it."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from storysound.errors import MediaError
+from storysound.media.audio import is_still
+from storysound.media.files import first_line, opened, origin_s
+from storysound.media.video import rotation_of
+
+# Tag names differ by container; these are read under one name.
+_SAME_TAG = {
+    "date": "year", "tdrc": "year", "wm/mood": "mood", "tmoo": "mood", "licence": "license", "tcop": "copyright",
+    "description": "comment", "albumartist": "album_artist", "tempo": "bpm", "tbpm": "bpm", "tkey": "initialkey",
+    "key": "initialkey", "wcop": "license",
+}  # fmt: skip
+_STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
+# Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
+_RATE_SAMPLE = 240
+_REORDER = 16  # B-frames come early: the last packets' neighbours may not have been seen yet (H.264's limit)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A picture stream. Width and height are of the shown picture: after rotation."""
+
+    width: int
+    height: int
+    fps: float  # mean; 0 where it can't be told
+    frames: int  # as the container counts or estimates them
+    rotation: int  # degrees the stored picture is turned clockwise to be shown: 0, 90, 180, 270
+    codec: str
+    variable_rate: bool = False
+    start_s: float = 0.0  # first frame on the container's clock, where 0 is when the file starts
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """A sound stream."""
+
+    rate_hz: int
+    channels: int
+    codec: str
+    start_s: float = 0.0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A media file: its length, its first picture and sound streams (cover art is not one), and its tags.
+
+    `tags`: lower-case names (title, artist, album, genre, comment, copyright, license, year, bpm …) to values,
+    of the container first, then of the streams.
+    """
+
+    path: Path
+    duration_s: float
+    video: VideoInfo | None
+    audio: AudioInfo | None
+    tags: dict[str, str] = field(default_factory=dict)
+    format: str = ""
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Looks into a media file. Raises MediaError where it is missing, empty, or no media."""
+    with opened(path) as container:
+        videos = [stream for stream in container.streams.video if not is_still(stream)]
+        sounds = container.streams.audio
+        if not videos and not sounds:
+            raise MediaError(path, "has neither picture nor sound", "give a sound, a video or a picture")
+        still = container.format.name.endswith(_STILL_FORMATS)
+        video = _video(container, videos[0]) if videos else None
+        audio = _audio(container, sounds[0]) if sounds else None
+        duration_s = 0.0 if still else _duration_s(container, path)
+        tags = _tags(container)
+        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name)
+
+
+def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:
+    """Start on the container's clock and duration of a stream in seconds (0 where not stated)."""
+    base = float(stream.time_base or 0)
+    start_s = stream.start_time * base - origin_s(container) if stream.start_time is not None else 0.0
+    return max(0.0, start_s), (stream.duration or 0) * base
+
+
+def _video(container: InputContainer, stream: av.VideoStream) -> VideoInfo:
+    start_s, duration_s = _clock(container, stream)
+    fps = float(stream.average_rate or stream.base_rate or 0)
+    rotation, times = _first_packets(container, stream)
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if rotation % 180:
+        width, height = height, width
+    steps = [
+        later - time for time, later in pairwise(sorted(times)[: -_REORDER if len(times) == _RATE_SAMPLE else None])
+    ]
+    mean = sum(steps) / len(steps) if steps else 0
+    # Millisecond clocks (mkv) round each step by up to one tick; a real change of pace is far larger.
+    variable = any(abs(step - mean) > max(0.2 * mean, 1.5) for step in steps)
+    frames = stream.frames or round(fps * (duration_s or (container.duration or 0) / 1_000_000))
+    return VideoInfo(width, height, fps, frames, rotation, stream.codec_context.name, variable, start_s, duration_s)
+
+
+def _first_packets(container: InputContainer, stream: av.VideoStream) -> tuple[int, list[int]]:
+    """Rotation of the first frame that decodes (0 when none does), and the times of the first packets in ticks."""
+    rotation: int | None = None
+    times: list[int] = []
+    stream.thread_type = "NONE"  # frame threads would hold back the first frame
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            times.append(packet.pts)
+        if rotation is None:
+            with suppress(av.FFmpegError):
+                rotation = next((rotation_of(frame) for frame in packet.decode()), None)
+        if len(times) >= _RATE_SAMPLE:
+            break
+    return rotation or 0, times
+
+
+def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
+    start_s, duration_s = _clock(container, stream)
+    context = stream.codec_context
+    return AudioInfo(context.sample_rate, context.channels, context.name, start_s, duration_s)
+
+
+def _duration_s(container: InputContainer, path: str | Path) -> float:
+    """The container's length; where it states none (live recordings), the end of its last packet."""
+    if container.duration:
+        return container.duration / 1_000_000
+    end_s = 0.0
+    with opened(path) as again:
+        for packet in again.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin_s(again))
+    return end_s
+
+
+def _tags(container: InputContainer) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for metadata in [container.metadata, *(stream.metadata for stream in container.streams)]:
+        for name, value in metadata.items():
+            name = name.lower()
+            text = first_line(value)
+            if text:
+                tags.setdefault(_SAME_TAG.get(name, name), text)
+    return tags

@@ -1,0 +1,202 @@
+"""One short-time Fourier transform and one mel filterbank for analysis and all encoders."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float32]
+Complex = NDArray[np.complex64]
+MelScale = Literal["htk", "slaney"]
+MelNorm = Literal["slaney", "sum"] | None
+
+
+@dataclass(frozen=True)
+class Stft:
+    """Parameters of a short-time Fourier transform."""
+
+    n_fft: int  # samples per transform
+    hop_length: int  # samples from one frame to the next
+    win_length: int = 0  # samples of the window, centred in n_fft; 0: n_fft
+    window: str = "hann"  # scipy's name; the periodic form
+    centre: bool = True  # frame t is centred on sample t · hop_length; otherwise it starts there
+    pad: Literal["reflect", "constant"] = "reflect"  # what stands outside the signal when centred
+
+    def __post_init__(self) -> None:
+        if self.n_fft < 1 or self.hop_length < 1 or not 0 <= self.win_length <= self.n_fft:
+            raise ValueError(f"needs n_fft, hop_length >= 1 and win_length <= n_fft, got {self}")
+
+    @property
+    def bins(self) -> int:
+        """Frequencies from 0 to half the rate."""
+        return self.n_fft // 2 + 1
+
+    def frames(self, n: int) -> int:
+        """Frames of a signal of n samples.
+
+        >>> Stft(2048, 1024).frames(44100)
+        44
+        """
+        whole = n + 2 * (self.n_fft // 2) if self.centre else n
+        return 1 + max(0, whole - self.n_fft) // self.hop_length
+
+    def window_samples(self) -> Float:
+        """The window, float32 [n_fft]."""
+        return _window(self.window, self.win_length or self.n_fft, self.n_fft)
+
+
+@lru_cache(maxsize=32)
+def _window(name: str, length: int, n_fft: int) -> Float:
+    left = (n_fft - length) // 2
+    window = scipy.signal.get_window(name, length, fftbins=True)
+    return np.pad(window, (left, n_fft - length - left)).astype(np.float32)
+
+
+def stft(samples: ArrayLike, config: Stft) -> Complex:
+    """Complex spectrum [... t f] of real samples [... n]; time before frequency, unscaled as in numpy's rfft.
+
+    A signal shorter than one frame is padded with zeros to one.
+    """
+    signal = np.asarray(samples, np.float32)
+    if signal.shape[-1] == 0:
+        raise ValueError("no samples to transform")
+    if config.centre:
+        signal = _pad(signal, config.n_fft // 2, config.pad)
+    if signal.shape[-1] < config.n_fft:
+        signal = _extend(signal, 0, config.n_fft - signal.shape[-1], "constant")
+    frames = np.lib.stride_tricks.sliding_window_view(signal, config.n_fft, axis=-1)[..., :: config.hop_length, :]
+    return np.asarray(scipy.fft.rfft(frames * config.window_samples(), axis=-1), np.complex64)
+
+
+def _extend(signal: Float, left: int, right: int, mode: Literal["reflect", "constant"]) -> Float:
+    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode=mode)
+
+
+def _pad(signal: Float, side: int, mode: Literal["reflect", "constant"]) -> Float:
+    """Pads both sides; a single sample has nothing to reflect and is padded with zeros."""
+    return _extend(signal, side, side, mode if signal.shape[-1] > 1 else "constant")
+
+
+def istft(spectrum: Complex, config: Stft, length: int) -> Float:
+    """Samples float32 [... length] whose transform is nearest to `spectrum` [... t f] (overlap-add, Griffin 1984).
+
+    Exact for an unchanged spectrum wherever windows cover the signal.
+    """
+    window = config.window_samples()
+    frames = scipy.fft.irfft(spectrum, n=config.n_fft, axis=-1).astype(np.float32) * window
+    count = frames.shape[-2]
+    total = config.n_fft + (count - 1) * config.hop_length
+    signal = np.zeros((*frames.shape[:-2], total), np.float32)
+    weight = np.zeros(total, np.float32)
+    for index in range(count):
+        at = slice(index * config.hop_length, index * config.hop_length + config.n_fft)
+        signal[..., at] += frames[..., index, :]
+        weight[at] += window * window
+    start = config.n_fft // 2 if config.centre else 0
+    signal = (signal / np.maximum(weight, np.float32(1e-8)))[..., start : start + length].astype(np.float32, copy=False)
+    return _extend(signal, 0, length - signal.shape[-1], "constant") if signal.shape[-1] < length else signal
+
+
+def power(samples: ArrayLike, config: Stft) -> Float:
+    """Squared magnitude [... t f] of the short-time spectrum of samples [... n]."""
+    return squared(stft(samples, config))
+
+
+def squared(spectrum: Complex) -> Float:
+    """Squared magnitude of a complex spectrum, of the same shape."""
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
+
+
+def hz_to_mel(hz: ArrayLike, scale: MelScale = "htk") -> NDArray[np.float64]:
+    """Mel of frequencies. "htk": O'Shaughnessy's 2595 log10(1 + f / 700); "slaney": linear below 1 kHz, log above.
+
+    >>> round(float(hz_to_mel(1000.0, "slaney")), 6)
+    15.0
+    """
+    f = np.asarray(hz, np.float64)
+    if scale == "htk":
+        return np.asarray(2595.0 * np.log10(1.0 + f / 700.0))
+    return np.where(f < 1000.0, f * 3 / 200, 15.0 + np.log(np.maximum(f, 1e-9) / 1000.0) * 27 / np.log(6.4))
+
+
+def mel_to_hz(mel: ArrayLike, scale: MelScale = "htk") -> NDArray[np.float64]:
+    """Inverse of `hz_to_mel`."""
+    m = np.asarray(mel, np.float64)
+    if scale == "htk":
+        return np.asarray(700.0 * (10.0 ** (m / 2595.0) - 1.0))
+    return np.where(m < 15.0, m * 200 / 3, 1000.0 * np.exp((np.maximum(m, 15.0) - 15.0) * np.log(6.4) / 27))
+
+
+@lru_cache(maxsize=32)
+def mel_filterbank(
+    rate_hz: int,
+    n_fft: int,
+    n_mels: int,
+    f_min: float = 0.0,
+    f_max: float | None = None,
+    scale: MelScale = "htk",
+    norm: MelNorm = None,
+) -> Float:
+    """Triangular filters float32 [n_mels f], spaced evenly in mel from f_min to f_max (None: half the rate).
+
+    `norm`: None for triangles of height 1, "slaney" for equal area (2 / width in hertz), "sum" for weights that add
+    up to 1. Read-only and shared between calls.
+    """
+    top = rate_hz / 2 if f_max is None else f_max
+    if not 0 <= f_min < top or n_mels < 1:
+        raise ValueError(f"needs 0 <= f_min < f_max and n_mels >= 1, got {f_min}..{top}, {n_mels}")
+    bins = np.linspace(0, rate_hz / 2, n_fft // 2 + 1)
+    edges = mel_to_hz(np.linspace(hz_to_mel(f_min, scale), hz_to_mel(top, scale), n_mels + 2), scale)
+    low, peak, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    filters = np.maximum(0.0, np.minimum((bins - low) / (peak - low), (high - bins) / (high - peak)))
+    if norm == "slaney":
+        filters *= 2.0 / (high - low)
+    elif norm == "sum":
+        filters /= np.maximum(filters.sum(axis=1, keepdims=True), 1e-12)
+    result = filters.astype(np.float32)
+    result.setflags(write=False)
+    return result
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Parameters of a log-mel front end; the output is (log(amplify · x + offset, floor at `floor`)) · gain."""
+
+    rate_hz: int
+    stft: Stft
+    n_mels: int
+    f_min: float = 0.0
+    f_max: float | None = None  # None: half the rate
+    scale: MelScale = "htk"
+    norm: MelNorm = None
+    power: Literal[1, 2] = 2  # of the magnitude, before the filters
+    log: Literal["e", "10"] = "e"
+    amplify: float = 1.0
+    offset: float = 0.0
+    floor: float = 1e-10  # least value the logarithm sees
+    gain: float = 1.0
+
+    def filters(self) -> Float:
+        """The mel filters [n_mels f]."""
+        return mel_filterbank(self.rate_hz, self.stft.n_fft, self.n_mels, self.f_min, self.f_max, self.scale, self.norm)
+
+
+def mel(power_spectrum: Float, config: LogMel) -> Float:
+    """Mel energies [... t n_mels] of a power spectrum [... t f]."""
+    spectrum = np.sqrt(power_spectrum) if config.power == 1 else power_spectrum
+    return np.asarray(spectrum @ config.filters().T, np.float32)
+
+
+def log_mel(samples: ArrayLike, config: LogMel) -> Float:
+    """Log-mel spectrogram float32 [... t n_mels] of samples [... n] at `config.rate_hz`."""
+    energies = mel(power(samples, config.stft), config)
+    energies *= config.amplify
+    energies += config.offset
+    np.maximum(energies, config.floor, out=energies)
+    (np.log10 if config.log == "10" else np.log)(energies, out=energies)
+    energies *= config.gain
+    return energies
