@@ -1,0 +1,92 @@
+"""Label spaces: class names as points of the text space, so that any words can ask for any class.
+
+A query's words are compared with every class name; the softmax of the cosines says how much each class is
+meant (`LabelSpace.weights`). The temperature and the bare wording of the names were measured, see docs/RESULTS.md.
+"""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from storysound.encode.encoder import Encoder
+
+log = logging.getLogger(__name__)
+
+TEMPERATURE = 0.05  # of the softmax over class names; .03 to .08 differ by less than one clip in a hundred
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes of one head of one encoder.
+
+    `labels`: c names as shown to people. `vectors` [c d] float32: their unit vectors in the text space.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    vectors: NDArray[np.float32]
+
+    def weights(self, query: NDArray[np.float32], temperature: float = TEMPERATURE) -> NDArray[np.float32]:
+        """How much each class is meant by each query: [q d] unit vectors -> [q c], rows sum to 1."""
+        cosine = query @ self.vectors.T
+        return softmax(cosine / temperature)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax over the last axis.
+
+    >>> softmax(np.zeros((1, 4), np.float32)).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result
+
+
+def text_vectors(encoder: Encoder[str], texts: Sequence[str]) -> NDArray[np.float32]:
+    """Unit vectors of texts: [n d] float32."""
+    if not texts:
+        return np.zeros((0, encoder.dim), np.float32)
+    return np.concatenate([e.embedding for e in encoder.encode(texts)])
+
+
+def label_space(
+    name: str, labels: Sequence[str], wording: Sequence[str], encoder: Encoder[str], cache: Path | None
+) -> LabelSpace:
+    """Embed the class names, or take their vectors from `cache` (a folder) where they were embedded before.
+
+    `wording` is what is embedded for each label: its name in plain words, or words that explain it.
+    """
+    if len(labels) != len(wording):
+        raise ValueError(f"{len(labels)} labels need as many wordings, got {len(wording)}")
+    if cache is None:
+        return LabelSpace(name, tuple(labels), text_vectors(encoder, wording))
+    key = hashlib.sha256("\0".join([encoder.name, encoder.revision, *wording]).encode()).hexdigest()[:16]
+    file = cache / "labels" / f"{name.replace('/', '_')}-{key}.safetensors"
+    try:
+        vectors = load_file(file)["vectors"]
+    except (OSError, SafetensorError, KeyError):
+        vectors = text_vectors(encoder, wording)
+        _store(file, vectors)
+    return LabelSpace(name, tuple(labels), vectors)
+
+
+def _store(file: Path, vectors: NDArray[np.float32]) -> None:
+    """Keep the vectors for next time; a cache that can't be written costs time, nothing else."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
+            pass
+        save_file({"vectors": vectors}, part.name)
+        os.replace(part.name, file)
+    except (OSError, SafetensorError) as error:
+        log.warning("label vectors can't be cached at %s: %s", file, error)
