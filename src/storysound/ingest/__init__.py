@@ -1,0 +1,1 @@
+"""Story in, story out: shots and key frames of raw media."""
