@@ -21,7 +21,6 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_dir
 
@@ -117,7 +116,7 @@ class Resolver:
         progress: Progress | None = None,
         entries: Mapping[str, Entry] | None = None,
     ) -> None:
-        """`offline` never opens a connection; "commercial" refuses what may not be sold; `entries` replaces the catalogue."""
+        """`offline` opens no connection; "commercial" refuses what may not be sold; `entries`: another catalogue."""
         if licence_policy not in ("any", "commercial"):
             raise UsageError(f"licence policy {licence_policy!r} is unknown: choose any or commercial")
         self.cache = default_cache() if cache is None else cache
@@ -132,8 +131,8 @@ class Resolver:
         entry = self.entries[name]
         if self._policy == "commercial" and entry.commercial != "yes":
             raise UsageError(
-                f"{name} is refused by the licence policy 'commercial': its licence is {entry.licence}, commercial use: "
-                f"{entry.commercial} (choose another model or use --licence-policy any)"
+                f"{name} is refused by the licence policy 'commercial': its licence is {entry.licence}, "
+                f"commercial use: {entry.commercial} (choose another model or use --licence-policy any)"
             )
         return entry
 
@@ -246,13 +245,14 @@ class Resolver:
                     if done > size:
                         raise MissingModelError(f"it is longer than the {size} bytes announced")
                     digest.update(chunk)
-                    _write(file, chunk)
+                    with _disk():
+                        file.write(chunk)
                     if self._progress is not None:
                         self._progress(entry.name, done, size)
                 if digest.hexdigest() != entry.sha256:
                     raise MissingModelError(f"its sha256 is {digest.hexdigest()[:12]}… instead of {entry.sha256[:12]}…")
-        except _CacheError as error:
-            raise error.cause from error
+        except _CacheError:
+            raise
         except MissingModelError as error:
             raise MissingModelError(f"{entry.name}: {_wanted(entry)}: {error}. {_advice(entry, raw)}") from error
         except Exception as error:  # connections break in many libraries' own ways
@@ -294,25 +294,22 @@ def _advice(entry: Entry, raw: Path) -> str:
         )
     if match := _HUB.fullmatch(entry.uri):
         return (
-            f"Where there is a network: `hf download {match['repo']} {match['file']} --revision {match['revision']}`, then "
-            f"copy the file to {raw}; `--profile embedded` works without it"
+            f"Where there is a network: `hf download {match['repo']} {match['file']} --revision {match['revision']}`, "
+            f"then copy the file to {raw}; `--profile embedded` works without it"
         )
     return f"Copy the file to {raw}"
 
 
 class _CacheError(Exception):
-    """Carries an error of the cache's own disk past the handler that reports errors of the source."""
-
-    def __init__(self, cause: OSError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+    """An error of the cache's own disk, told apart from errors of the source. Never leaves this module."""
 
 
-def _write(file: IO[bytes], chunk: bytes) -> None:
+@contextmanager
+def _disk() -> Iterator[None]:
     try:
-        file.write(chunk)
+        yield
     except OSError as error:
-        raise _CacheError(error) from error
+        raise _CacheError from error
 
 
 @contextmanager
@@ -320,7 +317,9 @@ def _writing(cache: Path) -> Iterator[None]:
     """Turns what the disk refuses into an OutputError that names the cache."""
     try:
         yield
-    except OSError as error:
+    except (OSError, _CacheError) as raised:
+        error = raised.__cause__ if isinstance(raised, _CacheError) else raised
+        assert isinstance(error, OSError)
         full = error.errno in (ENOSPC, EDQUOT)
         fault = "the disk is full" if full else f"can't be written: {error.strerror or error}"
         raise OutputError(cache, fault, "set STORYSOUND_CACHE to a folder with room") from error
@@ -328,18 +327,19 @@ def _writing(cache: Path) -> Iterator[None]:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `target` that takes its place when the block ends well; two processes can't disturb each other."""
-    try:
+    """A new file beside `target` that takes its place when the block ends well, whatever other processes do."""
+    with _disk():
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    except OSError as error:
-        raise _CacheError(error) from error
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        temporary.chmod(0o644)  # mkstemp makes it private; a cache may be shared
-        temporary.replace(target)
+            with _disk():
+                file.flush()
+        with _disk():
+            temporary.chmod(0o644)  # mkstemp makes it private; a cache may be shared
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

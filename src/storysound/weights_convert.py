@@ -26,7 +26,7 @@ def convert(recipe: str, files: Sequence[Path]) -> Arrays:
 
 
 def from_torch(path: Path) -> Arrays:
-    """A state dict, or a tuple (state dict, {head: (index, classes)}); the latter come out as `heads.<head>` int64 [2]."""
+    """A state dict, or a pair (state dict, {head: (index, classes)}); each head becomes `heads.<head>` int64 [2]."""
     import torch
     from numpy import dtype
     from numpy._core.multiarray import scalar

@@ -1,0 +1,75 @@
+"""MiniLM: sentences to 384 numbers whose cosine says how near they are in meaning.
+
+all-MiniLM-L6-v2 with int8 weights (ONNX). Token states are averaged and scaled to length 1, as its authors do
+(Reimers and Gurevych 2019, arXiv:1908.10084).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from storysound.encode.encoder import Encoding, Modality
+from storysound.weights import Resolver
+
+MAX_TOKENS = 256  # word pieces the model was made for, [CLS] and [SEP] among them
+_VERSION = "1"  # of this file: raised whenever the same text would give other numbers
+
+
+class MiniLM:
+    """Text encoder: `embedding` [1 384], length 1; no scores.
+
+    A text longer than 254 word pieces is read in stretches of that length, weighted by their tokens.
+    """
+
+    name = "minilm"
+    modality: Modality = "text"
+    dim = 384
+    labels: Mapping[str, tuple[str, ...]] = {}
+
+    def __init__(self, model: Path, tokenizer: Path, revision: str) -> None:
+        """Loads the ONNX model and the tokenizer.json."""
+        self.revision = revision
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # a sentence is too small to share between cores
+        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._first, self._last = (self._tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
+
+    def encode(self, items: Sequence[str]) -> list[Encoding]:
+        """One unit vector a text. Raises ValueError for a text without a letter, digit or sign, and for other types."""
+        for item in items:
+            if not isinstance(item, str):
+                raise ValueError(f"minilm encodes str, got {type(item).__name__}")
+            if not re.search(r"\S", item):
+                raise ValueError("minilm can't encode an empty text")
+        known: dict[str, Encoding] = {}
+        for item in items:
+            if item not in known:
+                known[item] = Encoding(self._vector(item))
+        return [known[item] for item in items]
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        tokens = self._tokenizer.encode(text, add_special_tokens=False).ids
+        room = MAX_TOKENS - 2
+        total = np.zeros(self.dim, np.float64)
+        # One by one: int8 activations are scaled by the largest of the batch, so neighbours would change the result.
+        for start in range(0, max(1, len(tokens)), room):
+            ids = np.array([[self._first, *tokens[start : start + room], self._last]], np.int64)
+            feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+            total += self._session.run(["last_hidden_state"], feeds)[0][0].sum(axis=0, dtype=np.float64)
+        unit: NDArray[np.float32] = (total / np.linalg.norm(total))[None].astype(np.float32)
+        return unit
+
+
+def load(weights: Resolver) -> MiniLM:
+    """The encoder. Raises MissingModelError where its weights can't be had."""
+    revision = f"{weights.revision('minilm')}-{_VERSION}"
+    return MiniLM(weights.path("minilm"), weights.path("minilm.tokenizer"), revision)
