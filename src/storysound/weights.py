@@ -182,13 +182,17 @@ class Resolver:
         return self._is_fresh(entry, self.target(entry))
 
     def verify(self, name: str) -> str:
-        """Reads the whole cached file again: "ok", "missing" or "broken"."""
+        """Reads the whole cached file again: "ok", "missing" or "broken"; `path` fetches a broken one anew."""
         entry = self.entries[name]
         target = self.target(entry)
         if not target.is_file():
             return "missing"
         wanted = self._read_stamp(entry).get("made") if entry.convert else entry.sha256
-        return "ok" if _sha256(target) == wanted else "broken"
+        if _sha256(target) == wanted:
+            return "ok"
+        with _writing(self.cache):
+            self._stamp_path(entry).unlink(missing_ok=True)  # its size and time alone no longer vouch for it
+        return "broken"
 
     def close(self) -> None:
         """Closes connections and archives kept for further members of the same packages."""

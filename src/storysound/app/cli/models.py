@@ -1,0 +1,87 @@
+"""`storysound models`: the weights behind the profiles."""
+
+import enum
+import json
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # imported when a command runs, so that --help stays fast
+    from storysound.jobs.models import ModelRow
+
+app = typer.Typer(help="List, fetch and check the weights.", no_args_is_help=True)
+
+
+class Policy(enum.StrEnum):
+    """Which licences are accepted."""
+
+    any = "any"
+    commercial = "commercial"
+
+
+Names = Annotated[list[str] | None, typer.Argument(help="Entries or groups (embedded, starter, demo).")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
+
+@app.command()
+def ls(names: Names = None, as_json: AsJson = False) -> None:
+    """List the weights, their licences, and which are here."""
+    from storysound.jobs import models
+    from storysound.weights import Resolver
+
+    _show(models.ls(names or [], Resolver(offline=True)), as_json)
+
+
+@app.command()
+def pull(
+    names: Names = None,
+    licence_policy: Annotated[Policy, typer.Option(help="commercial: refuse what may not be sold.")] = Policy.any,
+    offline: Annotated[bool, typer.Option(help="Use local folders only, open no connection.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch weights into the cache; those of the embedded profile by default."""
+    from storysound.app.cli.progress import download_progress
+    from storysound.jobs import models
+    from storysound.weights import Resolver
+
+    with download_progress() as progress:
+        weights = Resolver(offline=offline, licence_policy=licence_policy.value, progress=progress)
+        _show(models.pull(names or [], weights), as_json)
+
+
+@app.command()
+def verify(names: Names = None, as_json: AsJson = False) -> None:
+    """Read the cached weights again and compare their hashes; exit code 4 if one is broken."""
+    from storysound.errors import MissingModelError
+    from storysound.jobs import models
+    from storysound.weights import Resolver
+
+    rows = list(models.verify(names or [], Resolver(offline=True)))
+    _show(rows, as_json)
+    if bad := [row.name for row in rows if row.state != "ok"]:
+        raise MissingModelError(
+            f"{', '.join(bad)}: not as pinned (fetch again: `storysound models pull {' '.join(bad)}`)"
+        )
+
+
+def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
+    """JSON lines as they come, or a table when all are known."""
+    if as_json:
+        for row in rows:
+            sys.stdout.write(json.dumps(vars(row), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    for heading in ("name", "state", "MB", "commercial", "licence", "credit"):
+        narrow = heading in ("licence", "credit")  # one line a row: the long ones end in an ellipsis
+        table.add_column(
+            heading, no_wrap=True, ratio=1 if narrow else None, justify="right" if heading == "MB" else "left"
+        )
+    for row in rows:
+        table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence, row.credit)
+    Console().print(table)
