@@ -1,0 +1,254 @@
+"""Loudness and true peak after ITU-R BS.1770-4 and EBU Tech 3341/3342, and the limiter that keeps to them."""
+
+import logging
+import math
+from functools import lru_cache
+
+import numpy as np
+import scipy.ndimage
+import scipy.signal
+from numpy.typing import NDArray
+
+from storysound.media.audio import Samples, Waveform
+
+log = logging.getLogger(__name__)
+
+BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
+SHORT_TERM_S = 3.0  # EBU Tech 3341
+_STEP_S = 0.1  # blocks overlap by 75 %
+_ABSOLUTE_GATE_LUFS = -70.0
+_RELATIVE_GATE_LU = -10.0
+_OFFSET_LU = -0.691
+# Channel weights by number of channels in FFmpeg's order (FL FR FC LFE BL BR SL SR); BS.1770-4, Annex 1 and 3.
+_WEIGHTS = {5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41), 8: (1, 1, 1, 0, 1, 1, 1.41, 1.41)}
+
+OVERSAMPLING = 4  # BS.1770-4, Annex 2
+_TAPS = 32  # per phase; twelve are asked for at least
+_ROW = 32  # samples interpolated together; at least _TAPS
+
+DEEPEST_DB = 12.0  # more cut than this is no longer transparent
+_CELL = 16  # samples that share one step of the gain before it is interpolated; divides _ROW
+_ATTACK_S = 0.005  # the gain begins to fall this long before a peak
+_RELEASE_DB_PER_S = 60.0
+_MOST_ROUNDS = 6
+
+
+@lru_cache(maxsize=16)
+def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
+    """Second-order sections [2 6] of the K filter (BS.1770-4, Annex 1) for any rate.
+
+    The standard tabulates 48 kHz only; both stages are re-derived from their analogue prototypes.
+    """
+    tan = math.tan(math.pi * 1681.974450955533 / rate_hz)  # the head: a high shelf of 4 dB
+    gain, q = 10 ** (3.999843853973347 / 20), 0.7071752369554196
+    middle = gain**0.4996667741545416
+    norm = 1 + tan / q + tan * tan
+    shelf = [(gain + middle * tan / q + tan * tan) / norm, 2 * (tan * tan - gain) / norm]
+    shelf += [(gain - middle * tan / q + tan * tan) / norm, 1.0]
+    shelf += [2 * (tan * tan - 1) / norm, (1 - tan / q + tan * tan) / norm]
+    tan = math.tan(math.pi * 38.13547087602444 / rate_hz)  # the RLB curve: a high-pass
+    q = 0.5003270373238773
+    norm = 1 + tan / q + tan * tan
+    high_pass = [1.0, -2.0, 1.0, 1.0, 2 * (tan * tan - 1) / norm, (1 - tan / q + tan * tan) / norm]
+    return np.array([shelf, high_pass])
+
+
+def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) -> NDArray[np.float64]:
+    """Weighted mean square [b] of K-weighted blocks of `length_s`, one every `step_s`; empty when shorter than one."""
+    samples = wave.samples
+    count = math.floor((wave.duration_s - length_s) / step_s + 1e-9) + 1
+    if count < 1:
+        return np.empty(0)
+    starts = np.round(np.arange(count) * step_s * wave.rate_hz).astype(np.int64)
+    ends = np.minimum(starts + round(length_s * wave.rate_hz), samples.shape[1])
+    weights = _WEIGHTS.get(wave.channels, (1,) * wave.channels)
+    edges = np.unique(np.concatenate([starts, ends]))
+    total = np.zeros(len(edges))
+    for weight, channel in zip(weights, samples, strict=True):
+        if weight and channel.any():
+            filtered = scipy.signal.sosfilt(_k_weighting(wave.rate_hz), channel)
+            np.square(filtered, out=filtered)
+            total[1:] += weight * np.add.reduceat(filtered[: edges[-1]], edges[:-1])
+    running = np.cumsum(total)
+    sums = running[np.searchsorted(edges, ends)] - running[np.searchsorted(edges, starts)]
+    return np.asarray(np.maximum(sums, 0.0) / (ends - starts))
+
+
+def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(_OFFSET_LU + 10 * np.log10(energy))
+
+
+def integrated_lufs(wave: Waveform) -> float:
+    """Gated loudness of the whole in LUFS (BS.1770-4, Eq. 7); -inf for silence and for less than 0.4 s.
+
+    >>> t = np.arange(48000) / 48000
+    >>> sine = np.sin(2 * np.pi * 997 * t).astype(np.float32)
+    >>> round(integrated_lufs(Waveform(sine[None], 48000)), 1)
+    -3.0
+    """
+    energy = _block_energies(wave, BLOCK_S)
+    energy = energy[_lufs(energy) > _ABSOLUTE_GATE_LUFS]
+    if not energy.size:
+        return -math.inf
+    gate = _lufs(energy.mean()) + _RELATIVE_GATE_LU
+    return float(_lufs(energy[_lufs(energy) > gate].mean()))
+
+
+def momentary_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+    """Ungated loudness of the 0.4 s from each k · step_s on, [b] in LUFS; -inf in silence, empty below 0.4 s."""
+    return _lufs(_block_energies(wave, BLOCK_S, step_s))
+
+
+def short_term_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+    """Ungated loudness of the 3 s from each k · step_s on, [b] in LUFS; -inf in silence, empty for less than 3 s."""
+    return _lufs(_block_energies(wave, SHORT_TERM_S, step_s))
+
+
+@lru_cache(maxsize=1)
+def _interpolator() -> NDArray[np.float32]:
+    """Windowed-sinc taps [_TAPS 3] that give the points at 1/4, 1/2, 3/4 between the two middle samples."""
+    offsets = np.arange(_TAPS)[:, None] - (_TAPS // 2 - 1) - np.arange(1, OVERSAMPLING) / OVERSAMPLING
+    window = np.i0(8.0 * np.sqrt(np.maximum(0.0, 1 - (offsets / (_TAPS / 2)) ** 2))) / np.i0(8.0)
+    taps = np.sinc(offsets) * window
+    return np.asarray(taps / taps.sum(axis=0), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _block_interpolator() -> tuple[NDArray[np.float32], float]:
+    """The interpolator as one matrix [2 · _ROW, _ROW · 3] from the samples around a row to the points in it.
+
+    Also the most by which a point between samples can stand above the largest sample around it. Row by row this is
+    twice the multiplications of a filter, but one dense product instead of millions of small ones.
+    """
+    taps = _interpolator()
+    matrix = np.zeros((2 * _ROW, _ROW, OVERSAMPLING - 1), np.float32)
+    for sample in range(_ROW):
+        matrix[sample : sample + _TAPS, sample] = taps
+    return matrix.reshape(2 * _ROW, -1), float(np.abs(taps).sum(axis=0).max())
+
+
+def _rows(channel: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The samples that the points of each row depend on, [r 2 · _ROW] (a view), and their largest magnitude [r].
+
+    Row 0 begins one row early: the interpolated signal rings before its first sample too.
+    """
+    count = -(-len(channel) // _ROW) + 2
+    padded = np.zeros((count + 1) * _ROW, np.float32)
+    start = _ROW + _TAPS // 2 - 1
+    padded[start : start + len(channel)] = channel
+    peaks = np.abs(padded).reshape(-1, _ROW).max(axis=1)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW)[::_ROW]
+    return around, np.maximum(peaks[:-1], peaks[1:])
+
+
+def _between(around: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest magnitude of the three points after each sample of the rows, [r _ROW]."""
+    matrix, _ = _block_interpolator()
+    points = np.abs(around @ matrix).reshape(len(around), _ROW, OVERSAMPLING - 1)
+    return np.asarray(points.max(axis=2), np.float32)
+
+
+def true_peak_dbtp(wave: Waveform) -> float:
+    """True peak in dBTP: the largest magnitude of the fourfold oversampled signal (BS.1770-4, Annex 2).
+
+    -inf for silence. Stretches that can't hold the peak are not oversampled.
+    """
+    matrix, headroom = _block_interpolator()
+    best = float(np.abs(wave.samples).max(initial=0.0))
+    for near in (0.9, 1 / headroom):  # the loudest stretches first: most of the others then drop out
+        for channel in wave.samples:
+            around, peaks = _rows(channel)
+            chosen = peaks > best * near
+            if chosen.any():
+                best = max(best, float(np.abs(around[chosen] @ matrix).max()))
+    return 20 * math.log10(best) if best > 0 else -math.inf
+
+
+def _envelope(wave: Waveform) -> NDArray[np.float32]:
+    """Largest magnitude, between samples included, over all channels in each cell of _CELL samples, [cells]."""
+    length = wave.samples.shape[1]
+    cells = -(-length // _CELL)
+    envelope = np.zeros(cells + 2, np.float32)  # one cell more on both sides
+    for channel in wave.samples:
+        around, _ = _rows(channel)
+        between = _between(around).reshape(-1)[_ROW - _CELL : _ROW + (cells + 1) * _CELL]
+        np.maximum(envelope, between.reshape(-1, _CELL).max(axis=1), out=envelope)
+        padded = np.pad(np.abs(channel), (0, cells * _CELL - length))
+        np.maximum(envelope[1:-1], padded.reshape(-1, _CELL).max(axis=1), out=envelope[1:-1])
+    return envelope[1:-1]
+
+
+def _gain(envelope: NDArray[np.float32], ceiling: float, rate_hz: int, length: int) -> NDArray[np.float32]:
+    """Smooth gain [length] that brings the envelope to the ceiling: falls ahead of a peak, rises slowly after it."""
+    attack = max(1, round(_ATTACK_S * rate_hz / _CELL))
+    cut_db = 20 * np.log10(np.maximum(envelope.astype(np.float64) / ceiling, 1.0))
+    # Release as a straight line in dB: the largest earlier cut less its age (running maximum, no loop).
+    fall = np.arange(len(cut_db)) * (_RELEASE_DB_PER_S * _CELL / rate_hz)
+    cut_db = np.maximum.accumulate(cut_db + fall) - fall
+    # Held over the width of the smoother and of the interpolation below, so that nowhere too little is cut.
+    cut_db = scipy.ndimage.maximum_filter1d(np.maximum(cut_db, 0.0), 2 * (attack + 2) + 1, mode="nearest")
+    for _ in range(2):  # two boxes make a triangle: no corner in the gain
+        cut_db = scipy.ndimage.uniform_filter1d(cut_db, attack + 1 - attack % 2, mode="nearest")
+    gain = 10 ** (-np.maximum(cut_db, 0.0) / 20)
+    edges = np.concatenate([gain[:1], (gain[:-1] + gain[1:]) / 2, gain[-1:]])  # at the borders between cells
+    ramp = (np.arange(_CELL) + 0.5) / _CELL
+    fine = edges[:-1, None] + np.diff(edges)[:, None] * ramp
+    return np.asarray(fine.reshape(-1)[:length], np.float32)
+
+
+def limit(wave: Waveform, ceiling_dbtp: float = -1.0) -> Waveform:
+    """The same sound with its true peak at or below the ceiling; untouched where it never comes near.
+
+    A look-ahead limiter, all channels alike, so that the stereo image stands still.
+    """
+    if true_peak_dbtp(wave) <= ceiling_dbtp:
+        return wave
+    return _limited(wave, _envelope(wave), 0.0, ceiling_dbtp)
+
+
+def _limited(wave: Waveform, envelope: NDArray[np.float32], gain_db: float, ceiling_dbtp: float) -> Waveform:
+    """`wave` with `gain_db`, limited; `envelope` is that of `wave` before the gain."""
+    gain = 10 ** (gain_db / 20)
+    over_db = 0.01  # the moving gain itself can raise a point between samples a little: aim lower by that much
+    for _ in range(3):
+        aim = 10 ** ((ceiling_dbtp - over_db) / 20)
+        curve = _gain(envelope * np.float32(gain), aim, wave.rate_hz, wave.samples.shape[1]) * np.float32(gain)
+        result = Waveform(wave.samples * curve, wave.rate_hz)
+        excess_db = true_peak_dbtp(result) - ceiling_dbtp
+        if excess_db <= 0:
+            return result
+        over_db += excess_db + 0.01
+    return amplify(result, -(excess_db + 0.001))
+
+
+def amplify(wave: Waveform, gain_db: float) -> Waveform:
+    """The sound with a constant gain."""
+    return Waveform(wave.samples * np.float32(10 ** (gain_db / 20)), wave.rate_hz)
+
+
+def normalise(wave: Waveform, target_lufs: float = -16.0, ceiling_dbtp: float = -1.0) -> Waveform:
+    """Brings the integrated loudness to the target within 0.1 LU, true peak at or below the ceiling.
+
+    Where the ceiling does not allow the target (a few clicks in silence), the nearest that a limiter working at most
+    `DEEPEST_DB` deep reaches, with a warning. Sound that has no loudness (silence, less than 0.4 s) is only limited.
+    """
+    loudness = integrated_lufs(wave)
+    if math.isinf(loudness):
+        return limit(wave, ceiling_dbtp)
+    gain_db = target_lufs - loudness
+    peak_dbtp = true_peak_dbtp(wave)
+    if peak_dbtp + gain_db <= ceiling_dbtp:
+        return amplify(wave, gain_db)
+    most_db = ceiling_dbtp - peak_dbtp + DEEPEST_DB
+    envelope = _envelope(wave)
+    for _ in range(_MOST_ROUNDS):
+        result = _limited(wave, envelope, min(gain_db, most_db), ceiling_dbtp)
+        missing_db = target_lufs - integrated_lufs(result)
+        if abs(missing_db) <= 0.1:
+            return result
+        if gain_db >= most_db:
+            break
+        gain_db += 1.3 * missing_db if missing_db > 0 else missing_db  # the limiter eats part of each step
+    log.warning("loudness is %.1f LU from %.1f LUFS: %.1f dBTP allows no more", missing_db, target_lufs, ceiling_dbtp)
+    return result
