@@ -77,11 +77,10 @@ def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None)
-    for heading in ("name", "state", "MB", "commercial", "licence", "credit"):
-        narrow = heading in ("licence", "credit")  # one line a row: the long ones end in an ellipsis
-        table.add_column(
-            heading, no_wrap=True, ratio=1 if narrow else None, justify="right" if heading == "MB" else "left"
-        )
+    for heading in ("name", "state", "MB", "commercial"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "MB" else "left")
+    table.add_column("licence", no_wrap=True)  # whom to credit stands in --json
     for row in rows:
-        table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence, row.credit)
-    Console().print(table)
+        table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 120)  # a pipe has no edge to cut at
