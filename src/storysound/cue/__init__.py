@@ -1,0 +1,1 @@
+"""Row 3: the film-music craft. Choose, cut, duck, deliver, explain."""

@@ -224,10 +224,9 @@ def render(fitted: Fit, wave: Waveform) -> NDArray[np.float32]:
         else:
             out[:, at:end] = samples
         filled = end
-    out[:, : round(fitted.fade_in_s * rate)] *= raised_cosine(round(fitted.fade_in_s * rate))
-    tail = round(fitted.fade_out_s * rate)
-    if tail:
-        out[:, -tail:] *= raised_cosine(tail)[::-1]
+    head, tail = (min(round(fade * rate), total // 2) for fade in (fitted.fade_in_s, fitted.fade_out_s))
+    out[:, :head] *= raised_cosine(head)
+    out[:, total - tail :] *= raised_cosine(tail)[::-1]
     return out
 
 

@@ -60,7 +60,7 @@ def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int 
     """Gain [length] for the added layers: 1 away from speech, `duck_db` down during it, smooth in between.
 
     >>> gain = duck_gain([Span(1, 2)], 4000, Levels(), 1000)
-    >>> float(gain[1500].round(3)), float(gain[3500])
+    >>> round(float(gain[1500]), 3), float(gain[3500])
     (0.2, 1.0)
     """
     if not speech:
@@ -133,7 +133,7 @@ def loudest_db(samples: Samples, window_s: float = 0.4, rate_hz: int = RATE_HZ) 
 
 
 def lay(rendered: Sequence[tuple[float, Samples, float]], length: int) -> Samples:
-    """Sum [2 length] of cues given as (start_s, samples [2 n], gain_db); what reaches beyond the end is cut smoothly."""
+    """Sum [2 length] of cues given as (start_s, samples [2 n], gain_db); a tail beyond the end is cut smoothly."""
     out = np.zeros((2, length), np.float32)
     for start_s, samples, gain_db in rendered:
         at = round(start_s * RATE_HZ)
