@@ -4,6 +4,7 @@ Both hold references and seconds, never pixels or samples. Stages are pure funct
 record with one more `Step`.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -45,10 +46,10 @@ class Mood:
     def distance(self, other: "Mood") -> float:
         """Euclidean distance on the circumplex, in [0, √2].
 
-        >>> Mood(0.2, 0.5).distance(Mood(0.5, 0.9))
-        0.5
+        >>> Mood(0.0, 0.5).distance(Mood(0.75, 0.5))
+        0.75
         """
-        return round(((self.valence - other.valence) ** 2 + (self.arousal - other.arousal) ** 2) ** 0.5, 12)
+        return math.dist((self.valence, self.arousal), (other.valence, other.arousal))
 
 
 @dataclass(frozen=True)

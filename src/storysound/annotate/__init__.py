@@ -1,0 +1,1 @@
+"""Row 3: stages that say what a thing is: kind, mood."""

@@ -1,0 +1,1 @@
+"""Row 6: what people touch. Commands call one job each."""

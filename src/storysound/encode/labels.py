@@ -6,7 +6,6 @@ meant (`LabelSpace.weights`). The temperature and the bare wording of the names 
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,34 +58,50 @@ def text_vectors(encoder: Encoder[str], texts: Sequence[str]) -> NDArray[np.floa
     return np.concatenate([e.embedding for e in encoder.encode(texts)])
 
 
+def remembered_vectors(
+    collection: str, texts: Sequence[str], encoder: Encoder[str], cache: Path | None
+) -> NDArray[np.float32]:
+    """`text_vectors` that embeds only what it has not seen: a file per collection in the folder `cache`.
+
+    The file is rewritten to hold just the texts asked for, so it can't grow without end.
+    """
+    if cache is None:
+        return text_vectors(encoder, texts)
+    file = cache / "texts" / f"{collection}-{encoder.name}-{encoder.revision}.safetensors"
+    keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+    known: dict[bytes, NDArray[np.float32]] = {}
+    try:
+        stored = load_file(file)
+        known = {key.tobytes(): row for key, row in zip(stored["keys"], stored["vectors"], strict=True)}
+    except FileNotFoundError:
+        pass
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        log.warning("%s can't be read, embedding anew: %s", file, error)
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+    known |= dict(zip(new, text_vectors(encoder, list(new.values())), strict=True))
+    vectors = np.stack([known[key] for key in keys]) if keys else np.zeros((0, encoder.dim), np.float32)
+    if new:
+        unique = sorted(set(keys))
+        _store(file, np.frombuffer(b"".join(unique), np.uint8).reshape(-1, 16), np.stack([known[k] for k in unique]))
+    return vectors
+
+
 def label_space(
     name: str, labels: Sequence[str], wording: Sequence[str], encoder: Encoder[str], cache: Path | None
 ) -> LabelSpace:
-    """Embed the class names, or take their vectors from `cache` (a folder) where they were embedded before.
-
-    `wording` is what is embedded for each label: its name in plain words, or words that explain it.
-    """
+    """The space of a head. `wording` is what is embedded for each label: plain words that say what it means."""
     if len(labels) != len(wording):
         raise ValueError(f"{len(labels)} labels need as many wordings, got {len(wording)}")
-    if cache is None:
-        return LabelSpace(name, tuple(labels), text_vectors(encoder, wording))
-    key = hashlib.sha256("\0".join([encoder.name, encoder.revision, *wording]).encode()).hexdigest()[:16]
-    file = cache / "labels" / f"{name.replace('/', '_')}-{key}.safetensors"
-    try:
-        vectors = load_file(file)["vectors"]
-    except (OSError, SafetensorError, KeyError):
-        vectors = text_vectors(encoder, wording)
-        _store(file, vectors)
-    return LabelSpace(name, tuple(labels), vectors)
+    return LabelSpace(name, tuple(labels), remembered_vectors(f"labels-{name}", wording, encoder, cache))
 
 
-def _store(file: Path, vectors: NDArray[np.float32]) -> None:
+def _store(file: Path, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> None:
     """Keep the vectors for next time; a cache that can't be written costs time, nothing else."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
             pass
-        save_file({"vectors": vectors}, part.name)
-        os.replace(part.name, file)
+        save_file({"keys": keys, "vectors": vectors}, part.name)
+        Path(part.name).replace(file)
     except (OSError, SafetensorError) as error:
-        log.warning("label vectors can't be cached at %s: %s", file, error)
+        log.warning("text vectors can't be cached at %s: %s", file, error)

@@ -4,10 +4,11 @@ import sys
 
 import typer
 
-from storysound.app.cli import models
+from storysound.app.cli import find, models
 from storysound.errors import StorysoundError
 
 app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(find.find)
 app.add_typer(models.app, name="models")
 
 

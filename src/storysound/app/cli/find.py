@@ -1,0 +1,70 @@
+"""`storysound find`."""
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from storysound.jobs.find import Hit
+
+
+class KindChoice(enum.StrEnum):
+    """Which sounds are candidates."""
+
+    music = "music"
+    sfx = "sfx"
+    any = "any"
+
+
+def find(
+    library: Annotated[Path, typer.Option("--library", "-l", help="Library made by `storysound index`.")],
+    text: Annotated[str, typer.Option(help="A word, a sentence, a whole story.")] = "",
+    image: Annotated[list[Path] | None, typer.Option(help="A picture; may be given several times.")] = None,
+    video: Annotated[Path | None, typer.Option(help="A video; its pictures are looked at, not its sound.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="A sound that the results should be like.")] = None,
+    mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal from 0 to 1.")] = "",
+    queries: Annotated[Path | None, typer.Option(help="JSON lines, a query each: one model load for all.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Results per query.")] = 10,
+    kind: Annotated[KindChoice, typer.Option(help="Which sounds are candidates.")] = KindChoice.any,
+    ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
+    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Rank the sounds of a library by text, pictures, a video, a sound, a mood, or any mix of them."""
+    from storysound.config import load_profile
+    from storysound.jobs.find import Finder
+    from storysound.jobs.queries import gather
+    from storysound.weights import Resolver
+
+    asked = gather(queries, text=text, images=image or [], video=video, audio=audio, mood=mood)
+    finder = Finder(library, load_profile(profile), Resolver(offline=True))
+    for query in asked:
+        hits = finder.search(query, k, kind=kind.value, ignore_names=ignore_names)
+        show(query.id, hits, as_json)
+
+
+def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
+    """One query's hits: JSON lines, or a table."""
+    import json
+    import sys
+
+    if as_json:
+        for rank, hit in enumerate(hits, 1):
+            row = {"id": query_id, "rank": rank, "sound": hit.sound.path, "score": hit.score}
+            row |= {"start_s": hit.start_s, "end_s": hit.end_s, "why": list(hit.why)}
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, title=escape(query_id) or None, title_justify="left")
+    for heading in ("#", "sound", "score", "from", "why"):
+        table.add_column(heading, justify="right" if heading in ("#", "score", "from") else "left")
+    for rank, hit in enumerate(hits, 1):
+        cells = (escape(hit.sound.path), f"{hit.score:.3f}", f"{hit.start_s:.0f} s", escape("; ".join(hit.why)))
+        table.add_row(str(rank), *cells)
+    Console().print(table if hits else "no sound of that kind in this library")

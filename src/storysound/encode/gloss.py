@@ -1,0 +1,53 @@
+"""The gloss: what a network recognises, said in words, so that it can meet text and other networks' classes.
+
+Labels -> words -> text space. Two networks with different classes understand each other through it
+(`translate`), and a picture or a sound gets a point in the text space (`vector`).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.encode.labels import LabelSpace
+
+Floats = NDArray[np.float32]
+
+MOST = 10  # classes of one picture or sound that are worth words; below them scores are noise
+
+
+def strongest(scores: Floats, most: int = MOST) -> Floats:
+    """The highest scores of [c], the others set to 0, the rest scaled to sum 1 (all zeros stay zeros).
+
+    >>> strongest(np.array([0.2, 0.6, 0.0, 0.1], np.float32), 2).round(2).tolist()
+    [0.25, 0.75, 0.0, 0.0]
+    """
+    kept = np.zeros_like(scores)
+    top = np.argsort(-scores, kind="stable")[:most]
+    kept[top] = np.maximum(scores[top], 0)
+    total = float(kept.sum())
+    return kept / np.float32(total) if total > 0 else kept
+
+
+def words(scores: Floats, labels: tuple[str, ...], most: int = 5, least: float = 0.05) -> tuple[str, ...]:
+    """Names of the strongest classes of [c], only those with at least `least` of the weight."""
+    share = strongest(scores, most)
+    return tuple(labels[i] for i in np.argsort(-share, kind="stable")[:most] if share[i] >= least)
+
+
+def vector(scores: Floats, space: LabelSpace) -> Floats:
+    """A unit vector of the text space for what is recognised: [c] -> [d] (zeros where nothing is)."""
+    mixed = strongest(scores) @ space.vectors
+    result: Floats = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+    return result
+
+
+def translate(scores: Floats, space: LabelSpace, other: LabelSpace) -> Floats:
+    """Scores over one label space as weights over another, class by class through the text space: [c] -> [c'].
+
+    Every recognised class asks for the other space's classes as a query of its own name would.
+    """
+    share = strongest(scores)
+    asked = np.flatnonzero(share)
+    if not len(asked):
+        return np.zeros(len(other.labels), np.float32)
+    result: Floats = share[asked] @ other.weights(space.vectors[asked])
+    return result

@@ -1,0 +1,250 @@
+"""`storysound find`: ranks the sounds of a library by text, pictures, a video, a sound, a mood, or any mix.
+
+What a query says in each modality is brought to the label spaces the library was heard in (`encode.gloss`), becomes
+evidence (`match.first_stage`), and is fused. One `Finder` keeps library and encoders for any number of queries.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.config import Profile
+from storysound.encode import encoder, gloss
+from storysound.encode import mood as moods
+from storysound.encode.encoder import Encoder
+from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
+from storysound.encode.wording import in_words, sentences
+from storysound.library.search import Index, top_k
+from storysound.library.store import Library
+from storysound.match.first_stage import (
+    Evidence,
+    Hearing,
+    from_logits,
+    fuse,
+    mood_closeness,
+    probabilities,
+    reasons,
+    to_score,
+)
+from storysound.match.names import NameIndex, spoken_name, words
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.image import read_image
+from storysound.media.video import iter_frames
+from storysound.story import Kind, Mood, Sound
+from storysound.weights import Resolver
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+# How much each source counts, measured by benchmarks/quality.py; the order of the spaces is that of trust.
+SPACE_WEIGHT = {"audioset": 1.0, "ucs78": 0.3, "imagenet": 0.3, "places": 0.3, "msd": 0.3}
+LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
+NAME_WEIGHT = 1.0
+MOOD_WEIGHT = 1.0  # of a mood that was asked for
+TONE_WEIGHT = 0.5  # of the mood that the query's words and pictures carry; for music only
+LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
+FRAMES = 8  # looked at in a query's video
+SIDE_PX = 320  # of those frames; the picture encoders look at 260
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for; every part may be missing, not all of them.
+
+    Pictures and sounds are files or arrays already at hand (uint8 [h w 3]; `Waveform`).
+    """
+
+    id: str = ""
+    text: str = ""
+    images: tuple[str | Path | Pixels, ...] = ()
+    video: str | Path | None = None
+    audio: str | Path | Waveform | None = None
+    mood: Mood | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A sound that fits: its best segment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
+
+    sound: Sound
+    start_s: float
+    end_s: float
+    score: float
+    why: tuple[str, ...]
+
+
+class Finder:
+    """A library in memory with the encoders of a profile, ready for queries."""
+
+    def __init__(self, library: str | Path, profile: Profile, weights: Resolver) -> None:
+        """Loads the library; encoders follow when a query needs them. Raises LibraryError, MissingModelError."""
+        self._store = Library.open(library)
+        self._profile = profile
+        self._weights = weights
+        self.index = Index.load(self._store)
+        self.hearings = {space: self._hearing(space, column) for space, column in self._columns().items()}
+
+    def search(
+        self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
+    ) -> tuple[Hit, ...]:
+        """The k best sounds, best first; of one kind or of any.
+
+        `ignore_names`: judge by what is heard alone, never by names or tags. Raises ValueError for an empty query,
+        MediaError where one of its files can't be read.
+        """
+        evidence = list(self._evidence(query, ignore_names))
+        sound_among = np.array([kind in ("any", s.kind) for s in self.index.sounds])
+        if not sound_among.any():
+            return ()
+        among = sound_among[self.index.sound_of]
+        scores = to_score(fuse(evidence, among))
+        best, segments = self.index.best_segments(scores)
+        ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
+        return tuple(
+            Hit(
+                self.index.sounds[i],
+                float(self.index.start_s[at]),
+                float(self.index.end_s[at]),
+                round(float(best[i]), 6),
+                reasons(evidence, int(at), among),
+            )
+            for i, at in ((i, segments[i]) for i in ranked)
+        )
+
+    def _evidence(self, query: Query, ignore_names: bool) -> Iterator[Evidence]:
+        """Everything the query's parts say of the segments."""
+        pictures = self._pictures(query)
+        tones: list[Floats] = []
+        if query.text.strip():
+            parts = text_vectors(self._text, sentences(query.text))
+            tones.append(moods.load("text")(parts))
+            yield from self._by_text(parts)
+            if not ignore_names:
+                yield from self._by_name(words(query.text), parts)
+        if pictures:
+            seen = self._picture.encode(pictures)
+            tones.append(moods.load("image")(np.concatenate([e.embedding for e in seen])))
+            scores = np.concatenate([e.scores["imagenet"] for e in seen])
+            yield from self._by_pictures(scores)
+            if not ignore_names:
+                yield from self._by_name((), gloss.vector(scores.mean(axis=0), self._seen_space)[None])
+        if query.audio is not None:
+            yield from self._by_sound(query.audio)
+        if query.mood is not None:
+            yield self._by_mood(query.mood, MOOD_WEIGHT)
+        elif tones:
+            valence, arousal = np.concatenate([tone.mean(axis=0, keepdims=True) for tone in tones]).mean(axis=0)
+            yield self._by_mood(Mood(float(valence), float(arousal)), TONE_WEIGHT, music_only=True)
+
+    def _by_text(self, parts: Floats) -> Iterator[Evidence]:
+        """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
+        for space, hearing in self.hearings.items():
+            yield self._wish(space, hearing.space.weights(parts).mean(axis=0))
+
+    def _by_pictures(self, scores: Floats) -> Iterator[Evidence]:
+        """Class probabilities of frames [f 1000]."""
+        mean = scores.mean(axis=0)
+        for space, hearing in self.hearings.items():
+            if space == "imagenet":  # seen and heard in the same classes: no need for words
+                yield self._seen(hearing, gloss.strongest(mean, 50))
+            else:
+                wishes = [gloss.translate(frame, self._seen_space, hearing.space) for frame in scores]
+                yield self._wish(space, np.mean(wishes, axis=0))
+
+    def _seen(self, hearing: Hearing, shown: Floats) -> Evidence:
+        name = hearing.space.name
+        return Evidence(name, hearing.affinity(shown), SPACE_WEIGHT[name], lambda at: hearing.reason(shown, at))
+
+    def _wish(self, space: str, weights: Floats) -> Evidence:
+        hearing = self.hearings[space]
+        return Evidence(space, hearing.rate(weights), SPACE_WEIGHT[space], lambda at: hearing.reason(weights, at))
+
+    def _by_name(self, query: Sequence[str], parts: Floats) -> Iterator[Evidence]:
+        """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
+        names, vectors = self._names
+        near = (parts @ vectors.T).max(axis=0)
+        common = names.rate(query)
+        sound_of = self.index.sound_of
+
+        def reason(at: int) -> str:
+            shared = names.common(query, int(sound_of[at]))
+            return "named " + ", ".join(shared) if shared else "name near in meaning"
+
+        yield Evidence("name", (near + common)[sound_of], NAME_WEIGHT, reason)
+
+    def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
+        """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
+        wave = audio if isinstance(audio, Waveform) else read_audio(audio, channels=1)
+        for name in self._profile.audio:
+            given = encoder.load(name, self._weights).encode([wave.mono()])[0].embedding.mean(axis=0)
+            rows = self.index.matrix(name)
+            mean = rows.mean(axis=0)
+            rows, given = rows - mean, given - mean
+            norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(given)
+            yield Evidence(
+                f"{name}:like",
+                rows @ given / np.maximum(norms, 1e-9),
+                LIKE_WEIGHT,
+                lambda at: "sounds like the given sound",
+            )
+
+    def _by_mood(self, mood: Mood, weight: float, *, music_only: bool = False) -> Evidence:
+        """Nearness of each sound's mood; with `music_only` effects are neither helped nor hurt by it."""
+        valence, arousal = self._moods
+        closeness = mood_closeness(mood, valence, arousal)
+        if music_only:
+            music = np.array([s.kind == "music" for s in self.index.sounds])
+            average = closeness[music].mean() if music.any() else np.float32(0)
+            closeness = np.where(music, closeness, average).astype(np.float32)
+        per_segment = closeness[self.index.sound_of]
+        return Evidence("mood", per_segment, weight, lambda at: f"mood {-per_segment[at]:.2f} away")
+
+    def _pictures(self, query: Query) -> list[Pixels]:
+        """The query's pictures, and frames spread over its video."""
+        pictures = [i if isinstance(i, np.ndarray) else read_image(i, max_side=SIDE_PX) for i in query.images]
+        if query.video is not None:
+            frames = [frame.rgb for frame in iter_frames(query.video, every_s=0.5, max_side=SIDE_PX)]
+            spread = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
+            pictures += [frames[i] for i in spread]
+        return pictures
+
+    def _columns(self) -> dict[str, str]:
+        """Label spaces of the library that searching knows -> their column of mean scores."""
+        columns = {name.split(".", 1)[1]: name for name in self.index if "." in name and not name.endswith("^max")}
+        return {space: columns[space] for space in SPACE_WEIGHT if space in columns}
+
+    def _hearing(self, space: str, column: str) -> Hearing:
+        labels = self.index.labels[column]
+        named = label_space(space, labels, in_words(space, labels), self._text, self._weights.cache)
+        mean = self.index.matrix(column)
+        heard = from_logits(mean) if space in LOGITS else probabilities(mean, self.index.matrix(f"{column}^max"))
+        return Hearing(named, heard)
+
+    @cached_property
+    def _text(self) -> Encoder[str]:
+        return encoder.load(self._profile.text, self._weights)
+
+    @cached_property
+    def _picture(self) -> Encoder[Pixels]:
+        return encoder.load(self._profile.picture, self._weights)
+
+    @cached_property
+    def _seen_space(self) -> LabelSpace:
+        labels = self._picture.labels["imagenet"]
+        return label_space("imagenet", labels, in_words("imagenet", labels), self._text, self._weights.cache)
+
+    @cached_property
+    def _names(self) -> tuple[NameIndex, Floats]:
+        names = [spoken_name(sound) or "sound" for sound in self.index.sounds]
+        collection = f"names-{self._store.folder.name}"
+        return NameIndex(names), remembered_vectors(collection, names, self._text, self._weights.cache)
+
+    @cached_property
+    def _moods(self) -> tuple[Floats, Floats]:
+        valence, arousal = np.array([[s.mood.valence, s.mood.arousal] for s in self.index.sounds], np.float32).T
+        return valence, arousal

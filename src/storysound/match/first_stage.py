@@ -1,0 +1,139 @@
+"""First stage of every search: scores all segments of a library for one query, exactly and in milliseconds.
+
+Each thing known of the query becomes one `Evidence`: raw scores [n] over the segments. Raw scores of different
+sources have different scales, so each is standardised over the library before they are weighed and added: a
+source can say which segments are unusual for it, and none can drown another by the size of its numbers.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.encode.labels import LabelSpace, softmax
+from storysound.story import Mood
+
+Floats = NDArray[np.float32]
+
+SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
+FEW = 48  # classes of a space that a query may mean at once; the rest of the softmax is noise
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One source's opinion of every segment.
+
+    `scores` [n] raw, higher is better. `weight` > 0. `reason`: words for the segment at that position, empty
+    where there is nothing worth saying.
+    """
+
+    source: str
+    scores: Floats
+    weight: float
+    reason: Callable[[int], str]
+
+
+def probabilities(mean: Floats, peak: Floats) -> Floats:
+    """Class scores of segments, made comparable between classes: [n c], [n c] -> [c n].
+
+    The geometric mean of the average and the highest probability hears both what lasts and what happens once.
+    Dividing by the root of a class's library mean keeps common classes (speech, music) from winning every query.
+    """
+    score = np.sqrt(np.maximum(mean, 0) * np.maximum(peak, 0))
+    return np.ascontiguousarray((score / np.sqrt(score.mean(axis=0, keepdims=True) + SMALL)).T)
+
+
+def from_logits(logits: Floats) -> Floats:
+    """Class probabilities relative to what this library usually sounds like: [n c] -> [c n].
+
+    A network trained on other recordings has favourites; its mean logits over the library are taken off first.
+    """
+    return np.ascontiguousarray(softmax(logits - logits.mean(axis=0, keepdims=True)).T)
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What n segments sound like in one label space: `scores` [c n], classes first so that a few are read fast."""
+
+    space: LabelSpace
+    scores: Floats
+
+    def rate(self, weights: Floats) -> Floats:
+        """Expected score of the classes a query means: weights [c] -> [n]."""
+        few = meant(weights)
+        result: Floats = weights[few] @ self.scores[few]
+        return result
+
+    def affinity(self, probability: Floats) -> Floats:
+        """Hellinger affinity of a class distribution with each segment's: [c] -> [n], in [0, 1] for distributions."""
+        few = meant(probability)
+        result: Floats = np.sqrt(probability[few]) @ np.sqrt(self.scores[few])
+        return result
+
+    def reason(self, weights: Floats, at: int, most: int = 3) -> str:
+        """The classes that both the query means and the segment holds, strongest first."""
+        few = meant(weights)
+        share = weights[few] * self.scores[few, at]
+        total = float(share.sum())
+        order = np.argsort(-share)[:most]
+        names = [self.space.labels[few[i]] for i in order if total > 0 and share[i] > 0.1 * total]
+        return "heard as " + ", ".join(names) if names else ""
+
+
+def meant(weights: Floats) -> NDArray[np.int64]:
+    """The few classes that carry a query's weight: [c] -> indices."""
+    if len(weights) <= FEW:
+        return np.arange(len(weights))
+    return np.sort(np.argpartition(-weights, FEW)[:FEW])
+
+
+def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
+    """Zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
+
+    `among` [n] marks the segments that are candidates; all are without it.
+
+    >>> standardise(np.array([1, 3], np.float32)).tolist()
+    [-1.0, 1.0]
+    """
+    candidates = scores if among is None else scores[among]
+    centred = scores - candidates.mean()
+    deviation = float(candidates.std())
+    scale = float(np.abs(candidates).max())
+    result: Floats = centred / deviation if deviation > 1e-6 * max(scale, 1e-6) else np.zeros_like(scores)
+    return result
+
+
+def fuse(evidence: Sequence[Evidence], among: NDArray[np.bool_] | None = None) -> Floats:
+    """Weighted sum of standardised evidence, itself of unit scale for independent sources: [n].
+
+    Raises ValueError without evidence.
+    """
+    if not evidence:
+        raise ValueError("nothing to judge by: a query needs text, a picture, a video, a sound or a mood")
+    total = sum(e.weight * standardise(e.scores, among) for e in evidence)
+    result: Floats = np.asarray(total / np.sqrt(sum(e.weight**2 for e in evidence)), np.float32)
+    return result
+
+
+def to_score(fused: Floats) -> Floats:
+    """Fused evidence to (0, 1): one half is the library's average sound for this query.
+
+    >>> to_score(np.zeros(1, np.float32)).tolist()
+    [0.5]
+    """
+    result: Floats = 1 / (1 + np.exp(-np.clip(fused, -30, 30)))
+    return result
+
+
+def reasons(evidence: Iterable[Evidence], at: int, among: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+    """What speaks for the segment at this position, weightiest first; only evidence above the library's average."""
+    strength = [(e.weight * float(standardise(e.scores, among)[at]), e) for e in evidence]
+    said = [e.reason(at) for value, e in sorted(strength, key=lambda pair: -pair[0]) if value > 0]
+    return tuple(dict.fromkeys(reason for reason in said if reason))
+
+
+def mood_closeness(mood: Mood, valence: Floats, arousal: Floats) -> Floats:
+    """Negative distance on the circumplex of each segment's mood: [n], [n] -> [n] in [-√2, 0]."""
+    result: Floats = -np.hypot(valence - mood.valence, arousal - mood.arousal).astype(np.float32)
+    return result

@@ -1,0 +1,69 @@
+"""What the names and tags of sounds have in common with a query's words."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.story import Sound
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Words that say nothing about what is heard.
+STOP_WORDS = frozenset(
+    "a about above after again all am an and any are as at be because been before being below between both but by can "
+    "could did do does doing down during each few for from further had has have having he her here hers him his how i "
+    "if in into is it its just me more most my no nor not of off on once only or other our out over own same she "
+    "should so some such than that the their them then there these they this those through to too under until up very "
+    "was we were what when where which while who whom why will with would you your "
+    "aiff audio clip effect file flac m4a mp3 ogg opus sample sfx sound wav".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Content words of a text or a file name, lower case, without plural s.
+
+    >>> words("Old_doorCreaks-02.wav in the barn")
+    ['old', 'door', 'creak', 'barn']
+    """
+    found = _WORD.findall(_CAMEL.sub(" ", text).lower())
+    return [_singular(w) for w in found if w not in STOP_WORDS and not w.isdigit() and len(w) > 1]
+
+
+def _singular(word: str) -> str:
+    """A crude singular, the same for query and name: what counts is that they meet."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def spoken_name(sound: Sound) -> str:
+    """The words a person would read off a sound: folders, file name, title and tags.
+
+    >>> spoken_name(Sound("nature/heavy_rain.ogg", "/x", 3.0, "sfx", title="Rain on roof"))
+    'nature heavy rain roof'
+    """
+    stem = sound.path.rsplit(".", 1)[0]
+    return " ".join(dict.fromkeys(words(" ".join([stem, sound.title, *sound.tags]))))
+
+
+class NameIndex:
+    """Names of a library's sounds, to be matched by common words; rare words count more (idf)."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """`names`: one per sound, as `spoken_name` gives them."""
+        self._words = [frozenset(name.split()) for name in names]
+        count = Counter(word for name in self._words for word in name)
+        self._idf = {word: float(np.log(1 + len(names) / n)) for word, n in count.items()}
+
+    def common(self, query: Sequence[str], sound: int) -> tuple[str, ...]:
+        """Words of the query in a sound's name, in the query's order."""
+        return tuple(dict.fromkeys(word for word in query if word in self._words[sound]))
+
+    def rate(self, query: Sequence[str]) -> NDArray[np.float32]:
+        """Share of the query's idf found in each name, [s] in [0, 1]."""
+        asked = {word: self._idf[word] for word in query if word in self._idf}
+        total = sum(asked.values())
+        if not total:
+            return np.zeros(len(self._words), np.float32)
+        return np.array([sum(asked[w] for w in asked.keys() & name) / total for name in self._words], np.float32)
