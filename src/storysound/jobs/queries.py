@@ -1,7 +1,6 @@
 """Queries from the command line and from files of JSON lines."""
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,9 +68,9 @@ def _query(row: Any, number: int, folder: Path) -> Query:
 def _mood(value: Any) -> Mood:
     if isinstance(value, str):
         return parse_mood(value)
-    valence, arousal = (value["valence"], value["arousal"]) if isinstance(value, dict) else value
-    if not (math.isfinite(valence) and math.isfinite(arousal)):
-        raise ValueError("mood must be finite")
+    if not isinstance(value, list):
+        raise ValueError("mood must be [valence, arousal]")
+    valence, arousal = value
     return Mood(float(valence), float(arousal))
 
 

@@ -122,7 +122,7 @@ def to_score(fused: Floats) -> Floats:
     >>> to_score(np.zeros(1, np.float32)).tolist()
     [0.5]
     """
-    result: Floats = 1 / (1 + np.exp(-np.clip(fused, -30, 30)))
+    result: Floats = (1 / (1 + np.exp(-np.clip(fused, -30, 30)))).astype(np.float32)
     return result
 
 

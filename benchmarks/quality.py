@@ -1,0 +1,137 @@
+"""What Storysound finds and hears, measured on real data: `make bench-quality`.
+
+Embedded profile, names ignored, one thread. Data: ../shared/data or $STORYSOUND_TEST_DATA. Prints a table and, with
+`--json FILE`, writes every figure with its n.
+"""
+
+import argparse
+import csv
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import speech_removal
+from storysound.config import load_profile
+from storysound.jobs.find import Finder, Query
+from storysound.jobs.index import index
+from storysound.weights import Resolver
+
+Matrix = NDArray[np.float64]
+
+
+def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> Matrix:
+    """Score of every sound for every query, [q s], sounds in the order of `paths`."""
+    column = {path: i for i, path in enumerate(paths)}
+    rows = []
+    for query in queries:
+        row = np.zeros(len(paths))
+        for hit in finder.search(query, len(paths), ignore_names=True):
+            row[column[hit.sound.path]] = hit.score
+        rows.append(row)
+    return np.array(rows)
+
+
+def ranks(scores: Matrix) -> NDArray[np.float64]:
+    """1-based rank of the diagonal; ties share the mean rank. [n n] -> [n]."""
+    own = np.diag(scores)[:, None]
+    better, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1) - 1
+    return 1 + better + equal / 2
+
+
+def average_precision(hits: NDArray[np.bool_]) -> float:
+    """Of a ranked list of hits and misses."""
+    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
+
+
+def library_of(folder: Path, scratch: Path, weights: Resolver) -> Finder:
+    """Index a folder and open it for queries."""
+    library = scratch / folder.parent.name
+    index([folder], library, profile=load_profile(), weights=weights)
+    return Finder(library, load_profile(), weights)
+
+
+def esc50(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+    """Class word -> clip. top-1: for each clip, is the class that scores it highest its own?"""
+    rows = list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
+    finder = library_of(shared / "esc50" / "audio", scratch, weights)
+    classes = sorted({row["category"] for row in rows})
+    queries = [Query(name, text=name.replace("_", " ")) for name in classes]
+    scores = score_matrix(finder, queries, [Path(row["file"]).name for row in rows])
+    own = np.array([classes.index(row["category"]) for row in rows])
+    order = np.argsort(-scores, axis=1)
+    ten = np.array([row["esc10"] == "True" for row in rows])
+    few = np.unique(own[ten])
+    return {
+        "n": len(rows),
+        "top1": float((scores.argmax(axis=0) == own).mean()),
+        "top5": float((np.argsort(-scores, axis=0)[:5] == own).any(axis=0).mean()),
+        "mAP": float(np.mean([average_precision(own[order[c]] == c) for c in range(len(classes))])),
+        "esc10_n": int(ten.sum()),
+        "esc10_top1": float((few[scores[few][:, ten].argmax(axis=0)] == own[ten]).mean()),
+    }
+
+
+def own_sound(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+    """Caption, or frames, or both -> the video's own sound; all clips that have one, and only the audible ones."""
+    rows = [json.loads(line) for line in (shared / "videos" / "captions.jsonl").read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row["has_audio"]]
+    finder = library_of(shared / "videos" / "clips", scratch, weights)
+    known = {sound.path for sound in finder.index.sounds}
+    rows = [row for row in rows if Path(row["path"]).name in known]
+    paths = [Path(row["path"]).name for row in rows]
+    audible = np.array([row["audible"] for row in rows])
+    result: dict[str, float] = {"n": len(rows), "audible_n": int(audible.sum())}
+    for name, ask in (
+        ("caption", lambda row: Query(text=row["caption"])),
+        ("frames", lambda row: Query(video=shared / "videos" / row["path"])),
+        ("both", lambda row: Query(text=row["caption"], video=shared / "videos" / row["path"])),
+    ):
+        scores = score_matrix(finder, map(ask, rows), paths)
+        for tag, matrix in ((name, scores), (f"{name}_audible", scores[np.ix_(audible, audible)])):
+            rank = ranks(matrix)
+            result |= {f"{tag}_r1": float((rank <= 1).mean()), f"{tag}_r5": float((rank <= 5).mean())}
+    return result
+
+
+def data_folder() -> Path:
+    """Where the real data lies; ends the program where it doesn't."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("STORYSOUND_TEST_DATA", default))
+    if not folder.is_dir():
+        sys.exit(f"no data at {folder}: set STORYSOUND_TEST_DATA")
+    return folder
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    args = parser.parse_args()
+    shared, weights = data_folder(), Resolver(offline=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        figures = {
+            "esc50": esc50(shared, Path(scratch), weights),
+            "own_sound": own_sound(shared, Path(scratch), weights),
+            "speech_removal": speech_removal.measure(shared),
+        }
+    table = Table(box=None)
+    for heading in ("task", "figure", "value"):
+        table.add_column(heading)
+    for task, values in figures.items():
+        for figure, value in values.items():
+            table.add_row(task, figure, f"{value:.3f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from storysound.encode.labels import LabelSpace
+from storysound.match import first_stage as fs
+from storysound.story import Mood
+
+RNG = np.random.default_rng(5)
+raw = arrays(np.float32, 7, elements=st.floats(-100, 100, width=32))
+
+
+def evidence(scores: np.ndarray, weight: float = 1.0, say: str = "") -> fs.Evidence:
+    return fs.Evidence("test", np.asarray(scores, np.float32), weight, lambda at: f"{say} {at}" if say else "")
+
+
+def test_probabilities_against_the_formula() -> None:
+    mean, peak = RNG.random((5, 3), dtype=np.float32), RNG.random((5, 3), dtype=np.float32)
+    want = np.empty((3, 5))
+    for c in range(3):
+        column = [(mean[i, c] * peak[i, c]) ** 0.5 for i in range(5)]
+        for i in range(5):
+            want[c, i] = column[i] / (sum(column) / 5 + 0.01) ** 0.5
+    np.testing.assert_allclose(fs.probabilities(mean, peak), want, rtol=1e-5)
+
+
+def test_logits_lose_what_the_whole_library_shares() -> None:
+    logits = RNG.standard_normal((6, 4)).astype(np.float32)
+    favourite = np.array([9, 0, -3, 0], np.float32)
+    np.testing.assert_allclose(fs.from_logits(logits), fs.from_logits(logits + favourite), atol=1e-6)
+
+
+@given(raw, st.floats(0.125, 8, width=32), st.floats(-50, 50, width=32))
+def test_no_source_can_drown_another_by_its_scale(scores: np.ndarray, scale: float, shift: float) -> None:
+    scores = np.round(scores)  # differences survive the shift in float32
+    other = np.arange(7, dtype=np.float32)
+    one = fs.fuse([evidence(scores), evidence(other)])
+    two = fs.fuse([evidence(scores * np.float32(scale) + np.float32(shift)), evidence(other)])
+    np.testing.assert_allclose(one, two, atol=2e-2)
+
+
+def test_weights_decide_between_sources() -> None:
+    up, down = np.arange(5.0), -np.arange(5.0)
+    assert fs.fuse([evidence(up, 2.0), evidence(down, 1.0)]).argmax() == 4
+    assert fs.fuse([evidence(up, 1.0), evidence(down, 2.0)]).argmax() == 0
+
+
+def test_a_source_without_an_opinion_changes_nothing() -> None:
+    scores = RNG.random(9)
+    order = np.argsort(fs.fuse([evidence(scores), evidence(np.full(9, 3.0))]))
+    assert (order == np.argsort(scores)).all()
+
+
+def test_standardised_among_the_candidates_only() -> None:
+    among = np.array([True, True, False])
+    assert fs.standardise(np.array([1, 3, 1000], np.float32), among)[:2].tolist() == [-1, 1]
+
+
+def test_nothing_to_judge_by_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nothing to judge by"):
+        fs.fuse([])
+
+
+def test_rate_keeps_what_a_full_product_says() -> None:
+    space = LabelSpace("s", tuple("abcdef"), np.eye(6, dtype=np.float32))
+    hearing = fs.Hearing(space, RNG.random((6, 8), dtype=np.float32))
+    weights = RNG.random(6, dtype=np.float32)
+    np.testing.assert_allclose(hearing.rate(weights), weights @ hearing.scores, rtol=1e-5)
+
+
+def test_rate_reads_only_the_classes_that_are_meant() -> None:
+    n = fs.FEW * 3
+    weights = np.zeros(n, np.float32)
+    weights[[7, 90]] = 0.7, 0.3
+    scores = RNG.random((n, 5), dtype=np.float32)
+    hearing = fs.Hearing(LabelSpace("s", ("x",) * n, np.zeros((n, 2), np.float32)), scores)
+    np.testing.assert_allclose(hearing.rate(weights), 0.7 * scores[7] + 0.3 * scores[90], rtol=1e-5)
+
+
+def test_affinity_of_a_distribution_with_itself_is_one() -> None:
+    p = RNG.dirichlet(np.ones(6), 1).astype(np.float32)[0]
+    hearing = fs.Hearing(LabelSpace("s", tuple("abcdef"), np.eye(6, dtype=np.float32)), p[:, None])
+    assert hearing.affinity(p)[0] == pytest.approx(1, abs=1e-5)
+
+
+def test_reasons_name_common_classes_strongest_first() -> None:
+    space = LabelSpace("s", ("rain", "dog", "wind"), np.eye(3, dtype=np.float32))
+    hearing = fs.Hearing(space, np.array([[0.5], [0.0], [0.9]], np.float32))
+    assert hearing.reason(np.array([0.5, 0.4, 0.5], np.float32), 0) == "heard as wind, rain"
+
+
+def test_reasons_come_from_evidence_above_average_weightiest_first() -> None:
+    strong, weak = evidence(np.array([0, 0, 1.0]), 2.0, "strong"), evidence(np.array([0, 0, 1.0]), 1.0, "weak")
+    against = evidence(np.array([1.0, 0, 0]), 5.0, "against")
+    assert fs.reasons([weak, strong, against], 2) == ("strong 2", "weak 2")
+
+
+def test_mood_closeness_is_a_negative_distance() -> None:
+    got = fs.mood_closeness(Mood(0.5, 0.5), np.array([0.5, 0.8], np.float32), np.array([0.5, 0.9], np.float32))
+    np.testing.assert_allclose(got, [0, -0.5], atol=1e-6)
