@@ -44,6 +44,10 @@ class InputError(StorysoundError):
         shown = self.path if self.path.isprintable() else repr(self.path)[1:-1]
         super().__init__(f"{shown}: {fault}" + (f" ({do})" if do else ""))
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
+        """Lets a worker process hand the error to its parent."""
+        return type(self), (self.path, self.fault, self.do)
+
 
 class MediaError(InputError):
     """A media file is empty, broken, or lacks the stream that is needed."""

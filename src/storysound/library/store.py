@@ -149,12 +149,21 @@ class Library:
         """All sounds, by path."""
         return [entry.sound for entry in self.entries()]
 
+    def discard(self) -> None:
+        """Removes a library without sounds; one that has any is left alone."""
+        if not self.entries():
+            with _faults(self.folder, writing=True):
+                for part in self.folder.iterdir():
+                    if part.suffix == ".lance":
+                        shutil.rmtree(part)
+                (self.folder / LOCK_NAME).unlink(missing_ok=True)
+                self.folder.rmdir()
+
     def shape(self, table: str) -> Shape:
         """What a segments table holds."""
         with _faults(self.folder):
             meta = json.loads((self._table(table).schema.metadata or {})[_META])
-            labels = {column: tuple(names) for column, names in meta["labels"].items()}
-            return Shape(dict(meta["revisions"]), labels)
+            return Shape(meta["revisions"], {column: tuple(names) for column, names in meta["labels"].items()})
 
     def snapshot(self, choose: Callable[[list[Entry]], str]) -> tuple[list[Entry], str, pa.Table | None]:
         """All entries, the segments table that `choose` names ("" for none) and its rows, all of one commit."""
@@ -240,15 +249,25 @@ class Writer:
                 merge.execute(pa.Table.from_pylist([_row(entry) for entry in put], schema=_SOUND_SCHEMA))
 
     def tidy(self) -> None:
-        """Drops segments no sound refers to, joins small files, and forgets versions nobody reads any more."""
+        """Drops segments no sound refers to, and compacts."""
+        with self._if_it_can():
+            self._drop_leftovers()
+        self.compact()
+
+    def compact(self) -> None:
+        """Joins small files, and forgets versions nobody reads any more."""
+        with self._if_it_can():
+            for name in (SOUNDS, *self.library.tables()):
+                table = self.library._table(name)
+                if len(table.get_fragments()) >= _COMPACT_AT:
+                    table.optimize.compact_files()
+                table.cleanup_old_versions(older_than=_KEEP_VERSIONS)
+
+    @contextmanager
+    def _if_it_can(self) -> Iterator[None]:
         try:
             with _faults(self.library.folder, writing=True):
-                self._drop_leftovers()
-                for name in (SOUNDS, *self.library.tables()):
-                    table = self.library._table(name)
-                    if len(table.get_fragments()) >= _COMPACT_AT:
-                        table.optimize.compact_files()
-                    table.cleanup_old_versions(older_than=_KEEP_VERSIONS)
+                yield
         except OutputError as error:  # nothing is lost: the next writer tries again
             log.warning("could not tidy up: %s", error)
 
