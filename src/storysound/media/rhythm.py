@@ -1,0 +1,164 @@
+"""Pulse of a sound: onsets, tempo, beats, and the quiet points where it is good to cut."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+import scipy.signal
+from numpy.typing import NDArray
+
+from storysound.media.audio import Waveform, resample
+from storysound.media.spectrogram import LogMel, Stft, mel, power
+
+Curve = NDArray[np.float64]
+
+RATE_HZ = 22050
+HOP = 256
+STFT = Stft(n_fft=1024, hop_length=HOP)
+_MEL = LogMel(RATE_HZ, STFT, n_mels=40, f_min=30.0, f_max=8000.0, norm="sum")
+FRAMES_PER_S = RATE_HZ / HOP
+
+SLOWEST_BPM, FASTEST_BPM = 40.0, 220.0
+_TEMPI = np.exp(np.linspace(np.log(SLOWEST_BPM), np.log(FASTEST_BPM), 600))
+_USUAL_BPM = 110.0  # centre of the log-normal prior over tempo
+_PRIOR_OCTAVES = 1.0  # and its width
+_COMB = (1, 2, 4, 8)  # multiples of the beat that repeat in most music: beat, half bar, bar, two bars
+_LEAST_PULSE = 0.22  # below this share of the onsets repeating, a sound has no tempo
+_TIGHTNESS = 100.0  # weight of an even beat against strong onsets
+
+_LEVEL_RANGE_DB = 80.0  # below the loudest moment by this much, all is silence
+_QUIET_SMOOTH_S = 0.06  # longer than a period of the lowest notes
+_QUIET_APART_S = 0.15
+_QUIET_DEPTH_DB = 4.0  # how far the level rises on both sides of a quiet point
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """Power [t f] of a mono sound at RATE_HZ, one frame each HOP samples: the common ground of all rhythm functions."""
+
+    power: NDArray[np.float32]
+    duration_s: float
+
+
+def analyse(wave: Waveform) -> Spectrogram:
+    """The spectrogram that all functions here take in place of a waveform, so that it is made only once."""
+    mono = resample(wave.mono(), RATE_HZ)
+    return Spectrogram(power(mono.samples[0], STFT), wave.duration_s)
+
+
+def _analysed(sound: Waveform | Spectrogram) -> Spectrogram:
+    return sound if isinstance(sound, Spectrogram) else analyse(sound)
+
+
+def onset_envelope(sound: Waveform | Spectrogram) -> Curve:
+    """How much begins at each frame, [t] at FRAMES_PER_S, ≥ 0: rises of the log-mel spectrum summed over the bands.
+
+    Spectral flux after Böck and Widmer 2013 (rises are taken against the loudest neighbour band of two frames ago, so
+    vibrato is not taken for onsets). The slow trend is removed and the deviation scaled to 1; zeros for steady sound.
+    """
+    energies = mel(_analysed(sound).power, _MEL)
+    levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9))
+    before = scipy.ndimage.maximum_filter1d(levels, 3, axis=1)[:-2]
+    flux = np.zeros(len(levels))
+    flux[2:] = np.maximum(0.0, levels[2:] - before).mean(axis=1)
+    trend = scipy.ndimage.uniform_filter1d(flux, round(FRAMES_PER_S) | 1, mode="nearest")
+    flux = np.maximum(0.0, flux - trend)
+    deviation = float(flux.std())
+    return flux / deviation if deviation > 1e-4 else np.zeros_like(flux)
+
+
+def _autocorrelation(envelope: Curve) -> Curve:
+    """Share of the onsets that come again after each lag, [t], 1 at lag 0; unbiased for the shrinking overlap."""
+    n = len(envelope)
+    spectrum = np.fft.rfft(envelope - envelope.mean(), 2 * n)
+    products = np.fft.irfft(np.abs(spectrum) ** 2)[:n]
+    return np.asarray(products / max(products[0], 1e-12) * n / np.arange(n, 0, -1))
+
+
+def _pulse(envelope: Curve) -> Curve:
+    """How strongly the onsets repeat with each of _TEMPI and its metre, [b]; -1 where too short to tell."""
+    repeats = _autocorrelation(envelope)
+    lags = 60 * FRAMES_PER_S / _TEMPI[:, None] * np.array(_COMB)
+    heard = lags < 0.75 * len(envelope)  # with less overlap than a quarter, chance rules
+    values = np.interp(lags, np.arange(len(repeats)), repeats) * heard
+    return np.where(heard[:, 0], values.sum(axis=1) / np.maximum(heard.sum(axis=1), 1), -1.0)
+
+
+def tempo_bpm(sound: Waveform | Spectrogram) -> float | None:
+    """Beats a minute, in [40, 220], or None where nothing pulses (steady, too short, or irregular sound).
+
+    Autocorrelation of the onsets summed over the beat and its binary multiples, weighted by a log-normal prior
+    (after Ellis 2007, section 3.2).
+    """
+    envelope = onset_envelope(sound)
+    if len(envelope) < 2 * FRAMES_PER_S or not envelope.any():
+        return None
+    pulse = _pulse(envelope)
+    prior = np.exp(-0.5 * (np.log2(_TEMPI / _USUAL_BPM) / _PRIOR_OCTAVES) ** 2)
+    best = int(np.argmax(pulse * prior))
+    return float(_TEMPI[best]) if pulse[best] >= _LEAST_PULSE else None
+
+
+def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Curve:
+    """Times of the beats in seconds, ascending, [n]; empty where nothing pulses. `bpm`: the tempo when it is known.
+
+    The path that joins strong onsets at even steps, found by dynamic programming (Ellis 2007, section 3.3). As no step
+    is shorter than half a beat, half a beat of frames is scored at once.
+    """
+    spectrogram = _analysed(sound)
+    bpm = tempo_bpm(spectrogram) if bpm is None else bpm
+    envelope = onset_envelope(spectrogram)
+    if bpm is None or not envelope.any():
+        return np.empty(0)
+    period = 60 * FRAMES_PER_S / bpm
+    local = scipy.ndimage.gaussian_filter1d(envelope, period / 32)
+    score, previous = _best_paths(local / max(float(local.std()), 1e-9), period)
+    beats = [int(np.argmax(score[-round(period) :])) + max(0, len(score) - round(period))]
+    while previous[beats[-1]] >= 0:
+        beats.append(int(previous[beats[-1]]))
+    return _trim(np.array(beats[::-1]), local) / FRAMES_PER_S
+
+
+def _best_paths(local: Curve, period: float) -> tuple[Curve, NDArray[np.int64]]:
+    """Score of the best beat sequence that ends at each frame, and the beat before it (-1: it starts there)."""
+    n = len(local)
+    near, far = max(1, round(period / 2)), round(2 * period)
+    steps = np.arange(far, near - 1, -1)
+    cost = -_TIGHTNESS * np.log(steps / period) ** 2
+    score = np.concatenate([np.full(far, -np.inf), local])  # `far` frames of nothing before the start
+    previous = np.full(n, -1, np.int64)
+    for start in range(0, n, near):
+        count = min(near, n - start)
+        window = score[start : start + count + far - near]
+        candidates = np.lib.stride_tricks.sliding_window_view(window, len(steps)) + cost
+        best = candidates.argmax(axis=1)
+        gain = candidates[np.arange(count), best]
+        better = gain > 0  # a path that costs more than it holds is not worth joining
+        score[far + start : far + start + count] += np.where(better, gain, 0.0)
+        previous[start : start + count] = np.where(better, start + np.arange(count) - steps[best], -1)
+    return score[far:], previous
+
+
+def _trim(beats: NDArray[np.int64], local: Curve) -> NDArray[np.int64]:
+    """Drops beats at both ends that fall where nothing sounds (less than half the usual onset)."""
+    strength = local[beats]
+    strong = np.flatnonzero(strength > 0.5 * np.sqrt(np.mean(strength**2)))
+    return beats[strong[0] : strong[-1] + 1] if len(strong) else beats[:0]
+
+
+def quiet_points_s(sound: Waveform | Spectrogram) -> Curve:
+    """Times in seconds, ascending, [n], where the level dips: between notes, words or strokes, good places to cut.
+
+    Each is the lowest moment within 0.15 s, and the level rises by at least 4 dB on both sides of it; of a silence it
+    is the middle. Empty for steady sound.
+    """
+    spectrogram = _analysed(sound)
+    energy = spectrogram.power.sum(axis=1, dtype=np.float64)
+    energy = scipy.ndimage.uniform_filter1d(energy, max(1, round(_QUIET_SMOOTH_S * FRAMES_PER_S)), mode="nearest")
+    top = float(energy.max(initial=0.0))
+    if top <= 0:
+        return np.empty(0)
+    level_db = 10 * np.log10(np.maximum(energy / top, 10 ** (-_LEVEL_RANGE_DB / 10)))
+    apart = max(1, round(_QUIET_APART_S * FRAMES_PER_S))
+    dips, _ = scipy.signal.find_peaks(-level_db, distance=apart, prominence=_QUIET_DEPTH_DB)
+    return np.asarray(dips / FRAMES_PER_S)
