@@ -78,9 +78,9 @@ def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
 
     table = Table(box=None)
     for heading in ("name", "state", "MB", "commercial"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "MB" else "left")
+        table.add_column(heading, no_wrap=True, min_width=len("commercial") if heading != "name" else None, justify="right" if heading == "MB" else "left")
     table.add_column("licence", no_wrap=True)  # whom to credit stands in --json
     for row in rows:
         table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence)
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 120)  # a pipe has no edge to cut at
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has no edge to cut at
+    console.print(table)
