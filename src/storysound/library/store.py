@@ -175,6 +175,7 @@ class Library:
             try:
                 with _faults(self.folder):
                     rows = self._table(table).to_table()
+                    rows = rows.rename_columns([_named(column) for column in rows.column_names])
             except LibraryError:
                 if table in {entry.table for entry in self.entries()}:
                     raise
@@ -299,7 +300,8 @@ class Writer:
 
 
 def _segment_schema(like: Segments, shape: Shape) -> pa.Schema:
-    columns = [(name, pa.list_(pa.float16(), vectors.shape[1])) for name, vectors in sorted(like.vectors.items())]
+    vectors = {_stored(column): rows for column, rows in sorted(like.vectors.items())}
+    columns = [(name, pa.list_(pa.float16(), rows.shape[1])) for name, rows in vectors.items()]
     times = [("analysis", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())]
     meta = {"format": FORMAT, "revisions": dict(shape.revisions), "labels": dict(shape.labels)}
     return pa.schema([*times, ("loudness_lufs", pa.float32()), *columns], metadata={_META: json.dumps(meta)})
@@ -308,8 +310,8 @@ def _segment_schema(like: Segments, shape: Shape) -> pa.Schema:
 def _segment_rows(analysis: str, part: Segments, schema: pa.Schema) -> pa.Table:
     columns = [pa.array([analysis] * len(part.start_s)), pa.array(part.start_s), pa.array(part.end_s)]
     columns.append(pa.array(part.loudness_lufs))
-    for name in schema.names[4:]:
-        vectors = np.ascontiguousarray(part.vectors[name])
+    for column in schema.names[4:]:
+        vectors = np.ascontiguousarray(part.vectors[_named(column)])
         columns.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1]))
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -331,6 +333,15 @@ def _entry(row: dict[str, Any]) -> Entry:
     source = Source(**{name: row[name] for name in _SOURCE})
     sound = Sound(**plain, tags=tuple(row["tags"]), mood=Mood(row["valence"], row["arousal"]), source=source)
     return Entry(sound=sound, **{name: row[name] for name in _OWN})
+
+
+def _stored(column: str) -> str:
+    """A column's name on disk: Lance takes no dots."""
+    return column.replace(".", "/")
+
+
+def _named(column: str) -> str:
+    return column.replace("/", ".")
 
 
 def _uri(folder: Path, name: str) -> str:
@@ -374,7 +385,7 @@ def _faults(folder: Path, *, writing: bool = False) -> Iterator[None]:
             verb = "written" if writing else "read"
             kind = OutputError if writing else LibraryError
             raise kind(folder, f"may not be {verb} by this user", "change its rights or choose another") from error
-        fault = f"is damaged: {' '.join(text.split())[:160]}"
+        fault = f"{'can not be written' if writing else 'is damaged'}: {' '.join(text.split())[:160]}"
         raise LibraryError(folder, fault, "restore it, or index the sounds into a new one") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # how Lance reports bytes that make no sense at all
