@@ -1,0 +1,99 @@
+"""`storysound score`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from storysound.app.cli.models import Policy
+
+if TYPE_CHECKING:
+    from storysound.jobs.score import Scored
+
+Gain = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
+
+
+def score(
+    story: Annotated[Path, typer.Argument(help="A video, or a folder of pictures with a story.txt.")],
+    library: Annotated[Path, typer.Option("--library", "-l", help="Library made by `storysound index`.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .mkv or .webm.")],
+    text: Annotated[str, typer.Option(help="What the story is about, in your words.")] = "",
+    mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")] = "",
+    report: Annotated[Path | None, typer.Option(help="Folder for cue sheet and report; else beside the video.")] = None,
+    music: Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")] = True,
+    effects: Annotated[bool, typer.Option("--effects/--no-effects", help="Ambience and spot effects.")] = True,
+    keep_original: Annotated[
+        bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")
+    ] = True,
+    replace: Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")] = False,
+    music_gain: Annotated[float, Gain] = 0.0,
+    effects_gain: Annotated[float, Gain] = 0.0,
+    ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
+    licence_policy: Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")] = Policy.any,
+    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Give a video, or a folder of pictures with a text, its sound."""
+    from storysound.config import load_profile
+    from storysound.cue.mix import Levels
+    from storysound.jobs import matching, queries
+    from storysound.jobs import score as job
+    from storysound.weights import Resolver
+
+    feel = queries.parse_mood(mood) if mood else None
+    wish = matching.Wish(text, feel, ignore_names, licence_policy.value)
+    levels = Levels(music_db=music_gain, effects_db=effects_gain)
+    options = job.Options(wish, music, effects, keep_original, replace, levels, report)
+    tools = job.tools_of(library, load_profile(profile), Resolver(offline=True))
+    show(job.score(story, out, tools, options, tell), as_json)
+
+
+def tell(step: str) -> None:
+    """Names the step that begins."""
+    import sys
+
+    sys.stderr.write(f"{step} …\n")
+    sys.stderr.flush()
+
+
+def show(scored: "Scored", as_json: bool) -> None:
+    """A line per cue, then what to know and where the files are."""
+    import json
+    import sys
+
+    from storysound.cue.sheet import as_dict
+
+    if as_json:
+        sheet = as_dict(scored.sheet)
+        rows = [{"type": "cue"} | cue for cue in sheet["cues"]]
+        files = {kind: str(path) for kind, path in scored.files.items()}
+        seconds = {step: round(spent, 3) for step, spent in scored.seconds.items()}
+        result = {"type": "result", "files": files, "notes": list(scored.notes), "seconds": seconds}
+        result |= {name: sheet[name] for name in ("loudness", "stepped_aside", "duration_s")}
+        for row in [*rows, result]:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return
+    for line in summary(scored):
+        sys.stdout.write(line + "\n")
+
+
+def summary(scored: "Scored") -> list[str]:
+    """What was done, for people."""
+    lines = []
+    for cue in scored.sheet.cues:
+        why = f"  ({'; '.join(cue.why)})" if cue.why else ""
+        lines.append(f"{cue.layer:<9}{clock(cue.start_s)}–{clock(cue.end_s)}  {cue.sound.path}{why}")
+    lines += [f"note: {note}" for note in scored.notes]
+    level = scored.sheet.loudness
+    lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")
+    return lines + [f"{kind:<9}{path}" for kind, path in scored.files.items()]
+
+
+def clock(time_s: float) -> str:
+    """Minutes and seconds.
+
+    >>> clock(75.26)
+    '1:15.3'
+    """
+    tenths = round(time_s * 10)
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"

@@ -1,0 +1,104 @@
+"""What a clip already sounds like: where somebody speaks, whether music plays, and how to take that music out."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from storysound.annotate import sound as judging
+from storysound.cue.fit import raised_cosine
+from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
+from storysound.encode.encoder import Encoder
+from storysound.encode.nsnet2 import NSNet2
+from storysound.encode.silero import Silero
+from storysound.media.audio import Waveform
+from storysound.media.loudness import integrated_lufs
+from storysound.story import Span
+
+log = logging.getLogger(__name__)
+
+WINDOW_S = 10.0  # judged at a time
+SHORTEST_S = 1.0  # a rest of less than this is not judged
+MUSIC_SHARE = 0.4  # of the judged time; from here on a clip has music of its own
+AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
+GATE_S = 0.25  # speech kept without its music opens and closes this softly
+
+
+@dataclass(frozen=True)
+class OwnSound:
+    """The clip's own sound; `wave` is None where there is none or it is silent."""
+
+    wave: Waveform | None
+    speech: tuple[Span, ...] = ()
+    music: tuple[Span, ...] = ()  # windows in which music plays
+    duration_s: float = 0.0
+
+    @property
+    def music_share(self) -> float:
+        """How much of the clip has music, in [0, 1]."""
+        return sum(span.duration_s for span in self.music) / self.duration_s if self.duration_s else 0.0
+
+    @property
+    def has_music(self) -> bool:
+        """Whether a music bed would fight with what is there."""
+        return self.music_share >= MUSIC_SHARE
+
+
+def listen(
+    wave: Waveform | None, vad: Callable[[], Silero], ears: Callable[[], Mapping[str, Encoder[Waveform]]]
+) -> OwnSound:
+    """Finds speech and music; `ears` are the audio encoders of the profile. Silence needs no model."""
+    if wave is None or integrated_lufs(wave) < SILENCE_LUFS:
+        return OwnSound(None)
+    return OwnSound(wave, vad().speech_spans(wave), music_spans(wave, ears()), wave.duration_s)
+
+
+def music_spans(wave: Waveform, ears: Mapping[str, Encoder[Waveform]]) -> tuple[Span, ...]:
+    """Windows of ten seconds in which music plays; silent ones have none."""
+    count = max(1, round(wave.duration_s / WINDOW_S))
+    edges = np.linspace(0.0, wave.duration_s, count + 1).tolist()
+    windows = [Span(a, b) for a, b in pairwise(edges)]
+    parts = [wave.cut(span.start_s, span.end_s).mono() for span in windows]
+    heard = [i for i, p in enumerate(parts) if p.duration_s >= SHORTEST_S and integrated_lufs(p) > SILENCE_LUFS]
+    encoded = {name: ear.encode([parts[i] for i in heard]) for name, ear in ears.items()} if heard else {}
+    music = []
+    for place, i in enumerate(heard):
+        if judging.kind(parts[i].duration_s, {name: said[place] for name, said in encoded.items()}) == "music":
+            music.append(windows[i])
+    return tuple(music)
+
+
+def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
+    """Per unit whether the clip's own sound is heard there."""
+    if wave is None:
+        return [False] * len(units)
+    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, rate_hz=wave.rate_hz) > AUDIBLE_DB for u in units]
+
+
+def without_music(own: OwnSound, separator: NSNet2) -> Waveform | None:
+    """The clip's sound with only the speech left where music plays, untouched elsewhere; None where nothing is left."""
+    if own.wave is None or not own.music:
+        return own.wave
+    wave = own.wave
+    out = wave.samples.copy()
+    for span in bridged(own.music, 1e-3):
+        a, b = round(span.start_s * wave.rate_hz), min(round(span.end_s * wave.rate_hz), out.shape[1])
+        part = Waveform(np.ascontiguousarray(wave.samples[:, a:b]), wave.rate_hz)
+        voice = part.samples - separator.background(part).samples
+        out[:, a:b] = voice * _gate(own.speech, span.start_s, b - a, wave.rate_hz)
+    return Waveform(out, wave.rate_hz) if np.abs(out).max(initial=0.0) > 0 else None
+
+
+def _gate(speech: Sequence[Span], from_s: float, length: int, rate_hz: int) -> np.ndarray:
+    """Gain [length], 1 while somebody speaks, 0 elsewhere: what the separator leaves between words is music."""
+    gate = np.zeros(length, np.float32)
+    edge = round(GATE_S * rate_hz)
+    for span in bridged(speech, 2 * GATE_S):
+        a, b = (round((t - from_s) * rate_hz) for t in (span.start_s - 0.05, span.end_s + 0.05))
+        shape = np.concatenate([raised_cosine(edge), np.ones(max(0, b - a), np.float32), raised_cosine(edge)[::-1]])
+        low, high = max(0, a - edge), min(length, a - edge + len(shape))
+        if low < high:
+            gate[low:high] = np.maximum(gate[low:high], shape[low - (a - edge) : high - (a - edge)])
+    return gate

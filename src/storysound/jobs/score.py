@@ -1,0 +1,259 @@
+"""`storysound score`: gives a video, or a folder of pictures with a text, its sound.
+
+Six steps: look, understand, match, cue, mix, deliver. Nothing here depends on chance: the same story, library and
+options give the same sound.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from storysound.config import Profile
+from storysound.cue.cues import CueSheet, Loudness
+from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
+from storysound.cue.report import write_report
+from storysound.cue.sheet import write_csv, write_json, write_otio
+from storysound.encode import encoder, nsnet2, silero
+from storysound.encode.encoder import Encoder
+from storysound.errors import MediaError, OutputError, UsageError
+from storysound.jobs.cutting import cut
+from storysound.jobs.find import Finder
+from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
+from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
+from storysound.jobs.own_sound import OwnSound, audible, listen, without_music
+from storysound.jobs.scenes import Understanding, understand
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.files import writing
+from storysound.media.loudness import integrated_lufs, true_peak_dbtp
+from storysound.media.mux import container_for, mux_copy, render_slideshow
+from storysound.media.probe import probe
+from storysound.weights import Resolver
+
+log = logging.getLogger(__name__)
+
+LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may decide."""
+
+    wish: Wish = field(default_factory=Wish)
+    music: bool = True
+    effects: bool = True
+    keep_original: bool = True
+    replace: bool = False  # takes out the music a clip already has, and scores it anew
+    levels: Levels = field(default_factory=Levels)
+    report: Path | None = None  # folder for sheet and page; by default they lie beside the video
+
+    def __post_init__(self) -> None:
+        if self.replace and not self.keep_original:
+            raise UsageError("--replace keeps the voices of the original: it can't go with --drop-original")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The models and the library a story is scored with; each is loaded when it is first needed."""
+
+    finder: Callable[[], Searches]
+    eyes: Callable[[], Encoder[Pixels]]
+    reader: Callable[[], Encoder[str]]
+    ears: Callable[[], Mapping[str, Encoder[Waveform]]]
+    vad: Callable[[], silero.Silero]
+    separator: Callable[[], nsnet2.NSNet2]
+
+
+def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
+    """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done."""
+    finder = Finder(library, profile, weights)
+    return Tools(
+        lambda: finder,
+        lambda: encoder.load(profile.picture, weights),
+        lambda: encoder.load(profile.text, weights),
+        lambda: {name: encoder.load(name, weights) for name in profile.audio},
+        lambda: silero.load(weights),
+        lambda: nsnet2.load(weights),
+    )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of it: the sheet, the files by kind, and what the user should know."""
+
+    sheet: CueSheet
+    files: Mapping[str, Path]
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]  # per step
+
+
+def score(
+    story: Path, out: Path, tools: Tools, options: Options | None = None, progress: Progress | None = None
+) -> Scored:
+    """Scores `story` (a video or a folder of pictures) into the video `out`, with sheet and page beside it.
+
+    Raises MediaError for a story that can't be read, OutputError for a place that can't be written, UsageError for
+    options that contradict each other; whatever happens, no file is left half written.
+    """
+    options = options or Options()
+    files = _targets(story, out, options.report)
+    clock = _Clock(progress)
+    with clock("look"):
+        footage = read_folder(story) if story.is_dir() else read_video(story)
+        heard = listen(footage.original, tools.vad, tools.ears)
+        aside = _stepped_aside(heard, options)
+        own = _kept(heard, options, tools)
+    with clock("understand"):
+        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text)
+    with clock("match"):
+        drafts = [] if aside else _drafts(footage, understood, own, tools.finder(), options)
+    with clock("cue"):
+        laid = cut(drafts, bed_lufs(own.wave, own.speech, options.levels), options.levels)
+    with clock("mix"):
+        added = lay([(one.cue.start_s, one.samples, one.cue.gain_db) for one in laid], footage.samples)
+        mixed = mix(own.wave, added, own.speech, options.levels)
+    with clock("deliver"):
+        _write_video(footage, story, mixed.wave, out)
+        delivered = read_audio(out)
+        sheet = CueSheet(
+            footage.title,
+            footage.duration_s,
+            footage.fps,
+            understood.scenes,
+            tuple(one.cue for one in laid),
+            own.speech,
+            Loudness(lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=mixed.ducking_db),
+            aside,
+        )
+        _write_papers(sheet, files, footage, understood, mixed, own.wave, video=out if footage.stills else story)
+    return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
+
+
+class _Clock:
+    """Names the steps to the user and keeps how long each took."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        if self.progress:
+            self.progress(name)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - started
+
+
+def _targets(story: Path, out: Path, report: Path | None) -> dict[str, Path]:
+    """Where everything goes; tells mistakes before any work is done."""
+    if not story.exists():
+        raise MediaError(story, "does not exist", "check the name")
+    if out.is_dir():
+        raise OutputError(out, "is a folder, a file name is wanted", f"try {out / 'scored.mp4'}")
+    if out.exists() and out.samefile(story):
+        raise OutputError(out, "is the story itself", "write to another file")
+    video = None if story.is_dir() else probe(story).video
+    container_for(out, video.codec if video else "h264")
+    for folder in (out.parent, report or out.parent):
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if report:
+        names = {"json": "cues.json", "csv": "cues.csv", "otio": "timeline.otio", "report": "report.html"}
+        return {"video": out} | {kind: report / name for kind, name in names.items()}
+    names = {"json": ".cues.json", "csv": ".cues.csv", "otio": ".otio", "report": ".report.html"}
+    return {"video": out} | {kind: out.with_name(out.stem + name) for kind, name in names.items()}
+
+
+def _stepped_aside(own: OwnSound, options: Options) -> str:
+    if not own.has_music or options.replace or not options.keep_original:
+        return ""
+    return f"the clip already has music ({own.music_share:.0%} of it); --replace takes it out and scores it anew"
+
+
+def _kept(own: OwnSound, options: Options, tools: Tools) -> OwnSound:
+    """What of the clip's own sound goes into the mix."""
+    if not options.keep_original:
+        return OwnSound(None)
+    if options.replace and own.music:
+        wave = without_music(own, tools.separator())
+        return replace(own, wave=wave, speech=own.speech if wave is not None else ())
+    return own
+
+
+def _drafts(
+    footage: Footage, understood: Understanding, own: OwnSound, finder: Searches, options: Options
+) -> list[Draft]:
+    drafts = music_drafts(footage, understood, finder, options.wish) if options.music else []
+    if options.effects:
+        arousal = [a for _, _, a in understood.curve]
+        drafts += effect_drafts(footage, finder, options.wish, audible(own.wave, footage.units), arousal)
+    return drafts
+
+
+def _write_video(footage: Footage, story: Path, wave: Waveform, out: Path) -> None:
+    """The story's pictures with the new sound; a slideshow is rendered first."""
+    if not footage.stills:
+        mux_copy(story, wave, out, ceiling_dbtp=LOUDEST_DBTP)
+        return
+    with TemporaryDirectory(prefix=".storysound-", dir=out.parent) as scratch:
+        slides = Path(scratch) / "slides.mp4"
+        silence = Waveform(np.zeros((1, footage.samples), np.float32), RATE_HZ)
+        render_slideshow(footage.stills, [shot.duration_s for shot in footage.shots], silence, slides)
+        mux_copy(slides, wave, out, ceiling_dbtp=LOUDEST_DBTP)
+
+
+def _write_papers(
+    sheet: CueSheet,
+    files: Mapping[str, Path],
+    footage: Footage,
+    understood: Understanding,
+    mixed: Mixed,
+    original: Waveform | None,
+    *,
+    video: Path,
+) -> None:
+    """The sheet in three forms, and the page."""
+    write_json(sheet, files["json"])
+    write_csv(sheet, files["csv"])
+    write_otio(sheet, files["otio"], video=video, scored=files["video"], has_audio=original is not None)
+    pictures = [picture for own in footage.pictures for picture in own]
+    write_report(
+        sheet,
+        files["report"],
+        thumbnails=list(zip(footage.times_s, pictures, strict=True)),
+        waveforms={"mix": mixed.wave, "original": original, "added": mixed.added},
+        mood_curve=understood.curve,
+        video=files["video"],
+    )
+
+
+def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:
+    """What the user should know of the result."""
+    notes = [sheet.stepped_aside] if sheet.stepped_aside else []
+    if options.music and not sheet.stepped_aside and not any(cue.layer == "music" for cue in sheet.cues):
+        notes.append("no music was added: the library has none that may be used")
+    if not sheet.stepped_aside:
+        notes += _licence_notes(sheet)
+    if mixed.limited_db > 1.0:
+        notes.append(f"peaks had to be lowered by up to {mixed.limited_db:.1f} dB to reach the loudness")
+    return tuple(notes)
+
+
+def _licence_notes(sheet: CueSheet) -> list[str]:
+    sounds = {cue.sound.path: cue.sound for cue in sheet.cues}.values()
+    unknown = sorted(sound.path for sound in sounds if not sound.source.licence.strip())
+    not_sold = sorted(s.path for s in sounds if s.source.licence.strip() and not allows_commerce(s.source.licence))
+    notes = [f"states no licence: {', '.join(unknown)}"] if unknown else []
+    return notes + ([f"not for commercial use: {', '.join(not_sold)}"] if not_sold else [])
