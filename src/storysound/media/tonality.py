@@ -51,8 +51,8 @@ def _peaks(spectrum: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np
 def key(wave: Waveform) -> tuple[str, float]:
     """Key as "A minor" and how well it fits, in [0, 1]; ("", confidence) where nothing tonal sounds.
 
-    The mean chroma is correlated with the profiles of the 24 keys (method of Krumhansl 1990, chapter 4); the confidence is the
-    correlation with the best.
+    The mean chroma is correlated with the profiles of the 24 keys (method of Krumhansl 1990, chapter 4); the
+    confidence is the correlation with the best.
     """
     mean = chroma(wave).mean(axis=0)
     if mean.std() < 1e-9:
