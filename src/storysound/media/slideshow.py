@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
 from storysound.media.image import read_image
-from storysound.media.mux import EncodedSound, container_for, fitted
+from storysound.media.soundtrack import EncodedSound, container_for, fitted
 
 Picture = NDArray[np.uint8]
 
