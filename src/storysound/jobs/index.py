@@ -1,6 +1,7 @@
 """`storysound index`: brings a library up to date with folders of sound files."""
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,8 +87,13 @@ def index(
             store.discard()
 
 
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _tools(profile: Profile, weights: Resolver | None) -> Tools:
-    resolver = weights or Resolver()
+    resolver = weights or Resolver(offline=True)
     return Tools({name: load(name, resolver) for name in profile.audio}, _judge)
 
 

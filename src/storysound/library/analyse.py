@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.errors import MediaError
 from storysound.library.store import Segments, Shape
-from storysound.media.audio import Waveform, read_audio
+from storysound.media.audio import Waveform, read_audio, resample
 from storysound.media.loudness import momentary_lufs, true_peak_dbtp
 from storysound.media.probe import probe
 from storysound.media.rhythm import tempo_bpm
@@ -23,7 +23,7 @@ from storysound.story import Kind, Mood, Sound, Span
 log = logging.getLogger(__name__)
 
 REVISION = "1"  # of everything here; raise it when the same file would get other numbers
-RATE_HZ = 44_100
+RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
 WINDOW_S = 10.0
 SHORTEST_REST_S = 5.0  # a shorter rest joins the window before it
 BLOCK_S = 30 * WINDOW_S  # longer files are read in blocks of this, so that memory stays bounded
@@ -115,7 +115,7 @@ def _check_worth(file: str | Path, wave: Waveform) -> None:
 def _read(file: str | Path, start_s: float) -> Waveform:
     """A block and the rest that may join it; silence of no length where a later block turns out to be empty."""
     try:
-        wave = read_audio(file, rate_hz=RATE_HZ, start_s=start_s, end_s=start_s + BLOCK_S + SHORTEST_REST_S)
+        wave = read_audio(file, start_s=start_s, end_s=start_s + BLOCK_S + SHORTEST_REST_S)
         return wave if wave.channels <= 2 else wave.stereo()
     except MediaError:
         if start_s == 0:
@@ -151,7 +151,7 @@ class _Hearing:
         spans = windows(wave.duration_s)
         self.spans += [Span(start_s + span.start_s, start_s + span.end_s) for span in spans]
         self.span_loudness += [_gated(_during(span, curve)) for span in spans]
-        mono = wave.mono()
+        mono = resample(wave.mono(), RATE_HZ)
         if _gated(curve) >= self._most:
             self._most, self.loudest = _gated(curve), mono
         for name, encoder in self.encoders.items():

@@ -195,6 +195,7 @@ class Library:
         with contextlib.ExitStack() as held:
             with _faults(self.folder, writing=True):
                 held.enter_context(writer_lock(self.folder))
+                self._check(self._table(SOUNDS))
                 writer = Writer(self, shape)
             yield writer
 

@@ -21,3 +21,23 @@ def download_progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[name], completed=done, visible=done < total)
 
         yield show
+
+
+@contextmanager
+def file_progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar of files: yields what a job calls with (files done, files in all, the file just done)."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    name = TextColumn("{task.fields[name]}", markup=True)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), name)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=None, name="")
+
+        def show(done: int, total: int, path: str) -> None:
+            last = path.rpartition("/")[2][:40]
+            bars.update(task, completed=done, total=total, name=escape(last if last.isprintable() else repr(last)))
+
+        yield show
