@@ -11,13 +11,13 @@ from storysound.annotate import sound as judging
 from storysound.cue.fit import raised_cosine
 from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
 from storysound.encode.encoder import Encoder
-from storysound.encode.nsnet2 import NSNet2
-from storysound.encode.silero import Silero
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
+
+FindsSpans = Callable[[Waveform], tuple[Span, ...]]
 
 WINDOW_S = 10.0  # judged at a time
 SHORTEST_S = 1.0  # a rest of less than this is not judged
@@ -46,13 +46,11 @@ class OwnSound:
         return self.music_share >= MUSIC_SHARE
 
 
-def listen(
-    wave: Waveform | None, vad: Callable[[], Silero], ears: Callable[[], Mapping[str, Encoder[Waveform]]]
-) -> OwnSound:
-    """Finds speech and music; `ears` are the audio encoders of the profile. Silence needs no model."""
+def listen(wave: Waveform | None, speech: FindsSpans, music: FindsSpans) -> OwnSound:
+    """Finds speech and music in a clip's sound; silence needs no model."""
     if wave is None or integrated_lufs(wave) < SILENCE_LUFS:
         return OwnSound(None)
-    return OwnSound(wave, vad().speech_spans(wave), music_spans(wave, ears()), wave.duration_s)
+    return OwnSound(wave, speech(wave), music(wave), wave.duration_s)
 
 
 def music_spans(wave: Waveform, ears: Mapping[str, Encoder[Waveform]]) -> tuple[Span, ...]:
@@ -77,8 +75,11 @@ def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
     return [loudest_db(wave.cut(u.start_s, u.end_s).samples, rate_hz=wave.rate_hz) > AUDIBLE_DB for u in units]
 
 
-def without_music(own: OwnSound, separator: NSNet2) -> Waveform | None:
-    """The clip's sound with only the speech left where music plays, untouched elsewhere; None where nothing is left."""
+def without_music(own: OwnSound, background: Callable[[Waveform], Waveform]) -> Waveform | None:
+    """The clip's sound with only the speech left where music plays, untouched elsewhere; None where nothing is left.
+
+    `background` gives a sound without its speech.
+    """
     if own.wave is None or not own.music:
         return own.wave
     wave = own.wave
@@ -86,7 +87,7 @@ def without_music(own: OwnSound, separator: NSNet2) -> Waveform | None:
     for span in bridged(own.music, 1e-3):
         a, b = round(span.start_s * wave.rate_hz), min(round(span.end_s * wave.rate_hz), out.shape[1])
         part = Waveform(np.ascontiguousarray(wave.samples[:, a:b]), wave.rate_hz)
-        voice = part.samples - separator.background(part).samples
+        voice = part.samples - background(part).samples
         out[:, a:b] = voice * _gate(own.speech, span.start_s, b - a, wave.rate_hz)
     return Waveform(out, wave.rate_hz) if np.abs(out).max(initial=0.0) > 0 else None
 

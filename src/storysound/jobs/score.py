@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from storysound.config import Profile
 from storysound.cue.cues import CueSheet, Loudness
-from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
+from storysound.cue.mix import Levels, Mixed, bed_lufs, lay, mix
 from storysound.cue.report import write_report
 from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.encode import encoder, nsnet2, silero
@@ -28,13 +27,14 @@ from storysound.jobs.cutting import cut
 from storysound.jobs.find import Finder
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
-from storysound.jobs.own_sound import OwnSound, audible, listen, without_music
+from storysound.jobs.own_sound import FindsSpans, OwnSound, audible, listen, music_spans, without_music
 from storysound.jobs.scenes import Understanding, understand
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import writing
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.mux import container_for, mux_copy, render_slideshow
+from storysound.media.mux import container_for, mux_copy
 from storysound.media.probe import probe
+from storysound.media.slideshow import render_slideshow
 from storysound.weights import Resolver
 
 log = logging.getLogger(__name__)
@@ -63,26 +63,25 @@ class Options:
 
 @dataclass(frozen=True)
 class Tools:
-    """The models and the library a story is scored with; each is loaded when it is first needed."""
+    """The library and the models a story is scored with; models are loaded when they are first needed."""
 
-    finder: Callable[[], Searches]
+    finder: Searches
     eyes: Callable[[], Encoder[Pixels]]
     reader: Callable[[], Encoder[str]]
-    ears: Callable[[], Mapping[str, Encoder[Waveform]]]
-    vad: Callable[[], silero.Silero]
-    separator: Callable[[], nsnet2.NSNet2]
+    speech: FindsSpans  # where somebody speaks
+    music: FindsSpans  # where music plays
+    background: Callable[[Waveform], Waveform]  # a sound without its speech
 
 
 def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
     """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done."""
-    finder = Finder(library, profile, weights)
     return Tools(
-        lambda: finder,
+        Finder(library, profile, weights),
         lambda: encoder.load(profile.picture, weights),
         lambda: encoder.load(profile.text, weights),
-        lambda: {name: encoder.load(name, weights) for name in profile.audio},
-        lambda: silero.load(weights),
-        lambda: nsnet2.load(weights),
+        lambda wave: silero.load(weights).speech_spans(wave),
+        lambda wave: music_spans(wave, {name: encoder.load(name, weights) for name in profile.audio}),
+        lambda wave: nsnet2.load(weights).background(wave),
     )
 
 
@@ -109,13 +108,13 @@ def score(
     clock = _Clock(progress)
     with clock("look"):
         footage = read_folder(story) if story.is_dir() else read_video(story)
-        heard = listen(footage.original, tools.vad, tools.ears)
+        heard = listen(footage.original, tools.speech, tools.music)
         aside = _stepped_aside(heard, options)
         own = _kept(heard, options, tools)
     with clock("understand"):
         understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text)
     with clock("match"):
-        drafts = [] if aside else _drafts(footage, understood, own, tools.finder(), options)
+        drafts = [] if aside else _drafts(footage, understood, own, tools.finder, options)
     with clock("cue"):
         laid = cut(drafts, bed_lufs(own.wave, own.speech, options.levels), options.levels)
     with clock("mix"):
@@ -187,7 +186,7 @@ def _kept(own: OwnSound, options: Options, tools: Tools) -> OwnSound:
     if not options.keep_original:
         return OwnSound(None)
     if options.replace and own.music:
-        wave = without_music(own, tools.separator())
+        wave = without_music(own, tools.background)
         return replace(own, wave=wave, speech=own.speech if wave is not None else ())
     return own
 
@@ -203,15 +202,14 @@ def _drafts(
 
 
 def _write_video(footage: Footage, story: Path, wave: Waveform, out: Path) -> None:
-    """The story's pictures with the new sound; a slideshow is rendered first."""
+    """The story's pictures, or a slideshow of them, with the new sound."""
     if not footage.stills:
         mux_copy(story, wave, out, ceiling_dbtp=LOUDEST_DBTP)
         return
-    with TemporaryDirectory(prefix=".storysound-", dir=out.parent) as scratch:
-        slides = Path(scratch) / "slides.mp4"
-        silence = Waveform(np.zeros((1, footage.samples), np.float32), RATE_HZ)
-        render_slideshow(footage.stills, [shot.duration_s for shot in footage.shots], silence, slides)
-        mux_copy(slides, wave, out, ceiling_dbtp=LOUDEST_DBTP)
+    portrait = np.median([own[0].shape[0] / own[0].shape[1] for own in footage.pictures]) > 1
+    size = (720, 1280) if portrait else (1280, 720)
+    lengths_s = [shot.duration_s for shot in footage.shots]
+    render_slideshow(footage.stills, lengths_s, wave, out, size=size, ceiling_dbtp=LOUDEST_DBTP)
 
 
 def _write_papers(
