@@ -54,8 +54,9 @@ def crew(make: Callable[[], Tools], jobs: int) -> Iterator[Crew]:
     When the block is left by an error or Ctrl-C the processes are ended at once.
     """
     if jobs == 1:
+        tools = make()
         with _one_thread():
-            yield _Alone(make())
+            yield _Alone(tools)
         return
     pool = _Pool(make, jobs)
     try:
@@ -82,8 +83,10 @@ def hear(target: Target, tools: Tools) -> Outcome:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """One thread for torch: more of them cost processor time and gain little on sounds."""
-    import torch
-
+    torch = sys.modules.get("torch")  # not there where no encoder uses it
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
