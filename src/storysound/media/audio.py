@@ -1,5 +1,6 @@
 """Sound files to arrays and back."""
 
+import io
 import logging
 import math
 from collections.abc import Iterator
@@ -272,8 +273,7 @@ def write_wav(path: str | Path, wave: Waveform) -> None:
     """
     if not np.isfinite(wave.samples).all():
         raise ValueError("samples must be finite")
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        try:
-            soundfile.write(stream, wave.samples.T, wave.rate_hz, subtype="PCM_24", format="WAV")
-        except soundfile.LibsndfileError as error:  # a short write reaches us only as the library's own error
-            raise OSError(str(error)) from error
+    data = io.BytesIO()  # written by us: the library would hide a full disk behind an error of its own
+    soundfile.write(data, wave.samples.T, wave.rate_hz, subtype="PCM_24", format="WAV")
+    with atomic(path) as temporary:
+        temporary.write_bytes(data.getbuffer())

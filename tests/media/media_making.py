@@ -1,0 +1,98 @@
+"""Small media made on the spot for the tests of this folder."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from storysound.media.audio import Waveform
+
+Samples = NDArray[np.float32]
+
+
+def tone(hz: float, duration_s: float, rate_hz: int = 48000, amplitude: float = 0.5, channels: int = 1) -> Waveform:
+    """A sine in all channels."""
+    time = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return Waveform(np.tile((amplitude * np.sin(2 * np.pi * hz * time)).astype(np.float32), (channels, 1)), rate_hz)
+
+
+def noise(duration_s: float, rate_hz: int = 48000, channels: int = 1, amplitude: float = 0.3) -> Waveform:
+    """Uniform noise, the same at each call."""
+    samples = np.random.default_rng(7).uniform(-amplitude, amplitude, (channels, round(duration_s * rate_hz)))
+    return Waveform(samples.astype(np.float32), rate_hz)
+
+
+def write_sound(path: Path, wave: Waveform, codec: str, layout: str = "", tags: dict[str, str] | None = None) -> Path:
+    """Encodes a sound file; the container follows the suffix."""
+    if codec == "vorbis":  # FFmpeg's build has no good encoder for it
+        soundfile.write(path, wave.samples.T, wave.rate_hz, subtype="VORBIS", format="OGG")
+        return path
+    with av.open(str(path), "w") as out:
+        out.metadata.update(tags or {})
+        stream = out.add_stream(codec, rate=wave.rate_hz, layout=layout or ("mono", "stereo")[wave.channels - 1])
+        _encode(out, stream, wave)
+    return path
+
+
+def _encode(out: av.container.OutputContainer, stream: av.AudioStream, wave: Waveform, start: int = 0) -> None:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave.samples), format="fltp", layout=stream.layout.name)
+    frame.sample_rate, frame.pts, frame.time_base = wave.rate_hz, start, Fraction(1, wave.rate_hz)
+    resampler = av.AudioResampler(stream.format.name, stream.layout.name, wave.rate_hz, stream.frame_size or 1024)
+    for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+        out.mux(stream.encode(piece))
+    out.mux(stream.encode(None))
+
+
+def write_video(
+    path: Path,
+    *,
+    wave: Waveform | None = None,
+    frames: int = 24,
+    fps: int = 24,
+    size: tuple[int, int] = (64, 48),
+    rotation: int = 0,
+    codec: str = "libx264",
+    times: list[int] | None = None,
+    sound_at_s: float = 0.0,
+    tags: dict[str, str] | None = None,
+) -> Path:
+    """A video whose frame k is grey k · 8, with a red top left corner; `times` in ticks of 1/1000 s instead of fps."""
+    with av.open(str(path), "w") as out:
+        out.metadata.update(tags or {})
+        video = out.add_stream(codec, rate=fps)
+        video.width, video.height, video.pix_fmt = *size, "yuv420p"
+        if times is not None:
+            video.codec_context.time_base = video.time_base = Fraction(1, 1000)
+        if rotation:
+            video.set_display_rotation(rotation)
+        audio = None
+        if wave is not None:
+            audio = out.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=wave.rate_hz, layout="mono")
+        for index in range(frames):
+            picture = np.full((size[1], size[0], 3), min(255, index * 8), np.uint8)
+            picture[: size[1] // 4, : size[0] // 4] = (255, 0, 0)
+            frame = av.VideoFrame.from_ndarray(picture)
+            frame.pts = index if times is None else times[index]
+            frame.time_base = Fraction(1, fps) if times is None else Fraction(1, 1000)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if audio is not None and wave is not None:
+            _encode(out, audio, wave, round(sound_at_s * wave.rate_hz))
+    return path
+
+
+@contextmanager
+def full_disk_after(size: int) -> Iterator[None]:
+    """The system refuses to write more than `size` bytes to a file, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,93 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from media_making import full_disk_after
+
+from storysound.errors import MediaError, OutputError
+from storysound.media.files import atomic, check_readable, opened
+
+
+def test_atomic_replaces_only_on_success(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with atomic(target) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+
+    def interrupted() -> None:
+        with atomic(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+    assert target.read_text() == "new"
+
+
+def test_atomic_says_that_the_disk_is_full(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="disk is full"), atomic(tmp_path / "a") as temporary, full_disk_after(10):
+        temporary.write_bytes(bytes(100))
+    with pytest.raises(OutputError, match="disk is full"), atomic(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_atomic_says_where_it_may_not_write(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="may not be written"), atomic(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(OutputError, match="is a folder"), atomic(tmp_path):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't be written"), atomic(tmp_path / "file" / "a"):
+        pass
+
+
+def test_atomic_makes_missing_folders(tmp_path: Path) -> None:
+    with atomic(tmp_path / "a" / "b" / "c.txt") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "a" / "b" / "c.txt").read_text() == "x"
+
+
+def test_unreadable_inputs_have_their_own_faults(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.mp4").write_text("Dear diary,\n" * 100)
+    (tmp_path / "bytes.mp4").write_bytes(bytes(range(256)) * 20)
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name, fault in [
+        ("missing.wav", "does not exist"),
+        (".", "is a folder"),
+        ("empty.wav", "is empty"),
+        ("pipe.wav", "not a regular file"),
+        ("text.mp4", "it holds text, not media"),
+        ("bytes.mp4", "damaged, cut short or no media"),
+    ]:
+        with pytest.raises(MediaError, match=fault) as caught, opened(tmp_path / name):
+            pass
+        assert "\n" not in str(caught.value)
+
+
+def test_missing_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "locked.wav"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # the superuser may read all: then the system call has to refuse
+
+        def refuse(*args: object, **kwargs: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MediaError, match="may not be read"):
+        check_readable(path)
+
+
+def test_a_playlist_never_reaches_out(tmp_path: Path) -> None:
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(MediaError), opened(path) as container:
+        list(container.demux())

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+from media_making import noise, tone, write_sound, write_video
+from PIL import Image
+
+from storysound.errors import MediaError
+from storysound.media.probe import probe
+
+
+def test_video_with_sound(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", wave=noise(2), frames=48, tags={"title": "A\nstory", "comment": "c"})
+    info = probe(path)
+    assert info.video is not None
+    assert info.audio is not None
+    assert (info.video.width, info.video.height, info.video.codec, info.video.frames) == (64, 48, "h264", 48)
+    assert info.video.fps == 24
+    assert not info.video.variable_rate
+    assert info.duration_s == pytest.approx(2, abs=0.05)
+    assert (info.audio.rate_hz, info.audio.channels, info.audio.codec) == (48000, 1, "aac")
+    assert info.tags["title"] == "A story"
+    assert info.tags["comment"] == "c"
+
+
+@pytest.mark.parametrize(("turn", "shown"), [(90, 270), (-90, 90), (180, 180)])
+def test_rotation_swaps_the_sides(tmp_path: Path, turn: int, shown: int) -> None:
+    info = probe(write_video(tmp_path / "a.mp4", rotation=turn)).video
+    assert info is not None
+    assert info.rotation == shown
+    assert (info.width, info.height) == ((64, 48) if shown == 180 else (48, 64))
+
+
+def test_variable_rate(tmp_path: Path) -> None:
+    times = [0, 40, 80, 300, 340, 380, 900, 940, 980, 1200]
+    info = probe(write_video(tmp_path / "a.mkv", frames=10, times=times)).video
+    assert info is not None
+    assert info.variable_rate
+
+
+def test_late_sound_is_told(tmp_path: Path) -> None:
+    info = probe(write_video(tmp_path / "a.mp4", wave=noise(1), frames=48, sound_at_s=0.5))
+    assert info.audio is not None
+    assert info.audio.start_s == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.opus", "libopus"), ("a.mp3", "libmp3lame"), ("a.flac", "flac")])
+def test_tags_of_sound_files_have_one_name(tmp_path: Path, name: str, codec: str) -> None:
+    tags = {"title": "Rain", "artist": "Me", "genre": "Ambient", "copyright": "CC0"}
+    info = probe(write_sound(tmp_path / name, tone(440, 1), codec, tags=tags))
+    assert info.video is None
+    assert tags.items() <= info.tags.items()
+
+
+def test_a_live_recording_states_no_length(tmp_path: Path) -> None:
+    """As browsers record: matroska without a duration; the packets tell."""
+    path = write_video(tmp_path / "a.mkv", wave=noise(2), frames=48)
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88")  # Duration, 8 bytes: becomes a void element
+    path.write_bytes(data[:at] + b"\xec\x89" + data[at + 2 : at + 2] + bytes(9) + data[at + 11 :])
+    assert probe(path).duration_s == pytest.approx(2, abs=0.06)
+
+
+def test_what_is_no_media(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("words " * 99)
+    with pytest.raises(MediaError, match="text"):
+        probe(tmp_path / "a.mp4")
+
+
+def test_a_picture_has_no_duration(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    info = probe(tmp_path / "a.png")
+    assert info.duration_s == 0
+    assert info.audio is None
