@@ -89,8 +89,11 @@ def test_a_fade_through_black_is_one_cut_in_the_black() -> None:
     assert 34 <= found[0] <= 42
 
 
-def test_short_shots_join_their_neighbour() -> None:
-    assert starts(still(1, 30) + still(2, 5) + still(3, 30)) == [30]
+def test_short_shots_join_a_neighbour_across_the_weaker_cut() -> None:
+    near = (picture(1) * 0.7 + picture(2) * 0.3).astype(np.uint8)  # not far from scene 1
+    pictures = still(1, 30) + [noisy(near, i) for i in range(4)] + still(2, 30)
+    assert starts(pictures) == [34]
+    assert starts(pictures[::-1]) == [30]
     assert starts(still(1, 30) + still(2, 5) + still(3, 30), ShotConfig(min_shot_s=0.4)) == [30, 35]
 
 
@@ -156,7 +159,7 @@ CLIPS = {
 
 
 def test_joins_of_real_clips(shared_data: Path) -> None:
-    """Pieces of 8 real clips in 12 orders; measured over 278 joins of all 26 clips: F1 .97; FFmpeg's scene score at its best threshold .94."""
+    """Pieces of 8 real clips in 12 orders, 89 cuts: F1 .99 here, .94 with FFmpeg's scene score at its best threshold."""
     clips = {name: list(_frames(shared_data / "videos" / "clips" / name)) for name in CLIPS}
     rng = np.random.default_rng(0)
     tally = Tally()
@@ -172,7 +175,7 @@ def test_joins_of_real_clips(shared_data: Path) -> None:
             known += [len(joined) + cut - start for cut in CLIPS[str(name)] if 5 < cut - start < length - 5]
             joined += clip[start : start + length]
         tally.add(starts(joined), known)
-    assert tally.f1 >= 0.93, tally
+    assert tally.f1 >= 0.97, tally
 
 
 def _frames(path: Path) -> Iterable[Picture]:

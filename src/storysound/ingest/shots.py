@@ -9,6 +9,7 @@ between the pictures at both ends; fades by the black between them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class ShotConfig:
     dissolve_s: float = 1.2  # longest dissolve
     dissolve_floor: float = 0.34  # least change across a dissolve
     dissolve_residual: float = 0.35  # farthest a dissolving frame lies from the line between its ends
-    min_shot_s: float = 0.6  # shorter shots join the one before
+    min_shot_s: float = 0.6  # shorter shots join a neighbour, across the weaker cut
 
     def __post_init__(self) -> None:
         if not (0 < self.cut_floor < 1 and 0 < self.dissolve_floor < 1):
@@ -56,7 +57,7 @@ def detect_shots(frames: Iterable[VideoFrame], duration_s: float, config: ShotCo
     `frames` come in time order, evenly spaced, best at 8–12 a second and at most 160 px wide; each is looked at once
     and let go, so memory is about 3 KB a frame. A cut lies between two frames: the span starts at the first frame of
     the new shot, so it is late by at most one frame distance. Fewer than three frames give a single shot, a duration
-    of zero none.
+    of zero gives none.
     """
     config = config or ShotConfig()
     if duration_s <= 0:
@@ -65,10 +66,10 @@ def detect_shots(frames: Iterable[VideoFrame], duration_s: float, config: ShotCo
     if len(looks.times_s) < 3:
         return (Span(0.0, duration_s),)
     step_s = max(float(np.median(np.diff(looks.times_s))), 1e-3)
-    cuts = _hard_cuts(looks, step_s, config)
-    cuts += _fades(looks)
-    cuts += _dissolves(looks, cuts, step_s, config)
-    return _spans([float(looks.times_s[i]) for i in sorted(cuts)], duration_s, config.min_shot_s)
+    cuts = _hard_cuts(looks, step_s, config) | _fades(looks)
+    cuts |= _dissolves(looks, cuts, step_s, config)
+    strengths = {float(looks.times_s[i]): strength for i, strength in cuts.items()}
+    return _spans(strengths, duration_s, config.min_shot_s)
 
 
 @dataclass(frozen=True)
@@ -151,13 +152,13 @@ def _grid(rgb: NDArray[np.uint8]) -> Floats:
     return result
 
 
-def _hard_cuts(looks: _Looks, step_s: float, config: ShotConfig) -> list[int]:
-    """Indices of first frames after a hard cut."""
+def _hard_cuts(looks: _Looks, step_s: float, config: ShotConfig) -> dict[int, float]:
+    """First frames after a hard cut, and how much changes there."""
     count = len(looks.times_s)
     signal = np.concatenate([[0.0], looks.change(np.arange(count - 1), np.arange(1, count))])
     reach = max(2, round(config.window_s / step_s))
     hold = max(1, round(config.flash_s / step_s))
-    cuts: list[int] = []
+    cuts: dict[int, float] = {}
     for i in np.flatnonzero(signal >= config.cut_floor).tolist():
         if signal[i] < signal[max(1, i - 1) : i + 2].max() or looks.black[i - 1 : i + 1].any():
             continue  # not the peak, or a step of a fade
@@ -171,35 +172,34 @@ def _hard_cuts(looks: _Looks, step_s: float, config: ShotConfig) -> list[int]:
         first, second = (axis.ravel() for axis in np.meshgrid(before, after))
         # Confirmed when no look after the cut is one from before it: flashes return, shots don't.
         if looks.change(first, second).min() >= 0.7 * config.cut_floor:
-            cuts.append(i)
+            cuts[i] = float(signal[i])
     return cuts
 
 
-def _fades(looks: _Looks) -> list[int]:
-    """Middles of the runs of black frames that have pictures on both sides."""
+def _fades(looks: _Looks) -> dict[int, float]:
+    """Middles of the runs of black frames that have pictures on both sides; nothing parts shots more clearly."""
     edges = np.flatnonzero(np.diff(looks.black.astype(np.int8))) + 1
     if edges.size and looks.black[0]:
         edges = edges[1:]  # black at the start has no picture before it
-    return [int((start + end) // 2) for start, end in zip(edges[::2], edges[1::2], strict=False)]
+    return {int((start + end) // 2): 1.0 for start, end in zip(edges[::2], edges[1::2], strict=False)}
 
 
-def _dissolves(looks: _Looks, cuts: list[int], step_s: float, config: ShotConfig) -> list[int]:
-    """Middle frames of dissolves: in between, each picture is a mixture of those at both ends."""
+def _dissolves(looks: _Looks, cuts: dict[int, float], step_s: float, config: ShotConfig) -> dict[int, float]:
+    """Middle frames of dissolves, and how much changes: each picture between is a mixture of those at both ends."""
     half = max(2, round(config.dissolve_s / 2 / step_s))
     count = len(looks.times_s)
     if count <= 2 * half:
-        return []
+        return {}
     middles = np.arange(half, count - half)
     across = looks.change(middles - half, middles + half)
-    found: list[int] = []
-    taken = list(cuts)
+    found: dict[int, float] = {}
     for k in np.argsort(-across):
         i = int(middles[k])
         if across[k] < config.dissolve_floor:
             break
-        if all(abs(i - other) > 2 * half for other in taken) and _mixes(looks.grids[i - half : i + half + 1], config):
-            found.append(i)
-            taken.append(i)
+        apart = all(abs(i - other) > 2 * half for other in (*cuts, *found))
+        if apart and _mixes(looks.grids[i - half : i + half + 1], config):
+            found[i] = float(across[k])
     return found
 
 
@@ -216,10 +216,10 @@ def _mixes(grids: Floats, config: ShotConfig) -> bool:
     return bool(residual.max() < config.dissolve_residual and steps.min() > -0.08 and steps.max() < 0.6)
 
 
-def _spans(cuts_s: list[float], duration_s: float, min_shot_s: float) -> tuple[Span, ...]:
-    """Spans between cuts; a shot shorter than `min_shot_s` joins the one before it."""
-    edges = [0.0]
-    for cut_s in cuts_s:
-        if cut_s - edges[-1] >= min_shot_s and duration_s - cut_s >= min_shot_s:
+def _spans(cuts: dict[float, float], duration_s: float, min_shot_s: float) -> tuple[Span, ...]:
+    """Spans between cuts (time → strength); of cuts nearer than `min_shot_s` to each other the strongest stays."""
+    edges = [0.0, duration_s]
+    for cut_s in sorted(cuts, key=lambda time_s: (-cuts[time_s], time_s)):
+        if all(abs(cut_s - edge) >= min_shot_s for edge in edges):
             edges.append(cut_s)
-    return tuple(Span(a, b) for a, b in zip(edges, [*edges[1:], duration_s], strict=True))
+    return tuple(Span(a, b) for a, b in pairwise(sorted(edges)))
