@@ -137,6 +137,14 @@ def test_a_licence_that_is_not_stated_is_said(tmp_path: Path) -> None:
     assert "licence not stated" in page.text
 
 
+def test_paths_of_this_machine_stay_off_the_page(tmp_path: Path) -> None:
+    one = cue("m1", "music", 0, 12)
+    for number, uri in enumerate(("/home/someone/sounds/one.opus", "file:///home/someone/one.opus")):
+        private = replace(one, sound=replace(one.sound, root="/home/someone/sounds", source=Source(uri)))
+        write_report(sheet(private), tmp_path / f"{number}.html")
+        assert "/home/someone" not in (tmp_path / f"{number}.html").read_text(encoding="utf-8")
+
+
 def test_stepping_aside_and_finding_nothing_are_said(tmp_path: Path) -> None:
     write_report(sheet(stepped_aside="it already has music"), tmp_path / "aside.html")
     write_report(sheet(), tmp_path / "none.html")

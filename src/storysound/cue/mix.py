@@ -42,7 +42,7 @@ class Levels:
     attack_s: float = 0.15  # the bed goes down before the first word, and is down when it starts
     hold_s: float = 0.25
     release_s: float = 0.5
-    bridge_s: float = 1.2  # pauses shorter than this stay ducked
+    bridge_s: float = 1.8  # pauses shorter than this stay ducked
     lead_s: float = 0.06  # a detector's spans start late and end early by about this much
     music_db: float = 0.0  # the user's wish on top
     effects_db: float = 0.0

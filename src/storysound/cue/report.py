@@ -142,6 +142,7 @@ def _sounds(cues: Sequence[Cue]) -> list[dict[str, Any]]:
             "sound": group[0].sound,
             "name": _name(group[0].sound),
             "cues": group,
+            "page": _page(group[0].sound),
             "layers": sorted({_LAYERS[cue.layer] for cue in group}),
             "used_s": sum(cue.duration_s for cue in group),
         }
@@ -152,6 +153,12 @@ def _sounds(cues: Sequence[Cue]) -> list[dict[str, Any]]:
 def _name(sound: Sound) -> str:
     """What to call a sound: its title, else its file's name."""
     return draw.shown(sound.title.strip() or sound.path.rsplit("/", 1)[-1])
+
+
+def _page(sound: Sound) -> str:
+    """Where on the web a sound comes from; paths of the user's machine don't belong into a page that is passed on."""
+    uri = sound.source.uri
+    return draw.shown(uri) if "://" in uri and not uri.lower().startswith("file:") else ""
 
 
 def _credits(sheet: CueSheet, cues: Sequence[Cue]) -> str:
@@ -287,6 +294,7 @@ class _View:
                 for piece in cue.pieces
             ],
             "source_s": draw.clock(sound.duration_s),
+            "page": _page(sound),
             "scores": self._scores(cue),
             "map": self._map(cue),
         }
