@@ -10,7 +10,7 @@ from av.container import InputContainer, OutputContainer
 
 from storysound.errors import MediaError
 from storysound.media.audio import Waveform, is_still
-from storysound.media.files import atomic, opened, origin_s, reading
+from storysound.media.files import atomic, opened, origin_s, reading, writing
 from storysound.media.slideshow import render_slideshow
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
 
@@ -43,6 +43,7 @@ def mux_copy(video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling
     with (
         atomic(out) as temporary,
         opened(video_path) as source,
+        writing(out),  # innermost: what fails here and is not the reading of a packet is the output
         av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
     ):
         _copy(source, index, origin, sound, result, video_path)

@@ -14,6 +14,7 @@ _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 # Share of passages in which each degree of the scale occurs (Temperley 2007, chapter 6: Kostka-Payne corpus).
 _MAJOR = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
 _MINOR = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
+_SHORTEST_S = 1.0  # a single note or stroke has no key
 _LEAST_CONFIDENCE = 0.6  # correlation with the nearest key below which a sound has none
 
 
@@ -54,6 +55,8 @@ def key(wave: Waveform) -> tuple[str, float]:
     The mean chroma is correlated with the profiles of the 24 keys (method of Krumhansl 1990, chapter 4); the
     confidence is the correlation with the best.
     """
+    if wave.duration_s < _SHORTEST_S:
+        return "", 0.0
     mean = chroma(wave).mean(axis=0)
     if mean.std() < 1e-9:
         return "", 0.0

@@ -1,0 +1,173 @@
+import logging
+import math
+
+import numpy as np
+import pyloudnorm
+import pytest
+import scipy.signal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from media_making import noise, tone
+
+from storysound.media import loudness as module
+from storysound.media.audio import Waveform
+from storysound.media.loudness import (
+    amplify,
+    integrated_lufs,
+    limit,
+    momentary_lufs,
+    normalise,
+    short_term_lufs,
+    true_peak_dbtp,
+)
+
+
+def sine(dbfs: float, duration_s: float, rate_hz: int = 48000) -> np.ndarray:
+    """A stereo sine of 1 kHz as EBU Tech 3341 has it: dBFS of its peak, the same on both sides."""
+    return tone(1000, duration_s, rate_hz, 10 ** (dbfs / 20), 2).samples
+
+
+def joined(*parts: np.ndarray, rate_hz: int = 48000) -> Waveform:
+    return Waveform(np.concatenate(parts, axis=1), rate_hz)
+
+
+def test_the_filter_is_the_one_of_the_standard() -> None:
+    """BS.1770-4, tables 1 and 2: coefficients at 48 kHz."""
+    shelf, high_pass = module._k_weighting(48000)
+    expected = [1.53512485958697, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241, 0.73248077421585]
+    np.testing.assert_allclose(shelf, expected, atol=1e-8)
+    np.testing.assert_allclose(high_pass, [1, -2, 1, 1, -1.99004745483398, 0.99007225036621], atol=1e-8)
+
+
+@pytest.mark.parametrize("rate_hz", [22050, 44100, 48000, 96000])
+def test_ebu_3341_cases_1_and_2(rate_hz: int) -> None:
+    assert integrated_lufs(Waveform(sine(-23, 20, rate_hz), rate_hz)) == pytest.approx(-23, abs=0.1)
+    assert integrated_lufs(Waveform(sine(-33, 20, rate_hz), rate_hz)) == pytest.approx(-33, abs=0.1)
+
+
+def test_ebu_3341_cases_3_to_5() -> None:
+    """Quiet parts fall under the gate; case 5 has parts that don't. Lengths are a quarter of the standard's."""
+    third = joined(sine(-36, 2.5), sine(-23, 15), sine(-36, 2.5))
+    assert integrated_lufs(third) == pytest.approx(-23, abs=0.1)
+    fourth = joined(sine(-72, 2.5), sine(-36, 2.5), sine(-23, 15), sine(-36, 2.5), sine(-72, 2.5))
+    assert integrated_lufs(fourth) == pytest.approx(-23, abs=0.1)
+    fifth = joined(sine(-26, 20), sine(-20, 20.1), sine(-26, 20))
+    assert integrated_lufs(fifth) == pytest.approx(-23, abs=0.1)
+
+
+def test_surround_weights_of_ebu_3341_case_6() -> None:
+    samples = np.zeros((6, 48000 * 5), np.float32)  # FL FR FC LFE BL BR
+    for channel, dbfs in [(0, -28), (1, -28), (2, -24), (3, 0), (4, -30), (5, -30)]:
+        samples[channel] = sine(dbfs, 5)[0]
+    assert integrated_lufs(Waveform(samples, 48000)) == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44100])
+def test_near_another_meter(rate_hz: int) -> None:
+    wave = noise(7.3, rate_hz, 2)
+    envelope = np.abs(np.sin(np.arange(wave.samples.shape[1]) / rate_hz)) ** 3
+    wave = Waveform((wave.samples * envelope).astype(np.float32), rate_hz)
+    other = pyloudnorm.Meter(rate_hz, filter_class="DeMan").integrated_loudness(wave.samples.T.astype(float))
+    assert integrated_lufs(wave) == pytest.approx(other, abs=0.1)
+
+
+def test_silence_and_short_sound_have_no_loudness() -> None:
+    assert integrated_lufs(Waveform(np.zeros((2, 48000), np.float32), 48000)) == -math.inf
+    assert integrated_lufs(tone(1000, 0.39)) == -math.inf
+    assert integrated_lufs(tone(1000, 0.4)) > -20
+    assert true_peak_dbtp(Waveform(np.zeros((1, 10), np.float32), 48000)) == -math.inf
+    assert true_peak_dbtp(Waveform(np.zeros((1, 0), np.float32), 48000)) == -math.inf
+
+
+def test_curves() -> None:
+    wave = joined(sine(-20, 4), sine(-30, 4))
+    short, moment = short_term_lufs(wave), momentary_lufs(wave)
+    assert (len(short), len(moment)) == (51, 77)
+    assert short[0] == pytest.approx(-20, abs=0.1)
+    assert short[-1] == pytest.approx(-30, abs=0.1)
+    assert moment[39] < -20.5
+    assert moment[35] == pytest.approx(-20, abs=0.1)
+    assert short_term_lufs(tone(1000, 2)).size == 0
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44100, 48000])
+def test_a_quarter_rate_sine_peaks_between_its_samples(rate_hz: int) -> None:
+    """fs/4 at 45°: all samples stand at √½ of the peak, so the true peak is 3.01 dB above them."""
+    n = np.arange(rate_hz)
+    wave = Waveform((0.5 * np.sin(np.pi / 2 * n + np.pi / 4)).astype(np.float32)[None], rate_hz)
+    fade = np.minimum(1, np.minimum(n, n[::-1]) / 500).astype(np.float32)
+    assert true_peak_dbtp(Waveform(wave.samples * fade, rate_hz)) == pytest.approx(20 * math.log10(0.5), abs=0.05)
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 400))
+@settings(max_examples=30, deadline=None)
+def test_true_peak_is_that_of_the_oversampled_signal(seed: int, n: int) -> None:
+    samples = np.random.default_rng(seed).normal(0, 0.2, (2, n)).astype(np.float32)
+    taps = module._interpolator()
+    padded = np.pad(samples, ((0, 0), (64, 64)))
+    points = [np.abs(samples).max()]
+    for phase in range(3):
+        for channel in padded:
+            points.append(np.abs(np.correlate(channel, taps[:, phase])).max())
+    assert true_peak_dbtp(Waveform(samples, 48000)) == pytest.approx(20 * math.log10(max(points)), abs=1e-3)
+
+
+def test_true_peak_agrees_with_a_long_filter() -> None:
+    smooth = scipy.signal.lfilter([0.3, 0.4, 0.3], 1, noise(1, channels=2).samples).astype(np.float32)
+    reference = np.abs(scipy.signal.resample_poly(smooth, 8, 1, axis=1)).max()
+    assert true_peak_dbtp(Waveform(smooth, 48000)) == pytest.approx(20 * math.log10(reference), abs=0.1)
+
+
+@pytest.mark.parametrize("ceiling_dbtp", [-1.0, -6.0, -20.0])
+@pytest.mark.parametrize("kind", ["noise", "click", "square", "low"])
+def test_limiter_holds_the_ceiling(kind: str, ceiling_dbtp: float) -> None:
+    wave = {
+        "noise": noise(1, 44100, 2, 1.0),
+        "click": Waveform(np.where(np.arange(20000) % 7001 == 5000, 1.0, 0.01).astype(np.float32)[None], 44100),
+        "square": Waveform(np.sign(tone(100, 1, 44100).samples).astype(np.float32), 44100),
+        "low": tone(50, 1, 44100, 1.0, 2),
+    }[kind]
+    limited = limit(wave, ceiling_dbtp)
+    assert limited.samples.shape == wave.samples.shape
+    assert true_peak_dbtp(limited) <= ceiling_dbtp + 1e-6
+    assert true_peak_dbtp(limited) > ceiling_dbtp - 0.5
+
+
+def test_limiter_is_transparent() -> None:
+    """Nothing is touched below the ceiling or far from a peak, both sides fall alike, and the gain has no jump."""
+    quiet = tone(440, 1, amplitude=0.3, channels=2)
+    assert limit(quiet) is quiet
+    samples = quiet.samples.copy()
+    samples[0, 24000:24040] *= 3.2
+    limited = limit(Waveform(samples, 48000), -1.0)
+    np.testing.assert_array_equal(limited.samples[:, :23000], samples[:, :23000])
+    np.testing.assert_array_equal(limited.samples[:, 30000:], samples[:, 30000:])
+    loud = np.abs(samples) > 0.05
+    gain = np.where(loud, limited.samples / np.where(loud, samples, 1), np.nan)
+    both = loud.all(axis=0)
+    np.testing.assert_allclose(gain[0, both], gain[1, both], atol=1e-4)
+    steps = np.abs(np.diff(gain[1]))
+    assert np.nanmax(steps) < 0.005
+
+
+@pytest.mark.parametrize("target_lufs", [-30.0, -16.0, -9.0])
+def test_normalise_reaches_its_target(target_lufs: float) -> None:
+    music = noise(4, 44100, 2, 0.1).samples + tone(220, 4, 44100, 0.2, 2).samples
+    result = normalise(Waveform(music, 44100), target_lufs, -1.0)
+    assert integrated_lufs(result) == pytest.approx(target_lufs, abs=0.15)
+    assert true_peak_dbtp(result) <= -1.0 + 1e-6
+
+
+def test_normalise_stops_where_limiting_would_be_heard(caplog: pytest.LogCaptureFixture) -> None:
+    clicks = np.zeros((1, 96000), np.float32)
+    clicks[0, ::4800] = 0.5
+    with caplog.at_level(logging.WARNING):
+        result = normalise(Waveform(clicks, 48000), -10.0, -1.0)
+    assert "allows no more" in caplog.text
+    assert true_peak_dbtp(result) <= -1.0 + 1e-6
+    silence = Waveform(np.zeros((1, 48000), np.float32), 48000)
+    np.testing.assert_array_equal(normalise(silence).samples, silence.samples)
+
+
+def test_amplify() -> None:
+    assert true_peak_dbtp(amplify(tone(1000, 1), -6)) == pytest.approx(20 * math.log10(0.5) - 6, abs=0.01)

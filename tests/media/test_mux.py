@@ -1,0 +1,218 @@
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from media_making import full_disk_after, noise, tone, write_sound, write_video
+
+from storysound.errors import MediaError, OutputError
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.loudness import limit, true_peak_dbtp
+from storysound.media.mux import mux_copy, render_slideshow
+from storysound.media.probe import probe
+from storysound.media.slideshow import letterbox
+from storysound.media.video import iter_frames
+
+
+def packets(path: Path) -> list[tuple[bytes, float]]:
+    """Bytes and time of the video packets."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return [
+            (bytes(packet), float((packet.pts or 0) * packet.time_base))
+            for packet in container.demux(stream)
+            if packet.size
+        ]
+
+
+def assert_same_pictures(before: Path, after: Path) -> None:
+    old, new = packets(before), packets(after)
+    assert [data for data, _ in new] == [data for data, _ in old]
+    assert [time for _, time in new] == pytest.approx([time for _, time in old], abs=6e-4)
+
+
+def picture_end_s(path: Path) -> float:
+    info = probe(path).video
+    assert info is not None
+    return max(time for _, time in packets(path)) + 1 / info.fps
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".m4v"])
+@pytest.mark.parametrize("sound_s", [0.4, 2.0, 5.0])
+def test_pictures_are_copied_and_sound_ends_with_them(tmp_path: Path, suffix: str, sound_s: float) -> None:
+    source = write_video(tmp_path / "in.mp4", wave=noise(1), frames=50, fps=25)
+    out = tmp_path / f"out{suffix}"
+    wave = tone(440, sound_s, 44100, channels=2)
+    mux_copy(source, wave, out)
+    assert_same_pictures(source, out)
+    heard = read_audio(out)
+    assert heard.duration_s == pytest.approx(picture_end_s(out), abs=1 / 25)
+    assert probe(out).duration_s == pytest.approx(2, abs=1 / 25)
+    count = int(min(sound_s, 2.0) * 44100) - 1000
+    np.testing.assert_allclose(heard.samples[:, 1000:count], wave.samples[:, 1000:count], atol=0.02)
+    if sound_s < 1.5:
+        assert np.abs(heard.samples[:, int(1.5 * 44100) :]).max() < 1e-3
+
+
+def test_webm_takes_opus(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.webm", codec="libvpx", frames=24)
+    mux_copy(source, tone(440, 1, 22050), tmp_path / "out.webm")
+    assert_same_pictures(source, tmp_path / "out.webm")
+    info = probe(tmp_path / "out.webm")
+    assert info.audio is not None
+    assert info.audio.codec == "opus"
+    heard = read_audio(tmp_path / "out.webm")
+    assert heard.duration_s == pytest.approx(1, abs=1 / 24)
+    assert np.abs(heard.samples[0, 4800:40000] - tone(440, 1).samples[0, 4800:40000]).max() < 0.05
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.avi", "out"])
+def test_a_container_that_does_not_fit_is_told_with_one_that_does(tmp_path: Path, name: str) -> None:
+    source = write_video(tmp_path / "in.mp4")
+    with pytest.raises(OutputError, match=r"name it \.mp4"):
+        mux_copy(source, tone(440, 1), tmp_path / name)
+    vp8 = write_video(tmp_path / "in.webm", codec="libvpx")
+    with pytest.raises(OutputError, match=r"can't hold vp8 video \(name it \.webm"):
+        mux_copy(vp8, tone(440, 1), tmp_path / "out.mp4")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_rotation_tags_and_chapters_stay(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", rotation=90, frames=48, tags={"title": "Sea", "artist": "Me"})
+    chaptered = tmp_path / "in.mkv"
+    with av.open(str(source)) as container, av.open(str(chaptered), "w") as copy:
+        stream = copy.add_stream_from_template(container.streams.video[0])
+        copy.metadata.update({"title": "Sea", "artist": "Me"})
+        chapter = {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}
+        copy.set_chapters([chapter])  # type: ignore[list-item]
+        for packet in container.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    for path in (source, chaptered):
+        out = tmp_path / "out.mp4"
+        mux_copy(path, tone(440, 2), out)
+        info = probe(out)
+        assert info.video is not None
+        assert info.video.rotation == 270
+        assert (info.tags["title"], info.tags["artist"]) == ("Sea", "Me")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["One"]
+
+
+def test_variable_rate_keeps_its_times(tmp_path: Path) -> None:
+    times = [0, 40, 80, 300, 340, 380, 900, 940, 980, 1200]
+    source = write_video(tmp_path / "in.mkv", frames=10, times=times)
+    mux_copy(source, tone(440, 3), tmp_path / "out.mp4")
+    assert_same_pictures(source, tmp_path / "out.mp4")
+    assert 1.2 < read_audio(tmp_path / "out.mp4").duration_s < 1.5
+
+
+def test_an_odd_start_counts_as_zero(tmp_path: Path) -> None:
+    """Sound and picture begin at 1.5 s on the container's clock, as cut material does; at 0 in the result."""
+    times = [1500 + 40 * index for index in range(50)]
+    source = write_video(tmp_path / "in.mkv", wave=tone(440, 2), frames=50, times=times, sound_at_s=1.5)
+    assert packets(source)[0][1] == pytest.approx(1.5, abs=0.03)
+    original = read_audio(source)
+    assert original.duration_s == pytest.approx(2, abs=0.05)
+    assert np.abs(original.samples[0, 4800:9600]).max() > 0.4
+    assert next(iter(iter_frames(source))).time_s == pytest.approx(0, abs=0.03)
+    out = tmp_path / "out.mp4"
+    mux_copy(source, original, out)
+    assert [data for data, _ in packets(source)] == [data for data, _ in packets(out)]
+    assert packets(out)[0][1] == pytest.approx(0, abs=0.03)
+    assert read_audio(out).duration_s == pytest.approx(2, abs=0.04)
+
+
+def test_a_cut_short_video_is_copied_as_far_as_it_goes(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", frames=96, size=(128, 96))
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 2 // 3])
+    mux_copy(source, tone(440, 4), tmp_path / "out.mp4")
+    assert read_audio(tmp_path / "out.mp4").duration_s == pytest.approx(picture_end_s(tmp_path / "out.mp4"), abs=0.05)
+
+
+def test_the_decoded_sound_keeps_its_ceiling(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", frames=48)
+    loud = limit(noise(2, 48000, 2, 3.0), -1.0)
+    mux_copy(source, loud, tmp_path / "free.mp4")
+    assert true_peak_dbtp(read_audio(tmp_path / "free.mp4")) > -1.0
+    mux_copy(source, loud, tmp_path / "kept.mp4", ceiling_dbtp=-1.0)
+    assert -4 < true_peak_dbtp(read_audio(tmp_path / "kept.mp4")) <= -1.0
+
+
+def test_errors_leave_nothing_behind(tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "in.mp3", tone(440, 1), "libmp3lame")
+    with pytest.raises(MediaError, match="no video stream"):
+        mux_copy(sound, tone(440, 1), tmp_path / "out.mp4")
+    source = write_video(tmp_path / "in.mp4", frames=48)
+    (tmp_path / "out.mp4").write_text("older")
+    with pytest.raises(OutputError, match="disk is full"), full_disk_after(20_000):
+        mux_copy(source, noise(2), tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_text() == "older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp3", "in.mp4", "out.mp4"]
+
+
+def test_a_video_can_be_replaced_by_itself(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", frames=24)
+    before = packets(source)
+    mux_copy(source, tone(440, 1), source)
+    assert packets(source) == before
+    assert probe(source).audio is not None
+
+
+def test_slideshow(tmp_path: Path) -> None:
+    grey = [np.full((90, 160, 3), value, np.uint8) for value in (40, 120, 220)]
+    out = tmp_path / "out.mp4"
+    render_slideshow(grey, [1.0, 1.5, 0.51], tone(440, 1.2), out, size=(320, 180), fps=25)
+    info = probe(out)
+    assert info.video is not None
+    assert (info.video.width, info.video.height, info.video.frames, info.video.fps) == (320, 180, 75, 25)
+    assert info.duration_s == pytest.approx(3.0, abs=0.04)
+    assert read_audio(out).duration_s == pytest.approx(3.0, abs=0.04)
+    level = [float(frame.rgb.mean()) for frame in iter_frames(out)]
+    assert level[0] == pytest.approx(40, abs=3)
+    assert level[44] == pytest.approx(120, abs=3)
+    assert level[-1] == pytest.approx(220, abs=3)
+    steps = np.diff(level)
+    assert steps.min() > -3
+    assert steps.max() < 25  # a fade, not a cut
+
+
+def test_slideshow_reads_files_and_keeps_them_whole(tmp_path: Path) -> None:
+    from PIL import Image
+
+    tall = np.zeros((200, 100, 3), np.uint8)
+    tall[..., 2] = 255
+    tall[:10, :10] = (255, 0, 0)
+    Image.fromarray(tall).save(tmp_path / "a.png")
+    render_slideshow([tmp_path / "a.png"], [0.2], tone(440, 1), tmp_path / "o.mkv", size=(320, 180), fps=10)
+    frames = list(iter_frames(tmp_path / "o.mkv"))
+    assert len(frames) == 2
+    picture = frames[0].rgb.astype(int)
+    assert picture[3, 160 - 42, 0] > 150  # the corner of the fitted picture
+    assert picture[100, 160, 2] > 230
+    assert 60 < picture[100, 20, 2] < 200  # the ground: the same colour, darker
+    assert letterbox(tall, (50, 100)).shape == (100, 50, 3)
+
+
+def test_slideshow_refuses_nonsense(tmp_path: Path) -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    for images, durations, size in [([], [], (32, 32)), ([picture], [1, 1], (32, 32)), ([picture], [1], (33, 32))]:
+        with pytest.raises(ValueError, match=r"picture|even"):
+            render_slideshow(images, durations, tone(440, 1), tmp_path / "o.mp4", size=size)
+    with pytest.raises(ValueError, match="frame at least"):
+        render_slideshow([picture, picture], [1, 0.001], tone(440, 1), tmp_path / "o.mp4", size=(32, 32))
+    with pytest.raises(MediaError, match="does not exist"):
+        render_slideshow([tmp_path / "none.png"], [1], tone(440, 1), tmp_path / "o.mp4", size=(32, 32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_silence_of_no_length_under_pictures(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", frames=24)
+    mux_copy(source, Waveform(np.zeros((6, 0), np.float32), 8000), tmp_path / "out.mp4", ceiling_dbtp=-1.0)
+    heard = read_audio(tmp_path / "out.mp4")
+    assert (heard.channels, heard.rate_hz) == (2, 48000)
+    assert true_peak_dbtp(heard) == -math.inf
