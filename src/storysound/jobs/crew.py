@@ -120,7 +120,9 @@ class _Pool:
 
     def shape(self) -> Shape:
         # One worker alone does this first, so that missing weights are fetched once.
-        return self.executor.submit(_shape).result()
+        with _deaf_children():
+            future = self.executor.submit(_shape)
+        return future.result()
 
     def outcomes(self, work: Iterator[Work]) -> Iterator[tuple[Work, Outcome]]:
         running: dict[Future[Outcome], Work] = {}
@@ -128,7 +130,7 @@ class _Pool:
             try:
                 # Two pieces each: the next one waits at the worker's door.
                 while len(running) < 2 * self.jobs and (piece := next(work, None)) is not None:
-                    running[self.executor.submit(_hear, piece[0])] = piece
+                    running[self._submit(piece)] = piece
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -140,12 +142,16 @@ class _Pool:
                 running.clear()
                 yield from self._one_by_one(suspects)
 
+    def _submit(self, piece: Work) -> Future[Outcome]:
+        with _deaf_children():
+            return self.executor.submit(_hear, piece[0])
+
     def _one_by_one(self, suspects: list[Work]) -> Iterator[tuple[Work, Outcome]]:
         """After a worker died: each file that was under way, alone."""
         self._replace()
         for piece in suspects:
             try:
-                yield piece, self.executor.submit(_hear, piece[0]).result()
+                yield piece, self._submit(piece).result()
             except BrokenProcessPool:
                 self._replace()
                 fault = "crashed the program that read it, or needs more memory than there is"
@@ -167,6 +173,16 @@ class _Pool:
                 process.join(5)
 
 
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Ctrl-C reaches every process of the terminal; those started in this block leave it to their parent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # Of a worker process: how it gets its tools, and the tools once it has them.
 _worker: dict[str, Callable[[], Tools]] = {}
 _tools: dict[str, Tools] = {}
@@ -174,7 +190,6 @@ _tools: dict[str, Tools] = {}
 
 def _begin(make: Callable[[], Tools]) -> None:
     """First thing in a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     _worker["make"] = make
