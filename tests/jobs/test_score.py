@@ -95,8 +95,13 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
     return made
 
 
+def explain(footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
+    """A map of the right shape for each cue."""
+    return {one.cue.id: (np.ones((2, 3), np.float32), [0.0, 1.0], [0.0, 1.0, 2.0]) for one in laid}
+
+
 def make_tools(shelf: Shelf, *, speech: tuple[Span, ...] = (), music: tuple[Span, ...] = ()) -> job.Tools:
-    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda _: music, lambda wave: wave)  # type: ignore[arg-type, return-value]
+    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda _: music, lambda wave: wave, explain)  # type: ignore[arg-type, return-value]
 
 
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,

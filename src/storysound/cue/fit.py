@@ -21,6 +21,7 @@ _BANDS = 24
 _QUIET_DB = 30.0  # this far below the sound's loud parts counts as silence between notes
 _SILENT_DBFS = -60.0
 _CONTEXT_S = (0.5, 1.0)  # what is compared before and after a loop point
+_FAINT_COST = 3.0  # of a stretch that is silent throughout, in the units of `_entry`
 _MAX_POINTS = 400  # loop candidates; their pairs are compared exhaustively
 
 
@@ -144,6 +145,10 @@ def _entry(track: Track, length_s: float, hint_s: float) -> float:
     # An ending where the sound itself ends needs no fade; a beat there lets the fade fall on the music's own pulse.
     cost = 1.0 - _calm(track, points) + 0.7 * (1.0 - _calm(track, ends)) * (ends < track.last_s - HOP_S)
     cost += np.minimum(0.08 * np.abs(points - hint), 3.0) - 0.4 * good - 0.3 * (points == track.first_s)
+    # A stretch that is faint for its track (a long intro) would have to be turned up, noise and all.
+    running = np.concatenate([[0.0], np.cumsum(track.calm)])
+    low, high = (np.clip(np.round(t / HOP_S).astype(int), 0, len(track.calm)) for t in (points, ends))
+    cost += _FAINT_COST * (running[high] - running[low]) / np.maximum(high - low, 1)
     return float(points[int(np.argmin(cost))])
 
 

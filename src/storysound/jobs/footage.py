@@ -52,7 +52,7 @@ class Footage:
     shots: tuple[Span, ...]
     units: tuple[Span, ...]
     pictures: tuple[tuple[Pixels, ...], ...]  # per unit, at least one
-    times_s: tuple[float, ...]  # of all pictures, in order
+    times_s: tuple[float, ...]  # of all pictures, unit by unit
     texts: tuple[str, ...]  # per unit what the user says about it, mostly empty
     original: Waveform | None = None  # stereo at RATE_HZ; None where there is no sound stream
     stills: tuple[Path, ...] = ()  # pictures of a slideshow; empty for a video
@@ -130,18 +130,16 @@ def _pictures(
     """Per unit its key frames, and the times of all; a unit without any borrows the nearest kept frame."""
     decoded = (VideoFrame(time_s, np.asarray(Image.open(io.BytesIO(data)))) for time_s, data in kept)
     found = key_frames(decoded, units, per_shot=2 if len(units) < FEW_UNITS else 1)
-    pictures: list[list[Pixels]] = [[] for _ in units]
-    times: list[float] = []
+    own: list[list[tuple[float, Pixels]]] = [[] for _ in units]
     for key in found:
-        pictures[key.shot].append(key.rgb)
-        times.append(key.time_s)
-    for unit, own in zip(units, pictures, strict=True):
-        if not own:
+        own[key.shot].append((key.time_s, key.rgb))
+    for unit, pictures in zip(units, own, strict=True):
+        if not pictures:
             middle = (unit.start_s + unit.end_s) / 2
             time_s, data = min(kept, key=lambda k: abs(k[0] - middle))
-            own.append(np.asarray(Image.open(io.BytesIO(data))))
-            times.append(time_s)
-    return tuple(tuple(own) for own in pictures), tuple(times)
+            pictures.append((time_s, np.asarray(Image.open(io.BytesIO(data)))))
+    times = tuple(time_s for pictures in own for time_s, _ in pictures)
+    return tuple(tuple(rgb for _, rgb in pictures) for pictures in own), times
 
 
 def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tuple[Span, ...]:

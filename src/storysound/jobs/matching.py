@@ -28,6 +28,7 @@ MUSIC_HITS, MUSIC_PICTURES = 64, 6
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
 AMBIENCE_S = 6.0  # an effect of this length is ambience and lies under the whole shot; a shorter one is a spot
+SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
 
 
@@ -166,7 +167,8 @@ def effect_drafts(
             start_s = unit.start_s + min(0.3, 0.1 * unit.duration_s)
             end_s = min(footage.duration_s, start_s + hits[0].sound.duration_s)
             drafts.append(Draft("spot", start_s, end_s, hits, arousal[offer.shot], soft))
-    return _joined(drafts)
+    least_s = min(SHORTEST_AMBIENCE_S, footage.duration_s)
+    return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
 
 
 def _joined(drafts: Sequence[Draft]) -> list[Draft]:

@@ -31,6 +31,8 @@ class Understanding:
     members: tuple[tuple[int, int], ...]  # per scene its first unit and the one after its last
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     curve: tuple[tuple[float, float, float], ...]  # (middle of the unit, valence, arousal)
+    classes: Floats  # what is recognised in each picture [p c]
+    labels: tuple[str, ...]  # names of the classes
 
 
 def understand(footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], text: str = "") -> Understanding:
@@ -65,7 +67,7 @@ def understand(footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], te
     near = np.stack(means) @ np.stack(means).T
     middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
     curve = tuple((m, float(v), float(a)) for m, (v, a) in zip(middles, tone, strict=True))
-    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve)
+    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, eyes.labels["imagenet"])
 
 
 def _tones(footage: Footage, looks: Floats, owner: NDArray[np.intp], reader: Encoder[str], text: str) -> Floats:

@@ -8,9 +8,10 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.encode import encoder, nsnet2, silero
 from storysound.encode.encoder import Encoder
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.jobs.cutting import cut
+from storysound.jobs.cutting import Laid, cut
+from storysound.jobs.explain import Attention, attention
 from storysound.jobs.find import Finder
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
@@ -71,17 +73,20 @@ class Tools:
     speech: FindsSpans  # where somebody speaks
     music: FindsSpans  # where music plays
     background: Callable[[Waveform], Waveform]  # a sound without its speech
+    explain: Callable[[Footage, Understanding, Sequence[Laid]], Mapping[str, Attention]]  # maps of the report
 
 
 def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
     """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done."""
+    load = cache(lambda name: encoder.load(name, weights))
     return Tools(
         Finder(library, profile, weights),
-        lambda: encoder.load(profile.picture, weights),
-        lambda: encoder.load(profile.text, weights),
+        lambda: load(profile.picture),
+        lambda: load(profile.text),
         lambda wave: silero.load(weights).speech_spans(wave),
-        lambda wave: music_spans(wave, {name: encoder.load(name, weights) for name in profile.audio}),
+        lambda wave: music_spans(wave, {name: load(name) for name in profile.audio}),
         lambda wave: nsnet2.load(weights).background(wave),
+        lambda footage, seen, laid: attention(footage, seen, laid, profile, load, weights.cache),
     )
 
 
@@ -133,7 +138,8 @@ def score(
             Loudness(lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=mixed.ducking_db),
             aside,
         )
-        _write_papers(sheet, files, footage, understood, mixed, own.wave, video=out if footage.stills else story)
+        maps = tools.explain(footage, understood, laid)
+        _write_papers(sheet, files, footage, understood, mixed, own.wave, maps, video=out if footage.stills else story)
     return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
 
 
@@ -219,6 +225,7 @@ def _write_papers(
     understood: Understanding,
     mixed: Mixed,
     original: Waveform | None,
+    maps: Mapping[str, Attention],
     *,
     video: Path,
 ) -> None:
@@ -232,6 +239,7 @@ def _write_papers(
         files["report"],
         thumbnails=list(zip(footage.times_s, pictures, strict=True)),
         waveforms={"mix": mixed.wave, "original": original, "added": mixed.added},
+        attention=maps,
         mood_curve=understood.curve,
         video=files["video"],
     )
@@ -244,7 +252,7 @@ def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) ->
         notes.append("no music was added: the library has none that may be used")
     if not sheet.stepped_aside:
         notes += _licence_notes(sheet)
-    if mixed.limited_db > 1.0:
+    if mixed.limited_db > 3.0:
         notes.append(f"peaks had to be lowered by up to {mixed.limited_db:.1f} dB to reach the loudness")
     return tuple(notes)
 
