@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from media_making import full_disk_after, noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError, OutputError
+from storysound.media import audio as module
 from storysound.media.audio import Waveform, read_audio, resample, write_wav
 
 LOSSLESS_24 = 1 / 2**23
@@ -214,3 +215,36 @@ def test_a_waveform_is_checked() -> None:
     np.testing.assert_array_equal(wave.mono().samples, [[0.5, 0.5]])
     np.testing.assert_array_equal(wave.mono().stereo().samples, np.full((2, 2), 0.5))
     assert wave.cut(-1, 9).samples.shape == (2, 2)
+
+
+def test_long_sound_is_mixed_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.wav"
+    write_wav(path, noise(3, 8000, 6))
+    whole = read_audio(path, channels=1)
+    monkeypatch.setattr(module, "_SETTLE_S", 0.7)
+    np.testing.assert_array_equal(read_audio(path, channels=1).samples, whole.samples)
+    assert read_audio(path).samples.shape == (6, 24000)
+
+
+def test_a_stream_that_changes_its_form_keeps_the_first(tmp_path: Path) -> None:
+    """Two MP3 files joined end to end: mono, then stereo."""
+    first = write_sound(tmp_path / "1.mp3", tone(300, 1, 48000), "libmp3lame")
+    second = write_sound(tmp_path / "2.mp3", tone(300, 1, 48000, channels=2), "libmp3lame")
+    (tmp_path / "both.mp3").write_bytes(first.read_bytes() + second.read_bytes())
+    wave = read_audio(tmp_path / "both.mp3")
+    assert (wave.channels, wave.rate_hz) == (1, 48000)
+    assert wave.duration_s == pytest.approx(2, abs=0.15)
+    late = wave.cut(1.3, 1.8).samples[0]
+    assert np.abs(late).max() > 0.4
+    assert int(np.abs(np.fft.rfft(late)).argmax()) == pytest.approx(300 * 0.5, abs=1)
+
+
+def test_streams_in_a_row_are_heard_in_a_row(tmp_path: Path) -> None:
+    """Two Ogg streams, as recorded radio has them: the second one's clock begins at 0 again."""
+    first = write_sound(tmp_path / "1.ogg", tone(300, 1), "vorbis")
+    second = write_sound(tmp_path / "2.ogg", tone(600, 1), "vorbis")
+    (tmp_path / "both.ogg").write_bytes(first.read_bytes() + second.read_bytes())
+    wave = read_audio(tmp_path / "both.ogg")
+    assert wave.duration_s == pytest.approx(2, abs=0.05)
+    late = wave.cut(1.3, 1.8).samples[0]
+    assert int(np.abs(np.fft.rfft(late)).argmax()) == pytest.approx(600 * 0.5, abs=1)

@@ -1,11 +1,14 @@
 import logging
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from media_making import noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError
+from storysound.media.probe import probe
 from storysound.media.video import iter_frames
 
 
@@ -66,3 +69,17 @@ def test_cut_short_or_undecodable(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     path.write_bytes(data)
     with caplog.at_level(logging.CRITICAL), pytest.raises(MediaError, match="not one picture"):
         list(iter_frames(path))
+
+
+def test_wide_pixels_are_shown_wide(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+        out.mux(stream.encode(None))
+    assert next(iter(iter_frames(tmp_path / "a.mkv"))).rgb.shape == (48, 96, 3)
+    assert next(iter(iter_frames(tmp_path / "a.mkv", max_side=48))).rgb.shape == (24, 48, 3)
+    info = probe(tmp_path / "a.mkv").video
+    assert info is not None
+    assert (info.width, info.height) == (96, 48)

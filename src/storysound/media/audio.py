@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
+_SETTLE_S = 60.0  # so much is held as it was decoded
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
 _HALF_POWER = math.sqrt(0.5)
 # Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
@@ -87,8 +89,17 @@ class _Run:
     rate_hz: int
     layout: tuple[str, ...]
     format: str
-    parts: list[NDArray[np.generic]]
+    pending: list[NDArray[Any]]  # frames as decoded
+    done: list[Samples]  # [c n], mixed to the wanted channels
+    pending_length: int = 0
     length: int = 0
+
+    def settle(self, channels: int) -> None:
+        """Mixes the pending frames; done now and then, so that a film's surround sound is never held whole."""
+        if self.pending:
+            data = np.concatenate(self.pending, axis=1)
+            self.done.append(_mix(_to_float(data, self.format, len(self.layout)), self.layout, channels))
+            self.pending, self.pending_length = [], 0
 
 
 def read_audio(
@@ -114,12 +125,12 @@ def read_audio(
     with opened(path) as container:
         if not container.streams.audio:
             raise MediaError(path, "has no audio stream", "give a file with sound")
-        runs, damage = _decode(container, container.streams.audio[0], start_s, end_s)
+        runs, damage = _decode(container, container.streams.audio[0], channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
         fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
         raise MediaError(path, fault, "export or download it again" if damage else "give a longer file")
-    wave, first = _join(runs, channels)
+    wave, first = _join(runs)
     if not np.isfinite(wave.samples).all():
         raise MediaError(path, "has samples that are NaN or infinite", "export it again, as 16 or 24 bit")
     end = None if end_s is None else max(0, round(end_s * wave.rate_hz) - first)
@@ -135,7 +146,7 @@ def read_audio(
 
 
 def _decode(
-    container: InputContainer, stream: AudioStream, start_s: float, end_s: float | None
+    container: InputContainer, stream: AudioStream, channels: int | None, start_s: float, end_s: float | None
 ) -> tuple[list[_Run], str]:
     """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
     stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
@@ -154,8 +165,12 @@ def _decode(
         at_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base) - origin
         _append(runs, frame, at_s, limit_s=(container.duration or 0) / 1_000_000)
         run = runs[-1]
+        if run.pending_length > _SETTLE_S * run.rate_hz:
+            run.settle(channels or len(runs[0].layout))
         if end_s is not None and (run.start + run.length) / run.rate_hz >= end_s + SILENT_GAP_S:
             break
+    for run in runs:
+        run.settle(channels or len(runs[0].layout))
     return runs, "; ".join(dict.fromkeys(faults))
 
 
@@ -196,38 +211,38 @@ def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: fl
         start = follows
     same = last is not None and (last.rate_hz, last.layout, last.format) == (rate, layout, frame.format.name)
     if last is None or not same or start != follows:
-        last = _Run(start, rate, layout, frame.format.name, [])
+        last = _Run(start, rate, layout, frame.format.name, [], [])
         runs.append(last)
-    last.parts.append(data)
+    last.pending.append(data)
+    last.pending_length += frame.samples
     last.length += frame.samples
 
 
-def _join(runs: list[_Run], channels: int | None) -> tuple[Waveform, int]:
+def _join(runs: list[_Run]) -> tuple[Waveform, int]:
     """One waveform of all runs in the form of the first, silence in the holes, and the time of its first sample.
 
     That time is in samples and may be negative (the caller cuts), never positive (silence is put before).
     """
     rate = runs[0].rate_hz
-    kept = len(runs[0].layout) if channels is None else channels
     pieces = []
     for run in runs:
-        samples = _mix(_to_float(run), run.layout, kept)
+        samples = run.done[0] if len(run.done) == 1 else np.concatenate(run.done, axis=1)
+        run.done.clear()
         pieces.append((round(run.start * rate / run.rate_hz), resample(Waveform(samples, run.rate_hz), rate).samples))
     first = min(0, pieces[0][0])
     if len(pieces) == 1 and pieces[0][0] == first:
         return Waveform(pieces[0][1], rate), first
     end = max(start + samples.shape[1] for start, samples in pieces)
-    joined = np.zeros((kept, end - first), np.float32)
+    joined = np.zeros((pieces[0][1].shape[0], end - first), np.float32)
     for start, samples in pieces:
         joined[:, start - first : start - first + samples.shape[1]] = samples
     return Waveform(joined, rate), first
 
 
-def _to_float(run: _Run) -> Samples:
-    """Float32 [c n] in [-1, 1] of the frames of a run, from any sample format."""
-    data = np.concatenate(run.parts, axis=1)
-    if not run.format.endswith("p"):
-        data = data.reshape(-1, len(run.layout)).T
+def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
+    """Float32 [c n] in [-1, 1] of decoded samples in any of FFmpeg's sample formats."""
+    if not form.endswith("p"):
+        data = data.reshape(-1, channels).T
     if data.dtype == np.uint8:
         return np.ascontiguousarray((data.astype(np.float32) - 128) / 128)
     if np.issubdtype(data.dtype, np.signedinteger):

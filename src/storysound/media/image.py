@@ -15,7 +15,7 @@ from storysound.media.files import check_readable, fault_of
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 500_000_000  # 22,000 × 22,000; beyond this a picture is taken for a decompression bomb
-_WHOLE_PIXELS = 50_000_000  # larger pictures are brought down even when no max_side is asked for
+_WHOLE_PIXELS = 25_000_000  # larger pictures are brought down even when no max_side is asked for
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
@@ -23,7 +23,7 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> NDArray[np.u
     """A picture as uint8 RGB [h w 3], upright (EXIF orientation applied), the longer side at most `max_side`.
 
     Transparent parts are laid over white, or over black where the picture itself is nearly white. Pictures of more
-    than 50 million pixels come scaled down to that. Of animations and multi-page files the first picture is read.
+    than 25 million pixels come scaled down to that. Of animations and multi-page files the first picture is read.
     Raises MediaError: missing, empty, no picture, cut short, or more than 500 million pixels.
     """
     if max_side is not None and max_side < 1:
@@ -56,10 +56,10 @@ def _decode(image: Image.Image, path: str | Path, max_side: int | None) -> NDArr
     side = min(max_side or max(image.size), _largest_side(image.size))
     scale = side / max(image.size)
     if scale < 1:
-        # JPEG is then decoded at 1/2, 1/4 or 1/8: twice the wanted size is kept for the fine scaling below.
-        image.draft(None, (math.ceil(2 * image.width * scale), math.ceil(2 * image.height * scale)))
+        # JPEG is then decoded at 1/2, 1/4 or 1/8, whichever is still as large as wanted.
+        image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
     # The largest pictures are thinned by whole factors first, in their own mode: memory for colours comes after.
-    factor = max(image.size) // (2 * side)
+    factor = max(image.size) // side
     small: Image.Image = image.reduce(factor) if factor > 1 and image.mode in ("L", "RGB", "CMYK", "LA") else image
     upright = _to_rgb(ImageOps.exif_transpose(small) if small is image else _turned(image, small))
     if max(upright.size) > side:

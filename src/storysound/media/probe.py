@@ -11,7 +11,7 @@ from av.container import InputContainer
 from storysound.errors import MediaError
 from storysound.media.audio import is_still
 from storysound.media.files import first_line, opened, origin_s
-from storysound.media.video import rotation_of
+from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
 _SAME_TAG = {
@@ -27,7 +27,7 @@ _REORDER = 16  # B-frames come early: the last packets' neighbours may not have 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A picture stream. Width and height are of the shown picture: after rotation."""
+    """A picture stream. Width and height are of the shown picture: square pixels, after rotation."""
 
     width: int
     height: int
@@ -93,7 +93,7 @@ def _video(container: InputContainer, stream: av.VideoStream) -> VideoInfo:
     start_s, duration_s = _clock(container, stream)
     fps = float(stream.average_rate or stream.base_rate or 0)
     rotation, times = _first_packets(container, stream)
-    width, height = stream.codec_context.width, stream.codec_context.height
+    width, height = round(stream.codec_context.width * pixel_aspect_of(stream)), stream.codec_context.height
     if rotation % 180:
         width, height = height, width
     steps = [

@@ -50,7 +50,7 @@ def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int
             if cell <= last_cell:
                 continue
             last_cell = cell
-            yield VideoFrame(time_s, to_rgb(frame, max_side))
+            yield VideoFrame(time_s, to_rgb(frame, max_side, pixel_aspect_of(stream)))
     if seen == 0:
         fault = faults[0] if faults else "the stream is empty"
         raise MediaError(path, f"not one picture of it can be decoded: {fault}", "export or download it again")
@@ -88,9 +88,12 @@ def rotation_of(frame: av.VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90  # PyAV counts counter-clockwise
 
 
-def to_rgb(frame: av.VideoFrame, max_side: int | None = None) -> NDArray[np.uint8]:
-    """The upright picture uint8 [h w 3] of a decoded frame, its longer side at most `max_side`; square pixels."""
-    width, height = shown_size(frame)
+def to_rgb(frame: av.VideoFrame, max_side: int | None = None, pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
+    """The upright picture uint8 [h w 3] of a decoded frame, its longer side at most `max_side`.
+
+    `pixel_aspect`: width of a stored pixel over its height; the shown ones are square.
+    """
+    width, height = frame.width * pixel_aspect, float(frame.height)
     scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     rgb = frame.reformat(width=size[0], height=size[1], format="rgb24", interpolation="AREA").to_ndarray()
@@ -99,6 +102,6 @@ def to_rgb(frame: av.VideoFrame, max_side: int | None = None) -> NDArray[np.uint
     return np.ascontiguousarray(upright, np.uint8)
 
 
-def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Width and height with square pixels, before rotation."""
-    return frame.width, frame.height
+def pixel_aspect_of(stream: av.VideoStream) -> float:
+    """Width of a stored pixel over its height (other than 1 in tape formats and old television)."""
+    return float(stream.sample_aspect_ratio or 1)
