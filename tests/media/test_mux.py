@@ -216,3 +216,26 @@ def test_silence_of_no_length_under_pictures(tmp_path: Path) -> None:
     heard = read_audio(tmp_path / "out.mp4")
     assert (heard.channels, heard.rate_hz) == (2, 48000)
     assert true_peak_dbtp(heard) == -math.inf
+
+
+def test_a_codec_goes_by_its_own_name(tmp_path: Path) -> None:
+    """AV1 is decoded by a library with another name; the packets are copied all the same."""
+    source = write_video(tmp_path / "in.mp4", codec="libsvtav1", frames=10)
+    info = probe(source).video
+    assert info is not None
+    assert info.codec == "av1"
+    mux_copy(source, tone(440, 1), tmp_path / "out.webm")
+    assert_same_pictures(source, tmp_path / "out.webm")
+
+
+def test_unknown_codecs_are_told(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", wave=tone(440, 1))
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"A_AAC", b"A_XYZ"))
+    with pytest.raises(MediaError, match="audio codec is not known"):
+        read_audio(source)
+    source.write_bytes(data.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"))
+    for call in (probe, lambda path: list(iter_frames(path)), lambda path: mux_copy(path, tone(440, 1), path)):
+        with pytest.raises(MediaError, match="video codec is not known"):
+            call(source)
+    assert read_audio(source).duration_s == pytest.approx(1, abs=0.05)

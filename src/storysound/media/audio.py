@@ -18,7 +18,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import atomic, fault_of, opened, origin_s
+from storysound.media.files import atomic, audio_stream, fault_of, is_still, opened, origin_s
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +123,7 @@ def read_audio(
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
-        if not container.streams.audio:
-            raise MediaError(path, "has no audio stream", "give a file with sound")
-        runs, damage = _decode(container, container.streams.audio[0], channels, start_s, end_s)
+        runs, damage = _decode(container, audio_stream(container, path), channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
         fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
@@ -189,11 +187,6 @@ def _frames(container: InputContainer, stream: AudioStream, faults: list[str]) -
             faults.append(fault_of(error))
             if packet is None or len(faults) > 1000:
                 return
-
-
-def is_still(video: av.VideoStream) -> bool:
-    """Whether a video stream is only an attached picture (cover art)."""
-    return bool(video.disposition & av.stream.Disposition.attached_pic)
 
 
 def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: float) -> None:

@@ -102,6 +102,38 @@ def origin_s(container: InputContainer) -> float:
     return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
 
 
+def video_stream(container: InputContainer, path: str | Path) -> av.VideoStream:
+    """The first picture stream that is not cover art. Raises MediaError where there is none, or of an unknown codec."""
+    stream = next((video for video in container.streams.video if not is_still(video)), None)
+    if stream is None:
+        raise MediaError(path, "has no video stream", "give a video")
+    _check_codec(stream, path)
+    return stream
+
+
+def audio_stream(container: InputContainer, path: str | Path) -> av.AudioStream:
+    """The first sound stream. Raises MediaError where there is none, or of an unknown codec."""
+    if not container.streams.audio:
+        raise MediaError(path, "has no audio stream", "give a file with sound")
+    _check_codec(container.streams.audio[0], path)
+    return container.streams.audio[0]
+
+
+def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
+    if stream.codec_context is None:
+        raise MediaError(path, f"its {stream.type} codec is not known here", "convert it with another program")
+
+
+def is_still(video: av.VideoStream) -> bool:
+    """Whether a video stream is only an attached picture (cover art)."""
+    return bool(video.disposition & av.stream.Disposition.attached_pic)
+
+
+def codec_of(stream: av.stream.Stream) -> str:
+    """The codec's own name, whichever library decodes it: "av1", not "libdav1d"."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Gives a temporary name beside `path`; what is written there replaces `path` on success, and is removed otherwise.

@@ -9,8 +9,8 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from storysound.errors import MediaError
-from storysound.media.audio import Waveform, is_still
-from storysound.media.files import atomic, opened, origin_s, reading, writing
+from storysound.media.audio import Waveform
+from storysound.media.files import atomic, codec_of, opened, origin_s, reading, video_stream, writing
 from storysound.media.slideshow import render_slideshow
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
 
@@ -33,10 +33,8 @@ def mux_copy(video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling
     disk or missing rights, with nothing left behind.
     """
     with opened(video_path) as source:
-        stream = next((video for video in source.streams.video if not is_still(video)), None)
-        if stream is None:
-            raise MediaError(video_path, "has no video stream", "give a video")
-        target, index = container_for(out, stream.codec_context.name), stream.index
+        stream = video_stream(source, video_path)
+        target, index = container_for(out, codec_of(stream)), stream.index
         origin = origin_s(source)
         end_s = _end_s(source, stream, video_path) - origin
         sound = EncodedSound(fitted(wave, end_s, target.audio), target.audio, ceiling_dbtp)
@@ -91,7 +89,7 @@ def _copy(
     """Copies the pictures of stream `index` and writes the sound beside them."""
     stream = source.streams[index]
     assert isinstance(stream, av.VideoStream)
-    video = result.add_stream_from_template(stream)
+    video = result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
     video.time_base = stream.time_base
     video.metadata.update(stream.metadata)
     audio = sound.add_to(result)

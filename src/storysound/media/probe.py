@@ -9,8 +9,7 @@ import av
 from av.container import InputContainer
 
 from storysound.errors import MediaError
-from storysound.media.audio import is_still
-from storysound.media.files import first_line, opened, origin_s
+from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, origin_s, video_stream
 from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
@@ -70,13 +69,12 @@ class MediaInfo:
 def probe(path: str | Path) -> MediaInfo:
     """Looks into a media file. Raises MediaError where it is missing, empty, or no media."""
     with opened(path) as container:
-        videos = [stream for stream in container.streams.video if not is_still(stream)]
-        sounds = container.streams.audio
-        if not videos and not sounds:
+        pictures = any(not is_still(stream) for stream in container.streams.video)
+        if not pictures and not container.streams.audio:
             raise MediaError(path, "has neither picture nor sound", "give a sound, a video or a picture")
         still = container.format.name.endswith(_STILL_FORMATS)
-        video = _video(container, videos[0]) if videos else None
-        audio = _audio(container, sounds[0]) if sounds else None
+        video = _video(container, video_stream(container, path)) if pictures else None
+        audio = _audio(container, audio_stream(container, path)) if container.streams.audio else None
         duration_s = 0.0 if still else _duration_s(container, path)
         tags = _tags(container)
         return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name)
@@ -103,7 +101,7 @@ def _video(container: InputContainer, stream: av.VideoStream) -> VideoInfo:
     # Millisecond clocks (mkv) round each step by up to one tick; a real change of pace is far larger.
     variable = any(abs(step - mean) > max(0.2 * mean, 1.5) for step in steps)
     frames = stream.frames or round(fps * (duration_s or (container.duration or 0) / 1_000_000))
-    return VideoInfo(width, height, fps, frames, rotation, stream.codec_context.name, variable, start_s, duration_s)
+    return VideoInfo(width, height, fps, frames, rotation, codec_of(stream), variable, start_s, duration_s)
 
 
 def _first_packets(container: InputContainer, stream: av.VideoStream) -> tuple[int, list[int]]:
@@ -125,7 +123,7 @@ def _first_packets(container: InputContainer, stream: av.VideoStream) -> tuple[i
 def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
     start_s, duration_s = _clock(container, stream)
     context = stream.codec_context
-    return AudioInfo(context.sample_rate, context.channels, context.name, start_s, duration_s)
+    return AudioInfo(context.sample_rate, context.channels, codec_of(stream), start_s, duration_s)
 
 
 def _duration_s(container: InputContainer, path: str | Path) -> float:

@@ -32,7 +32,16 @@ class Container:
 
 
 _MP4_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "vvc"})
-_MOV_VIDEO = (_MP4_VIDEO - {"vvc", "av1"}) | {"prores", "dnxhd", "h263", "qtrle", "rawvideo", "png", "svq3", "dvvideo"}
+_MOV_VIDEO = (_MP4_VIDEO - {"vvc", "av1", "vp9"}) | {
+    "prores",
+    "dnxhd",
+    "h263",
+    "qtrle",
+    "rawvideo",
+    "png",
+    "svq3",
+    "dvvideo",
+}
 _FAST_START = (("movflags", "+faststart"),)  # the index in front, so that a web page can begin to play
 _CONTAINERS = {
     ".mp4": Container("mp4", "aac", _MP4_VIDEO, _FAST_START),

@@ -11,8 +11,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.audio import is_still
-from storysound.media.files import fault_of, opened, origin_s
+from storysound.media.files import fault_of, opened, origin_s, video_stream
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +34,7 @@ def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int
     if (every_s is not None and every_s <= 0) or (max_side is not None and max_side < 1):
         raise ValueError(f"every_s and max_side must be positive, got {every_s}, {max_side}")
     with opened(path) as container:
-        stream = next((video for video in container.streams.video if not is_still(video)), None)
-        if stream is None:
-            raise MediaError(path, "has no video stream", "give a video")
+        stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         origin = origin_s(container)
         last_cell = -1
