@@ -3,7 +3,7 @@ import pytest
 from media_making import noise, tone
 
 from storysound.media.audio import Waveform
-from storysound.media.tonality import chroma, key
+from storysound.media.tonality import _NAMES, chroma, key
 
 RATE_HZ = 44100
 
