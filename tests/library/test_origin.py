@@ -74,6 +74,9 @@ def test_unknown_and_mixed_licences_point_to_their_file(tmp_path: Path) -> None:
     (tmp_path / "Credits.txt").write_text("thanks to everybody")
     assert rights(tmp_path, "x.wav") == Rights("", "see Credits.txt", rights(tmp_path, "x.wav").sha256)
     (tmp_path / "Credits.txt").unlink()
+    (tmp_path / "copyright").write_text("License: public domain")
+    assert rights(tmp_path, "x.wav").licence == "public domain"
+    (tmp_path / "copyright").unlink()
     (tmp_path / "license.wav").write_text("MIT License")
     assert rights(tmp_path, "x.wav") == Rights()
 

@@ -20,7 +20,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])")
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 
-_RIGHTS_NAME = re.compile(r"(licen[cs]e|copying|credits|attribution)", re.IGNORECASE)
+_RIGHTS_NAME = re.compile(r"(licen[cs]e|copying|copyright|credits|attribution)", re.IGNORECASE)
 _RIGHTS_SUFFIXES = ("", ".txt", ".md", ".rst", ".html")
 _MOST_BYTES = 64_000
 # Short names as SPDX has them, where it has one; first match of each counts.
