@@ -26,9 +26,7 @@ def cadence(tonic: int, minor: bool, cents: float = 0) -> Waveform:
     return Waveform(np.concatenate(chords * 2)[None], RATE_HZ)
 
 
-@pytest.mark.parametrize(
-    ("tonic", "name"), enumerate(["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"])
-)
+@pytest.mark.parametrize(("tonic", "name"), list(enumerate(_NAMES)))
 def test_cadences(tonic: int, name: str) -> None:
     assert key(cadence(tonic, minor=False))[0] == f"{name} major"
     assert key(cadence(tonic, minor=True))[0] == f"{name} minor"
