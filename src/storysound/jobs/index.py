@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from storysound.annotate import sound as judging
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import Encoding, load
 from storysound.errors import MediaError, UsageError
@@ -97,10 +98,9 @@ def _tools(profile: Profile, weights: Resolver | None) -> Tools:
     return Tools({name: load(name, resolver) for name in profile.audio}, _judge)
 
 
-def _judge(duration_s: float, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
-    from storysound.annotate import sound as judging
-
-    return judging.kind(duration_s, heard), judging.mood(heard)
+def _judge(duration_s: float, tempo_bpm: float | None, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
+    kind = judging.kind(duration_s, heard)
+    return kind, judging.mood(kind, heard, tempo_bpm)
 
 
 class _Run:

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from storysound.annotate import sound as judging
 from storysound.cue.fit import raised_cosine
 from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
 from storysound.encode.encoder import Encoder
@@ -17,10 +16,15 @@ from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
-FindsSpans = Callable[[Waveform], tuple[Span, ...]]
+FindsSpeech = Callable[[Waveform], tuple[Span, ...]]
+FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
 
 WINDOW_S = 10.0  # judged at a time
 SHORTEST_S = 1.0  # a rest of less than this is not judged
+# The class that means music in each label space, and the score it has where music and other sounds are even.
+MUSIC_CLASS = {"audioset": ("Music", 0.35), "ucs78": ("MUSICAL", 0.13), "ucs79": ("MUSICAL", 0.13)}
+SPOKEN_SHARE = 0.2  # of a window, from here on it is judged without its speech
+_MOST_SURE = 5.0  # no space outvotes the others by more
 MUSIC_SHARE = 0.4  # of the judged time; from here on a clip has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
 GATE_S = 0.25  # speech kept without its music opens and closes this softly
@@ -46,26 +50,43 @@ class OwnSound:
         return self.music_share >= MUSIC_SHARE
 
 
-def listen(wave: Waveform | None, speech: FindsSpans, music: FindsSpans) -> OwnSound:
+def listen(wave: Waveform | None, speech: FindsSpeech, music: FindsMusic) -> OwnSound:
     """Finds speech and music in a clip's sound; silence needs no model."""
     if wave is None or integrated_lufs(wave) < SILENCE_LUFS:
         return OwnSound(None)
-    return OwnSound(wave, speech(wave), music(wave), wave.duration_s)
+    spoken = speech(wave)
+    return OwnSound(wave, spoken, music(wave, spoken), wave.duration_s)
 
 
-def music_spans(wave: Waveform, ears: Mapping[str, Encoder[Waveform]]) -> tuple[Span, ...]:
-    """Windows of ten seconds in which music plays; silent ones have none."""
+def music_spans(
+    wave: Waveform,
+    speech: Sequence[Span],
+    ears: Mapping[str, Encoder[Waveform]],
+    background: Callable[[Waveform], Waveform],
+) -> tuple[Span, ...]:
+    """Windows of ten seconds in which music plays; silent ones have none.
+
+    Where somebody speaks the voice is taken out first (`background`), as it would hide soft music from the encoders.
+    """
     count = max(1, round(wave.duration_s / WINDOW_S))
     edges = np.linspace(0.0, wave.duration_s, count + 1).tolist()
     windows = [Span(a, b) for a, b in pairwise(edges)]
     parts = [wave.cut(span.start_s, span.end_s).mono() for span in windows]
+    for i, span in enumerate(windows):
+        if sum(span.overlap_s(said) for said in speech) > SPOKEN_SHARE * span.duration_s:
+            parts[i] = background(parts[i])
     heard = [i for i, p in enumerate(parts) if p.duration_s >= SHORTEST_S and integrated_lufs(p) > SILENCE_LUFS]
-    encoded = {name: ear.encode([parts[i] for i in heard]) for name, ear in ears.items()} if heard else {}
-    music = []
-    for place, i in enumerate(heard):
-        if judging.kind(parts[i].duration_s, {name: said[place] for name, said in encoded.items()}) == "music":
-            music.append(windows[i])
-    return tuple(music)
+    votes: list[list[float]] = [[] for _ in heard]
+    for ear in ears.values():
+        spaces = [space for space in MUSIC_CLASS if space in ear.labels]
+        for vote, encoding in zip(votes, ear.encode([parts[i] for i in heard]) if spaces else [], strict=bool(spaces)):
+            for space in spaces:
+                name, usual = MUSIC_CLASS[space]
+                score = float(encoding.scores[space][:, ear.labels[space].index(name)].mean())
+                vote.append(min(score / usual, _MOST_SURE))
+    if heard and not votes[0]:
+        log.warning("no encoder of this profile can tell whether the clip already has music")
+    return tuple(windows[i] for i, vote in zip(heard, votes, strict=True) if vote and np.mean(vote) >= 1.0)
 
 
 def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:

@@ -29,7 +29,7 @@ from storysound.jobs.explain import Attention, attention
 from storysound.jobs.find import Finder
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
-from storysound.jobs.own_sound import FindsSpans, OwnSound, audible, listen, music_spans, without_music
+from storysound.jobs.own_sound import FindsMusic, FindsSpeech, OwnSound, audible, listen, music_spans, without_music
 from storysound.jobs.scenes import Understanding, understand
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import writing
@@ -70,8 +70,8 @@ class Tools:
     finder: Searches
     eyes: Callable[[], Encoder[Pixels]]
     reader: Callable[[], Encoder[str]]
-    speech: FindsSpans  # where somebody speaks
-    music: FindsSpans  # where music plays
+    speech: FindsSpeech
+    music: FindsMusic
     background: Callable[[Waveform], Waveform]  # a sound without its speech
     explain: Callable[[Footage, Understanding, Sequence[Laid]], Mapping[str, Attention]]  # maps of the report
 
@@ -79,13 +79,17 @@ class Tools:
 def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
     """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done."""
     load = cache(lambda name: encoder.load(name, weights))
+
+    def background(wave: Waveform) -> Waveform:
+        return nsnet2.load(weights).background(wave)
+
     return Tools(
         Finder(library, profile, weights),
         lambda: load(profile.picture),
         lambda: load(profile.text),
         lambda wave: silero.load(weights).speech_spans(wave),
-        lambda wave: music_spans(wave, {name: load(name) for name in profile.audio}),
-        lambda wave: nsnet2.load(weights).background(wave),
+        lambda wave, speech: music_spans(wave, speech, {name: load(name) for name in profile.audio}, background),
+        background,
         lambda footage, seen, laid: attention(footage, seen, laid, profile, load, weights.cache),
     )
 
