@@ -5,6 +5,7 @@ TensorFlow 1 checkpoint bundles (own reader of the LevelDB table and the BundleE
 """
 
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,17 @@ def convert(recipe: str, files: Sequence[Path]) -> Arrays:
 def from_torch(path: Path) -> Arrays:
     """A state dict, or a pair (state dict, {head: (index, classes)}); each head becomes `heads.<head>` int64 [2]."""
     import torch
-    from numpy import dtype
     from numpy._core.multiarray import scalar
 
     # numpy scalars stand among the head sizes; each name here only builds a number, none of them runs anything
-    allowed: list[Any] = [(scalar, "numpy.core.multiarray.scalar"), dtype, np.dtypes.Int64DType]
+    allowed: list[Any] = [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Int64DType]
     try:
         with torch.serialization.safe_globals(allowed):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} is not a weights-only PyTorch checkpoint: {str(error).splitlines()[0]}") from error
+        wanted = re.search(r"Unsupported \w+: (?:GLOBAL )?(\S+)", str(error))
+        fault = f"it wants {wanted[1]}, which is not on the allow-list" if wanted else "it can't be read"
+        raise ValueError(f"{path} is no weights-only PyTorch checkpoint: {fault}") from error
     state, heads = loaded if isinstance(loaded, tuple) else (loaded, {})
     arrays: Arrays = {str(name): tensor.detach().numpy() for name, tensor in state.items()}
     return arrays | {f"heads.{name}": np.asarray(pair, np.int64) for name, pair in heads.items()}

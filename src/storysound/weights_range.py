@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 _TAIL_BYTES = 64 * 1024  # enough for the central directory of most wheels
-_SKIP_BYTES = 256 * 1024  # a short gap is read over rather than asked for anew
+_BLOCK_BYTES = 4 * 1024 * 1024  # asked for at once: what the reader turns out not to need is no more than that
 
 
 class RangeFile(io.RawIOBase):
@@ -18,7 +18,7 @@ class RangeFile(io.RawIOBase):
     def __init__(self, session: requests.Session, url: str, timeout_s: float) -> None:
         self._session, self._url, self._timeout_s = session, url, timeout_s
         self._stream: requests.Response | None = None
-        self._stream_at = self._position = 0
+        self._stream_at = self._stream_end = self._position = 0
         with self._request(f"bytes=-{_TAIL_BYTES}") as response:
             self._tail = response.content
             self.size = int(response.headers["Content-Range"].rpartition("/")[2])
@@ -65,13 +65,12 @@ class RangeFile(io.RawIOBase):
         return len(data)
 
     def _read_stream(self, wanted: int) -> bytes:
-        gap = self._position - self._stream_at
-        if self._stream is None or not 0 <= gap <= _SKIP_BYTES:
+        if self._stream is None or not self._stream_at == self._position < self._stream_end:
             self._drop_stream()
-            self._stream, self._stream_at, gap = self._request(f"bytes={self._position}-"), self._position, 0
+            self._stream_at, self._stream_end = self._position, min(self.size, self._position + _BLOCK_BYTES)
+            self._stream = self._request(f"bytes={self._stream_at}-{self._stream_end - 1}")
         try:
-            while gap:
-                gap -= len(self._stream.raw.read(gap, decode_content=False)) or gap
+            wanted = min(wanted, self._stream_end - self._position)
             data: bytes = self._stream.raw.read(wanted, decode_content=False)
         except Exception as error:  # urllib3 raises errors of its own tree here
             self._drop_stream()

@@ -21,7 +21,7 @@ HOP = FFT // 2
 BINS = FFT // 2 + 1
 _LEAD = WINDOW - HOP  # silence before the first sample, so that every sample lies in two windows or in a full one
 _POWER_FLOOR = 1e-12
-_BLOCK_FRAMES, _WARM_UP_FRAMES = 6000, 300  # a minute at a time; three seconds settle the recurrent state
+_BLOCK_FRAMES, _WARM_UP_FRAMES = 18000, 1900  # three minutes at a time; twenty seconds settle the recurrent state
 _REVISION = "1"
 
 Samples = NDArray[np.float32]

@@ -1,0 +1,28 @@
+"""`storysound split-speech`: a sound or video without its speech."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def split_speech(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound or video.")],
+    background: Annotated[Path, typer.Option("-o", "--output", help="What is left: .wav, or a video like IN.")],
+    speech: Annotated[Path | None, typer.Option(help="The speech alone goes here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
+) -> None:
+    """Take the speech out of a sound or video; the length stays exactly the same."""
+    from storysound.app.cli.progress import download_progress
+    from storysound.jobs.split_speech import split_speech as run
+    from storysound.weights import Resolver
+
+    with download_progress() as progress:
+        report = run(source, background, speech, Resolver(progress=progress))
+    if as_json:
+        sys.stdout.write(json.dumps(vars(report)) + "\n")
+    else:
+        written = " and ".join(filter(None, (report.background, report.speech)))
+        sys.stdout.write(f"{written}: {report.duration_s:.2f} s, {report.rate_hz} Hz, {report.channels} ch\n")

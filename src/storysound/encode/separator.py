@@ -1,0 +1,77 @@
+"""Speech from background: NSNet2's gain, refined by our own `voice_mask`, applied to the mixture.
+
+background = mask x mixture and speech = mixture - background, so that both always add up to what was given. Two
+channels are split as middle and side: dialogue mostly stands in the middle, and the side then stays untouched.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from storysound.encode import nsnet2, voice_mask
+from storysound.encode.nsnet2 import NSNet2
+from storysound.encode.voice_mask import BINS, FFT, HOP, RATE_HZ, VoiceMask
+from storysound.media.audio import Samples, Waveform, resample
+from storysound.weights import Resolver
+
+_BLOCK_FRAMES, _EDGE_FRAMES = 2816, 128  # half a minute at a time; the network sees 1.4 s more on both sides
+_SILENT = 1e-8  # mean power below which there is nothing to split
+
+
+class Separator:
+    """Splits sounds of any rate and number of channels."""
+
+    name = "separator"
+
+    def __init__(self, speech: NSNet2, network: VoiceMask, revision: str) -> None:
+        """`network` refines what `speech` says."""
+        self.revision = revision
+        self._speech, self._network = speech, network.eval()
+        self._window = torch.hann_window(FFT)
+
+    def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
+        """(background, speech), both of the rate, channels and exact length of `wave`; their sum is `wave`."""
+        at_48k = resample(wave, RATE_HZ).samples
+        if wave.channels == 2:
+            middle, side = (self._voice(part) for part in ((at_48k[0] + at_48k[1]) / 2, (at_48k[0] - at_48k[1]) / 2))
+            voice = np.stack([middle + side, middle - side])
+        else:
+            voice = np.stack([self._voice(channel) for channel in at_48k])
+        back = resample(Waveform(voice, RATE_HZ), wave.rate_hz).samples
+        speech = np.zeros_like(wave.samples)
+        length = min(back.shape[1], speech.shape[1])
+        speech[:, :length] = back[:, :length]
+        return Waveform(wave.samples - speech, wave.rate_hz), Waveform(speech, wave.rate_hz)
+
+    @torch.inference_mode()
+    def _voice(self, samples: Samples) -> Samples:
+        """The speech in [n] samples at 48 kHz."""
+        if float(np.mean(samples**2)) < _SILENT:
+            return np.zeros_like(samples)
+        tensor = torch.from_numpy(np.ascontiguousarray(samples))
+        spectrum = torch.stft(
+            tensor, FFT, HOP, window=self._window, center=True, pad_mode="constant", return_complex=True
+        ).T
+        keep = self._mask(spectrum, torch.from_numpy(self._speech.gain(samples)))
+        voice = (1 - keep) * spectrum
+        return torch.istft(voice.T, FFT, HOP, window=self._window, center=True, length=samples.size).numpy()
+
+    def _mask(self, spectrum: Tensor, gain: Tensor) -> Tensor:
+        """Background gain [t 1025] of a spectrum [t 1025] and NSNet2's gain [t' 513], whose frames are the same."""
+        frames = len(spectrum)
+        gain = torch.nn.functional.pad(gain, (0, 0, 0, max(0, frames - len(gain))))[:frames]
+        power = (spectrum.real**2 + spectrum.imag**2)[:, :BINS]
+        low = voice_mask.spread(gain)
+        parts = []
+        for start in range(0, frames, _BLOCK_FRAMES):
+            before = min(start, _EDGE_FRAMES)
+            seen = slice(start - before, start + _BLOCK_FRAMES + _EDGE_FRAMES)
+            parts.append(self._network(power[None, seen], low[None, seen])[0, before : before + _BLOCK_FRAMES])
+        high = 1 - gain.repeat_interleave(2, dim=1)[:, BINS : FFT // 2 + 1]
+        return torch.cat([torch.cat(parts), high], dim=1)
+
+
+def load(weights: Resolver) -> Separator:
+    """The separator. Raises MissingModelError where NSNet2 can't be had."""
+    speech, (network, sha) = nsnet2.load(weights), voice_mask.shipped()
+    return Separator(speech, network, f"{speech.revision}-{sha}")
