@@ -101,7 +101,7 @@ def explain(footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
 
 
 def make_tools(shelf: Shelf, *, speech: tuple[Span, ...] = (), music: tuple[Span, ...] = ()) -> job.Tools:
-    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda *_: music, lambda wave: wave, explain)  # type: ignore[arg-type, return-value]
+    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda *_: music, lambda wave: wave, None, explain)  # type: ignore[arg-type, return-value]
 
 
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,

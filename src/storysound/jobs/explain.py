@@ -45,8 +45,6 @@ def attention(
         return {}
     ear, space_name = _listener(profile, load)
     reader = load(profile.text)
-    eye_labels = understood.labels
-    seen = label_space("imagenet", eye_labels, in_words("imagenet", eye_labels), reader, cache)
     labels = ear.labels[space_name]
     heard = label_space(space_name, labels, in_words(space_name, labels), reader, cache)
     listened = [Waveform(one.samples[:, : round(LISTENED_S * RATE_HZ)], RATE_HZ).mono() for one in cues.values()]
@@ -55,7 +53,7 @@ def attention(
     for (cue_id, one), encoding in zip(cues.items(), ear.encode(listened), strict=True):
         under = np.flatnonzero((times >= one.cue.start_s) & (times < one.cue.end_s))
         if under.size:
-            frames = _vectors(understood.classes[under], seen)
+            frames = _vectors(understood.classes[under], understood.seen)
             steps = _vectors(encoding.scores[space_name], heard)
             at = one.cue.pieces[0].in_s + encoding.step_s * np.arange(len(steps))
             maps[cue_id] = (np.clip(frames @ steps.T, 0, 1), times[under].tolist(), at.tolist())

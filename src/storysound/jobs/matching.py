@@ -27,6 +27,7 @@ JINGLE_S = 25.0  # music of this length is never called a jingle
 MUSIC_HITS, MUSIC_PICTURES = 64, 6
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
+CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
 AMBIENCE_S = 6.0  # an effect of this length is ambience and lies under the whole shot; a shorter one is a spot
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
@@ -142,13 +143,20 @@ def _chosen_first(name: str, found: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
 
 
 def effect_drafts(
-    footage: Footage, finder: Searches, wish: Wish, audible: Sequence[bool], arousal: Sequence[float]
+    footage: Footage, story: Understanding, finder: Searches, wish: Wish, audible: Sequence[bool]
 ) -> list[Draft]:
-    """Ambience and spot effects; `audible` and `arousal` per unit, as `audible_units` and the mood curve say."""
+    """Ambience and spot effects, only where it is clear what is seen or told.
+
+    `audible` per unit: whether the clip's own sound is heard there.
+    """
+    arousal = [a for _, _, a in story.curve]
     found: list[tuple[Hit, ...]] = []
     offers: list[EffectOffer] = []
     names: dict[str, int] = {}
     for index, own in enumerate(footage.pictures):
+        if not footage.texts[index] and story.clarity[index] < (CLEARER if audible[index] else CLEAR):
+            found.append(())
+            continue
         hits = _search(finder, Query(text=footage.texts[index], images=own[:1]), EFFECT_HITS, "sfx", wish)
         found.append(hits)
         for hit in hits:

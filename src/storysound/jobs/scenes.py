@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from storysound.cue.plan import group_scenes
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import text_vectors
-from storysound.encode.wording import sentences
+from storysound.encode.labels import LabelSpace, label_space, text_vectors
+from storysound.encode.wording import in_words, sentences
 from storysound.jobs.footage import Footage, Pixels
 from storysound.story import Mood, Span
 
@@ -32,11 +33,17 @@ class Understanding:
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     curve: tuple[tuple[float, float, float], ...]  # (middle of the unit, valence, arousal)
     classes: Floats  # what is recognised in each picture [p c]
-    labels: tuple[str, ...]  # names of the classes
+    seen: LabelSpace  # the classes as points of the text space
+    clarity: tuple[float, ...]  # per unit, in [0, 1]: how sure and of one meaning is what is recognised
 
 
-def understand(footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], text: str = "") -> Understanding:
-    """Looks at all pictures in one batch; `text` is what the user says of the whole story."""
+def understand(
+    footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], text: str = "", cache: Path | None = None
+) -> Understanding:
+    """Looks at all pictures in one batch; `text` is what the user says of the whole story.
+
+    `cache`: folder in which the vectors of label names are kept.
+    """
     seen = eyes.encode([picture for own in footage.pictures for picture in own])
     owner = np.repeat(np.arange(len(footage.units)), [len(own) for own in footage.pictures])
     looks = np.concatenate([e.embedding for e in seen])
@@ -67,7 +74,20 @@ def understand(footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], te
     near = np.stack(means) @ np.stack(means).T
     middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
     curve = tuple((m, float(v), float(a)) for m, (v, a) in zip(middles, tone, strict=True))
-    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, eyes.labels["imagenet"])
+    space = label_space(
+        "imagenet", eyes.labels["imagenet"], in_words("imagenet", eyes.labels["imagenet"]), reader, cache
+    )
+    clarity = tuple(max(clearness(row, space) for row in classes[owner == u]) for u in range(len(footage.units)))
+    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, space, clarity)
+
+
+def clearness(scores: Floats, space: LabelSpace) -> float:
+    """Length of the mean meaning of a picture's strongest classes [c]: 1 where one thing is seen for sure.
+
+    Low where nothing is recognised, and where what is recognised doesn't belong together.
+    """
+    top = np.argsort(-scores)[: gloss.MOST]
+    return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 
 def _tones(footage: Footage, looks: Floats, owner: NDArray[np.intp], reader: Encoder[str], text: str) -> Floats:

@@ -73,6 +73,7 @@ class Tools:
     speech: FindsSpeech
     music: FindsMusic
     background: Callable[[Waveform], Waveform]  # a sound without its speech
+    cache: Path | None  # folder for what is worth keeping between stories
     explain: Callable[[Footage, Understanding, Sequence[Laid]], Mapping[str, Attention]]  # maps of the report
 
 
@@ -90,6 +91,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
         lambda wave: silero.load(weights).speech_spans(wave),
         lambda wave, speech: music_spans(wave, speech, {name: load(name) for name in profile.audio}, background),
         background,
+        weights.cache,
         lambda footage, seen, laid: attention(footage, seen, laid, profile, load, weights.cache),
     )
 
@@ -121,7 +123,7 @@ def score(
         aside = _stepped_aside(heard, options)
         own = _kept(heard, options, tools)
     with clock("understand"):
-        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text)
+        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text, tools.cache)
     with clock("match"):
         drafts = [] if aside else _drafts(footage, understood, own, tools.finder, options)
     with clock("cue"):
@@ -206,8 +208,7 @@ def _drafts(
 ) -> list[Draft]:
     drafts = music_drafts(footage, understood, finder, options.wish) if options.music else []
     if options.effects:
-        arousal = [a for _, _, a in understood.curve]
-        drafts += effect_drafts(footage, finder, options.wish, audible(own.wave, footage.units), arousal)
+        drafts += effect_drafts(footage, understood, finder, options.wish, audible(own.wave, footage.units))
     return drafts
 
 
