@@ -40,7 +40,7 @@ class FakeEncoder:
         return Encoding(embedding[:, : self.dim], {"level": np.stack([1 - level, level], axis=1)}, STEP_S)
 
 
-def judge(duration_s: float, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
+def judge(duration_s: float, tempo_bpm: float | None, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
     return ("music" if duration_s > 8 else "sfx"), Mood(0.5, float(heard["fake"].embedding[:, 0].clip(0, 1).mean()))
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from storysound.encode import encoder
-from storysound.encode.mood import rbf
+from storysound.encode.labels import text_vectors
+from storysound.encode.mood import MoodHead, rbf
 from storysound.media.image import read_image
 from storysound.weights import Resolver
 
@@ -62,6 +63,14 @@ def pictures(file: Path, weights: Resolver) -> tuple[Array, Array]:
     return x / np.linalg.norm(x, axis=1, keepdims=True), (y - 1) / 6
 
 
+def class_moods(tensors: dict[str, NDArray[np.generic]], weights: Resolver) -> Array:
+    """The mood of every AudioSet class by its name: [521 2]."""
+    part = {k: tensors[f"text.{k}"].astype(np.float32) for k in ("landmarks", "coefficients", "bias")}
+    head = MoodHead(**part, gamma=float(tensors["text.gamma"]))
+    names = [name.lower() for name in (OUT / "audioset_labels.txt").read_text("utf-8").splitlines()]
+    return head(text_vectors(encoder.load("minilm", weights), names))
+
+
 def best(x: Array, y: Array, sizes: tuple[int, ...]) -> tuple[int, float, float, NDArray[np.float64]]:
     """Landmarks, gamma and ridge with the highest mean r."""
     grid = [(m, g, r) for m in sizes for g in (1.0, 2.0) for r in (0.1, 1.0)]
@@ -92,6 +101,7 @@ def main() -> None:
             f"{modality}.gamma": np.array(gamma, np.float32),
         }
         lines.append(f"| {modality} | {len(x)} | {m} | {gamma} | {ridge} | {r[0]:.3f} | {r[1]:.3f} |")
+    tensors["audioset.moods"] = class_moods(tensors, Resolver())
     save_file(tensors, OUT / "mood.safetensors")
     card = Path(__file__).with_name("card.md").read_text("utf-8").replace("{rows}", "\n".join(lines))
     (OUT / "mood.md").write_text(card, "utf-8")

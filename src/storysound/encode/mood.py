@@ -6,11 +6,12 @@ which ratings, under which licence, and how well they predict ratings they have 
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import as_file, files
+from importlib.resources import files
+from typing import Literal
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from storysound.story import Mood
 
@@ -51,17 +52,18 @@ def rbf(x: NDArray[np.float32], y: NDArray[np.float32], gamma: float) -> NDArray
     return result
 
 
+def load(modality: Literal["text", "image"]) -> MoodHead:
+    """The shipped head: of texts (on MiniLM) or of pictures (on EfficientNet-lite2)."""
+    part = {name: _tensors()[f"{modality}.{name}"] for name in ("landmarks", "coefficients", "bias")}
+    return MoodHead(**part, gamma=float(_tensors()[f"{modality}.gamma"]))
+
+
+def class_moods() -> NDArray[np.float32]:
+    """Valence and arousal of the words that name AudioSet's 521 classes: [521 2] in [0, 1]."""
+    return _tensors()["audioset.moods"]
+
+
 @cache
-def load(modality: str) -> MoodHead:
-    """The shipped head: "text" (on MiniLM) or "image" (on EfficientNet-lite2)."""
-    with (
-        as_file(files("storysound") / "encode" / "weights" / "mood.safetensors") as file,
-        safe_open(file, framework="np") as tensors,
-    ):
-        part = {k: tensors.get_tensor(f"{modality}.{k}") for k in ("landmarks", "coefficients", "bias", "gamma")}
-    return MoodHead(
-        part["landmarks"].astype(np.float32),
-        part["coefficients"].astype(np.float32),
-        part["bias"].astype(np.float32),
-        float(part["gamma"]),
-    )
+def _tensors() -> dict[str, NDArray[np.float32]]:
+    data = (files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()
+    return {name: value.astype(np.float32) for name, value in safetensors.numpy.load(data).items()}

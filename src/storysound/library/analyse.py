@@ -34,8 +34,8 @@ _SILENT_DBTP = -70.0  # the noise of a codec around digital silence stays below
 _SILENT, _SILENT_DO = "contains only silence", "nothing could ever match it"
 _GATE_LUFS, _GATE_LU = -70.0, -10.0  # BS.1770-4, absolute and relative
 
-# Kind and mood of a sound from its length and what the encoders (by name) heard in all of it.
-Judge = Callable[[float, Mapping[str, Encoding]], tuple[Kind, Mood]]
+# Kind and mood of a sound from its length, its tempo, and what the encoders (by name) heard in all of it.
+Judge = Callable[[float, float | None, Mapping[str, Encoding]], tuple[Kind, Mood]]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         start_s += BLOCK_S
     if hearing.peak_dbtp < _SILENT_DBTP:
         raise MediaError(file, _SILENT, _SILENT_DO)
-    kind, mood = judge(hearing.duration_s, {name: _joined(parts) for name, parts in hearing.encodings.items()})
+    tempo = tempo_bpm(hearing.loudest)
+    heard = {name: _joined(parts) for name, parts in hearing.encodings.items()}
+    kind, mood = judge(hearing.duration_s, tempo, heard)
     sound = Sound(
         path="",
         root="",
@@ -97,7 +99,7 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         kind=kind,
         loudness_lufs=_gated(np.concatenate(hearing.loudness)),
         true_peak_dbtp=hearing.peak_dbtp,
-        tempo_bpm=tempo_bpm(hearing.loudest),
+        tempo_bpm=tempo,
         key=key(hearing.loudest)[0],
         mood=mood,
     )
