@@ -21,7 +21,7 @@ from storysound.cue.cues import CueSheet, Loudness
 from storysound.cue.mix import Levels, Mixed, bed_lufs, lay, mix
 from storysound.cue.report import write_report
 from storysound.cue.sheet import write_csv, write_json, write_otio
-from storysound.encode import encoder, nsnet2, silero
+from storysound.encode import encoder, separator, silero
 from storysound.encode.encoder import Encoder
 from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.cutting import Laid, cut
@@ -82,7 +82,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
     load = cache(lambda name: encoder.load(name, weights))
 
     def background(wave: Waveform) -> Waveform:
-        return nsnet2.load(weights).background(wave)
+        return separator.load(weights).split(wave)[0]
 
     return Tools(
         Finder(library, profile, weights),
