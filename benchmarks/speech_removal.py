@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.encode import separator, silero
+from storysound.encode import nsnet2, separator, silero
 from storysound.encode.silero import FRAME_S, Silero
 from storysound.media.audio import Waveform, read_audio
 from storysound.weights import Resolver
@@ -84,7 +84,7 @@ def mixes(shared: Path, detector: Silero, weights: Resolver) -> list[tuple[str, 
 def measure(shared: Path, dump: Path | None = None) -> dict[str, Any]:
     """Means over all mixes and their number `n`: decibels and shares. `dump` gets one JSON line a mix."""
     weights = Resolver()
-    detector, splitter = silero.load(weights), separator.load(weights)
+    detector, splitter, plain = silero.load(weights), separator.load(weights), nsnet2.load(weights)
     rows: list[dict[str, Any]] = []
     for name, music, voice in mixes(shared, detector, weights):
         mono = music.mean(axis=0, keepdims=True)
@@ -97,6 +97,7 @@ def measure(shared: Path, dump: Path | None = None) -> dict[str, Any]:
             "mix": name,
             "si_sdr_db": si_sdr_db(background.samples, mono),
             "stereo_si_sdr_db": si_sdr_db(wide.samples, music),
+            "nsnet2_alone_si_sdr_db": si_sdr_db(plain.background(Waveform(mono + voice, RATE_HZ)).samples, mono),
             "mixture_si_sdr_db": si_sdr_db(mono + voice, mono),
             "speech_left": float((left & spoken).sum() / spoken.sum()),
             "speech_before": float((before & spoken).sum() / spoken.sum()),

@@ -152,16 +152,26 @@ def test_no_speech_in_music(weights: Resolver) -> None:
 
 
 @pytest.mark.models
-def test_nsnet2_long_sounds_are_read_in_blocks_without_a_seam(
-    weights: Resolver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nsnet2_alone_keeps_the_length(weights: Resolver) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, (1, 4801)).astype(np.float32)
     model = nsnet2.load(weights)
-    samples = np.random.default_rng(1).normal(0, 0.1, 48000 * 30).astype(np.float32)
-    whole = model.gain(samples)
-    monkeypatch.setattr(nsnet2, "_BLOCK_FRAMES", 2400)
-    parted = model.gain(samples)
-    assert parted.shape == whole.shape == (-(-(samples.size + 448) // 512), 513)
-    assert np.array_equal(parted[:2400], whole[:2400])
-    assert np.abs(parted - whole).mean() < 0.01
-    background = model.background(Waveform(samples[None, :4801], 44100))
-    assert background.samples.shape == (1, 4801)
+    assert model.gain(samples[0]).shape == (-(-(4801 + 448) // 512), 513)
+    assert model.background(Waveform(samples, 44100)).samples.shape == (1, 4801)
+
+
+@pytest.mark.models
+def test_long_sounds_are_split_in_blocks_without_a_seam(
+    splitter: separator.Separator, weights: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sax.wav repeated: a block ends after 5 s, and the sound doesn't jump there."""
+    wave = read_audio(weights.path("demo/sax.wav"), channels=1, rate_hz=48000)
+    samples = np.tile(wave.samples, 3)[:, : 48000 * 9]
+    whole = splitter.split(Waveform(samples, 48000))[1].samples[0]
+    monkeypatch.setattr(separator, "_BLOCK_S", 5)
+    parted = splitter.split(Waveform(samples, 48000))[1].samples[0]
+    assert parted.shape == whole.shape
+    at = 5 * 48000
+    level = np.sqrt((samples**2).mean())
+    assert np.sqrt(((parted - whole) ** 2).mean()) < 0.2 * level
+    steps = np.abs(np.diff(parted))
+    assert steps[at - 5 : at + 5].max() <= np.percentile(steps, 99.99)

@@ -21,7 +21,6 @@ HOP = FFT // 2
 BINS = FFT // 2 + 1
 _LEAD = WINDOW - HOP  # silence before the first sample, so that every sample lies in two windows or in a full one
 _POWER_FLOOR = 1e-12
-_BLOCK_FRAMES, _WARM_UP_FRAMES = 18000, 1900  # three minutes at a time; twenty seconds settle the recurrent state
 _REVISION = "1"
 
 Samples = NDArray[np.float32]
@@ -79,12 +78,8 @@ class NSNet2:
 
     def _gain(self, spectra: NDArray[np.complex64]) -> Samples:
         features = np.log10(np.maximum(spectra.real**2 + spectra.imag**2, _POWER_FLOOR))
-        parts = []
-        for start in range(0, len(features), _BLOCK_FRAMES):
-            warm = min(start, _WARM_UP_FRAMES)
-            block = features[None, start - warm : start + _BLOCK_FRAMES]
-            parts.append(self._session.run(["output"], {"input": block})[0][0, warm:])
-        return np.asarray(np.clip(np.concatenate(parts), 0.0, 1.0), np.float32)
+        gain = self._session.run(["output"], {"input": features[None]})[0][0]
+        return np.asarray(np.clip(gain, 0.0, 1.0), np.float32)
 
     def background(self, wave: Waveform) -> Waveform:
         """The sound without its speech, (1 - gain) x mixture: same rate, channels and number of samples."""

@@ -14,7 +14,7 @@ from storysound.encode.voice_mask import BINS, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.audio import Samples, Waveform, resample
 from storysound.weights import Resolver
 
-_BLOCK_FRAMES, _EDGE_FRAMES = 2816, 128  # half a minute at a time; the network sees 1.4 s more on both sides
+_BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
 _SILENT = 1e-8  # mean power below which there is nothing to split
 
 
@@ -43,9 +43,22 @@ class Separator:
         speech[:, :length] = back[:, :length]
         return Waveform(wave.samples - speech, wave.rate_hz), Waveform(speech, wave.rate_hz)
 
-    @torch.inference_mode()
     def _voice(self, samples: Samples) -> Samples:
-        """The speech in [n] samples at 48 kHz."""
+        """The speech in [n] samples at 48 kHz, two minutes at a time."""
+        block, lead, fade = (RATE_HZ * seconds for seconds in (_BLOCK_S, _LEAD_S, _FADE_S))
+        voice = np.zeros_like(samples)
+        for start in range(0, samples.size, block):
+            first = max(0, start - lead)
+            found = self._voice_of_block(samples[first : start + block + fade])[start - first :]
+            if start:  # the block before reached one fade into this one
+                width = min(fade, found.size)
+                found[:width] *= np.linspace(0, 1, width, dtype=np.float32)
+                voice[start : start + width] *= np.linspace(1, 0, width, dtype=np.float32)
+            voice[start : start + found.size] += found
+        return voice
+
+    @torch.inference_mode()
+    def _voice_of_block(self, samples: Samples) -> Samples:
         if float(np.mean(samples**2)) < _SILENT:
             return np.zeros_like(samples)
         tensor = torch.from_numpy(np.ascontiguousarray(samples))
@@ -62,13 +75,9 @@ class Separator:
         gain = torch.nn.functional.pad(gain, (0, 0, 0, max(0, frames - len(gain))))[:frames]
         power = (spectrum.real**2 + spectrum.imag**2)[:, :BINS]
         low = voice_mask.spread(gain)
-        parts = []
-        for start in range(0, frames, _BLOCK_FRAMES):
-            before = min(start, _EDGE_FRAMES)
-            seen = slice(start - before, start + _BLOCK_FRAMES + _EDGE_FRAMES)
-            parts.append(self._network(power[None, seen], low[None, seen])[0, before : before + _BLOCK_FRAMES])
+        refined = self._network(power[None], low[None])[0]
         high = 1 - gain.repeat_interleave(2, dim=1)[:, BINS : FFT // 2 + 1]
-        return torch.cat([torch.cat(parts), high], dim=1)
+        return torch.cat([refined, high], dim=1)
 
 
 def load(weights: Resolver) -> Separator:
