@@ -95,13 +95,27 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
     return made
 
 
-def explain(footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
-    """A map of the right shape for each cue."""
-    return {one.cue.id: (np.ones((2, 3), np.float32), [0.0, 1.0], [0.0, 1.0, 2.0]) for one in laid}
+class Listener:
+    """Agrees with everything."""
+
+    def agreement(self, footage: Any, understood: Any, unit: int, samples: NDArray[np.float32]) -> float:
+        return 1.0
+
+    def attention(self, footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
+        return {one.cue.id: (np.ones((2, 3), np.float32), [0.0, 1.0], [0.0, 1.0, 2.0]) for one in laid}
 
 
-def make_tools(shelf: Shelf, *, speech: tuple[Span, ...] = (), music: tuple[Span, ...] = ()) -> job.Tools:
-    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda *_: music, lambda wave: wave, None, explain)  # type: ignore[arg-type, return-value]
+class Doubter(Listener):
+    """Agrees with nothing."""
+
+    def agreement(self, footage: Any, understood: Any, unit: int, samples: NDArray[np.float32]) -> float:
+        return 0.0
+
+
+def make_tools(
+    shelf: Shelf, *, listener: type[Listener] = Listener, speech: tuple[Span, ...] = (), music: tuple[Span, ...] = ()
+) -> job.Tools:
+    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda *_: music, lambda wave: wave, None, listener)  # type: ignore[arg-type, return-value]
 
 
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,
@@ -240,6 +254,12 @@ def test_videos_without_sound_of_their_own(kind: str, sounds: list[Sound], tmp_p
     music = next(cue for cue in scored.sheet.cues if cue.layer == "music")
     assert music.sound.path == "green.wav"
     assert len(music.pieces) > 1  # five seconds of music under eight of picture
+
+
+def test_effects_that_do_not_sound_like_what_is_seen_are_left_out(sounds: list[Sound], tmp_path: Path) -> None:
+    story = video(tmp_path / "in.mp4", [1], 3.0, None)
+    scored = job.score(story, tmp_path / "out.mp4", make_tools(Shelf(sounds), listener=Doubter))
+    assert [cue.layer for cue in scored.sheet.cues] == ["music"]
 
 
 def test_a_clip_with_music_is_left_alone_unless_told(short: Path, sounds: list[Sound], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """From drafts to cues: reads each chosen sound once, cuts it to its cues, and sets their levels."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,11 @@ LONG_S = 900.0
 MARGIN_S = 60.0
 
 
+MOST_TRIED = 4  # sounds for one cue
+
+Accepts = Callable[[Draft, NDArray[np.float32]], bool]
+
+
 @dataclass(frozen=True)
 class Laid:
     """A cue with its samples [2 n], faded, before its gain."""
@@ -42,26 +47,27 @@ class _Loaded:
     from_s: float
 
 
-def cut(drafts: Sequence[Draft], bed_lufs: float, levels: Levels) -> list[Laid]:
-    """Cues in order of time. A sound that can't be read any more gives way to its runner-up, with a warning.
+def cut(drafts: Sequence[Draft], bed_lufs: float, levels: Levels, accept: Accepts | None = None) -> list[Laid]:
+    """Cues in order of time.
 
-    `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it.
+    `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
+    one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
     """
     loaded: dict[str, _Loaded | None] = {}
     laid: list[Laid] = []
-    order = sorted(range(len(drafts)), key=lambda i: (drafts[i].start_s, drafts[i].layer, drafts[i].end_s))
-    for i in order:
-        draft = drafts[i]
-        chosen = next((hit for hit in draft.hits if _load(hit, draft, loaded) is not None), None)
-        if chosen is None:
-            log.warning("no sound for %.1f–%.1f s can be read", draft.start_s, draft.end_s)
-            continue
-        sound = loaded[chosen.sound.path]
-        assert sound is not None
+    ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
+    for i, draft in enumerate(ordered):
         number = sum(other.cue.layer == draft.layer for other in laid) + 1
-        laid.append(_cue(draft, chosen, sound, f"{draft.layer}-{number}", bed_lufs, levels))
+        for hit in draft.hits[:MOST_TRIED]:
+            sound = _load(hit, draft, loaded)
+            one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
+            if one is not None and (accept is None or accept(draft, one.samples)):
+                laid.append(one)
+                break
+        else:
+            log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)
         # What no later cue asks for is let go: a story may use many long tracks.
-        wanted = {hit.sound.path for j in order[order.index(i) + 1 :] for hit in drafts[j].hits[:1]}
+        wanted = {hit.sound.path for later in ordered[i + 1 :] for hit in later.hits[:1]}
         for path in [p for p, kept in loaded.items() if kept is not None and p not in wanted]:
             del loaded[path]
     return laid

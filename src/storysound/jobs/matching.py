@@ -61,6 +61,7 @@ class Draft:
     hits: tuple[Hit, ...]
     arousal: float
     soft: bool = False  # plays where the clip's own sound is heard
+    unit: int | None = None  # of the footage that an effect has to agree with
     cross_in_s: float = 0.0  # overlaps with the cue before, and after, by this much
     cross_out_s: float = 0.0
 
@@ -93,7 +94,9 @@ def music_drafts(footage: Footage, story: Understanding, finder: Searches, wish:
         arousal = float(np.mean([s.mood.arousal for s in story.scenes[first:last]]))
         start_s, end_s = story.scenes[first].start_s, story.scenes[last - 1].end_s
         before, after = (CROSS_S if inside else 0.0 for inside in (first > 0, last < len(path)))
-        drafts.append(Draft("music", start_s - before / 2, end_s + after / 2, hits, arousal, False, before, after))
+        drafts.append(
+            Draft("music", start_s - before / 2, end_s + after / 2, hits, arousal, False, None, before, after)
+        )
         first = last
     return drafts
 
@@ -170,11 +173,11 @@ def effect_drafts(
         hits = _chosen_first(path, [[h for h in found[offer.shot] if (h.sound.duration_s >= AMBIENCE_S) == offer.long]])
         soft = audible[offer.shot]
         if offer.long:
-            drafts.append(Draft("ambience", unit.start_s, unit.end_s, hits, arousal[offer.shot], soft))
+            drafts.append(Draft("ambience", unit.start_s, unit.end_s, hits, arousal[offer.shot], soft, offer.shot))
         else:
             start_s = unit.start_s + min(0.3, 0.1 * unit.duration_s)
             end_s = min(footage.duration_s, start_s + hits[0].sound.duration_s)
-            drafts.append(Draft("spot", start_s, end_s, hits, arousal[offer.shot], soft))
+            drafts.append(Draft("spot", start_s, end_s, hits, arousal[offer.shot], soft, offer.shot))
     least_s = min(SHORTEST_AMBIENCE_S, footage.duration_s)
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
 

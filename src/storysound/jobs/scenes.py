@@ -33,6 +33,7 @@ class Understanding:
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     curve: tuple[tuple[float, float, float], ...]  # (middle of the unit, valence, arousal)
     classes: Floats  # what is recognised in each picture [p c]
+    owner: NDArray[np.intp]  # the unit of each picture [p]
     seen: LabelSpace  # the classes as points of the text space
     clarity: tuple[float, ...]  # per unit, in [0, 1]: how sure and of one meaning is what is recognised
 
@@ -78,7 +79,7 @@ def understand(
         "imagenet", eyes.labels["imagenet"], in_words("imagenet", eyes.labels["imagenet"]), reader, cache
     )
     clarity = tuple(max(clearness(row, space) for row in classes[owner == u]) for u in range(len(footage.units)))
-    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, space, clarity)
+    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, owner, space, clarity)
 
 
 def clearness(scores: Floats, space: LabelSpace) -> float:
