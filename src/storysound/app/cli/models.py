@@ -4,7 +4,7 @@ import enum
 import json
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -78,7 +78,8 @@ def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
 
     table = Table(box=None)
     for heading in ("name", "state", "MB", "commercial"):
-        table.add_column(heading, no_wrap=True, min_width=len("commercial") if heading != "name" else None, justify="right" if heading == "MB" else "left")
+        justify: Literal["left", "right"] = "right" if heading == "MB" else "left"
+        table.add_column(heading, no_wrap=True, min_width=None if heading == "name" else 10, justify=justify)
     table.add_column("licence", no_wrap=True)  # whom to credit stands in --json
     for row in rows:
         table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence)
