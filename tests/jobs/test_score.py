@@ -70,7 +70,7 @@ class Shelf:
         of_kind = [s for s in self.sounds if s.kind == kind]
         rated = [(float(seen[WORDS.index(s.tags[0])]) if s.tags else 0.2, s) for s in of_kind]
         rated.sort(key=lambda pair: -pair[0])
-        return tuple(Hit(s, 0.0, s.duration_s, 1 / (1 + math.exp(-6 * (r - 0.3))), (f"{r:.2f}",)) for r, s in rated[:k])
+        return tuple(Hit(s, 0.0, s.duration_s, 1 / (1 + math.exp(-9 * (r - 0.3))), (f"{r:.2f}",)) for r, s in rated[:k])
 
 
 def tone(seconds: float, hz: float, level: float = 0.3) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
 class Listener:
     """Agrees with everything."""
 
-    def agreement(self, footage: Any, understood: Any, unit: int, samples: NDArray[np.float32]) -> float:
+    def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
         return 1.0
 
     def attention(self, footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Listener:
 class Doubter(Listener):
     """Agrees with nothing."""
 
-    def agreement(self, footage: Any, understood: Any, unit: int, samples: NDArray[np.float32]) -> float:
+    def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
         return 0.0
 
 
@@ -260,6 +260,19 @@ def test_effects_that_do_not_sound_like_what_is_seen_are_left_out(sounds: list[S
     story = video(tmp_path / "in.mp4", [1], 3.0, None)
     scored = job.score(story, tmp_path / "out.mp4", make_tools(Shelf(sounds), listener=Doubter))
     assert [cue.layer for cue in scored.sheet.cues] == ["music"]
+
+
+def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
+    """Red scenes ask for a knock; where the clip's own sound agrees already, none is added."""
+
+    class Discerning(Listener):
+        def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
+            return float(wave.duration_s < 1)  # only the short knock of the library, not the clip's own six seconds
+
+    once = job.score(short, tmp_path / "a.mp4", make_tools(Shelf(sounds), listener=Discerning))
+    twice = job.score(short, tmp_path / "b.mp4", make_tools(Shelf(sounds)))
+    assert [cue.sound.path for cue in once.sheet.cues if cue.layer == "spot"] == ["knock.wav"]
+    assert not [cue for cue in twice.sheet.cues if cue.layer == "spot"]
 
 
 def test_a_clip_with_music_is_left_alone_unless_told(short: Path, sounds: list[Sound], tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ class Listener:
         labels = self._ear.labels[name]
         self.space = label_space(name, labels, in_words(name, labels), self._reader, cache)
 
-    def agreement(self, footage: Footage, understood: Understanding, unit: int, samples: Floats) -> float:
-        """How much of what a unit shows and tells is heard in [2 n] samples, in [0, 1].
+    def agreement(self, footage: Footage, understood: Understanding, unit: int, wave: Waveform) -> float:
+        """How much of what a unit shows and tells is heard in a sound, in [0, 1].
 
         The probability of each class, at the moment it is clearest, weighted by how much the class is meant.
         """
@@ -52,8 +52,7 @@ class Listener:
             wanted.append(self.space.weights(text_vectors(self._reader, sentences(footage.texts[unit]))).mean(axis=0))
         own = understood.classes[understood.owner == unit]
         wanted.append(np.mean([gloss.translate(row, understood.seen, self.space) for row in own], axis=0))
-        wave = Waveform(samples[:, : round(LISTENED_S * RATE_HZ)], RATE_HZ).mono()
-        heard = self._ear.encode([wave])[0].scores[self.space.name].max(axis=0)
+        heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self.space.name].max(axis=0)
         return max(float(weights @ heard) for weights in wanted)
 
     def attention(self, footage: Footage, understood: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
@@ -62,7 +61,7 @@ class Listener:
         Cues under which no picture was looked at, and those of a few samples, have none.
         """
         cues = [one for one in laid if one.samples.shape[1] >= SHORTEST_S * RATE_HZ]
-        waves = [Waveform(one.samples[:, : round(LISTENED_S * RATE_HZ)], RATE_HZ).mono() for one in cues]
+        waves = [Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S).mono() for one in cues]
         times = np.array(footage.times_s)
         maps: dict[str, Attention] = {}
         for one, encoding in zip(cues, self._ear.encode(waves) if waves else [], strict=True):

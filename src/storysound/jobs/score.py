@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from storysound.config import Profile
 from storysound.cue.cues import CueSheet, Loudness
-from storysound.cue.mix import Levels, Mixed, bed_lufs, lay, mix
+from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
 from storysound.cue.report import write_report
 from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.encode import encoder, separator, silero
@@ -132,7 +132,7 @@ def score(
         drafts = [] if aside else _drafts(footage, understood, own, tools.finder, options)
     with clock("cue"):
         bed = bed_lufs(own.wave, own.speech, options.levels)
-        laid = cut(drafts, bed, options.levels, _accepts(footage, understood, tools))
+        laid = cut(drafts, bed, options.levels, _accepts(footage, understood, own, tools))
     with clock("mix"):
         added = lay([(one.cue.start_s, one.samples, one.cue.gain_db) for one in laid], footage.samples)
         mixed = mix(own.wave, added, own.speech, options.levels)
@@ -217,13 +217,22 @@ def _drafts(
     return drafts
 
 
-def _accepts(footage: Footage, understood: Understanding, tools: Tools) -> Accepts:
-    """Effects have to be heard as what is seen or told; music is free."""
+def _accepts(footage: Footage, understood: Understanding, own: OwnSound, tools: Tools) -> Accepts:
+    """Effects have to be heard as what is seen or told, and must not double what the clip itself sounds like."""
+
+    @cache
+    def is_there(unit: int) -> bool:
+        span = footage.units[unit]
+        if own.wave is None:
+            return False
+        return tools.listener().agreement(footage, understood, unit, own.wave.cut(span.start_s, span.end_s)) >= AGREES
 
     def accept(draft: Draft, samples: NDArray[np.float32]) -> bool:
         if draft.unit is None:
             return True
-        agreement = tools.listener().agreement(footage, understood, draft.unit, samples)
+        if draft.soft and is_there(draft.unit):
+            return False
+        agreement = tools.listener().agreement(footage, understood, draft.unit, Waveform(samples, RATE_HZ))
         return agreement >= (AGREES_UNDER_SOUND if draft.soft else AGREES)
 
     return accept
