@@ -41,6 +41,11 @@ def read(path: Path = HERE / "sources.toml") -> list[Source]:
     ]
 
 
+def held_out(path: Path = HERE / "sources.toml") -> frozenset[str]:
+    """Keys of the sources that are kept for measuring."""
+    return frozenset(tomllib.loads(path.read_text())["held_out"])
+
+
 def fetch(source: Source, downloads: Path) -> Path:
     """The package file, downloaded once. Raises FileNotFoundError where the registry doesn't have it."""
     folder = downloads / source.registry

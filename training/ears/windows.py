@@ -10,10 +10,10 @@ import scipy.signal
 import soxr
 from numpy.typing import NDArray
 
+from training.ears import sources
 from training.ears.corpus import RATE_HZ
 
 Wave = NDArray[np.float32]
-HELD_OUT = 12  # one source in so many is kept for measuring
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class Pool:
     chance: NDArray[np.float64]  # [clips], sums to 1
 
 
-def held_out(key: str) -> bool:
-    """Whether a source is kept for measuring: by a fixed hash of its name, so that the split never moves."""
-    return sum(ord(c) * (i + 1) for i, c in enumerate(key)) % HELD_OUT == 0
-
-
 def pool(cache: Path, *, test: bool) -> Pool:
-    """All labelled clips; rare classes are drawn more often: a clip's chance is the sum over classes c of
+    """All labelled clips of the sources that train, or of those held out.
+
+    Rare classes are drawn more often: a clip's chance is the sum over classes c of
     (its mean score of c) / sqrt(total of c), and no clip has more than 40 times the median chance.
     """
     files: list[Path] = []
     rows: list[tuple[int, int, int]] = []
     means: list[NDArray[np.float32]] = []
-    seen: set[str] = set()
+    kept = sources.held_out()
+    seen = shas(cache, kept)  # a sound that is in a held-out package as well doesn't train
+    if test:
+        seen = set()
     for labels in sorted((cache / "labels").glob("*.npz")):
-        if labels.name.endswith(".part.npz") or held_out(labels.stem) != test:
+        if labels.name.endswith(".part.npz") or (labels.stem in kept) != test:
             continue
         with np.load(labels) as data:
             scores, clip = data["scores"], data["clip"]
@@ -58,6 +58,12 @@ def pool(cache: Path, *, test: bool) -> Pool:
     chance = (score / np.sqrt(score.sum(0) + 1)).sum(1).astype(np.float64)
     chance = np.minimum(chance, 40 * np.median(chance))
     return Pool(files, table[:, 0].astype(np.int32), table[:, 1], table[:, 2], chance / chance.sum())
+
+
+def shas(cache: Path, keys: frozenset[str]) -> set[str]:
+    """Hashes of all clips of these sources."""
+    files = [cache / "audio" / f"{key}.tsv" for key in keys]
+    return {line.rsplit("\t", 1)[1].strip() for file in files if file.exists() for line in file.open()}
 
 
 class Drawer:
@@ -93,8 +99,9 @@ class Drawer:
             wave = soxr.resample(wave, RATE_HZ * ratio, RATE_HZ, quality="LQ")
         if len(wave) >= self.samples:
             return wave[: self.samples]
-        if rng.random() < 0.35:
-            gap = np.zeros(int(rng.uniform(0, 0.6) * RATE_HZ), np.float32)
+        if rng.random() < 0.65:  # encoders repeat what is shorter than their block
+            gap_s = float(rng.uniform(0, 0.6)) if rng.random() < 0.25 else 0.0
+            gap = np.zeros(int(gap_s * RATE_HZ), np.float32)
             return np.resize(np.concatenate([wave, gap]), self.samples)
         out = np.zeros(self.samples, np.float32)
         at = int(rng.integers(self.samples - len(wave) + 1))
