@@ -56,6 +56,7 @@ class Footage:
     texts: tuple[str, ...]  # per unit what the user says about it, mostly empty
     original: Waveform | None = None  # stereo at RATE_HZ; None where there is no sound stream
     stills: tuple[Path, ...] = ()  # pictures of a slideshow; empty for a video
+    faults: tuple[str, ...] = ()  # what could not be used
 
     @property
     def samples(self) -> int:
@@ -77,16 +78,25 @@ def read_video(path: Path) -> Footage:
     seen = _Seen()
     shots = detect_shots(_small(_keeping(path, kept, seen)), max(stated_s, 1e-3))
     fps = info.video.fps or 25.0
-    duration_s = stated_s
+    duration_s, faults = stated_s, []
     if seen.last_s + LOOK_S + 1.0 < stated_s or stated_s <= 0:  # cut short: what was promised is not there
         duration_s = seen.last_s + LOOK_S
-        log.warning("%s: %.1f s of %.1f s can be decoded", path, duration_s, stated_s)
+        faults.append(f"the video is cut short: {duration_s:.1f} s of {stated_s:.1f} s can be decoded")
     shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
     units = split_long(shots or (Span(0.0, duration_s),))
     pictures, times = _pictures(kept, units)
-    original = _sound(path) if info.audio else None
+    original = None
+    if info.audio:
+        try:
+            original = read_audio(path, rate_hz=RATE_HZ, channels=2)
+        except MediaError as error:
+            faults.append(f"its own sound is left out: {error}")
+    for fault in faults:
+        log.warning("%s: %s", path, fault)
     title = " ".join(info.tags.get("title", "").split()) or path.stem
-    return Footage(title, duration_s, fps, shots, units, pictures, times, ("",) * len(units), original)
+    return Footage(
+        title, duration_s, fps, shots, units, pictures, times, ("",) * len(units), original, faults=tuple(faults)
+    )
 
 
 @dataclass
@@ -153,14 +163,6 @@ def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tu
         edges = np.linspace(shot.start_s, shot.end_s, max(1, math.ceil(shot.duration_s / longest_s)) + 1).tolist()
         units += [Span(a, b) for a, b in pairwise(edges)]
     return tuple(units)
-
-
-def _sound(path: Path) -> Waveform | None:
-    try:
-        return read_audio(path, rate_hz=RATE_HZ, channels=2)
-    except MediaError as error:
-        log.warning("its own sound is left out: %s", error)
-        return None
 
 
 def read_folder(folder: Path) -> Footage:

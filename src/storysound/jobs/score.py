@@ -278,7 +278,7 @@ def _write_papers(
 
 def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:
     """What the user should know of the result."""
-    notes = [sheet.stepped_aside] if sheet.stepped_aside else []
+    notes = [*footage.faults, *([sheet.stepped_aside] if sheet.stepped_aside else [])]
     if options.music and not sheet.stepped_aside and not any(cue.layer == "music" for cue in sheet.cues):
         notes.append("no music was added: the library has none that may be used")
     if not sheet.stepped_aside:

@@ -85,7 +85,8 @@ def summary(scored: "Scored") -> list[str]:
         lines.append(f"{cue.layer:<9}{clock(cue.start_s)}–{clock(cue.end_s)}  {cue.sound.path}{why}")
     lines += [f"note: {note}" for note in scored.notes]
     level = scored.sheet.loudness
-    lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")
+    if level["lufs"] > float("-inf"):
+        lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")
     return lines + [f"{kind:<9}{path}" for kind, path in scored.files.items()]
 
 
