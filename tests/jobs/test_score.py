@@ -99,7 +99,7 @@ class Listener:
     """Agrees with everything."""
 
     def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
-        return 1.0
+        return 5.0
 
     def attention(self, footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
         return {one.cue.id: (np.ones((2, 3), np.float32), [0.0, 1.0], [0.0, 1.0, 2.0]) for one in laid}
@@ -267,7 +267,7 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
 
     class Discerning(Listener):
         def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
-            return float(wave.duration_s < 1)  # only the short knock of the library, not the clip's own six seconds
+            return 5.0 * (wave.duration_s < 1)  # only the short knock of the library, not the clip's own six seconds
 
     once = job.score(short, tmp_path / "a.mp4", make_tools(Shelf(sounds), listener=Discerning))
     twice = job.score(short, tmp_path / "b.mp4", make_tools(Shelf(sounds)))

@@ -21,10 +21,9 @@ FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
 
 WINDOW_S = 10.0  # judged at a time
 SHORTEST_S = 1.0  # a rest of less than this is not judged
-# The class that means music in each label space, and the score it has where music and other sounds are even.
-MUSIC_CLASS = {"audioset": ("Music", 0.35), "ucs78": ("MUSICAL", 0.13), "ucs79": ("MUSICAL", 0.13)}
+# The class that means music, and the mean score from which it plays; the first space that an encoder has is asked.
+MUSIC_CLASS = {"audioset": ("Music", 0.35), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
 SPOKEN_SHARE = 0.2  # of a window, from here on it is judged without its speech
-_MOST_SURE = 5.0  # no space outvotes the others by more
 MUSIC_SHARE = 0.4  # of the judged time; from here on a clip has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
 GATE_S = 0.25  # speech kept without its music opens and closes this softly
@@ -76,17 +75,16 @@ def music_spans(
         if sum(span.overlap_s(said) for said in speech) > SPOKEN_SHARE * span.duration_s:
             parts[i] = background(parts[i])
     heard = [i for i, p in enumerate(parts) if p.duration_s >= SHORTEST_S and integrated_lufs(p) > SILENCE_LUFS]
-    votes: list[list[float]] = [[] for _ in heard]
-    for ear in ears.values():
-        spaces = [space for space in MUSIC_CLASS if space in ear.labels]
-        for vote, encoding in zip(votes, ear.encode([parts[i] for i in heard]) if spaces else [], strict=bool(spaces)):
-            for space in spaces:
-                name, usual = MUSIC_CLASS[space]
-                score = float(encoding.scores[space][:, ear.labels[space].index(name)].mean())
-                vote.append(min(score / usual, _MOST_SURE))
-    if heard and not votes[0]:
+    space, ear = next(
+        ((space, ear) for space in MUSIC_CLASS for ear in ears.values() if space in ear.labels), ("", None)
+    )
+    if ear is None:
         log.warning("no encoder of this profile can tell whether the clip already has music")
-    return tuple(windows[i] for i, vote in zip(heard, votes, strict=True) if vote and np.mean(vote) >= 1.0)
+        return ()
+    name, least = MUSIC_CLASS[space]
+    place = ear.labels[space].index(name)
+    said = ear.encode([parts[i] for i in heard]) if heard else []
+    return tuple(windows[i] for i, e in zip(heard, said, strict=True) if e.scores[space][:, place].mean() >= least)
 
 
 def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:

@@ -42,9 +42,8 @@ from storysound.weights import Resolver
 
 log = logging.getLogger(__name__)
 
-# Agreement with the pictures that an effect needs. At .1 half of ESC-50's sounds are known by their class, one in
-# twenty by a wrong one; where the clip has its own sound an error costs more.
-AGREES, AGREES_UNDER_SOUND = 0.1, 0.3
+# Agreement with the pictures that an effect needs: more where the clip has its own sound, as an error costs more there.
+AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
 
 Progress = Callable[[str], None]
