@@ -25,7 +25,7 @@ class Letters:
 
 
 def test_weights_are_a_softmax_of_cosines() -> None:
-    space = label_space("s", ["A", "B"], ["aaa", "bbb"], Letters(), None)
+    space = label_space("s", ["A", "B"], [["aaa"], ["bbb"]], Letters(), None)
     got = space.weights(np.stack([Letters().encode(["a"])[0].embedding[0]]), temperature=0.5)
     want = np.exp([2.0, 0.0]) / np.exp([2.0, 0.0]).sum()
     np.testing.assert_allclose(got[0], want, rtol=1e-5)
@@ -53,8 +53,14 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -
 
 
 def test_labels_need_a_wording_each() -> None:
-    with pytest.raises(ValueError, match="2 labels"):
-        label_space("s", ["A", "B"], ["a"], Letters(), None)
+    for wordings in ([["a"]], [["a"], []]):
+        with pytest.raises(ValueError, match="2 labels"):
+            label_space("s", ["A", "B"], wordings, Letters(), None)
+
+
+def test_a_label_lies_amid_its_wordings() -> None:
+    space = label_space("s", ["A"], [["a", "b"]], Letters(), None)
+    np.testing.assert_allclose(space.vectors[0, :3], [0.5**0.5, 0.5**0.5, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_sentences(text: str, want: list[str]) -> None:
 
 
 def test_wording_is_plain() -> None:
-    assert in_words("audioset", ["Rain on surface", "Train/Metro_x"]) == ("rain on surface", "train, metro x")
+    assert in_words("audioset", ["Rain on surface", "Train/Metro_x"]) == (("rain on surface",), ("train, metro x",))
 
 
 EYE = LabelSpace("eye", ("cat", "dog", "car"), np.eye(3, dtype=np.float32))
@@ -89,6 +95,6 @@ def test_gloss_vector_points_at_what_is_recognised() -> None:
 
 def test_translation_goes_through_the_text_space() -> None:
     swapped = LabelSpace("swapped", ("Wagen", "Katze", "Hund"), np.eye(3, dtype=np.float32)[[2, 0, 1]])
-    weights = gloss.translate(np.array([0.0, 1.0, 0.0], np.float32), EYE, swapped)
+    weights = gloss.translate(np.array([0.0, 1.0, 0.0], np.float32), swapped.weights(EYE.vectors))
     assert swapped.labels[int(weights.argmax())] == "Hund"
     assert weights.sum() == pytest.approx(1)

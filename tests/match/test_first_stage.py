@@ -79,10 +79,12 @@ def test_rate_reads_only_the_classes_that_are_meant() -> None:
     np.testing.assert_allclose(hearing.rate(weights), 0.7 * scores[7] + 0.3 * scores[90], rtol=1e-5)
 
 
-def test_affinity_of_a_distribution_with_itself_is_one() -> None:
-    p = RNG.dirichlet(np.ones(6), 1).astype(np.float32)[0]
-    hearing = fs.Hearing(LabelSpace("s", tuple("abcdef"), np.eye(6, dtype=np.float32)), p[:, None])
-    assert hearing.affinity(p)[0] == pytest.approx(1, abs=1e-5)
+def test_a_hub_loses_what_it_gets_for_every_query() -> None:
+    scores = np.array([[5.0, 2.0], [5.0, 0.0], [5.0, 0.1]], np.float32)  # the first segment rates high for all
+    hearing = fs.Hearing(LabelSpace("s", tuple("abc"), np.eye(3, dtype=np.float32)), scores)
+    asked, bank = np.array([1, 0, 0], np.float32), np.eye(3, dtype=np.float32)
+    assert hearing.rate(asked).argmax() == 0
+    assert hearing.rate_above(asked, hearing.usual(bank)).argmax() == 1
 
 
 def test_reasons_name_common_classes_strongest_first() -> None:

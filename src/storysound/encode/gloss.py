@@ -11,6 +11,7 @@ from storysound.encode.labels import LabelSpace
 
 Floats = NDArray[np.float32]
 
+MOST_SEEN = 30  # classes that take part in a translation
 MOST = 10  # classes of one picture or sound that are worth words; below them scores are noise
 
 
@@ -40,14 +41,11 @@ def vector(scores: Floats, space: LabelSpace) -> Floats:
     return result
 
 
-def translate(scores: Floats, space: LabelSpace, other: LabelSpace) -> Floats:
-    """Scores over one label space as weights over another, class by class through the text space: [c] -> [c'].
+def translate(scores: Floats, wishes: Floats) -> Floats:
+    """Scores over one label space as weights over another: [c] -> [c'].
 
-    Every recognised class asks for the other space's classes as a query of its own name would.
+    `wishes` [c c'] is what each class asks of the other space, as a query of its own name would
+    (`LabelSpace.weights`). The root keeps a network that is too sure of itself from hearing with one ear only.
     """
-    share = strongest(scores)
-    asked = np.flatnonzero(share)
-    if not len(asked):
-        return np.zeros(len(other.labels), np.float32)
-    result: Floats = share[asked] @ other.weights(space.vectors[asked])
+    result: Floats = strongest(np.sqrt(np.maximum(scores, 0)), MOST_SEEN) @ wishes
     return result

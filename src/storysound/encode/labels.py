@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 TEMPERATURE = 0.05  # of the softmax over class names; .03 to .08 differ by less than one clip in a hundred
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelSpace:
     """The classes of one head of one encoder.
 
@@ -87,12 +87,22 @@ def remembered_vectors(
 
 
 def label_space(
-    name: str, labels: Sequence[str], wording: Sequence[str], encoder: Encoder[str], cache: Path | None
+    name: str,
+    labels: Sequence[str],
+    wordings: Sequence[Sequence[str]],
+    encoder: Encoder[str],
+    cache: Path | None,
 ) -> LabelSpace:
-    """The space of a head. `wording` is what is embedded for each label: plain words that say what it means."""
-    if len(labels) != len(wording):
-        raise ValueError(f"{len(labels)} labels need as many wordings, got {len(wording)}")
-    return LabelSpace(name, tuple(labels), remembered_vectors(f"labels-{name}", wording, encoder, cache))
+    """The space of a head. `wordings`: for each label the phrases that say what it means; a label lies amid them.
+
+    Raises ValueError where a label has none.
+    """
+    if len(labels) != len(wordings) or not all(wordings):
+        raise ValueError(f"{len(labels)} labels need at least one wording each")
+    phrases = list(dict.fromkeys(phrase for wording in wordings for phrase in wording))
+    row = dict(zip(phrases, remembered_vectors(f"labels-{name}", phrases, encoder, cache), strict=True))
+    mean = np.stack([np.mean([row[phrase] for phrase in wording], axis=0) for wording in wordings])
+    return LabelSpace(name, tuple(labels), mean / np.linalg.norm(mean, axis=1, keepdims=True))
 
 
 def _store(file: Path, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> None:

@@ -9,16 +9,14 @@ from importlib.resources import files
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
-def in_words(space: str, labels: Sequence[str]) -> tuple[str, ...]:
+def in_words(space: str, labels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """What each label of a space means in plain words; UCS categories are explained by our own short lists.
 
     >>> in_words("places", ["train_station/platform"])
-    ('train station, platform',)
+    (('train station, platform',),)
     """
-    if space.startswith("ucs"):
-        explained = _ucs_words()
-        return tuple(", ".join(explained.get(label, [_plain(label)])) for label in labels)
-    return tuple(_plain(label) for label in labels)
+    explained = _ucs_words() if space.startswith("ucs") else {}
+    return tuple(tuple(explained.get(label, [_plain(label)])) for label in labels)
 
 
 def sentences(text: str) -> list[str]:

@@ -5,6 +5,7 @@ What is seen or told and what is heard are said in the classes of one encoder of
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from storysound.config import Profile
 from storysound.cue.mix import RATE_HZ
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.labels import LabelSpace, label_space, text_vectors
 from storysound.encode.wording import in_words, sentences
 from storysound.jobs.cutting import Laid
 from storysound.jobs.footage import Footage
@@ -43,6 +44,11 @@ class Listener:
         name, self._ear = known[0] if known else (next(iter(ears[0].labels)), ears[0])
         labels = self._ear.labels[name]
         self.space = label_space(name, labels, in_words(name, labels), self._reader, cache)
+        self._wishes = lru_cache(maxsize=1)(self._wishes_of)
+
+    def _wishes_of(self, seen: LabelSpace) -> Floats:
+        """What each class that can be seen asks of the classes that can be heard: [c c']."""
+        return self.space.weights(seen.vectors)
 
     def agreement(self, footage: Footage, understood: Understanding, unit: int, wave: Waveform) -> float:
         """How much of what a unit shows and tells is heard in a sound, >= 0; from 1 on it is heard clearly.
@@ -53,7 +59,7 @@ class Listener:
         if footage.texts[unit].strip():
             wanted.append(self.space.weights(text_vectors(self._reader, sentences(footage.texts[unit]))).mean(axis=0))
         own = understood.classes[understood.owner == unit]
-        wanted.append(np.mean([gloss.translate(row, understood.seen, self.space) for row in own], axis=0))
+        wanted.append(np.mean([gloss.translate(row, self._wishes(understood.seen)) for row in own], axis=0))
         heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self.space.name].max(axis=0)
         return max(float(weights @ heard) for weights in wanted) / SPACES.get(self.space.name, 0.1)
 

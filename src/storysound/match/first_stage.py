@@ -17,7 +17,8 @@ from storysound.story import Mood
 Floats = NDArray[np.float32]
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
-FEW = 48  # classes of a space that a query may mean at once; the rest of the softmax is noise
+SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
+FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,19 @@ class Hearing:
         result: Floats = weights[few] @ self.scores[few]
         return result
 
-    def affinity(self, probability: Floats) -> Floats:
-        """Hellinger affinity of a class distribution with each segment's: [c] -> [n], in [0, 1] for distributions."""
-        few = meant(probability)
-        result: Floats = np.sqrt(probability[few]) @ np.sqrt(self.scores[few])
+    def usual(self, bank: Floats) -> tuple[Floats, Floats]:
+        """Mean and deviation of each segment's rating over a bank of queries: weights [b c] -> [n], [n].
+
+        Some segments rate well for whatever is asked (hubs); knowing by how much, `rate_above` takes it off.
+        """
+        ratings = bank @ self.scores
+        deviation = ratings.std(axis=0)
+        return ratings.mean(axis=0), deviation + SOFT * float(ratings.std())
+
+    def rate_above(self, weights: Floats, usual: tuple[Floats, Floats]) -> Floats:
+        """`rate` in deviations above what each segment usually gets: [c] -> [n]."""
+        mean, deviation = usual
+        result: Floats = (self.rate(weights) - mean) / deviation
         return result
 
     def reason(self, weights: Floats, at: int, most: int = 3) -> str:
