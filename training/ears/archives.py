@@ -6,6 +6,7 @@ Nothing is installed and nothing is executed: bytes are read out of the archive 
 import io
 import subprocess
 import tarfile
+import wave
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -65,7 +66,7 @@ def is_licence(path: str) -> bool:
 
 
 def _wanted(path: str) -> bool:
-    return suffix(path) in AUDIO | NESTED | {"rcc"} or is_licence(path)
+    return suffix(path) in AUDIO | NESTED | set(CARVED) or is_licence(path)
 
 
 def _deb(package: Path) -> Iterator[tuple[str, bytes]]:
@@ -100,9 +101,9 @@ def _opened(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:
                 yield from _zip(inner, f"{path}!")
         except zipfile.BadZipFile:
             return
-    elif suffix(path) == "rcc":
-        for number, stream in enumerate(ogg_streams(data)):
-            yield f"{path}!{number:04d}.ogg", stream
+    elif suffix(path) in CARVED:
+        for number, stream in enumerate(CARVED[suffix(path)](data)):
+            yield f"{path}!{number:04d}.{'ogg' if stream[:4] == b'OggS' else 'wav'}", stream
     else:
         yield path, data
 
@@ -119,3 +120,30 @@ def ogg_streams(data: bytes) -> Iterator[bytes]:
         if data[at + 5] & 4:  # last page
             yield data[start:end]
         at = end if data[end : end + 4] == b"OggS" else data.find(b"OggS", end)
+
+
+def riff_waves(data: bytes) -> Iterator[bytes]:
+    """WAV files lying uncompressed in a container."""
+    at = data.find(b"RIFF")
+    while at >= 0:
+        size = int.from_bytes(data[at + 4 : at + 8], "little") + 8
+        if data[at + 8 : at + 12] == b"WAVE" and 44 < size <= len(data) - at:
+            yield data[at : at + size]
+        at = data.find(b"RIFF", at + 4)
+
+
+def doom_sounds(data: bytes) -> Iterator[bytes]:
+    """Sound lumps (names DS…: 8-bit mono) of a Doom WAD, as WAV files."""
+    count, directory = (int.from_bytes(data[i : i + 4], "little") for i in (4, 8))
+    for entry in range(directory, directory + 16 * count, 16):
+        at, size = (int.from_bytes(data[entry + i : entry + i + 4], "little") for i in (0, 4))
+        lump = data[at : at + size]
+        if data[entry + 8 : entry + 10] == b"DS" and lump[:2] == b"\x03\x00":
+            out = io.BytesIO()
+            with wave.open(out, "wb") as handle:
+                handle.setparams((1, 1, int.from_bytes(lump[2:4], "little"), 0, "NONE", ""))
+                handle.writeframes(lump[24:-16])
+            yield out.getvalue()
+
+
+CARVED = {"rcc": ogg_streams, "cat": riff_waves, "wad": doom_sounds}

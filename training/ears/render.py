@@ -22,7 +22,6 @@ SOUNDFONTS = {  # name of the source -> (package, its licence)
     "gs-fluid": ("fluid-soundfont-gs", "MIT"),
     "gm-timgm6mb": ("timgm6mb-soundfont", "GPL-2"),
     "gm-opl3": ("opl3-soundfont", "public domain"),
-    "drums-avl": ("avldrums.lv2-soundfont", "CC-BY-SA-3.0"),
 }
 LICENCES = {name: licence for name, (_, licence) in SOUNDFONTS.items()} | {
     "voices-espeak": "GPL-3+ (program); output free"
@@ -49,7 +48,7 @@ def members(name: str, cache: Path) -> Iterator[tuple[str, bytes]]:
         subprocess.run(["dpkg-deb", "-x", str(package), folder], check=True)
         fonts = [f for f in sorted(Path(folder).rglob("*.sf[23]")) if not f.is_symlink()]
         for font in fonts:
-            songs = list(_drums() if name.startswith("drums") else _general_midi())
+            songs = list(_general_midi())
             for first in range(0, len(songs), 40):
                 for title, audio in _play(font, songs[first : first + 40]):
                     yield f"{font.stem}/{title}.wav", audio

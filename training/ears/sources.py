@@ -15,14 +15,16 @@ HERE = Path(__file__).resolve().parent
 class Source:
     """One package of one registry."""
 
-    registry: str  # "apt" | "pypi" | "npm" | "render"
-    name: str
+    registry: str  # "apt" | "deb" | "pypi" | "npm" | "render"
+    name: str  # for "deb" the address of the file
     version: str = ""  # "" takes the registry's candidate
     cap_s: float = 2700.0  # most seconds of audio kept from it
 
     @property
     def key(self) -> str:
         """File-name-safe identity."""
+        if self.registry == "deb":
+            return f"deb-{self.name.rpartition('/')[2].partition('_')[0]}"
         return f"{self.registry}-{self.name.replace('/', '_').replace('@', '')}"
 
 
@@ -36,7 +38,7 @@ def read(path: Path = HERE / "sources.toml") -> list[Source]:
             *str(name).partition("==")[::2],
             cap_s=60 * caps.get(str(name).partition("==")[0], caps["default"]),
         )
-        for registry in ("render", "pypi", "npm", "apt")
+        for registry in ("render", "pypi", "npm", "apt", "deb")
         for name in sorted(table[registry]["packages"])
     ]
 
@@ -50,7 +52,7 @@ def fetch(source: Source, downloads: Path) -> Path:
     """The package file, downloaded once. Raises FileNotFoundError where the registry doesn't have it."""
     folder = downloads / source.registry
     folder.mkdir(parents=True, exist_ok=True)
-    return {"apt": _apt, "pypi": _pypi, "npm": _npm}[source.registry](source, folder)
+    return {"apt": _apt, "deb": _deb, "pypi": _pypi, "npm": _npm}[source.registry](source, folder)
 
 
 def _apt(source: Source, folder: Path) -> Path:
@@ -63,6 +65,16 @@ def _apt(source: Source, folder: Path) -> Path:
     if not have:
         raise FileNotFoundError(f"apt: {source.name}")
     return have[-1]
+
+
+def _deb(source: Source, folder: Path) -> Path:
+    target = folder / source.name.rpartition("/")[2]
+    if not target.exists():
+        answer = requests.get(source.name, timeout=300)
+        if answer.status_code != 200:
+            raise FileNotFoundError(f"{source.name}: HTTP {answer.status_code}")
+        target.write_bytes(answer.content)
+    return target
 
 
 def _pypi(source: Source, folder: Path) -> Path:
