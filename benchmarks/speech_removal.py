@@ -7,7 +7,8 @@ the music's two channels and the speech in the middle.
 
 SI-SDR is that of Le Roux et al. 2019 (arXiv:1811.02508), of the background against the music alone. Speech left is
 the share of the time in which silero hears speech in the clean voice and hears it still in the background.
-Nothing was tuned on these mixes: see training/speech_mask.
+No weight was fitted to these mixes or their sources (training/speech_mask); an earlier run over them did show that the
+training lacked high voices and orchestras.
 """
 
 import json
