@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storysound.cue.cues import Layer
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.jobs.find import Hit, Query
 from storysound.jobs.footage import Footage
-from storysound.jobs.scenes import Understanding, pictures_of
+from storysound.jobs.scenes import Understanding
 from storysound.story import Kind, Mood, Sound
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,11 @@ LicencePolicy = Literal["any", "commercial"]
 
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
 CHANGE_COST = 0.6  # a new track has to fit better by this much
-CONTOUR_COST = 1.5  # per unit of arousal by which the music misses a step of the story
+CONTOUR_COST = 1.0  # per unit of arousal by which the music misses a step of the story
+USUAL_SCENE = Mood(0.55, 0.42)  # mean over our videos, where the deviations are .12 and .07
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
 JINGLE_S = 25.0  # music of this length is never called a jingle
-MUSIC_HITS, MUSIC_PICTURES = 64, 6
+MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
@@ -69,12 +71,14 @@ class Draft:
 CROSS_S = 1.6  # music changes over this long around a scene's edge
 
 
-def music_drafts(footage: Footage, story: Understanding, finder: Searches, wish: Wish) -> list[Draft]:
+def music_drafts(story: Understanding, finder: Searches, wish: Wish) -> list[Draft]:
     """The music bed: one track a scene, the same over several where that fits as well."""
     found = []
-    for scene, (first, last) in zip(story.scenes, story.members, strict=True):
+    for scene in story.scenes:
+        # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
+        # aircraft does not suit an aircraft any better.
         text = " ".join(part for part in (wish.text, scene.text) if part)
-        query = Query(text=text, images=pictures_of(footage, range(first, last), MUSIC_PICTURES), mood=wish.mood)
+        query = Query(text=text, mood=wish.mood or marked(scene.mood))
         found.append(_search(finder, query, MUSIC_HITS, "music", wish))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
     if not sounds:
@@ -83,8 +87,28 @@ def music_drafts(footage: Footage, story: Understanding, finder: Searches, wish:
     fits = np.stack(
         [_fits(hits, names, sounds, s.end_s - s.start_s) for hits, s in zip(found, story.scenes, strict=True)]
     )
-    energy = (np.array([s.mood.arousal for s in story.scenes]), np.array([sounds[n].mood.arousal for n in names]))
+    energy = (
+        np.array([marked(scene.mood).arousal for scene in story.scenes]),
+        np.array([sounds[name].mood.arousal for name in names]),
+    )
     path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=story.alike)
+    return _beds(story, path, names, found)
+
+
+def marked(mood: Mood) -> Mood:
+    """A scene's mood on the scale of music: what pictures show stays near the middle, where music goes to the edges.
+
+    >>> marked(Mood(0.55, 0.42))
+    Mood(valence=0.5, arousal=0.5)
+    """
+    spread = [(mood.valence - USUAL_SCENE.valence) / 0.12, (mood.arousal - USUAL_SCENE.arousal) / 0.07]
+    return Mood(*(float(1 / (1 + np.exp(-s))) for s in spread))
+
+
+def _beds(
+    story: Understanding, path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
+) -> list[Draft]:
+    """A draft for each run of scenes with one track."""
     drafts: list[Draft] = []
     first = 0
     for last in range(1, len(path) + 1):
@@ -127,7 +151,7 @@ def log_odds(score: float) -> float:
     return float(np.log(score / (1 - score))) if 0 < score < 1 else (-30.0 if score <= 0 else 30.0)
 
 
-def _fits(hits: Sequence[Hit], names: Sequence[str], sounds: dict[str, Sound], scene_s: float) -> np.ndarray:
+def _fits(hits: Sequence[Hit], names: Sequence[str], sounds: dict[str, Sound], scene_s: float) -> NDArray[np.float64]:
     """[sounds] fit of each for one scene; those that were not found fit a little worse than the last one found."""
     found = {hit.sound.path: log_odds(hit.score) for hit in hits}
     least = min(found.values(), default=0.0) - 0.5

@@ -1,6 +1,5 @@
 """What happens in footage, scene by scene: where scenes change, what is seen in them, and how they feel."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,11 +121,3 @@ def _mean(rows: Floats, owner: NDArray[np.intp], index: int) -> Floats:
 
 def _unit(vector: Floats) -> Floats:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
-
-
-def pictures_of(footage: Footage, units: Sequence[int], most: int) -> tuple[Pixels, ...]:
-    """Pictures of some units, at most `most`, spread evenly."""
-    pictures = [picture for u in units for picture in footage.pictures[u]]
-    if len(pictures) <= most:
-        return tuple(pictures)
-    return tuple(pictures[i] for i in np.linspace(0, len(pictures) - 1, most).round().astype(int))

@@ -210,7 +210,7 @@ def _kept(own: OwnSound, options: Options, tools: Tools) -> OwnSound:
 def _drafts(
     footage: Footage, understood: Understanding, own: OwnSound, finder: Searches, options: Options
 ) -> list[Draft]:
-    drafts = music_drafts(footage, understood, finder, options.wish) if options.music else []
+    drafts = music_drafts(understood, finder, options.wish) if options.music else []
     if options.effects:
         drafts += effect_drafts(footage, understood, finder, options.wish, audible(own.wave, footage.units))
     return drafts
