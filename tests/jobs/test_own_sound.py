@@ -57,6 +57,16 @@ def test_music_is_found_window_by_window_and_under_speech() -> None:
     assert asked == [10.0]
 
 
+def test_a_soft_passage_between_music_is_music() -> None:
+    class Halfway(Ear):
+        def encode(self, items: list[Waveform]) -> list[Encoding]:
+            scores = [0.1, 0.9, 0.1, 0.0, 0.1]  # the least for this space is .15
+            return [Encoding(np.zeros((1, 1), np.float32), {"ucs78": np.array([[0, s]], np.float32)}) for s in scores]
+
+    spans = music_spans(Waveform(tone(50, 440), RATE), (), {"ear": Halfway()}, lambda wave: wave)  # type: ignore[dict-item]
+    assert spans == (Span(0, 10), Span(10, 20), Span(20, 30))
+
+
 def test_ears_that_cannot_tell_say_so(caplog: pytest.LogCaptureFixture) -> None:
     deaf = Ear()
     deaf.labels = {"birds": ("robin",)}  # type: ignore[dict-item]

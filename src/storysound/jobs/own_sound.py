@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy.ndimage
 
 from storysound.cue.fit import raised_cosine
 from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
@@ -84,7 +85,13 @@ def music_spans(
     name, least = MUSIC_CLASS[space]
     place = ear.labels[space].index(name)
     said = ear.encode([parts[i] for i in heard]) if heard else []
-    return tuple(windows[i] for i, e in zip(heard, said, strict=True) if e.scores[space][:, place].mean() >= least)
+    music = np.zeros(len(windows))
+    music[heard] = [e.scores[space][:, place].mean() for e in said]
+    sure = np.flatnonzero(music >= least)
+    # A soft passage beside music is music: half the score does there.
+    runs, _ = scipy.ndimage.label(music >= least / 2)
+    playing = np.isin(runs, runs[sure]) & (runs > 0)
+    return tuple(windows[i] for i in np.flatnonzero(playing))
 
 
 def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
