@@ -12,8 +12,8 @@ RNG = np.random.default_rng(5)
 raw = arrays(np.float32, 7, elements=st.floats(-100, 100, width=32))
 
 
-def evidence(scores: np.ndarray, weight: float = 1.0, say: str = "") -> fs.Evidence:
-    return fs.Evidence("test", np.asarray(scores, np.float32), weight, lambda at: f"{say} {at}" if say else "")
+def evidence(scores: np.ndarray, weight: float = 1.0, say: str = "", source: str = "") -> fs.Evidence:
+    return fs.Evidence(source or say, np.asarray(scores, np.float32), weight, lambda at: f"{say} {at}" if say else "")
 
 
 def test_probabilities_against_the_formula() -> None:
@@ -97,6 +97,12 @@ def test_reasons_come_from_evidence_above_average_weightiest_first() -> None:
     strong, weak = evidence(np.array([0, 0, 1.0]), 2.0, "strong"), evidence(np.array([0, 0, 1.0]), 1.0, "weak")
     against = evidence(np.array([1.0, 0, 0]), 5.0, "against")
     assert fs.reasons([weak, strong, against], 2) == ("strong 2", "weak 2")
+
+
+def test_a_source_gives_its_best_reason_only() -> None:
+    scores = np.array([0, 0, 1.0])
+    one, two = evidence(scores, 1.0, "weaker", "heard"), evidence(scores, 2.0, "stronger", "heard")
+    assert fs.reasons([one, two], 2) == ("stronger 2",)
 
 
 def test_mood_closeness_is_a_negative_distance() -> None:

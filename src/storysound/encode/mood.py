@@ -41,12 +41,23 @@ class MoodHead:
         valence, arousal = self(embedding).mean(axis=0)
         return Mood(float(valence), float(arousal))
 
+    def tone(self, embedding: NDArray[np.float32]) -> Mood:
+        """How the mood of one thing seen as n vectors compares with others of its modality: [n d] -> Mood.
+
+        People's ratings crowd around the middle, of pictures more than of words; a tone is spread over [0, 1], so that
+        it can be compared with that of another modality. 0.5 is the average of what the head learned from.
+        """
+        known = self(self.landmarks)
+        spread = (self(embedding).mean(axis=0) - known.mean(axis=0)) / known.std(axis=0)
+        valence, arousal = 1 / (1 + np.exp(-spread))
+        return Mood(float(valence), float(arousal))
+
 
 def rbf(x: NDArray[np.float32], y: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
     """exp(-gamma · |x - y|²) of unit vectors: [n d], [m d] -> [n m].
 
-    >>> rbf(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 0.5).round(3).tolist()
-    [[1.0, 0.3680000007152557], [0.3680000007152557, 1.0]]
+    >>> rbf(np.eye(2), np.eye(2), 0.5).round(3).tolist()
+    [[1.0, 0.368], [0.368, 1.0]]
     """
     result: NDArray[np.float32] = np.exp(2 * gamma * (x @ y.T - 1))
     return result

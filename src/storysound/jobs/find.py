@@ -45,9 +45,11 @@ Floats = NDArray[np.float32]
 SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
 SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
 LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
-NAME_WEIGHT = 1.0
+NAME_WEIGHT = 3.0
 MOOD_WEIGHT = 1.0  # of a mood that was asked for
 TONE_WEIGHT = 0.5  # of the mood that the query's words and pictures carry; for music only
+# Of what is seen, where only music is looked for: music rarely sounds like lions or lamps, its mood counts.
+SEEN_IN_MUSIC = 0.25
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
@@ -100,7 +102,7 @@ class Finder:
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises ValueError for an empty query,
         MediaError where one of its files can't be read.
         """
-        evidence = list(self._evidence(query, ignore_names))
+        evidence = list(self._evidence(query, ignore_names, SEEN_IN_MUSIC if kind == "music" else 1.0))
         sound_among = np.array([kind in ("any", s.kind) for s in self.index.sounds])
         if not sound_among.any():
             return ()
@@ -119,38 +121,39 @@ class Finder:
             for i, at in ((i, segments[i]) for i in ranked)
         )
 
-    def _evidence(self, query: Query, ignore_names: bool) -> Iterator[Evidence]:
-        """Everything the query's parts say of the segments."""
+    def _evidence(self, query: Query, ignore_names: bool, seen_weight: float) -> Iterator[Evidence]:
+        """Everything the query's parts say of the segments; `seen_weight` scales what pictures say besides mood."""
         pictures = self._pictures(query)
-        tones: list[Floats] = []
+        tones: list[Mood] = []
         if query.text.strip():
             parts = text_vectors(self._text, sentences(query.text))
-            tones.append(moods.load("text")(parts))
+            tones.append(moods.load("text").tone(parts))
             yield from self._by_text(parts)
             if not ignore_names:
-                yield from self._by_name(words(query.text), parts)
+                yield self._by_name(words(query.text), parts, NAME_WEIGHT)
         if pictures:
             seen = self._picture.encode(pictures)
-            tones.append(moods.load("image")(np.concatenate([e.embedding for e in seen])))
+            tones.append(moods.load("image").tone(np.concatenate([e.embedding for e in seen])))
             scores = np.concatenate([e.scores["imagenet"] for e in seen])
-            yield from self._by_pictures(scores)
+            yield from self._by_pictures(scores, seen_weight)
             if not ignore_names:
-                yield from self._by_name((), gloss.vector(scores.mean(axis=0), self._seen_space)[None])
+                shown = gloss.vector(scores.mean(axis=0), self._seen_space)[None]
+                yield self._by_name((), shown, NAME_WEIGHT * seen_weight)
         if query.audio is not None:
             yield from self._by_sound(query.audio)
         if query.mood is not None:
             yield self._by_mood(query.mood, MOOD_WEIGHT)
         elif tones:
-            valence, arousal = np.concatenate([tone.mean(axis=0, keepdims=True) for tone in tones]).mean(axis=0)
-            yield self._by_mood(Mood(float(valence), float(arousal)), TONE_WEIGHT, music_only=True)
+            tone = Mood(*np.mean([(tone.valence, tone.arousal) for tone in tones], axis=0).tolist())
+            yield self._by_mood(tone, TONE_WEIGHT, music_only=True)
 
     def _by_text(self, parts: Floats) -> Iterator[Evidence]:
         """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
         for space, hearing in self.hearings.items():
             wish = hearing.space.weights(parts).mean(axis=0)
-            yield Evidence(space, hearing.rate(wish), SAID_WEIGHT[space], partial(hearing.reason, wish))
+            yield Evidence("said", hearing.rate(wish), SAID_WEIGHT[space], partial(hearing.reason, wish))
 
-    def _by_pictures(self, scores: Floats) -> Iterator[Evidence]:
+    def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
         """Class probabilities of frames [f 1000]: what is seen asks for what it sounds like, through the text space.
 
         SoundNet hears in the classes that are seen; there the detour only lets neighbours stand in for each other.
@@ -159,7 +162,7 @@ class Finder:
             hearing = self.hearings[space]
             wish = np.mean([gloss.translate(frame, self._seen_as(space)) for frame in scores], axis=0)
             rated = hearing.rate(wish) if space == "imagenet" else hearing.rate_above(wish, self._usual(space))
-            yield Evidence(f"seen:{space}", rated, SEEN_WEIGHT[space], partial(hearing.reason, wish))
+            yield Evidence("seen", rated, weight * SEEN_WEIGHT[space], partial(hearing.reason, wish))
 
     def _seen_as(self, space: str) -> Floats:
         """What each class of the picture encoder asks of a space of the library: [1000 c]."""
@@ -173,7 +176,7 @@ class Finder:
             self._usuals[space] = self.hearings[space].usual(self._seen_as(space))
         return self._usuals[space]
 
-    def _by_name(self, query: Sequence[str], parts: Floats) -> Iterator[Evidence]:
+    def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Evidence:
         """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
         names, vectors = self._names
         near = (parts @ vectors.T).max(axis=0)
@@ -184,7 +187,7 @@ class Finder:
             shared = names.common(query, int(sound_of[at]))
             return "named " + ", ".join(shared) if shared else "name near in meaning"
 
-        yield Evidence("name", (near + common)[sound_of], NAME_WEIGHT, reason)
+        return Evidence("name", (near + common)[sound_of], weight, reason)
 
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""

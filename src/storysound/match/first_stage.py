@@ -25,8 +25,8 @@ FEW = 200  # classes of a space that a query may mean at once; the rest of the s
 class Evidence:
     """One source's opinion of every segment.
 
-    `scores` [n] raw, higher is better. `weight` > 0. `reason`: words for the segment at that position, empty
-    where there is nothing worth saying.
+    `source` names the kind of evidence; several may share it. `scores` [n] raw, higher is better. `weight` > 0.
+    `reason`: words for the segment at that position, empty where there is nothing worth saying.
     """
 
     source: str
@@ -137,10 +137,13 @@ def to_score(fused: Floats) -> Floats:
 
 
 def reasons(evidence: Iterable[Evidence], at: int, among: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
-    """What speaks for the segment at this position, weightiest first; only evidence above the library's average."""
+    """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""
     strength = [(e.weight * float(standardise(e.scores, among)[at]), e) for e in evidence]
-    said = [e.reason(at) for value, e in sorted(strength, key=lambda pair: -pair[0]) if value > 0]
-    return tuple(dict.fromkeys(reason for reason in said if reason))
+    said: dict[str, str] = {}
+    for value, e in sorted(strength, key=lambda pair: -pair[0]):
+        if value > 0 and e.source not in said and (reason := e.reason(at)):
+            said[e.source] = reason
+    return tuple(dict.fromkeys(said.values()))
 
 
 def mood_closeness(mood: Mood, valence: Floats, arousal: Floats) -> Floats:
