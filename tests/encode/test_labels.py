@@ -84,10 +84,6 @@ def test_wording_is_plain() -> None:
 EYE = LabelSpace("eye", ("cat", "dog", "car"), np.eye(3, dtype=np.float32))
 
 
-def test_gloss_words_are_the_strongest_classes() -> None:
-    assert gloss.words(np.array([0.1, 0.7, 0.02], np.float32), EYE.labels) == ("dog", "cat")
-
-
 def test_gloss_vector_points_at_what_is_recognised() -> None:
     np.testing.assert_allclose(gloss.vector(np.array([0, 2, 0], np.float32), EYE), [0, 1, 0])
     assert not gloss.vector(np.zeros(3, np.float32), EYE).any()

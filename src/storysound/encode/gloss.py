@@ -28,10 +28,13 @@ def strongest(scores: Floats, most: int = MOST) -> Floats:
     return kept / np.float32(total) if total > 0 else kept
 
 
-def words(scores: Floats, labels: tuple[str, ...], most: int = 5, least: float = 0.05) -> tuple[str, ...]:
-    """Names of the strongest classes of [c], only those with at least `least` of the weight."""
-    share = strongest(scores, most)
-    return tuple(labels[i] for i in np.argsort(-share, kind="stable")[:most] if share[i] >= least)
+def words(probability: Floats, labels: tuple[str, ...], most: int = 5, least: float = 0.1) -> tuple[str, ...]:
+    """Names of the classes of [c] that are recognised with at least `least` probability, strongest first.
+
+    >>> words(np.array([0.2, 0.6, 0.05], np.float32), ("cat", "dog", "car"))
+    ('dog', 'cat')
+    """
+    return tuple(labels[i] for i in np.argsort(-probability, kind="stable")[:most] if probability[i] >= least)
 
 
 def vector(scores: Floats, space: LabelSpace) -> Floats:

@@ -47,9 +47,9 @@ SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
 LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
 NAME_WEIGHT = 3.0
 MOOD_WEIGHT = 1.0  # of a mood that was asked for
-TONE_WEIGHT = 0.5  # of the mood that the query's words and pictures carry; for music only
-# Of what is seen, where only music is looked for: music rarely sounds like lions or lamps, its mood counts.
-SEEN_IN_MUSIC = 0.25
+# Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
+# counts less, for music rarely sounds like lions or lamps.
+TONE_WEIGHT, SEEN_IN_MUSIC = 0.5, 0.25
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
@@ -102,7 +102,7 @@ class Finder:
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises ValueError for an empty query,
         MediaError where one of its files can't be read.
         """
-        evidence = list(self._evidence(query, ignore_names, SEEN_IN_MUSIC if kind == "music" else 1.0))
+        evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
         sound_among = np.array([kind in ("any", s.kind) for s in self.index.sounds])
         if not sound_among.any():
             return ()
@@ -121,8 +121,9 @@ class Finder:
             for i, at in ((i, segments[i]) for i in ranked)
         )
 
-    def _evidence(self, query: Query, ignore_names: bool, seen_weight: float) -> Iterator[Evidence]:
-        """Everything the query's parts say of the segments; `seen_weight` scales what pictures say besides mood."""
+    def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
+        """Everything the query's parts say of the segments."""
+        seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = self._pictures(query)
         tones: list[Mood] = []
         if query.text.strip():
@@ -143,9 +144,9 @@ class Finder:
             yield from self._by_sound(query.audio)
         if query.mood is not None:
             yield self._by_mood(query.mood, MOOD_WEIGHT)
-        elif tones:
+        elif tones and for_music:
             tone = Mood(*np.mean([(tone.valence, tone.arousal) for tone in tones], axis=0).tolist())
-            yield self._by_mood(tone, TONE_WEIGHT, music_only=True)
+            yield self._by_mood(tone, TONE_WEIGHT)
 
     def _by_text(self, parts: Floats) -> Iterator[Evidence]:
         """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
@@ -205,16 +206,10 @@ class Finder:
                 lambda at: "sounds like the given sound",
             )
 
-    def _by_mood(self, mood: Mood, weight: float, *, music_only: bool = False) -> Evidence:
-        """Nearness of each sound's mood; with `music_only` effects are neither helped nor hurt by it."""
-        valence, arousal = self._moods
-        closeness = mood_closeness(mood, valence, arousal)
-        if music_only:
-            music = np.array([s.kind == "music" for s in self.index.sounds])
-            average = closeness[music].mean() if music.any() else np.float32(0)
-            closeness = np.where(music, closeness, average).astype(np.float32)
-        per_segment = closeness[self.index.sound_of]
-        return Evidence("mood", per_segment, weight, lambda at: f"mood {-per_segment[at]:.2f} away")
+    def _by_mood(self, mood: Mood, weight: float) -> Evidence:
+        """Nearness of each sound's mood."""
+        closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
+        return Evidence("mood", closeness, weight, lambda at: f"mood {-closeness[at]:.2f} away")
 
     def _pictures(self, query: Query) -> list[Pixels]:
         """The query's pictures, and frames spread over its video."""
