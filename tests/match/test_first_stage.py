@@ -36,20 +36,20 @@ def test_logits_lose_what_the_whole_library_shares() -> None:
 def test_no_source_can_drown_another_by_its_scale(scores: np.ndarray, scale: float, shift: float) -> None:
     scores = np.round(scores)  # differences survive the shift in float32
     other = np.arange(7, dtype=np.float32)
-    one = fs.fuse([evidence(scores), evidence(other)])
-    two = fs.fuse([evidence(scores * np.float32(scale) + np.float32(shift)), evidence(other)])
+    one = fs.Verdict([evidence(scores), evidence(other)]).scores
+    two = fs.Verdict([evidence(scores * np.float32(scale) + np.float32(shift)), evidence(other)]).scores
     np.testing.assert_allclose(one, two, atol=2e-2)
 
 
 def test_weights_decide_between_sources() -> None:
     up, down = np.arange(5.0), -np.arange(5.0)
-    assert fs.fuse([evidence(up, 2.0), evidence(down, 1.0)]).argmax() == 4
-    assert fs.fuse([evidence(up, 1.0), evidence(down, 2.0)]).argmax() == 0
+    assert fs.Verdict([evidence(up, 2.0), evidence(down, 1.0)]).scores.argmax() == 4
+    assert fs.Verdict([evidence(up, 1.0), evidence(down, 2.0)]).scores.argmax() == 0
 
 
 def test_a_source_without_an_opinion_changes_nothing() -> None:
     scores = RNG.random(9)
-    order = np.argsort(fs.fuse([evidence(scores), evidence(np.full(9, 3.0))]))
+    order = np.argsort(fs.Verdict([evidence(scores), evidence(np.full(9, 3.0))]).scores)
     assert (order == np.argsort(scores)).all()
 
 
@@ -60,7 +60,7 @@ def test_standardised_among_the_candidates_only() -> None:
 
 def test_nothing_to_judge_by_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to judge by"):
-        fs.fuse([])
+        fs.Verdict([])
 
 
 def test_rate_keeps_what_a_full_product_says() -> None:
@@ -96,13 +96,13 @@ def test_reasons_name_common_classes_strongest_first() -> None:
 def test_reasons_come_from_evidence_above_average_weightiest_first() -> None:
     strong, weak = evidence(np.array([0, 0, 1.0]), 2.0, "strong"), evidence(np.array([0, 0, 1.0]), 1.0, "weak")
     against = evidence(np.array([1.0, 0, 0]), 5.0, "against")
-    assert fs.reasons([weak, strong, against], 2) == ("strong 2", "weak 2")
+    assert fs.Verdict([weak, strong, against]).reasons(2) == ("strong 2", "weak 2")
 
 
 def test_a_source_gives_its_best_reason_only() -> None:
     scores = np.array([0, 0, 1.0])
     one, two = evidence(scores, 1.0, "weaker", "heard"), evidence(scores, 2.0, "stronger", "heard")
-    assert fs.reasons([one, two], 2) == ("stronger 2",)
+    assert fs.Verdict([one, two]).reasons(2) == ("stronger 2",)
 
 
 def test_mood_closeness_is_a_negative_distance() -> None:

@@ -5,7 +5,7 @@ which ratings, under which licence, and how well they predict ratings they have 
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Literal
 
@@ -47,10 +47,15 @@ class MoodHead:
         People's ratings crowd around the middle, of pictures more than of words; a tone is spread over [0, 1], so that
         it can be compared with that of another modality. 0.5 is the average of what the head learned from.
         """
-        known = self(self.landmarks)
-        spread = (self(embedding).mean(axis=0) - known.mean(axis=0)) / known.std(axis=0)
-        valence, arousal = 1 / (1 + np.exp(-spread))
+        mean, deviation = self._usual
+        valence, arousal = 1 / (1 + np.exp((mean - self(embedding).mean(axis=0)) / deviation))
         return Mood(float(valence), float(arousal))
+
+    @cached_property
+    def _usual(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation of what it says of the things it learned from: [2], [2]."""
+        known = self(self.landmarks)
+        return known.mean(axis=0), known.std(axis=0)
 
 
 def rbf(x: NDArray[np.float32], y: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:

@@ -24,11 +24,10 @@ from storysound.library.store import Library
 from storysound.match.first_stage import (
     Evidence,
     Hearing,
+    Verdict,
     from_logits,
-    fuse,
     mood_closeness,
     probabilities,
-    reasons,
     to_score,
 )
 from storysound.match.names import NameIndex, spoken_name, words
@@ -103,12 +102,12 @@ class Finder:
         MediaError where one of its files can't be read.
         """
         evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
-        sound_among = np.array([kind in ("any", s.kind) for s in self.index.sounds])
+        sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
         if not sound_among.any():
             return ()
         among = sound_among[self.index.sound_of]
-        scores = to_score(fuse(evidence, among))
-        best, segments = self.index.best_segments(scores)
+        verdict = Verdict(evidence, among)
+        best, segments = self.index.best_segments(to_score(verdict.scores))
         ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
         return tuple(
             Hit(
@@ -116,7 +115,7 @@ class Finder:
                 float(self.index.start_s[at]),
                 float(self.index.end_s[at]),
                 round(float(best[i]), 6),
-                reasons(evidence, int(at), among),
+                verdict.reasons(int(at)),
             )
             for i, at in ((i, segments[i]) for i in ranked)
         )
@@ -128,13 +127,13 @@ class Finder:
         tones: list[Mood] = []
         if query.text.strip():
             parts = text_vectors(self._text, sentences(query.text))
-            tones.append(moods.load("text").tone(parts))
+            tones += [moods.load("text").tone(parts)] if for_music else []
             yield from self._by_text(parts)
             if not ignore_names:
                 yield self._by_name(words(query.text), parts, NAME_WEIGHT)
         if pictures:
             seen = self._picture.encode(pictures)
-            tones.append(moods.load("image").tone(np.concatenate([e.embedding for e in seen])))
+            tones += [moods.load("image").tone(np.concatenate([e.embedding for e in seen]))] if for_music else []
             scores = np.concatenate([e.scores["imagenet"] for e in seen])
             yield from self._by_pictures(scores, seen_weight)
             if not ignore_names:
@@ -144,7 +143,7 @@ class Finder:
             yield from self._by_sound(query.audio)
         if query.mood is not None:
             yield self._by_mood(query.mood, MOOD_WEIGHT)
-        elif tones and for_music:
+        elif tones:
             tone = Mood(*np.mean([(tone.valence, tone.arousal) for tone in tones], axis=0).tolist())
             yield self._by_mood(tone, TONE_WEIGHT)
 
@@ -250,6 +249,10 @@ class Finder:
         names = [spoken_name(sound) or "sound" for sound in self.index.sounds]
         collection = f"names-{self._store.folder.name}"
         return NameIndex(names), remembered_vectors(collection, names, self._text, self._weights.cache)
+
+    @cached_property
+    def _kinds(self) -> NDArray[np.str_]:
+        return np.array([sound.kind for sound in self.index.sounds])
 
     @cached_property
     def _moods(self) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@ sources have different scales, so each is standardised over the library before t
 source can say which segments are unusual for it, and none can drown another by the size of its numbers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,16 +114,29 @@ def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Float
     return result
 
 
-def fuse(evidence: Sequence[Evidence], among: NDArray[np.bool_] | None = None) -> Floats:
-    """Weighted sum of standardised evidence, itself of unit scale for independent sources: [n].
+class Verdict:
+    """All evidence on the segments of a library, standardised once.
 
-    Raises ValueError without evidence.
+    `scores` [n]: the weighted sum, of unit scale for independent sources.
     """
-    if not evidence:
-        raise ValueError("nothing to judge by: a query needs text, a picture, a video, a sound or a mood")
-    total = sum(e.weight * standardise(e.scores, among) for e in evidence)
-    result: Floats = np.asarray(total / np.sqrt(sum(e.weight**2 for e in evidence)), np.float32)
-    return result
+
+    def __init__(self, evidence: Sequence[Evidence], among: NDArray[np.bool_] | None = None) -> None:
+        """`among` [n] marks the candidates; all are without it. Raises ValueError without evidence."""
+        if not evidence:
+            raise ValueError("nothing to judge by: a query needs text, a picture, a video, a sound or a mood")
+        self._evidence = evidence
+        self._strength = np.stack([e.weight * standardise(e.scores, among) for e in evidence])
+        scale = np.sqrt(sum(e.weight**2 for e in evidence))
+        self.scores: Floats = (self._strength.sum(axis=0) / scale).astype(np.float32)
+
+    def reasons(self, at: int) -> tuple[str, ...]:
+        """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""
+        said: dict[str, str] = {}
+        for i in np.argsort(-self._strength[:, at], kind="stable"):
+            e = self._evidence[i]
+            if self._strength[i, at] > 0 and e.source not in said and (reason := e.reason(at)):
+                said[e.source] = reason
+        return tuple(dict.fromkeys(said.values()))
 
 
 def to_score(fused: Floats) -> Floats:
@@ -134,16 +147,6 @@ def to_score(fused: Floats) -> Floats:
     """
     result: Floats = (1 / (1 + np.exp(-np.clip(fused, -30, 30)))).astype(np.float32)
     return result
-
-
-def reasons(evidence: Iterable[Evidence], at: int, among: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
-    """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""
-    strength = [(e.weight * float(standardise(e.scores, among)[at]), e) for e in evidence]
-    said: dict[str, str] = {}
-    for value, e in sorted(strength, key=lambda pair: -pair[0]):
-        if value > 0 and e.source not in said and (reason := e.reason(at)):
-            said[e.source] = reason
-    return tuple(dict.fromkeys(said.values()))
 
 
 def mood_closeness(mood: Mood, valence: Floats, arousal: Floats) -> Floats:
