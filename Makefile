@@ -12,13 +12,13 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt -e '.[dev,hub]'
+	$(BIN)/storysound models pull
 	touch $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)
-	$(BIN)/storysound models pull
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(STAMP)
@@ -28,10 +28,10 @@ check: $(STAMP)
 	$(BIN)/python tests/check_environment.py
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/speed.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed
 
 bench-quality: $(STAMP)
-	$(BIN)/python benchmarks/quality.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality
 
 clean:
 	rm -rf $(VENV) demo build dist

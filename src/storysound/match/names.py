@@ -1,7 +1,6 @@
 """What the names and tags of sounds have in common with a query's words."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,18 +51,23 @@ class NameIndex:
 
     def __init__(self, names: Sequence[str]) -> None:
         """`names`: one per sound, as `spoken_name` gives them."""
+        self._count = len(names)
         self._words = [frozenset(name.split()) for name in names]
-        count = Counter(word for name in self._words for word in name)
-        self._idf = {word: float(np.log(1 + len(names) / n)) for word, n in count.items()}
+        holders: dict[str, list[int]] = {}
+        for sound, found in enumerate(self._words):
+            for word in found:
+                holders.setdefault(word, []).append(sound)
+        self._holders = {word: np.array(sounds) for word, sounds in holders.items()}
 
     def common(self, query: Sequence[str], sound: int) -> tuple[str, ...]:
         """Words of the query in a sound's name, in the query's order."""
         return tuple(dict.fromkeys(word for word in query if word in self._words[sound]))
 
     def rate(self, query: Sequence[str]) -> NDArray[np.float32]:
-        """Share of the query's idf found in each name, [s] in [0, 1]."""
-        asked = {word: self._idf[word] for word in query if word in self._idf}
-        total = sum(asked.values())
-        if not total:
-            return np.zeros(len(self._words), np.float32)
-        return np.array([sum(asked[w] for w in asked.keys() & name) / total for name in self._words], np.float32)
+        """Share of the query's idf found in each name, [s] in [0, 1]; words that no name has don't count."""
+        asked = {word: self._holders[word] for word in query if word in self._holders}
+        idf = {word: float(np.log(1 + self._count / len(sounds))) for word, sounds in asked.items()}
+        rated = np.zeros(self._count, np.float32)
+        for word, sounds in asked.items():
+            rated[sounds] += idf[word] / sum(idf.values())
+        return rated
