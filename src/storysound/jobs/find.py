@@ -44,7 +44,7 @@ Floats = NDArray[np.float32]
 SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
 SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
 LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
-NAME_WEIGHT = 3.0
+NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 MOOD_WEIGHT = 1.0  # of a mood that was asked for
 # Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
 # counts less, for music rarely sounds like lions or lamps.
@@ -130,7 +130,7 @@ class Finder:
             tones += [moods.load("text").tone(parts)] if for_music else []
             yield from self._by_text(parts)
             if not ignore_names:
-                yield self._by_name(words(query.text), parts, NAME_WEIGHT)
+                yield from self._by_name(words(query.text), parts, 1.0)
         if pictures:
             seen = self._picture.encode(pictures)
             tones += [moods.load("image").tone(np.concatenate([e.embedding for e in seen]))] if for_music else []
@@ -138,7 +138,7 @@ class Finder:
             yield from self._by_pictures(scores, seen_weight)
             if not ignore_names:
                 shown = gloss.vector(scores.mean(axis=0), self._seen_space)[None]
-                yield self._by_name((), shown, NAME_WEIGHT * seen_weight)
+                yield from self._by_name((), shown, seen_weight)
         if query.audio is not None:
             yield from self._by_sound(query.audio)
         if query.mood is not None:
@@ -176,18 +176,19 @@ class Finder:
             self._usuals[space] = self.hearings[space].usual(self._seen_as(space))
         return self._usuals[space]
 
-    def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Evidence:
+    def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Iterator[Evidence]:
         """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
         names, vectors = self._names
-        near = (parts @ vectors.T).max(axis=0)
-        common = names.rate(query)
         sound_of = self.index.sound_of
+        near = (parts @ vectors.T).max(axis=0)
+        yield Evidence("near", near[sound_of], weight * NEAR_WEIGHT, lambda at: "name near in meaning")
 
-        def reason(at: int) -> str:
-            shared = names.common(query, int(sound_of[at]))
-            return "named " + ", ".join(shared) if shared else "name near in meaning"
+        def shared(at: int) -> str:
+            found = names.common(query, int(sound_of[at]))
+            return "named " + ", ".join(found) if found else ""
 
-        return Evidence("name", (near + common)[sound_of], weight, reason)
+        if query:
+            yield Evidence("name", names.rate(query)[sound_of], weight * NAME_WEIGHT, shared)
 
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
