@@ -15,6 +15,15 @@ from pathlib import Path
 from typing import ClassVar
 
 
+def one_line(text: str) -> str:
+    r"""The text with line breaks and everything else that can't be printed shown as escapes.
+
+    >>> one_line("new\nline 🎵.wav")
+    'new\\nline 🎵.wav'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class StorysoundError(Exception):
     """Root of the tree.
 
@@ -41,8 +50,7 @@ class InputError(StorysoundError):
         self.fault = fault
         self.do = do
         # Names may hold newlines or control characters; an error stays one line whatever the name.
-        shown = self.path if self.path.isprintable() else repr(self.path)[1:-1]
-        super().__init__(f"{shown}: {fault}" + (f" ({do})" if do else ""))
+        super().__init__(one_line(f"{self.path}: {fault}" + (f" ({do})" if do else "")))
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
         """Lets a worker process hand the error to its parent."""

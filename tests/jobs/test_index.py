@@ -453,6 +453,6 @@ def test_command_fails_where_nothing_could_be_indexed(cli: CliRunner, tmp_path: 
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "text.mp3").write_text("hello")
     result = cli.invoke(cli.app, [str(tmp_path / "in"), "-o", str(tmp_path / "lib"), "--jobs", "1"])
-    assert result.exit_code == 3
-    assert "error: nothing could be indexed" in result.stderr
+    assert isinstance(result.exception, InputError)
+    assert "nothing in it could be indexed" in str(result.exception)
     assert not (tmp_path / "lib").exists()

@@ -4,8 +4,8 @@ import sys
 
 import typer
 
-from storysound.app.cli import find, index, models, score, split_speech
-from storysound.errors import StorysoundError
+from storysound.app.cli import find, index, models, score, split_speech, streams
+from storysound.errors import InputError, StorysoundError
 
 app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(index.index)
@@ -21,12 +21,37 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Runs a command; errors become one line on stderr and their exit code."""
+    """Runs a command; whatever goes wrong becomes one line on stderr and an exit code."""
+    streams.prepare()
+    sys.exit(_run())
+
+
+def _advised(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and where to read how it is meant; empty when the help was shown instead."""
+    text = error.format_message().replace("Value error, ", "")
+    context: typer.Context | None = getattr(error, "ctx", None)
+    return f"{text} (see: {context.command_path} --help)" if text and context else text
+
+
+def _run() -> int:
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
     except StorysoundError as error:
-        colour = "\033[31m{}\033[0m" if sys.stderr.isatty() else "{}"
-        sys.stderr.write(colour.format(f"error: {error}") + "\n")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return streams.fail(str(error), error.exit_code)
+    except typer.TyperException as error:  # of the command line itself
+        return streams.fail(_advised(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        streams.drop_output()
+        return 0
+    except OSError as error:
+        streams.drop_output()
+        name = error.filename if isinstance(error.filename, str) else "the system"
+        return streams.fail(f"{name}: {error.strerror or error} (check the name and the disk)", InputError.exit_code)
+    except MemoryError:
+        return streams.fail("there is not enough memory (close other programs, or give shorter files)", 1)
+    except Exception as error:
+        return streams.fail_unforeseen(error)

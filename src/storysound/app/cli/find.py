@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storysound.app.cli.streams import json_line
+
 if TYPE_CHECKING:
     from storysound.jobs.find import Hit
 
@@ -47,24 +49,27 @@ def find(
 
 def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     """One query's hits: JSON lines, or a table."""
-    import json
-    import sys
-
     if as_json:
         for rank, hit in enumerate(hits, 1):
             row = {"id": query_id, "rank": rank, "sound": hit.sound.path, "score": hit.score}
             row |= {"start_s": hit.start_s, "end_s": hit.end_s, "why": list(hit.why)}
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+            json_line(row)
         return
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, title=escape(query_id) or None, title_justify="left")
+    from storysound.errors import one_line
+
+    table = Table(box=None, title=escape(one_line(query_id)) or None, title_justify="left")
     for heading in ("#", "sound", "score", "from", "why"):
         table.add_column(heading, justify="right" if heading in ("#", "score", "from") else "left")
     for rank, hit in enumerate(hits, 1):
-        cells = (escape(hit.sound.path), f"{hit.score:.3f}", f"{hit.start_s:.0f} s", escape("; ".join(hit.why)))
+        cells = (
+            escape(one_line(hit.sound.path)),
+            f"{hit.score:.3f}",
+            f"{hit.start_s:.0f} s",
+            escape("; ".join(hit.why)),
+        )
         table.add_row(str(rank), *cells)
     Console().print(table if hits else "no sound of that kind in this library")

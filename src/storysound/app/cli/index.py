@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storysound.app.cli.streams import json_line, tell
+from storysound.errors import InputError
+
 if TYPE_CHECKING:
     from storysound.jobs.index import IndexReport
 
@@ -25,27 +28,22 @@ def index(
         report = run(folders, library, jobs=jobs or usable_cores(), profile=profile, progress=progress)
     show(report, library, as_json)
     if not report.present:
-        raise typer.Exit(3)
+        named = ", ".join(str(folder) for folder in folders)
+        raise InputError(named, "nothing in it could be indexed", "give folders or files with sound in them")
 
 
 def show(report: "IndexReport", library: Path, as_json: bool) -> None:
     """The files that were skipped, and a summary: JSON lines on stdout, or in words."""
-    import json
-    import sys
-
     counts = {name: getattr(report, name) for name in ("added", "refreshed", "moved", "unchanged", "removed")}
     if as_json:
         for path, reason in report.skipped:
-            sys.stdout.write(json.dumps({"skipped": path, "reason": reason}) + "\n")
+            json_line({"skipped": path, "reason": reason})
         numbers = counts | {"skipped": len(report.skipped), "ignored": report.ignored}
-        sys.stdout.write(json.dumps({"library": str(library), **numbers}) + "\n")
+        json_line({"library": str(library), **numbers})
         return
     for path, reason in report.skipped:
-        shown = path if path.isprintable() else repr(path)[1:-1]
-        sys.stderr.write(f"skipped {shown}: {reason}\n")
+        tell(f"skipped {path}: {reason}")
     words = [f"{number} {name}" for name, number in counts.items() if number]
     words += [f"{len(report.skipped)} skipped"] if report.skipped else []
     words += [f"{report.ignored} other files passed over"] if report.ignored else []
-    sys.stderr.write(f"{library}: {', '.join(words) or 'no sound files found'}\n")
-    if not report.present:
-        sys.stderr.write("error: nothing could be indexed (give folders or files with sound in them)\n")
+    tell(f"{library}: {', '.join(words) or 'no sound files found'}")

@@ -1,12 +1,13 @@
 """`storysound models`: the weights behind the profiles."""
 
 import enum
-import json
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help stays fast
     from storysound.jobs.models import ModelRow
@@ -70,8 +71,7 @@ def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
     """JSON lines as they come, or a table when all are known."""
     if as_json:
         for row in rows:
-            sys.stdout.write(json.dumps(vars(row), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            json_line(vars(row))
         return
     from rich.console import Console
     from rich.table import Table

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from storysound.errors import one_line
+
 
 @contextmanager
 def download_progress() -> Iterator[Callable[[str, int, int], None]]:
@@ -37,7 +39,7 @@ def file_progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
         task = bars.add_task(title, total=None, name="")
 
         def show(done: int, total: int, path: str) -> None:
-            last = path.rpartition("/")[2][:40]
-            bars.update(task, completed=done, total=total, name=escape(last if last.isprintable() else repr(last)))
+            last = one_line(path.rpartition("/")[2])[:40]
+            bars.update(task, completed=done, total=total, name=escape(last))
 
         yield show

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
@@ -45,22 +46,11 @@ def score(
     levels = Levels(music_db=music_gain, effects_db=effects_gain)
     options = job.Options(wish, music, effects, keep_original, replace, levels, report)
     tools = job.tools_of(library, load_profile(profile), Resolver(offline=True))
-    show(job.score(story, out, tools, options, tell), as_json)
-
-
-def tell(step: str) -> None:
-    """Names the step that begins."""
-    import sys
-
-    sys.stderr.write(f"{step} …\n")
-    sys.stderr.flush()
+    show(job.score(story, out, tools, options, lambda step: streams.tell(f"{step} …")), as_json)
 
 
 def show(scored: "Scored", as_json: bool) -> None:
     """A line per cue, then what to know and where the files are."""
-    import json
-    import sys
-
     from storysound.cue.sheet import as_dict
 
     if as_json:
@@ -71,10 +61,10 @@ def show(scored: "Scored", as_json: bool) -> None:
         result = {"type": "result", "files": files, "notes": list(scored.notes), "seconds": seconds}
         result |= {name: sheet[name] for name in ("loudness", "stepped_aside", "duration_s")}
         for row in [*rows, result]:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            streams.json_line(row)
         return
     for line in summary(scored):
-        sys.stdout.write(line + "\n")
+        streams.line(line)
 
 
 def summary(scored: "Scored") -> list[str]:

@@ -1,11 +1,11 @@
 """`storysound split-speech`: a sound or video without its speech."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from storysound.app.cli.streams import json_line, line
 
 
 def split_speech(
@@ -22,7 +22,7 @@ def split_speech(
     with download_progress() as progress:
         report = run(source, background, speech, Resolver(progress=progress))
     if as_json:
-        sys.stdout.write(json.dumps(vars(report)) + "\n")
+        json_line(vars(report))
     else:
         written = " and ".join(filter(None, (report.background, report.speech)))
-        sys.stdout.write(f"{written}: {report.duration_s:.2f} s, {report.rate_hz} Hz, {report.channels} ch\n")
+        line(f"{written}: {report.duration_s:.2f} s, {report.rate_hz} Hz, {report.channels} ch")
