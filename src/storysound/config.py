@@ -41,7 +41,8 @@ def load_profile(name: str = "embedded") -> Profile:
         text = Path(name).read_text("utf-8") if is_file else (PROFILES / f"{name}.toml").read_text("utf-8")
         table = tomllib.loads(text)
     except (OSError, ValueError) as error:
-        raise InputError(name, f"can't be read as a profile: {error}", "see the shipped embedded.toml") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(name, f"can't be read as a profile: {why}", "see the shipped embedded.toml") from error
     wanted = {f.name for f in fields(Profile)}
     if table.keys() != wanted:
         odd = ", ".join(sorted(table.keys() ^ wanted))

@@ -53,7 +53,7 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be read"):
         list(read_queries(tmp_path / "none.jsonl"))
     (tmp_path / "b").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="is not UTF-8"):
         list(read_queries(tmp_path / "b"))
 
 

@@ -358,7 +358,7 @@ def test_a_library_without_music_is_said(short: Path, sounds: list[Sound], tmp_p
         ("sound.wav", "o.mp4", MediaError, "no video stream"),
         ("empty folder", "o.mp4", MediaError, "no pictures"),
         ("good.mp4", ".", OutputError, "folder"),
-        ("good.mp4", "good.mp4", OutputError, "story itself"),
+        ("good.mp4", "good.mp4", OutputError, "input itself"),
         ("good.mp4", "o.xyz", OutputError, "xyz"),
         ("good.mp4", "good.mp4/o.mp4", OutputError, "good.mp4"),
     ],

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from storysound.errors import MediaError, UsageError
+from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.split_speech import split_speech
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.weights import Resolver
@@ -16,10 +16,17 @@ def test_names_are_checked_before_any_work(tmp_path: Path) -> None:
     source = tmp_path / "in.wav"
     write_wav(source, Waveform(np.zeros((1, 100), np.float32), 8000))
     nowhere = Resolver(tmp_path / "empty", entries={})  # no weights: reaching for them would be another error
-    for background, speech in ((tmp_path / "out.txt", None), (source, None), (tmp_path / "a.wav", tmp_path / "a.wav")):
-        with pytest.raises(UsageError):
+    (tmp_path / "link.wav").symlink_to(source)
+    for background, speech in (
+        (tmp_path / "out.txt", None),
+        (source, None),
+        (tmp_path / "link.wav", None),
+        (tmp_path / "a.wav", tmp_path / ".." / tmp_path.name / "a.wav"),
+        (tmp_path / "a.wav", tmp_path / ("x" * 300 + ".wav")),
+    ):
+        with pytest.raises((UsageError, OutputError)):
             split_speech(source, background, speech, nowhere)
-    assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.wav", "link.wav"]
 
 
 @pytest.mark.models

@@ -57,6 +57,7 @@ class MiniLM:
         return [known[item] for item in items]
 
     def _vector(self, text: str) -> NDArray[np.float32]:
+        text = text.encode("utf-8", "replace").decode()  # the tokenizer refuses halves of a surrogate pair
         tokens = self._tokenizer.encode(text, add_special_tokens=False).ids
         room = MAX_TOKENS - 2
         total = np.zeros(self.dim, np.float64)

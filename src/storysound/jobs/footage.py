@@ -21,7 +21,9 @@ from storysound.errors import MediaError
 from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.shots import detect_shots
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.files import read_text
 from storysound.media.image import read_image
+from storysound.media.mux import picture_end_s
 from storysound.media.probe import probe
 from storysound.media.video import VideoFrame, iter_frames
 from storysound.story import Span
@@ -73,24 +75,22 @@ def read_video(path: Path) -> Footage:
     info = probe(path)
     if info.video is None:
         raise MediaError(path, "has no video stream", "give a video, or a folder of pictures with a story.txt")
-    stated_s = info.video.start_s + info.video.duration_s if info.video.duration_s else info.duration_s
+    duration_s = picture_end_s(path)
     kept: list[tuple[float, bytes]] = []
-    seen = _Seen()
-    shots = detect_shots(_small(_keeping(path, kept, seen)), max(stated_s, 1e-3))
+    shots = detect_shots(_small(_keeping(path, kept)), duration_s)
     fps = info.video.fps or 25.0
-    duration_s, faults = stated_s, []
-    if seen.last_s + LOOK_S + 1.0 < stated_s or stated_s <= 0:  # cut short: what was promised is not there
-        duration_s = seen.last_s + LOOK_S
-        faults.append(f"the video is cut short: {duration_s:.1f} s of {stated_s:.1f} s can be decoded")
     shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
     units = split_long(shots or (Span(0.0, duration_s),))
     pictures, times = _pictures(kept, units)
-    original = None
+    original, faults = None, []
     if info.audio:
         try:
             original = read_audio(path, rate_hz=RATE_HZ, channels=2)
         except MediaError as error:
             faults.append(f"its own sound is left out: {error}")
+    there_s = max(duration_s, original.duration_s if original else 0.0)
+    if there_s + 1.0 < info.duration_s:
+        faults.append(f"the video is cut short: {there_s:.1f} s of {info.duration_s:.1f} s are there")
     for fault in faults:
         log.warning("%s: %s", path, fault)
     title = " ".join(info.tags.get("title", "").split()) or path.stem
@@ -99,18 +99,10 @@ def read_video(path: Path) -> Footage:
     )
 
 
-@dataclass
-class _Seen:
-    """How far the decoder came."""
-
-    last_s: float = 0.0
-
-
-def _keeping(path: Path, kept: list[tuple[float, bytes]], seen: _Seen) -> Iterator[VideoFrame]:
+def _keeping(path: Path, kept: list[tuple[float, bytes]]) -> Iterator[VideoFrame]:
     """Frames of the video in order; the sharpest of each cell of KEEP_S is put into `kept`, as JPEG to save memory."""
     cell, best, best_frame = -1, -1.0, None
     for frame in iter_frames(path, every_s=LOOK_S, max_side=SIDE_PX):
-        seen.last_s = frame.time_s
         if int(frame.time_s / KEEP_S) != cell:
             if best_frame is not None:
                 kept.append((best_frame.time_s, _to_jpeg(best_frame.rgb)))
@@ -166,10 +158,11 @@ def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tu
 
 
 def read_folder(folder: Path) -> Footage:
-    """Pictures of a folder in name order, each with its share of story.txt; raises MediaError where there are none.
+    """Pictures of a folder in name order, each with its share of story.txt.
 
     Paragraphs (parted by blank lines) go to pictures in order; with unequal counts they are spread evenly. A picture
     stays as long as its words take to read, 4 to 12 seconds.
+    Raises MediaError where there are no pictures or one can't be read, InputError for a text that can't be read.
     """
     try:
         stills = sorted(
@@ -177,7 +170,7 @@ def read_folder(folder: Path) -> Footage:
             key=natural_key,
         )
         text_file = folder / "story.txt"
-        text = text_file.read_text("utf-8-sig", errors="replace") if text_file.is_file() else ""
+        text = read_text(text_file) if text_file.exists() else ""
     except OSError as error:
         raise MediaError(folder, f"can't be read: {error.strerror}", "check its rights") from error
     if not stills:

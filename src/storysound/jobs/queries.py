@@ -7,6 +7,7 @@ from typing import Any
 
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find import Query
+from storysound.media.files import read_text
 from storysound.story import Mood
 
 KEYS = frozenset({"id", "text", "images", "video", "audio", "mood"})
@@ -30,16 +31,14 @@ def read_queries(file: Path) -> Iterator[Query]:
 
     Files are looked for in the working folder, then beside the query file. Raises InputError naming the line.
     """
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(file, f"can't be read: {error}", "give a UTF-8 file of JSON lines") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield _query(json.loads(line), number, file.parent)
-            except (ValueError, TypeError, UsageError) as error:
-                raise InputError(file, f"line {number}: {error}", f"keys are {', '.join(sorted(KEYS))}") from error
+    lines = [(n, line) for n, line in enumerate(read_text(file).split("\n"), 1) if line.strip()]
+    if not lines:
+        raise InputError(file, "has no queries in it", 'write one a line, as {"text": "rain on a roof"}')
+    for number, line in lines:
+        try:
+            yield _query(json.loads(line), number, file.parent)
+        except (ValueError, TypeError, RecursionError, UsageError) as error:
+            raise InputError(file, f"line {number}: {error}", f"keys are {', '.join(sorted(KEYS))}") from error
 
 
 def _query(row: Any, number: int, folder: Path) -> Query:
@@ -60,7 +59,7 @@ def _query(row: Any, number: int, folder: Path) -> Query:
         audio=_path(given["audio"], folder) if "audio" in given else None,
         mood=_mood(given["mood"]) if "mood" in given else None,
     )
-    if not given.keys() - {"id"}:
+    if not (given.keys() - {"id", "text"} or query.text.strip()):
         raise ValueError("asks for nothing: give text, images, video, audio or mood")
     return query
 
@@ -68,7 +67,7 @@ def _query(row: Any, number: int, folder: Path) -> Query:
 def _mood(value: Any) -> Mood:
     if isinstance(value, str):
         return parse_mood(value)
-    if not isinstance(value, list):
+    if not (isinstance(value, list) and len(value) == 2):
         raise ValueError("mood must be [valence, arousal]")
     valence, arousal = value
     return Mood(float(valence), float(arousal))
@@ -78,7 +77,10 @@ def _path(value: Any, folder: Path) -> Path:
     if not isinstance(value, str):
         raise ValueError(f"a path must be a string, got {value!r}")
     here = Path(value)
-    return here if here.exists() or here.is_absolute() else folder / here if (folder / here).exists() else here
+    try:
+        return here if here.exists() or not (folder / here).exists() else folder / here
+    except OSError:  # no name for a file: whoever reads it will say so
+        return here
 
 
 def gather(

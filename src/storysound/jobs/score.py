@@ -4,9 +4,7 @@ Six steps: look, understand, match, cue, mix, deliver. Nothing here depends on c
 options give the same sound.
 """
 
-import errno
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +22,7 @@ from storysound.cue.report import write_report
 from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.encode import encoder, separator, silero
 from storysound.encode.encoder import Encoder
-from storysound.errors import MediaError, OutputError, UsageError
+from storysound.errors import MediaError, UsageError
 from storysound.jobs.cutting import Accepts, cut
 from storysound.jobs.find import Finder
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
@@ -33,7 +31,7 @@ from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, eff
 from storysound.jobs.own_sound import FindsMusic, FindsSpeech, OwnSound, audible, listen, music_spans, without_music
 from storysound.jobs.scenes import Understanding, understand
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.files import writing
+from storysound.media.files import check_target
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.mux import container_for, mux_copy
 from storysound.media.probe import probe
@@ -171,24 +169,23 @@ class _Clock:
 
 def _targets(story: Path, out: Path, report: Path | None) -> dict[str, Path]:
     """Where everything goes; tells mistakes before any work is done."""
-    if not story.exists():
-        raise MediaError(story, "does not exist", "check the name")
-    if out.is_dir():
-        raise OutputError(out, "is a folder, a file name is wanted", f"try {out / 'scored.mp4'}")
-    if out.exists() and out.samefile(story):
-        raise OutputError(out, "is the story itself", "write to another file")
-    video = None if story.is_dir() else probe(story).video
-    container_for(out, video.codec if video else "h264")
-    for folder in (out.parent, report or out.parent):
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    info = None if story.is_dir() else probe(story)
+    if info is not None and info.is_still:
+        raise MediaError(story, "is a picture, a video is wanted", "put it into a folder, and give that")
+    files = {"video": out} | _papers(out, report)
+    for file in files.values():
+        check_target(file, story)
+    container_for(out, info.video.codec if info and info.video else "h264")
+    return files
+
+
+def _papers(out: Path, report: Path | None) -> dict[str, Path]:
+    """Where sheet and page go: into their own folder, or beside the video under its name."""
     if report:
         names = {"json": "cues.json", "csv": "cues.csv", "otio": "timeline.otio", "report": "report.html"}
-        return {"video": out} | {kind: report / name for kind, name in names.items()}
+        return {kind: report / name for kind, name in names.items()}
     names = {"json": ".cues.json", "csv": ".cues.csv", "otio": ".otio", "report": ".report.html"}
-    return {"video": out} | {kind: out.with_name(out.stem + name) for kind, name in names.items()}
+    return {kind: out.with_name(out.stem + name) for kind, name in names.items()}
 
 
 def _stepped_aside(own: OwnSound, options: Options) -> str:

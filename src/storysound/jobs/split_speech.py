@@ -6,6 +6,7 @@ from pathlib import Path
 from storysound.encode import separator
 from storysound.errors import UsageError
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.files import check_readable, check_target
 from storysound.media.mux import mux_copy
 from storysound.weights import Resolver
 
@@ -33,6 +34,7 @@ def split_speech(source: Path, background: Path, speech: Path | None, weights: R
     OutputError as the writers, MissingModelError without weights.
     """
     outputs = [path for path in (background, speech) if path is not None]
+    check_readable(source)
     _check_names(source, outputs)
     wave = read_audio(source)
     parts = separator.load(weights).split(wave)
@@ -45,9 +47,8 @@ def _check_names(source: Path, outputs: list[Path]) -> None:
     for path in outputs:
         if path.suffix.lower() not in SOUND + VIDEO:
             raise UsageError(f"{path}: a name that ends in {', '.join(SOUND + VIDEO)} is wanted")
-        if path.absolute() == source.absolute():
-            raise UsageError(f"{path}: would replace the input; choose another name")
-    if len({path.absolute() for path in outputs}) < len(outputs):
+        check_target(path, source)
+    if len({path.resolve() for path in outputs}) < len(outputs):
         raise UsageError(f"{outputs[0]}: background and speech can't go to one file")
 
 

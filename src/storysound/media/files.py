@@ -1,6 +1,7 @@
 """Opening what the user gave and writing what the user asked for: the one place that maps other libraries' errors."""
 
 import errno
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from storysound.errors import MediaError, OutputError
+from storysound.errors import InputError, MediaError, OutputError
 
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
 _CODEC_DELAY_S = 0.2
@@ -142,17 +143,50 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises OutputError on a full disk, missing rights, or a target that can't be replaced.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(path, "is a folder, a file name is wanted", "add a file name")
     temporary = target.parent / f".{secrets.token_hex(6)}.part{target.suffix}"
     try:
         with writing(path):
+            _check_name(target)
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             temporary.replace(target)
     finally:
         with suppress(OSError):  # the folder itself may be what failed; then nothing was written
             temporary.unlink(missing_ok=True)
+
+
+def check_target(path: str | Path, source: str | Path | None = None) -> None:
+    """Tells before any work is done that `path` can't be written later, as far as that can be known; makes nothing.
+
+    Raises OutputError: a folder, an impossible name, `source` itself by whatever name, no rights.
+    """
+    target = Path(path)
+    with writing(path):
+        _check_name(target)
+        if source is not None and target.exists() and target.samefile(source):
+            raise OutputError(path, "is the input itself", "write to another file")
+        folder = next(folder for folder in target.absolute().parents if folder.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _check_name(target: Path) -> None:
+    if target.is_dir():
+        raise OutputError(target, "is a folder, a file name is wanted", f"try {target / f'result{target.suffix}'}")
+
+
+def read_text(path: str | Path) -> str:
+    """A text the user wrote, in UTF-8, with or without byte order mark. Raises InputError."""
+    try:
+        return Path(path).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8 text", "save it again as UTF-8") from error
+    except ValueError as error:  # a zero byte in the name
+        raise InputError(path, f"can't be read: {error}", "check the name") from error
+    except OSError as error:
+        raise InputError(path, f"can't be read: {fault_of(error)}", "check its name and its rights") from error
 
 
 @contextmanager

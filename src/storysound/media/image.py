@@ -2,7 +2,7 @@
 
 import logging
 import math
-import warnings
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 MAX_PIXELS = 500_000_000  # 22,000 × 22,000; beyond this a picture is taken for a decompression bomb
 _WHOLE_PIXELS = 25_000_000  # larger pictures are brought down even when no max_side is asked for
+_PILLOW_LIMIT = threading.Lock()  # held while Pillow's own limit, a global, is lifted
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
@@ -30,20 +31,28 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> NDArray[np.u
         raise ValueError(f"max_side must be positive, got {max_side}")
     file = check_readable(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit stands in for it
-            with Image.open(file) as image:
-                return _decode(image, path, max_side)
+        with _opened(file) as image:
+            return _decode(image, path, max_side)
     except UnidentifiedImageError as error:
         raise MediaError(path, "is not a picture that can be read", "convert it to JPEG or PNG") from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
     except MediaError:
         raise
+    except MemoryError as error:
+        raise MediaError(path, "needs more memory than there is", "scale it down first") from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
         # Pillow's readers raise all of these on damaged files.
         fault = f"can't be decoded: {fault_of(error)}"
         raise MediaError(path, fault, "it is damaged or cut short; download or export it again") from error
+
+
+def _opened(file: Path) -> Image.Image:
+    """An image of which nothing is decoded yet. Our own limit stands in for Pillow's, which is less than half of it."""
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _too_large(path: str | Path) -> MediaError:

@@ -14,7 +14,7 @@ from storysound.media.files import atomic, codec_of, opened, origin_s, reading, 
 from storysound.media.slideshow import render_slideshow
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
 
-__all__ = ["container_for", "mux_copy", "render_slideshow"]
+__all__ = ["container_for", "mux_copy", "picture_end_s", "render_slideshow"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,15 @@ def mux_copy(video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling
         av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
     ):
         _copy(source, index, origin, sound, result, video_path)
+
+
+def picture_end_s(path: str | Path) -> float:
+    """When the last picture of a video ends, on the clock of the file: the length of what `mux_copy` makes of it.
+
+    Told from what is there, not from what the container states. Raises MediaError as `mux_copy`.
+    """
+    with opened(path) as source:
+        return _end_s(source, video_stream(source, path), path) - origin_s(source)
 
 
 def _end_s(source: InputContainer, stream: av.VideoStream, path: str | Path) -> float:

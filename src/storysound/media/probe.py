@@ -65,6 +65,11 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
 
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a picture file, which no sound can be put to."""
+        return self.format.endswith(_STILL_FORMATS)
+
 
 def probe(path: str | Path) -> MediaInfo:
     """Looks into a media file. Raises MediaError where it is missing, empty, or no media."""
