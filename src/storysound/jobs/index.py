@@ -73,10 +73,10 @@ def index(
     """
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}")
+    make = tools or partial(_tools, load_profile(profile) if isinstance(profile, str) else profile, weights)
     found = walk(folders, leave_out=[Path(library)])
     is_new = not Path(library).exists()
     store = Library.open_or_create(library)
-    make = tools or partial(_tools, load_profile(profile) if isinstance(profile, str) else profile, weights)
     try:
         with crew(make, min(jobs, max(1, len(found.targets)))) as workers, store.writer(workers.shape()) as writer:
             run = _Run(writer, found, progress)
@@ -115,7 +115,7 @@ class _Run:
         self.by_path = {entry.sound.path: entry.id for entry in self.entries.values()}
         self.by_content: dict[str, list[Entry]] = {}
         for entry in self.entries.values():
-            if entry.table == writer.table:
+            if writer.holds(entry):
                 self.by_content.setdefault(entry.sound.source.sha256, []).append(entry)
         self.wanted = {target.file for target in found.targets}
         self.under_way: dict[str, list[Target]] = {}  # content being analysed -> the files that have it
@@ -181,8 +181,8 @@ class _Run:
 
     def is_current(self, entry: Entry, target: Target) -> bool:
         """Whether nothing happened to a file since it was indexed, as far as the system tells."""
-        stamp = (target.size, target.mtime_ns, self.writer.table, self.rights.of(target).sha256)
-        return stamp == (entry.size, entry.mtime_ns, entry.table, entry.rights_sha256)
+        stamp = (target.size, target.mtime_ns, self.rights.of(target).sha256)
+        return stamp == (entry.size, entry.mtime_ns, entry.rights_sha256) and self.writer.holds(entry)
 
     def reuse(self, target: Target, same: list[Entry]) -> None:
         """Enters a file whose content was analysed before: touched, moved, or a copy."""

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from storysound import __version__
 from storysound.errors import LibraryError, OutputError
+from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
 from storysound.story import Mood, Sound, Source
 
@@ -43,8 +44,6 @@ _TABLE_NAME = re.compile(r"segments(-\d+)?")
 # Old versions of a table are kept this long: far more than a reader needs to load one.
 _KEEP_VERSIONS = timedelta(minutes=10)
 _COMPACT_AT = 24  # fragments; more of them make loading slower
-_FULL = ("os error 28", "os error 122", "os error 27", "No space left")
-_DENIED = ("os error 13", "os error 1)", "os error 30", "Permission denied", "Read-only file system")
 
 _SOUND_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "path", "root", "kind", "title", "key")]
@@ -107,7 +106,7 @@ class Library:
             raise LibraryError(path, "does not exist", how)
         if not folder.is_dir():
             raise LibraryError(path, "is a file, a library is a folder", how)
-        with _faults(folder):
+        with faults(folder):
             if not (folder / f"{SOUNDS}.lance").is_dir():
                 raise LibraryError(path, "is not a Storysound library", how)
         library = cls(folder)
@@ -122,7 +121,7 @@ class Library:
             raise LibraryError(path, "has control characters in its name", "choose another name for the library")
         if folder.exists() and not folder.is_dir():
             raise LibraryError(path, "is a file, a library is a folder", "choose another name")
-        with _faults(folder, writing=True):
+        with faults(folder, writing=True):
             folder.mkdir(parents=True, exist_ok=True)
             others = [p.name for p in folder.iterdir() if not _is_ours(p.name)]
             if others or _was_written(folder):
@@ -135,13 +134,13 @@ class Library:
     @classmethod
     def open_or_create(cls, path: str | Path) -> "Library":
         """`open` where a library is, sound or damaged; `create` elsewhere."""
-        with _faults(Path(path)):
+        with faults(Path(path)):
             there = _was_written(Path(path))
         return cls.open(path) if there else cls.create(path)
 
     def entries(self) -> list[Entry]:
         """All rows of `sounds` as of the last commit, by path."""
-        with _faults(self.folder):
+        with faults(self.folder):
             rows = self._table(SOUNDS).to_table().to_pylist()
         return sorted((_entry(row) for row in rows), key=lambda entry: entry.sound.path)
 
@@ -152,7 +151,7 @@ class Library:
     def discard(self) -> None:
         """Removes a library without sounds; one that has any is left alone."""
         if not self.entries():
-            with _faults(self.folder, writing=True):
+            with faults(self.folder, writing=True):
                 for part in self.folder.iterdir():
                     if part.suffix == ".lance":
                         shutil.rmtree(part)
@@ -161,7 +160,7 @@ class Library:
 
     def shape(self, table: str) -> Shape:
         """What a segments table holds."""
-        with _faults(self.folder):
+        with faults(self.folder):
             meta = json.loads((self._table(table).schema.metadata or {})[_META])
             return Shape(meta["revisions"], {column: tuple(names) for column, names in meta["labels"].items()})
 
@@ -173,7 +172,7 @@ class Library:
             if not table:
                 return entries, "", None
             try:
-                with _faults(self.folder):
+                with faults(self.folder):
                     rows = self._table(table).to_table()
                     rows = rows.rename_columns([_named(column) for column in rows.column_names])
             except LibraryError:
@@ -193,7 +192,7 @@ class Library:
         Raises LibraryError where another writer is at work, OutputError where the disk is full or rights are missing.
         """
         with contextlib.ExitStack() as held:
-            with _faults(self.folder, writing=True):
+            with faults(self.folder, writing=True):
                 held.enter_context(writer_lock(self.folder))
                 self._check(self._table(SOUNDS))
                 writer = Writer(self, shape)
@@ -205,7 +204,7 @@ class Library:
         return sorted(names, key=_number)
 
     def _table(self, name: str) -> Any:
-        with _faults(self.folder):
+        with faults(self.folder):
             return lance.dataset(_uri(self.folder, name))
 
     def _check(self, sounds: Any) -> None:
@@ -233,15 +232,21 @@ class Writer:
         same = [name for name, found in tables.items() if found == shape]
         taken = [_number(name) for name in tables if name in used or tables[name] is not None]
         self.table = same[0] if same else _name(max(taken, default=0) + 1)
+        self._held = self._analyses(self.table)
         self.tidy()
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the segments of an entry are there, in the table that is written."""
+        return entry.table == self.table and entry.analysis in self._held
 
     def commit(
         self, put: Sequence[Entry] = (), segments: Mapping[str, Segments] | None = None, remove: Sequence[str] = ()
     ) -> None:
         """Adds or replaces `put` by their ids, with new `segments` by analysis, and removes ids: all or nothing."""
-        with _faults(self.library.folder, writing=True):
+        with faults(self.library.folder, writing=True):
             if segments:
                 self._append(segments)
+                self._held |= segments.keys()
             if put or remove:
                 merge = self.library._table(SOUNDS).merge_insert("id")
                 merge = merge.when_matched_update_all().when_not_matched_insert_all()
@@ -268,7 +273,7 @@ class Writer:
     @contextmanager
     def _if_it_can(self) -> Iterator[None]:
         try:
-            with _faults(self.library.folder, writing=True):
+            with faults(self.library.folder, writing=True):
                 yield
         except OutputError as error:  # nothing is lost: the next writer tries again
             log.warning("could not tidy up: %s", error)
@@ -281,10 +286,15 @@ class Writer:
                 shutil.rmtree(self.library.folder / f"{name}.lance", ignore_errors=True)
                 continue
             table = self.library._table(name)
-            there = set(table.to_table(columns=["analysis"]).column("analysis").to_pylist())
-            leftovers = sorted(there - wanted)
+            leftovers = sorted(self._analyses(name) - wanted)
             for at in range(0, len(leftovers), 500):
                 table.delete(_any_of("analysis", leftovers[at : at + 500]))
+
+    def _analyses(self, name: str) -> set[str]:
+        if self._shape_of(name) is None:
+            return set()
+        rows = self.library._table(name).to_table(columns=["analysis"])
+        return set(rows.column("analysis").to_pylist())
 
     def _shape_of(self, name: str) -> Shape | None:
         """None for the remains of a table that was killed while it was made."""
@@ -371,24 +381,3 @@ def _was_written(folder: Path) -> bool:
     """Whether `folder` is, or was before it was damaged, a library; not so for what a killed `create` leaves."""
     signs = (f"{SOUNDS}.lance/_versions/*.manifest", f"{SOUNDS}.lance/data/*", "segments*.lance/data/*")
     return any(next(folder.glob(sign), None) is not None for sign in signs)
-
-
-@contextmanager
-def _faults(folder: Path, *, writing: bool = False) -> Iterator[None]:
-    """Maps what Lance and the system raise inside the block to our own errors about `folder`."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        text = f"{error}"
-        if any(sign in text for sign in _FULL) or getattr(error, "errno", None) in (28, 122, 27):
-            raise OutputError(folder, "the disk is full", "free some space; what was committed is safe") from error
-        if any(sign in text for sign in _DENIED) or getattr(error, "errno", None) in (1, 13, 30):
-            verb = "written" if writing else "read"
-            kind = OutputError if writing else LibraryError
-            raise kind(folder, f"may not be {verb} by this user", "change its rights or choose another") from error
-        fault = f"{'can not be written' if writing else 'is damaged'}: {' '.join(text.split())[:160]}"
-        raise LibraryError(folder, fault, "restore it, or index the sounds into a new one") from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # how Lance reports bytes that make no sense at all
-            raise
-        raise LibraryError(folder, "is damaged", "restore it, or index the sounds into a new one") from error
