@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def average_precision(hits: NDArray[np.bool_]) -> float:
 
 def library_of(folder: Path, scratch: Path, weights: Resolver) -> Finder:
     """Index a folder and open it for queries."""
-    library = scratch / folder.parent.name
+    library = scratch / f"{folder.parent.name}-{folder.name}"
     index([folder], library, profile=load_profile(), weights=weights)
     return Finder(library, load_profile(), weights)
 
@@ -80,25 +81,69 @@ def esc50(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
 
 
 def own_sound(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
-    """Caption, or frames, or both -> the video's own sound; all clips that have one, and only the audible ones."""
-    rows = [json.loads(line) for line in (shared / "videos" / "captions.jsonl").read_text("utf-8").splitlines()]
-    rows = [row for row in rows if row["has_audio"]]
+    """Caption, or frames, or both -> the video's own sound; clips whose sound is silent are in no library."""
+    rows = read_rows(shared / "videos" / "captions.jsonl")
     finder = library_of(shared / "videos" / "clips", scratch, weights)
     known = {sound.path for sound in finder.index.sounds}
     rows = [row for row in rows if Path(row["path"]).name in known]
     paths = [Path(row["path"]).name for row in rows]
-    audible = np.array([row["audible"] for row in rows])
-    result: dict[str, float] = {"n": len(rows), "audible_n": int(audible.sum())}
+    result: dict[str, float] = {"n": len(rows)}
     for name, ask in (
         ("caption", lambda row: Query(text=row["caption"])),
         ("frames", lambda row: Query(video=shared / "videos" / row["path"])),
         ("both", lambda row: Query(text=row["caption"], video=shared / "videos" / row["path"])),
     ):
-        scores = score_matrix(finder, map(ask, rows), paths)
-        for tag, matrix in ((name, scores), (f"{name}_audible", scores[np.ix_(audible, audible)])):
-            rank = ranks(matrix)
-            result |= {f"{tag}_r1": float((rank <= 1).mean()), f"{tag}_r5": float((rank <= 5).mean())}
+        rank = ranks(score_matrix(finder, map(ask, rows), paths))
+        result |= {f"{name}_r1": float((rank <= 1).mean()), f"{name}_r5": float((rank <= 5).mean())}
     return result
+
+
+def dialogue(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+    """The lines around a cue of a game -> the effect its author chose, by ear alone and with the file names."""
+    finder = library_of(shared / "wesnoth" / "sounds", scratch, weights)
+    known = {sound.path for sound in finder.index.sounds}
+    result: dict[str, float] = {"sounds": len(known)}
+    for name, ignore_names in (("ear", True), ("names", False)):
+        first = []
+        for row in read_rows(shared / "wesnoth" / "sound_cues.jsonl"):
+            right = {Path(sound).name for sound in row["sounds"]} & known
+            text = " ".join([*row["text_before"][-2:], *row["text_after"][:1]]).strip()
+            if right and text:
+                hits = finder.search(Query(text=text), len(known), ignore_names=ignore_names)
+                first.append(next(rank for rank, hit in enumerate(hits, 1) if hit.sound.path in right))
+        result |= {"n": len(first), f"{name}_r1": share(first, 1), f"{name}_r5": share(first, 5)}
+    return result
+
+
+def story_music(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+    """A story's words -> the music its author chose, by ear alone; and what a random order would get."""
+    finder = library_of(shared / "wesnoth" / "music", scratch, weights)
+    known = {sound.path for sound in finder.index.sounds if sound.kind == "music"}
+    first, chance = [], []
+    for row in read_rows(shared / "wesnoth" / "stories.jsonl"):
+        right = {Path(track).name for track in row["music"] or ()} & known
+        text = " ".join(row["texts"]).strip()
+        if right and text:
+            hits = finder.search(Query(text=text), len(known), kind="music", ignore_names=True)
+            first.append(next(rank for rank, hit in enumerate(hits, 1) if hit.sound.path in right))
+            chance.append(len(right) / len(known))
+    return {
+        "tracks": len(known),
+        "n": len(first),
+        "p1": share(first, 1),
+        "any5": share(first, 5),
+        "p1_by_chance": float(np.mean(chance)),
+    }
+
+
+def share(first: list[int], k: int) -> float:
+    """Of queries whose first right answer is among the k best."""
+    return float((np.array(first) <= k).mean())
+
+
+def read_rows(file: Path) -> list[Any]:
+    """A JSON-lines file."""
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
 def data_folder() -> Path:
@@ -120,6 +165,8 @@ def main() -> None:
         figures = {
             "esc50": esc50(shared, Path(scratch), weights),
             "own_sound": own_sound(shared, Path(scratch), weights),
+            "dialogue": dialogue(shared, Path(scratch), weights),
+            "story_music": story_music(shared, Path(scratch), weights),
             "speech_removal": speech_removal.measure(shared),
         }
     table = Table(box=None)
