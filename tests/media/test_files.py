@@ -1,12 +1,14 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from media_making import full_disk_after
 
 from storysound.errors import MediaError, OutputError
-from storysound.media.files import atomic, check_readable, opened
+from storysound.media.files import atomic, check_readable, check_target, opened
 
 
 def test_atomic_replaces_only_on_success(tmp_path: Path) -> None:
@@ -30,6 +32,22 @@ def test_atomic_replaces_only_on_success(tmp_path: Path) -> None:
     assert target.read_text() == "new"
 
 
+def test_atomic_removes_what_a_killed_process_left_of_the_same_file(tmp_path: Path) -> None:
+    script = "from storysound.media.files import atomic; import os, sys\n"
+    script += "with atomic(sys.argv[1]) as temporary: temporary.write_text('half'); os._exit(0)"
+    subprocess.run([sys.executable, "-c", script, tmp_path / "out.txt"], check=True)
+    with atomic(tmp_path / "other.txt") as temporary, atomic(tmp_path / "out.wav") as sibling:
+        temporary.touch()
+        sibling.touch()
+    assert len(list(tmp_path.glob(".*.part.txt"))) == 1
+    with atomic(tmp_path / "out.txt") as first:
+        first.write_text("new")
+        with atomic(tmp_path / "out.txt") as second:  # another writer, alive
+            second.write_text("newer")
+        assert first.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.txt", "out.txt", "out.wav"]
+
+
 def test_atomic_says_that_the_disk_is_full(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="disk is full"), atomic(tmp_path / "a") as temporary, full_disk_after(10):
         temporary.write_bytes(bytes(100))
@@ -46,6 +64,24 @@ def test_atomic_says_where_it_may_not_write(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="can't be written"), atomic(tmp_path / "file" / "a"):
         pass
+
+
+def test_targets_are_checked_beforehand(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("")
+    (tmp_path / "link.txt").symlink_to(source)
+    for target, fault in [
+        (tmp_path, "is a folder"),
+        (source, "is the input itself"),
+        (tmp_path / "link.txt", "is the input itself"),
+        (source / "a" / "b.txt", "can't be written"),
+        (tmp_path / ("x" * 300), "too long"),
+        (tmp_path / "bad\udcff", "not valid UTF-8"),
+    ]:
+        with pytest.raises(OutputError, match=fault):
+            check_target(target, source)
+    check_target(tmp_path / "new" / "folder" / "a.txt", source)
+    assert not (tmp_path / "new").exists()
 
 
 def test_atomic_makes_missing_folders(tmp_path: Path) -> None:

@@ -80,8 +80,12 @@ def index(
     try:
         with crew(make, min(jobs, max(1, len(found.targets)))) as workers, store.writer(workers.shape()) as writer:
             run = _Run(writer, found, progress)
-            for (target, sha256), outcome in workers.outcomes(run.work()):
-                run.take(target, sha256, outcome)
+            try:
+                for (target, sha256), outcome in workers.outcomes(run.work()):
+                    run.take(target, sha256, outcome)
+            except (KeyboardInterrupt, SystemExit):  # what is finished is worth keeping
+                run.commit()
+                raise
             return run.finish()
     finally:
         if is_new:

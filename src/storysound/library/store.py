@@ -128,7 +128,12 @@ class Library:
                 holds = f"holds other things ({others[0]!r})" if others else "is a library already"
                 raise LibraryError(path, holds, "choose a new or empty folder")
             with writer_lock(folder):
-                lance.write_dataset(_SOUND_SCHEMA.empty_table(), _uri(folder, SOUNDS), mode="create")
+                try:
+                    lance.write_dataset(_SOUND_SCHEMA.empty_table(), _uri(folder, SOUNDS), mode="create")
+                except BaseException:
+                    if not _was_written(folder):  # it may be: by another, just before we had the lock
+                        _remove(folder)
+                    raise
         return cls.open(folder)
 
     @classmethod
@@ -152,11 +157,7 @@ class Library:
         """Removes a library without sounds; one that has any is left alone."""
         if not self.entries():
             with faults(self.folder, writing=True):
-                for part in self.folder.iterdir():
-                    if part.suffix == ".lance":
-                        shutil.rmtree(part)
-                (self.folder / LOCK_NAME).unlink(missing_ok=True)
-                self.folder.rmdir()
+                _remove(self.folder)
 
     def shape(self, table: str) -> Shape:
         """What a segments table holds."""
@@ -370,6 +371,16 @@ def _name(number: int) -> str:
 def _any_of(column: str, values: Sequence[str]) -> str:
     """An SQL condition; `values` are our own ids, of hexadecimal digits only."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def _remove(folder: Path) -> None:
+    """Removes what is ours, and the folder if it held nothing else."""
+    for part in folder.iterdir():
+        if part.suffix == ".lance":
+            shutil.rmtree(part)
+    (folder / LOCK_NAME).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _is_ours(name: str) -> bool:

@@ -1,8 +1,10 @@
 """Opening what the user gave and writing what the user asked for: the one place that maps other libraries' errors."""
 
 import errno
+import hashlib
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,8 @@ def check_readable(path: str | Path) -> Path:
     Raises MediaError with its own fault for each way this can fail.
     """
     file = Path(path)
+    if not _is_utf8(file):
+        raise MediaError(path, "has a name that is not valid UTF-8", "rename it")
     try:
         if not file.exists():
             raise MediaError(path, "does not exist", "check the name")
@@ -143,16 +147,34 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises OutputError on a full disk, missing rights, or a target that can't be replaced.
     """
     target = Path(path)
-    temporary = target.parent / f".{secrets.token_hex(6)}.part{target.suffix}"
+    temporary = _temporary(target)
     try:
         with writing(path):
             _check_name(target)
             target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(temporary)
             yield temporary
             temporary.replace(target)
     finally:
         with suppress(OSError):  # the folder itself may be what failed; then nothing was written
             temporary.unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
+    """A hidden name beside `target`: what it is for, the machine and process that write it, and chance."""
+    marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:8] for text in (target.name, socket.gethostname()))
+    return target.parent / f".{'-'.join(marks)}-{os.getpid()}-{secrets.token_hex(4)}.part{target.suffix}"
+
+
+def _remove_leftovers(temporary: Path) -> None:
+    """Removes what killed processes of this machine left of the same target."""
+    purpose = "-".join(temporary.name.split("-")[:2])
+    for other in temporary.parent.glob(f"{purpose}-*.part*"):
+        with suppress(OSError, ValueError, IndexError):
+            try:
+                os.kill(int(other.name.split("-")[2]), 0)
+            except ProcessLookupError:
+                other.unlink()
 
 
 def check_target(path: str | Path, source: str | Path | None = None) -> None:
@@ -172,7 +194,18 @@ def check_target(path: str | Path, source: str | Path | None = None) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
+def _is_utf8(path: Path) -> bool:
+    """FFmpeg takes no other names, and neither do the files that will mention this one."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check_name(target: Path) -> None:
+    if not _is_utf8(target):
+        raise OutputError(target, "is not valid UTF-8", "choose another name")
     if target.is_dir():
         raise OutputError(target, "is a folder, a file name is wanted", f"try {target / f'result{target.suffix}'}")
 

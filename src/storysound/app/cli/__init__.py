@@ -1,57 +1,14 @@
-"""The command line. Commands import their jobs when they run, so that --help imports no torch."""
+"""The command line, and where the program starts."""
 
-import sys
-
-import typer
-
-from storysound.app.cli import find, index, models, score, split_speech, streams
-from storysound.errors import InputError, StorysoundError
-
-app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
-app.command()(index.index)
-app.command()(find.find)
-app.command()(score.score)
-app.command("split-speech")(split_speech.split_speech)
-app.add_typer(models.app, name="models")
-
-
-@app.callback()
-def _root() -> None:
-    """Give it a story, get its sound."""
+import signal
 
 
 def main() -> None:
-    """Runs a command; whatever goes wrong becomes one line on stderr and an exit code."""
-    streams.prepare()
-    sys.exit(_run())
+    """Runs a command and ends the program with its exit code.
 
+    Until the commands are there, Ctrl-C simply ends the process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from storysound.app.cli.commands import run
 
-def _advised(error: typer.TyperException) -> str:
-    """What is wrong with the command line, and where to read how it is meant; empty when the help was shown instead."""
-    text = error.format_message().replace("Value error, ", "")
-    context: typer.Context | None = getattr(error, "ctx", None)
-    return f"{text} (see: {context.command_path} --help)" if text and context else text
-
-
-def _run() -> int:
-    try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
-        return int(code or 0)
-    except StorysoundError as error:
-        return streams.fail(str(error), error.exit_code)
-    except typer.TyperException as error:  # of the command line itself
-        return streams.fail(_advised(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        streams.drop_output()
-        return 0
-    except OSError as error:
-        streams.drop_output()
-        name = error.filename if isinstance(error.filename, str) else "the system"
-        return streams.fail(f"{name}: {error.strerror or error} (check the name and the disk)", InputError.exit_code)
-    except MemoryError:
-        return streams.fail("there is not enough memory (close other programs, or give shorter files)", 1)
-    except Exception as error:
-        return streams.fail_unforeseen(error)
+    run()

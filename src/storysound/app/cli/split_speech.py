@@ -15,12 +15,10 @@ def split_speech(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
 ) -> None:
     """Take the speech out of a sound or video; the length stays exactly the same."""
-    from storysound.app.cli.progress import download_progress
     from storysound.jobs.split_speech import split_speech as run
     from storysound.weights import Resolver
 
-    with download_progress() as progress:
-        report = run(source, background, speech, Resolver(progress=progress))
+    report = run(source, background, speech, Resolver(offline=True))
     if as_json:
         json_line(vars(report))
     else:
