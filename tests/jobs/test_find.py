@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
-from storysound.errors import LibraryError, MediaError
+from storysound.errors import LibraryError, MediaError, UsageError
 from storysound.jobs.find import Finder, Query
 from storysound.jobs.index import index
 from storysound.media.audio import Waveform, write_wav
@@ -118,6 +119,21 @@ def test_the_command_prints_a_row_a_hit(library: Path, tmp_path: Path) -> None:
     assert set(rows[0]) == {"id", "rank", "sound", "score", "start_s", "end_s", "why"}
     single = CliRunner().invoke(app, [*arguments, "--text", "clock ticking"])
     assert [json.loads(line)["score"] for line in single.stdout.splitlines()] == [row["score"] for row in rows[:2]]
+
+
+def test_several_pictures_after_one_option(library: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(tmp_path / f"{name}.png")
+    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    arguments = ["find", "-l", str(library), "--json"]
+    results = [
+        CliRunner().invoke(app, [*arguments, *given]) for given in (["--image", a, b], ["--image", a, "--image", b])
+    ]
+    assert results[0].exit_code == 0
+    assert results[0].stdout == results[1].stdout
+    stray = CliRunner().invoke(app, [*arguments, "rain"])
+    assert isinstance(stray.exception, UsageError)
+    assert "--text" in str(stray.exception)
 
 
 def test_the_command_prints_a_table(library: Path) -> None:

@@ -91,7 +91,7 @@ def gather(
     All of a file is read before the first search, so that a mistake in its last line costs no waiting.
     Raises UsageError where both or neither are given.
     """
-    single = Query("", text, tuple(images), video, audio, parse_mood(mood) if mood else None)
+    single = Query("1", text, tuple(images), video, audio, parse_mood(mood) if mood else None)
     asks = bool(text.strip() or images or video or audio or mood)
     if file and asks:
         raise UsageError("--queries holds whole queries: give it without --text, --image, --video, --audio and --mood")

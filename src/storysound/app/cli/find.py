@@ -21,9 +21,11 @@ class KindChoice(enum.StrEnum):
 
 
 def find(
+    more: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True)] = None,  # --image A B C
+    *,
     library: Annotated[Path, typer.Option("--library", "-l", help="Library made by `storysound index`.")],
     text: Annotated[str, typer.Option(help="A word, a sentence, a whole story.")] = "",
-    image: Annotated[list[Path] | None, typer.Option(help="A picture; may be given several times.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="A picture; more may follow it.")] = None,
     video: Annotated[Path | None, typer.Option(help="A video; its pictures are looked at, not its sound.")] = None,
     audio: Annotated[Path | None, typer.Option(help="A sound that the results should be like.")] = None,
     mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal from 0 to 1.")] = "",
@@ -40,11 +42,21 @@ def find(
     from storysound.jobs.queries import gather
     from storysound.weights import Resolver
 
-    asked = gather(queries, text=text, images=image or [], video=video, audio=audio, mood=mood)
+    seen = pictures(image or [], more or [])
+    asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
     finder = Finder(library, load_profile(profile), Resolver(offline=True))
     for query in asked:
         hits = finder.search(query, k, kind=kind.value, ignore_names=ignore_names)
         show(query.id, hits, as_json)
+
+
+def pictures(image: list[Path], more: list[Path]) -> list[Path]:
+    """All pictures: words without an option are more of them where `--image` was given, a mistake elsewhere."""
+    from storysound.errors import UsageError
+
+    if more and not image:
+        raise UsageError(f"{str(more[0])!r} stands without an option (did you mean --text, --image, --video, --audio?)")
+    return [*image, *more]
 
 
 def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
@@ -61,7 +73,7 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
 
     from storysound.errors import one_line
 
-    table = Table(box=None, title=escape(one_line(query_id)) or None, title_justify="left")
+    table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")
     for heading in ("#", "sound", "score", "from", "why"):
         table.add_column(heading, justify="right" if heading in ("#", "score", "from") else "left")
     for rank, hit in enumerate(hits, 1):
