@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import lance
 import numpy as np
@@ -301,6 +302,17 @@ def test_output_that_nobody_reads(here: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 3
+
+
+def test_no_option_refuses_a_file_by_itself() -> None:
+    """Typer would call a file without rights bad usage (2): readable=False leaves it to the job, as bad input (3)."""
+    checks = {}
+    for command in commands.app.registered_commands:
+        for name, hint in get_type_hints(command.callback, include_extras=True).items():
+            if "Path" in str(hint):
+                checks[f"{command.callback.__name__} {name}"] = hint.__metadata__[0].readable
+    assert len(checks) > 12
+    assert [name for name, readable in checks.items() if readable] == []
 
 
 def test_help_is_complete_and_light() -> None:

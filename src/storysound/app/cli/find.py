@@ -23,13 +23,19 @@ class KindChoice(enum.StrEnum):
 def find(
     more: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True)] = None,  # --image A B C
     *,
-    library: Annotated[Path, typer.Option("--library", "-l", help="Library made by `storysound index`.")],
+    library: Annotated[
+        Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")
+    ],
     text: Annotated[str, typer.Option(help="A word, a sentence, a whole story.")] = "",
-    image: Annotated[list[Path] | None, typer.Option(help="A picture; more may follow it.")] = None,
-    video: Annotated[Path | None, typer.Option(help="A video; its pictures are looked at, not its sound.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="A sound that the results should be like.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(readable=False, help="A picture; more may follow it.")] = None,
+    video: Annotated[
+        Path | None, typer.Option(readable=False, help="A video; its pictures are looked at, not its sound.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option(readable=False, help="A sound that the results should be like.")] = None,
     mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal from 0 to 1.")] = "",
-    queries: Annotated[Path | None, typer.Option(help="JSON lines, a query each: one model load for all.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option(readable=False, help="JSON lines, a query each: one model load for all.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Results per query.")] = 10,
     kind: Annotated[KindChoice, typer.Option(help="Which sounds are candidates.")] = KindChoice.any,
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,

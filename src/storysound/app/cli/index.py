@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 
 def index(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders with sounds, or single files.")],
-    library: Annotated[Path, typer.Option("--output", "-o", metavar="LIB", help="The library; made if need be.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", readable=False, help="Folders with sounds, or single files.")
+    ],
+    library: Annotated[
+        Path, typer.Option("--output", "-o", metavar="LIB", readable=False, help="The library; made if need be.")
+    ],
     jobs: Annotated[int, typer.Option(min=0, help="Processes that analyse; 0 is one per core.")] = 0,
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,

@@ -22,7 +22,7 @@ class Policy(enum.StrEnum):
     commercial = "commercial"
 
 
-Names = Annotated[list[str] | None, typer.Argument(help="Entries or groups (embedded, starter, demo).")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Entries or groups (embedded, starter, demo).")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 
@@ -39,7 +39,7 @@ def ls(names: Names = None, as_json: AsJson = False) -> None:
 def pull(
     names: Names = None,
     licence_policy: Annotated[Policy, typer.Option(help="commercial: refuse what may not be sold.")] = Policy.any,
-    offline: Annotated[bool, typer.Option(help="Use local folders only, open no connection.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Use local folders only, open no connection.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch weights into the cache; those of the embedded profile by default."""

@@ -15,12 +15,20 @@ Gain = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than i
 
 
 def score(
-    story: Annotated[Path, typer.Argument(help="A video, or a folder of pictures with a story.txt.")],
-    library: Annotated[Path, typer.Option("--library", "-l", help="Library made by `storysound index`.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .mkv or .webm.")],
+    story: Annotated[
+        Path, typer.Argument(metavar="STORY", readable=False, help="A video, or a folder of pictures with a story.txt.")
+    ],
+    library: Annotated[
+        Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="Video to write: .mp4, .mov, .mkv or .webm.")
+    ],
     text: Annotated[str, typer.Option(help="What the story is about, in your words.")] = "",
     mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")] = "",
-    report: Annotated[Path | None, typer.Option(help="Folder for cue sheet and report; else beside the video.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder for cue sheet and report; else beside the video.")
+    ] = None,
     music: Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")] = True,
     effects: Annotated[bool, typer.Option("--effects/--no-effects", help="Ambience and spot effects.")] = True,
     keep_original: Annotated[

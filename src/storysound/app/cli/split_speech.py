@@ -9,9 +9,11 @@ from storysound.app.cli.streams import json_line, line
 
 
 def split_speech(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound or video.")],
-    background: Annotated[Path, typer.Option("-o", "--output", help="What is left: .wav, or a video like IN.")],
-    speech: Annotated[Path | None, typer.Option(help="The speech alone goes here.")] = None,
+    source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="Sound or video.")],
+    background: Annotated[
+        Path, typer.Option("-o", "--output", readable=False, help="What is left: .wav, or a video like IN.")
+    ],
+    speech: Annotated[Path | None, typer.Option(readable=False, help="The speech alone goes here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
 ) -> None:
     """Take the speech out of a sound or video; the length stays exactly the same."""
