@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -117,13 +118,17 @@ class Network(nn.Module):
             for space in _HEAD_INDEX
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over frequency, then maximum over time, of the last feature map."""
+    def steps(self, x: Tensor) -> Tensor:
+        """The last feature map, mean over frequency: [b t m] -> [b t/8 512]."""
         x = x[:, None].contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.embedding_net.values(), start=1):
             x = block(x)
             x = F.max_pool2d(x, 2) if number < len(_CHANNELS) else x
-        embedding = x.mean(dim=3).amax(dim=2)
+        return x.mean(dim=3).transpose(1, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean over frequency, then maximum over time, of the last feature map."""
+        embedding = self.steps(x).amax(dim=1)
         return embedding, {space: head(embedding) for space, head in zip(_HEAD_INDEX, self.fc, strict=True)}
 
     def fuse(self) -> "Network":
@@ -165,11 +170,7 @@ class AiSfx:
         return [self._encode(sound) for sound in sounds]
 
     def _encode(self, samples: Samples) -> Encoding:
-        peak = float(np.abs(samples).max())
-        level = _PEAK / peak if peak > _QUIET else 1.0
-        cut = torch.from_numpy(
-            blocks(log_mel(samples * np.float32(level), _MELS), BLOCK_FRAMES, self._config.hop_frames)
-        )
+        cut = torch.from_numpy(blocks(levelled_mels(samples), BLOCK_FRAMES, self._config.hop_frames))
         parts = [self._network(cut[start : start + _BATCH]) for start in range(0, len(cut), _BATCH)]
         embedding = torch.cat([part[0] for part in parts]).numpy()
         scores = {space: torch.cat([part[1][space] for part in parts]).softmax(dim=1).numpy() for space in LABELS}
@@ -177,8 +178,15 @@ class AiSfx:
         return Encoding(embedding, scores, self._config.hop_frames * HOP_LENGTH / RATE_HZ)
 
 
-def load(weights: Resolver, config: Config | None = None) -> AiSfx:
-    """The encoder. Raises MissingModelError where its weights can't be had."""
+def levelled_mels(samples: Samples) -> NDArray[np.float32]:
+    """What the network reads: log-mel frames [t 96] of samples [n] at 44.1 kHz, brought to one peak level."""
+    peak = float(np.abs(samples).max())
+    level = _PEAK / peak if peak > _QUIET else 1.0
+    return log_mel(samples * np.float32(level), _MELS)
+
+
+def load_network(weights: Resolver) -> Network:
+    """The network, ready to run. Raises MissingModelError where its weights can't be had."""
     network = Network()
     kept = tuple(f"fc.{index}." for index in _HEAD_INDEX.values())
     tensors = {
@@ -187,4 +195,9 @@ def load(weights: Resolver, config: Config | None = None) -> AiSfx:
         if name.startswith(("embedding_net.", *kept))
     }
     network.load_state_dict(tensors)
-    return AiSfx(network.eval().fuse(), f"{weights.revision('aisfx')}-{_VERSION}", config)
+    return network.eval().fuse()
+
+
+def load(weights: Resolver, config: Config | None = None) -> AiSfx:
+    """The encoder. Raises MissingModelError where its weights can't be had."""
+    return AiSfx(load_network(weights), f"{weights.revision('aisfx')}-{_VERSION}", config)

@@ -22,7 +22,8 @@ class AudioSetHead:
     """A network with one hidden layer: embedding -> 521 independent probabilities.
 
     `inner` [h d], `inner_bias` [h], `outer` [c h], `outer_bias` [c]; `labels`: c class names in the order of the
-    scores; `revision`: changes with the weights.
+    scores; `usual` [c]: the score of a class that one in a hundred sounds without it reaches, at least .02, which is
+    what scores of different classes are to be measured by; `revision`: changes with the weights.
     """
 
     inner: Float
@@ -30,6 +31,7 @@ class AudioSetHead:
     outer: Float
     outer_bias: Float
     labels: tuple[str, ...]
+    usual: Float
     revision: str
 
     @staticmethod
@@ -58,11 +60,13 @@ def _load() -> AudioSetHead:
     data = (folder / "audioset_head.safetensors").read_bytes()
     tensors = {name: value.astype(np.float32) for name, value in safetensors.numpy.load(data).items()}
     labels = tuple((folder / "audioset_labels.txt").read_text("utf-8").splitlines())
+    usual = np.array((folder / "audioset_usual.txt").read_text("utf-8").split(), np.float32)
     return AudioSetHead(
         tensors["inner.weight"],
         tensors["inner.bias"],
         tensors["outer.weight"],
         tensors["outer.bias"],
         labels,
+        usual,
         sha256(data).hexdigest()[:12],
     )

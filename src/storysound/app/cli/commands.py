@@ -4,13 +4,14 @@ import sys
 
 import typer
 
-from storysound.app.cli import endings, find, index, models, score, split_speech, streams
+from storysound.app.cli import endings, find, index, listen, models, score, split_speech, streams
 from storysound.errors import InputError, StorysoundError
 
 app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
+app.command()(listen.listen)
 app.command("split-speech")(split_speech.split_speech)
 app.add_typer(models.app, name="models")
 

@@ -1,0 +1,218 @@
+"""What is heard when: class probabilities over time to events.
+
+A class is heard from where its score rises to one threshold until it falls below a lower one (hysteresis); short gaps
+are bridged, short bursts dropped. Then, of a class and its special cases in one stretch, what says it best is kept.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from storysound.annotate.families import SETTING, Families
+from storysound.media.sketch import Sketch
+from storysound.story import Span
+
+Float = NDArray[np.float32]
+
+SPEECH = "Speech"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A sound of a class, heard in [start_s, end_s).
+
+    `score` in [0, 1]: the highest that it reaches; of speech placed by a voice detector, the detector's mean.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+
+    @property
+    def span(self) -> Span:
+        """When."""
+        return Span(self.start_s, self.end_s)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is heard in a file; `sketch` is there if it was asked for."""
+
+    path: str
+    duration_s: float
+    events: tuple[Event, ...]
+    sketch: Sketch | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What counts as an event."""
+
+    begins: float = 0.65  # score from which a class is heard
+    ends: float = 0.5  # score below which it has ended
+    shortest_s: float = 0.3
+    bridged_s: float = 0.8  # shorter gaps within a class are no gaps
+    clear: float = 0.5  # a special case counts when it reaches this part of the general class's score
+    explained: float = 0.5  # part of a general event that special cases have to fill to make it superfluous
+    alike: int = 2  # events of one family at a time; more of them are names for one sound
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ends <= self.begins <= 1:
+            raise ValueError(f"needs 0 < ends <= begins <= 1, got {self.ends} and {self.begins}")
+
+    @staticmethod
+    def from_score(least: float) -> "Config":
+        """With `least` as the lowest score of an event."""
+        return Config(begins=least, ends=min(Config.ends, least * Config.ends / Config.begins))
+
+
+def relative(probabilities: Float, usual: Float) -> Float:
+    """Probabilities [t c] measured by what is usual for each class [c], in [0, 1); 0.5 is just the usual.
+
+    Without this, broad classes that are never quite silent (Music, Animal, Vehicle) outshout the special ones.
+
+    >>> relative(np.array([[0.3, 0.06]], np.float32), np.array([0.3, 0.02], np.float32)).tolist()
+    [[0.5, 0.75]]
+    """
+    result: Float = (probabilities / (probabilities + usual)).astype(np.float32)
+    return result
+
+
+def events_of(
+    scores: Float, labels: Sequence[str], step_s: float, *, duration_s: float, config: Config | None = None
+) -> tuple[Event, ...]:
+    """Every class's events of scores [t c], row i about the time from i · step_s on; by start, then label.
+
+    Events of a class don't overlap, last no less than `shortest_s` and end at `duration_s` at the latest.
+
+    >>> heard = np.repeat(np.array([[0], [0.9], [0]], np.float32), 10, axis=0)
+    >>> events_of(heard, ["Dog"], 0.1, duration_s=3.0)
+    (Event(start_s=1.0, end_s=2.0, label='Dog', score=0.9),)
+    """
+    config = config or Config()
+    if scores.ndim != 2 or scores.shape[1] != len(labels):
+        raise ValueError(f"needs scores [t {len(labels)}], got {scores.shape}")
+    found = []
+    loudest = scores.max(axis=0, initial=0.0)
+    for c in np.flatnonzero(loudest >= config.begins).tolist():
+        for a, b in _runs(scores[:, c], config, int(config.bridged_s / step_s)):
+            start_s, end_s = a * step_s, min(b * step_s, duration_s)
+            if end_s - start_s >= config.shortest_s - 1e-9:
+                score = float(scores[a:b, c].max())
+                found.append(Event(round(start_s, 3), round(end_s, 3), labels[c], round(score, 4)))
+    return in_order(found)
+
+
+def in_order(events: Sequence[Event]) -> tuple[Event, ...]:
+    """By start, the surest first."""
+    return tuple(sorted(events, key=lambda event: (event.start_s, -event.score, event.label)))
+
+
+def _runs(curve: Float, config: Config, gap: int) -> Iterator[tuple[int, int]]:
+    """Runs [a, b) of steps: each reaches `begins`, and stays at `ends` or above but for up to `gap` steps at a time."""
+    runs, count = scipy.ndimage.label(curve >= config.ends)
+    sure = np.zeros(count + 1, bool)
+    sure[np.unique(runs[curve >= config.begins])] = True
+    last: tuple[int, int] | None = None
+    for number, (place,) in enumerate(scipy.ndimage.find_objects(runs), 1):
+        if not sure[number]:
+            continue
+        if last and place.start - last[1] <= gap:
+            last = last[0], place.stop
+            continue
+        if last:
+            yield last
+        last = place.start, place.stop
+    if last:
+        yield last
+
+
+def told_once(events: Sequence[Event], families: Families, config: Config | None = None) -> tuple[Event, ...]:
+    """Of a class and its special cases, what says it best; places and rooms are no events.
+
+    A special case that is heard much less clearly than the general class in its stretch is a guess and goes; a general
+    class whose stretch is mostly filled by special cases adds nothing and goes.
+    """
+    config = config or Config()
+    sounds = [event for event in events if families.family.get(event.label) != SETTING]
+    guesses = {
+        special
+        for general in sounds
+        for special in _special(general, sounds, families)
+        if special.span.overlap_s(general.span) > special.span.duration_s / 2
+        and special.score < config.clear * general.score
+    }
+    sure = [event for event in sounds if event not in guesses]
+    told = [e for e in sure if _covered(e.span, _special(e, sure, families)) <= config.explained]
+    return in_order(_few_alike(told, families, config.alike))
+
+
+def _few_alike(events: Sequence[Event], families: Families, most: int) -> list[Event]:
+    """Without events of which half or more lies under each of `most` surer ones of their family."""
+    kept: dict[str, list[Event]] = {}
+    for event in sorted(events, key=lambda event: (-event.score, event.start_s, event.label)):
+        family = kept.setdefault(families.family.get(event.label, event.label), [])
+        if sum(other.span.overlap_s(event.span) >= event.span.duration_s / 2 for other in family) < most:
+            family.append(event)
+    return [event for family in kept.values() for event in family]
+
+
+def _special(general: Event, events: Sequence[Event], families: Families) -> list[Event]:
+    below = families.below.get(general.label, frozenset())
+    return [e for e in events if e.label in below and e.start_s < general.end_s and e.end_s > general.start_s]
+
+
+def _covered(span: Span, events: Sequence[Event]) -> float:
+    """Part of a span in which one of the events is heard, in [0, 1]."""
+    covered_s, until_s = 0.0, span.start_s
+    for event in sorted(events, key=lambda event: event.start_s):
+        start_s, end_s = max(event.start_s, until_s), min(event.end_s, span.end_s)
+        covered_s += max(0.0, end_s - start_s)
+        until_s = max(until_s, end_s)
+    return covered_s / max(span.duration_s, 1e-9)
+
+
+def surest(events: Sequence[Event], count: int) -> tuple[Event, ...]:
+    """Only the events of the `count` classes that are heard most clearly, in their order."""
+    best: dict[str, float] = {}
+    for event in events:
+        best[event.label] = max(event.score, best.get(event.label, 0.0))
+    kept = set(sorted(best, key=lambda label: (-best[label], label))[:count])
+    return tuple(event for event in events if event.label in kept)
+
+
+def with_speech(
+    events: Sequence[Event], spoken: Sequence[Event], heard: Callable[[Span], float], families: Families, least: float
+) -> tuple[Event, ...]:
+    """Speech as the voice detector places it, in place of what the classes say of it.
+
+    `spoken`: the detector's stretches; one counts where `heard`, the classes' own highest probability of speech in it,
+    reaches `least`: dogs and trumpets excite the detector too. Kinds of speech stay where there is speech.
+    """
+    kinds = families.below.get(SPEECH, frozenset())
+    speech = [event for event in spoken if heard(event.span) >= least]
+    others = [event for event in events if event.label != SPEECH]
+    kept = [e for e in others if e.label not in kinds or _covered(e.span, speech) > 0.5]
+    return in_order([*kept, *speech])
+
+
+def bridged(events: Sequence[Event], gap_s: float) -> tuple[Event, ...]:
+    """Events of one class in order, those less than `gap_s` apart joined; scores are weighted by length.
+
+    >>> bridged([Event(0, 1, "Speech", 1.0), Event(1.2, 2.2, "Speech", 0.5)], 0.5)
+    (Event(start_s=0, end_s=2.2, label='Speech', score=0.75),)
+    """
+    joined: list[Event] = []
+    for event in events:
+        last = joined[-1] if joined else None
+        if last and event.start_s - last.end_s < gap_s:
+            weights = last.span.duration_s, event.span.duration_s
+            score = float(np.average([last.score, event.score], weights=weights))
+            joined[-1] = replace(last, end_s=event.end_s, score=round(score, 4))
+        else:
+            joined.append(event)
+    return tuple(joined)

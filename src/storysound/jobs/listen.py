@@ -1,0 +1,200 @@
+"""What is heard when: a sound or video file to events."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.annotate import families
+from storysound.annotate.events import (
+    SPEECH,
+    Config,
+    Event,
+    Heard,
+    bridged,
+    events_of,
+    relative,
+    surest,
+    told_once,
+    with_speech,
+)
+from storysound.config import Profile
+from storysound.encode import encoder, silero
+from storysound.encode.audioset_head import AudioSetHead
+from storysound.encode.encoder import Encoder
+from storysound.errors import MediaError, UsageError
+from storysound.jobs.timeline import check_plot, write_timeline
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.files import check_readable
+from storysound.media.probe import probe
+from storysound.media.sketch import joined, sketch
+from storysound.story import Span
+from storysound.weights import Resolver
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+RATE_HZ = 44100
+SPACE = "audioset"
+FINER = {"aisfx": "aisfx_moments"}  # encoders that hear the same in shorter steps
+PIECE_S = 300.0  # heard at a time, so that hours of sound need no more memory than minutes
+CONTEXT_S = 3.0  # heard on both sides of a piece, so that its ends are heard as if it went on
+QUIET, QUIETER = 10 ** (-70 / 20), 10 ** (-60 / 20)  # peaks below this, absolute or beside the loudest, are silence
+BREATH_S = 0.4  # a shorter pause doesn't end speech
+SPOKEN = 0.3  # score of speech among the classes from which the voice detector is believed
+
+
+@dataclass(frozen=True)
+class Ears:
+    """What listens: an encoder that knows AudioSet's classes, and a voice detector."""
+
+    classes: Encoder[Waveform]
+    usual: Floats  # [c], see AudioSetHead
+    voice: silero.Silero
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asks for."""
+
+    least: float = Config.begins  # score from which an event counts
+    top: int = 0  # classes kept, the surest ones; 0: all
+    plot: Path | None = None  # where to draw a timeline
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch [start_s, end_s) of a file, with what is around it: `wave` begins at `from_s`."""
+
+    wave: Waveform
+    from_s: float
+    start_s: float
+    end_s: float
+
+
+def ears_of(profile: Profile, weights: Resolver, load: Callable[[str, Resolver], Encoder[Any]] = encoder.load) -> Ears:
+    """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
+    for name in profile.audio:
+        ear = load(FINER.get(name, name), weights)
+        if SPACE in ear.labels:
+            return Ears(ear, AudioSetHead.load().usual, silero.load(weights))
+    raise UsageError(
+        f"profile {profile.name!r}: to hear events it needs an audio encoder that knows AudioSet's classes"
+    )
+
+
+def listen_all(files: Sequence[Path], profile: Profile, weights: Resolver, wish: Wish | None = None) -> Iterator[Heard]:
+    """Hears files one after the other, and draws the timeline if one is wanted.
+
+    A file that can't be heard doesn't keep the others from being heard: its MediaError is raised at the end.
+    Raises UsageError for a timeline of several files; as `ears_of` and `timeline.check_plot`.
+    """
+    wish = wish or Wish()
+    if wish.plot:
+        if len(files) != 1:
+            raise UsageError(f"--plot draws one file, {len(files)} were given (call it once for each)")
+        check_plot(wish.plot, files[0])
+    faults: list[MediaError] = []
+    ears: Ears | None = None
+    for file in files:
+        try:
+            check_readable(file)
+            ears = ears or ears_of(profile, weights)
+            heard = listen(file, ears, Config.from_score(wish.least), with_sketch=wish.plot is not None)
+        except MediaError as error:
+            faults.append(error)
+            continue
+        if wish.top:
+            heard = replace(heard, events=surest(heard.events, wish.top))
+        if wish.plot:
+            write_timeline(heard, wish.plot)
+        yield heard
+    for fault in faults[1:]:
+        log.warning("%s", fault)
+    if faults:
+        raise faults[0]
+
+
+def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_sketch: bool = False) -> Heard:
+    """Hears a sound file, or the sound of a video, from beginning to end.
+
+    Raises MediaError for a file without sound that can be decoded.
+    """
+    config = config or Config()
+    labels = ears.classes.labels[SPACE]
+    tree = families.audioset()
+    rows, spoken, sketches = [], [], []
+    step_s, duration_s = 0.0, 0.0
+    for piece in _pieces(Path(path)):
+        duration_s = piece.end_s
+        scores, step_s = _classes(piece, ears)
+        rows.append(scores)
+        spoken += _speech(piece, ears.voice)
+        if with_sketch:
+            sketches.append(sketch(piece.wave.cut(piece.start_s - piece.from_s, piece.end_s - piece.from_s)))
+    scores = np.concatenate(rows)
+    talk = scores[:, labels.index(SPEECH)]
+
+    def voiced(span: Span) -> float:
+        return float(talk[int(span.start_s / step_s) : int(span.end_s / step_s) + 1].max(initial=0.0))
+
+    found = events_of(scores, labels, step_s, duration_s=duration_s, config=config)
+    found = with_speech(found, bridged(spoken, BREATH_S), voiced, tree, SPOKEN)
+    found = told_once([event for event in found if event.score >= config.begins], tree, config)
+    return Heard(str(path), round(duration_s, 3), found, joined(sketches) if sketches else None)
+
+
+def _pieces(path: Path) -> Iterator[_Piece]:
+    expected_s = probe(path).duration_s
+    start_s = 0.0
+    while True:
+        from_s, to_s = max(0.0, start_s - CONTEXT_S), start_s + PIECE_S + CONTEXT_S
+        try:
+            wave = read_audio(path, rate_hz=RATE_HZ, channels=1, start_s=from_s, end_s=to_s)
+        except MediaError as error:
+            if not start_s:
+                raise
+            if start_s < expected_s - CONTEXT_S:
+                log.warning("%s; %.0f s of it were heard", error, start_s)
+            return
+        until_s = from_s + wave.duration_s
+        if until_s > start_s:
+            yield _Piece(wave, from_s, start_s, min(until_s, start_s + PIECE_S))
+        if until_s <= start_s + PIECE_S:
+            return
+        start_s += PIECE_S
+
+
+def _classes(piece: _Piece, ears: Ears) -> tuple[Floats, float]:
+    """Scores [t c] of the steps of the file's clock that begin in a piece, and the length of a step."""
+    heard = ears.classes.encode([piece.wave])[0]
+    scores, step_s = relative(heard.scores[SPACE], ears.usual), heard.step_s
+    scores[~_audible(piece.wave, step_s, len(scores))] = 0.0
+    steps = np.arange(np.ceil(piece.start_s / step_s - 1e-6), np.ceil(piece.end_s / step_s - 1e-6))
+    return scores[np.clip(np.rint(steps - piece.from_s / step_s).astype(int), 0, len(scores) - 1)], step_s
+
+
+def _audible(wave: Waveform, step_s: float, count: int) -> NDArray[np.bool_]:
+    """Which of the steps aren't silent [count]: encoders that don't mind the level hear noise everywhere."""
+    loudness = np.abs(wave.samples[0])
+    edges = np.minimum((np.arange(count) * step_s * wave.rate_hz).astype(int), loudness.size - 1)
+    peaks = np.maximum.reduceat(loudness, edges)
+    return np.asarray(peaks > max(QUIET, QUIETER * float(peaks.max())))
+
+
+def _speech(piece: _Piece, voice: silero.Silero) -> list[Event]:
+    """Where somebody speaks in a piece, in the time of the file."""
+    chances = voice.probabilities(piece.wave)
+    found = []
+    for span in silero.spans_of(chances, piece.wave.duration_s):
+        start_s = max(piece.from_s + span.start_s, piece.start_s)
+        end_s = min(piece.from_s + span.end_s, piece.end_s)
+        if start_s < end_s:
+            inside = chances[int(span.start_s / silero.FRAME_S) : int(span.end_s / silero.FRAME_S) + 1]
+            found.append(Event(round(start_s, 3), round(end_s, 3), SPEECH, round(float(inside.mean()), 4)))
+    return found

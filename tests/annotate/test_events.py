@@ -1,0 +1,134 @@
+"""Scores over time to events: what every event keeps, and by hand what is told of a class and its special cases."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from storysound.annotate import families
+from storysound.annotate.events import (
+    Config,
+    Event,
+    bridged,
+    events_of,
+    relative,
+    surest,
+    told_once,
+    with_speech,
+)
+from storysound.encode.audioset_head import AudioSetHead
+
+LABELS = ("Dog", "Rain", "Piano")
+STEP_S = 0.2
+scores_over_time = arrays.arrays(
+    np.float32, st.tuples(st.integers(1, 60), st.just(3)), elements=st.floats(0, 1, width=32)
+)
+TREE = families.parse("[animals]\nAnimal\n  Dog\n    Bark\n    Growling\n[voice]\nSpeech\n  Narration\n[setting]\nRoom")
+
+
+def heard(scores: np.ndarray, config: Config | None = None) -> tuple[Event, ...]:
+    return events_of(scores, LABELS, STEP_S, duration_s=len(scores) * STEP_S, config=config)
+
+
+@given(scores_over_time)
+def test_events_of_a_class_never_overlap_and_stay_in_the_sound(scores: np.ndarray) -> None:
+    config = Config()
+    for label in LABELS:
+        own = [event for event in heard(scores) if event.label == label]
+        for earlier, later in pairwise(own):
+            assert later.start_s - earlier.end_s > config.bridged_s - STEP_S - 1e-6
+        for event in own:
+            assert 0 <= event.start_s < event.end_s <= len(scores) * STEP_S + 1e-6
+            assert event.end_s - event.start_s >= config.shortest_s - 1e-6
+            assert config.begins <= event.score + 1e-4 <= 1.001
+
+
+@given(scores_over_time)
+def test_what_is_above_the_threshold_is_covered(scores: np.ndarray) -> None:
+    events = heard(scores, Config(shortest_s=0.0))
+    for t, c in np.argwhere(scores >= Config.begins):
+        middle_s = (t + 0.5) * STEP_S
+        assert any(e.label == LABELS[c] and e.start_s <= middle_s < e.end_s for e in events)
+
+
+@given(arrays.arrays(np.float32, (30, 3), elements=st.floats(0, 0.625, width=32)))
+def test_what_is_nowhere_above_the_threshold_gives_none(scores: np.ndarray) -> None:
+    assert heard(scores) == ()
+
+
+@given(scores_over_time)
+def test_telling_once_only_leaves_out(scores: np.ndarray) -> None:
+    found = heard(scores)
+    assert set(told_once(found, families.audioset())) <= set(found)
+
+
+def test_starts_high_ends_low_and_bridges() -> None:
+    curve = np.array([0, 0.6, 0.9, 0.6, 0.6, 0.2, 0.2, 0.7, 0, 0, 0, 0, 0, 0.6, 0.6, 0, 0.8, 0], np.float32)
+    scores = np.stack([curve, 0 * curve, 0 * curve], axis=1)
+    # 0.2-1.0 and 1.4-1.6 are bridged; 0.6 alone is too weak to begin; one step of 0.8 is too short.
+    assert heard(scores) == (Event(0.2, 1.6, "Dog", 0.9),)
+
+
+def test_no_steps_no_events() -> None:
+    assert heard(np.zeros((0, 3), np.float32)) == ()
+
+
+def test_refuses_scores_of_other_classes_and_odd_thresholds() -> None:
+    with pytest.raises(ValueError, match=r"\[t 3\], got \(4, 2\)"):
+        heard(np.zeros((4, 2), np.float32))
+    with pytest.raises(ValueError, match="ends <= begins"):
+        Config(begins=0.3, ends=0.5)
+    assert Config.from_score(0.13).ends == pytest.approx(0.1)
+
+
+def test_what_is_usual_counts_half() -> None:
+    got = relative(np.array([[0.02, 0.3], [0.18, 0.3]], np.float32), np.array([0.02, 0.3], np.float32))
+    np.testing.assert_allclose(got, [[0.5, 0.5], [0.9, 0.5]], atol=1e-6)
+
+
+def test_the_special_case_explains_the_general_one() -> None:
+    animal, bark = Event(0, 10, "Animal", 0.9), Event(1, 9, "Bark", 0.8)
+    assert told_once([animal, bark], TREE) == (bark,)
+    brief = Event(1, 3, "Bark", 0.8)
+    assert told_once([animal, brief], TREE) == (animal, brief)
+    guess = Event(1, 9, "Bark", 0.3)
+    assert told_once([animal, guess], TREE) == (animal,)
+
+
+def test_places_are_no_events_and_families_speak_with_two_voices() -> None:
+    room = Event(0, 10, "Room", 0.9)
+    many = [Event(0, 4, label, score) for label, score in (("Bark", 0.9), ("Growling", 0.8), ("Animal", 0.7))]
+    many.append(Event(0, 4, "Howl", 0.7))
+    tree = families.parse("[animals]\nBark\nGrowling\nAnimal\nHowl\n[setting]\nRoom")
+    assert {event.label for event in told_once([room, *many], tree)} == {"Bark", "Growling"}
+    apart = Event(5, 6, "Howl", 0.66)
+    assert apart in told_once([*many, apart], tree)
+
+
+def test_the_voice_detector_says_when_and_the_classes_whether() -> None:
+    classes = [Event(0, 8, "Speech", 0.7), Event(0, 3, "Narration", 0.7), Event(6, 8, "Narration", 0.7)]
+    spoken = [Event(0.5, 2.9, "Speech", 0.98), Event(5, 6, "Speech", 0.9)]
+    got = with_speech(classes, spoken, lambda span: 0.8 if span.start_s < 5 else 0.1, TREE, 0.3)
+    assert got == (Event(0, 3, "Narration", 0.7), spoken[0])
+
+
+def test_short_pauses_are_bridged() -> None:
+    parts = [Event(0, 1, "Speech", 0.9), Event(1.3, 2, "Speech", 0.9), Event(3, 4, "Speech", 0.8)]
+    assert [(event.start_s, event.end_s) for event in bridged(parts, 0.4)] == [(0, 2), (3, 4)]
+
+
+def test_the_surest_classes_keep_all_their_events() -> None:
+    events = [Event(0, 1, "Dog", 0.7), Event(1, 2, "Rain", 0.8), Event(2, 3, "Dog", 0.9)]
+    assert surest(events, 1) == (events[0], events[2])
+
+
+def test_the_tree_names_every_class_once_or_more_and_has_no_circle() -> None:
+    tree = families.audioset()
+    assert set(tree.family) == set(AudioSetHead.load().labels)
+    assert all(name not in below for name, below in tree.below.items())
+    assert all(name not in tree.below[special] for name, below in tree.below.items() for special in below)
+    assert "Bark" in tree.below["Animal"]
+    assert tree.family["Bark"] == "animals"

@@ -1,0 +1,175 @@
+"""Files to events with ears of cardboard, then with the real ones; and the picture of it."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from storysound.annotate.events import Event, Heard
+from storysound.app.cli.commands import app
+from storysound.config import load_profile
+from storysound.encode.aisfx_moments import loudest_around
+from storysound.encode.encoder import Encoding
+from storysound.errors import MediaError, UsageError
+from storysound.jobs import listen as job
+from storysound.jobs.timeline import check_plot, write_timeline
+from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.sketch import joined, sketch
+from storysound.weights import Resolver
+
+RATE_HZ = 44100
+
+
+class LoudnessEar:
+    """Hears a dog wherever it is loud, and rain everywhere, silence included."""
+
+    def __init__(self) -> None:
+        self.labels = {"audioset": ("Dog", "Rain", "Speech")}
+
+    def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
+        results = []
+        for wave in items:
+            edges = np.arange(0, wave.samples.shape[1], round(0.1 * wave.rate_hz))
+            loud = np.maximum.reduceat(np.abs(wave.samples[0]), edges) > 0.1
+            scores = np.stack([0.9 * loud, np.full(len(loud), 0.9), 0.9 * loud], axis=1).astype(np.float32)
+            results.append(Encoding(np.zeros((len(loud), 1), np.float32), {"audioset": scores}, 0.1))
+        return results
+
+
+class NoVoice:
+    def probabilities(self, wave: Waveform) -> np.ndarray:
+        return np.zeros(int(wave.duration_s / 0.032) + 1, np.float32)
+
+
+class OneVoice:
+    """A voice where it is loud, in frames of 32 ms."""
+
+    def probabilities(self, wave: Waveform) -> np.ndarray:
+        edges = (np.arange(0, wave.duration_s, 0.032) * wave.rate_hz).astype(int)
+        return (np.maximum.reduceat(np.abs(wave.samples[0]), edges) > 0.1).astype(np.float32)
+
+
+def ears(voice: object) -> job.Ears:
+    return job.Ears(LoudnessEar(), np.full(3, 0.1, np.float32), voice)  # type: ignore[arg-type]
+
+
+def file_of(folder: Path, spans: Sequence[tuple[float, float]], duration_s: float, rate_hz: int = RATE_HZ) -> Path:
+    samples = np.zeros((1, round(duration_s * rate_hz)), np.float32)
+    for start_s, end_s in spans:
+        part = samples[:, round(start_s * rate_hz) : round(end_s * rate_hz)]
+        part[:] = np.random.default_rng(1).uniform(-0.5, 0.5, part.shape)
+    write_wav(folder / "sound.wav", Waveform(samples, rate_hz))
+    return folder / "sound.wav"
+
+
+def test_events_stand_where_the_sound_does_and_silence_has_none(tmp_path: Path) -> None:
+    file = file_of(tmp_path, [(1.0, 2.0), (6.0, 7.5)], 10.0)
+    heard = job.listen(file, ears(NoVoice()))
+    assert heard.duration_s == 10.0
+    dogs = [(event.start_s, event.end_s) for event in heard.events if event.label == "Dog"]
+    assert dogs == [pytest.approx((1.0, 2.0), abs=0.11), pytest.approx((6.0, 7.5), abs=0.11)]
+    # The ear hears rain in silence too, but silence isn't asked.
+    assert [event.start_s for event in heard.events if event.label == "Rain"] == [dogs[0][0], dogs[1][0]]
+    assert job.listen(file_of(tmp_path, [], 3.0), ears(OneVoice())).events == ()
+
+
+def test_long_files_are_heard_in_pieces_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = file_of(tmp_path, [(1.0, 2.0), (3.5, 9.2), (11.6, 12.3), (14.0, 15.0)], 16.0, 8000)
+    whole = job.listen(file, ears(OneVoice()), with_sketch=True)
+    monkeypatch.setattr(job, "PIECE_S", 4.0)
+    monkeypatch.setattr(job, "CONTEXT_S", 1.0)
+    pieces = job.listen(file, ears(OneVoice()), with_sketch=True)
+    assert [e.label for e in pieces.events] == [e.label for e in whole.events]
+    for one, other in zip(pieces.events, whole.events, strict=True):
+        assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=0.11)
+    assert whole.sketch is not None
+    assert pieces.sketch is not None
+    assert pieces.sketch.duration_s == pytest.approx(whole.sketch.duration_s)
+
+
+def test_speech_is_placed_by_the_voice_detector(tmp_path: Path) -> None:
+    heard = job.listen(file_of(tmp_path, [(2.05, 4.43)], 8.0), ears(OneVoice()))
+    speech = [event for event in heard.events if event.label == "Speech"]
+    assert [(e.start_s, e.end_s) for e in speech] == [pytest.approx((2.05, 4.43), abs=0.07)]
+    assert not [e for e in job.listen(tmp_path / "sound.wav", ears(NoVoice())).events if e.label == "Speech"]
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = file_of(tmp_path, [(0.5, 1.5)], 2.0)
+    (tmp_path / "bad.wav").write_text("no sound at all")
+    monkeypatch.setattr(job, "ears_of", lambda profile, weights: ears(NoVoice()))
+    found: list[Heard] = []
+    with pytest.raises(MediaError, match=r"bad\.wav"):
+        found.extend(job.listen_all([tmp_path / "bad.wav", good], load_profile(), Resolver(offline=True)))
+    assert [heard.path for heard in found] == [str(good)]
+    with pytest.raises(UsageError, match="one file"):
+        list(job.listen_all([good, good], load_profile(), Resolver(), job.Wish(plot=tmp_path / "a.svg")))
+    with pytest.raises(UsageError, match=r"\.svg or \.png"):
+        check_plot(tmp_path / "a.pdf", good)
+
+
+@pytest.mark.parametrize("events", [(), (Event(0.2, 0.9, "Dog", 0.9), Event(0.5, 2, "<Odd> & \n class", 0.7))])
+def test_the_timeline_is_a_picture_either_way(tmp_path: Path, events: tuple[Event, ...]) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 2 * RATE_HZ)).astype(np.float32)
+    looks = sketch(Waveform(noise, RATE_HZ))
+    heard = Heard("a <b> & c.wav", 2.0, events, joined([looks]))
+    write_timeline(heard, tmp_path / "a.svg")
+    root = ET.parse(tmp_path / "a.svg").getroot()
+    texts = ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("text")]
+    assert "a <b> & c.wav" in texts
+    assert ("Dog" in texts) == bool(events)
+    write_timeline(heard, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (2 * int(root.get("width", 0)), 2 * int(root.get("height", 0)))
+        colours = {colour for _, colour in picture.getcolors(10**6)}
+    assert len(colours) > 100
+    if events:
+        assert (151, 110, 62) in colours  # an animal
+
+
+def test_a_silent_moment_can_be_drawn(tmp_path: Path) -> None:
+    looks = sketch(Waveform(np.zeros((1, 10), np.float32), 8000))
+    write_timeline(Heard("x", 0.001, (), looks), tmp_path / "x.svg")
+    assert "nothing was heard" in (tmp_path / "x.svg").read_text()
+
+
+def test_windows_stay_inside() -> None:
+    steps = np.arange(5, dtype=np.float32)[:, None]
+    assert loudest_around(steps, 4)[:, 0].tolist() == [3, 3, 3, 4, 4]
+
+
+@pytest.mark.models
+def test_the_command_hears_a_click_track_and_draws_it(tmp_path: Path) -> None:
+    file = file_of(tmp_path, [(1.0, 1.6), (4.0, 4.6)], 6.0)
+    result = CliRunner().invoke(app, ["listen", str(file), "--json", "--plot", str(tmp_path / "p.svg")])
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(row) for row in result.stdout.splitlines()]
+    assert rows
+    for row in rows:
+        assert list(row) == ["path", "start_s", "end_s", "label", "score"]
+        assert (row["start_s"] < 1.8 and row["end_s"] > 0.8) or (row["start_s"] < 4.8 and row["end_s"] > 3.8)
+    assert (tmp_path / "p.svg").read_text().startswith("<svg")
+    table = CliRunner().invoke(app, ["listen", str(file), "--top", "1"])
+    assert table.exit_code == 0
+    assert "score" in table.output
+
+
+@pytest.mark.models
+@pytest.mark.shared
+def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path) -> None:
+    bark = (
+        read_audio(shared_data / "esc50" / "audio" / "4-207124-A-0.opus", rate_hz=RATE_HZ, channels=1)
+        .cut(0, 1.5)
+        .samples
+    )
+    noise = np.random.default_rng(0).normal(0, 1e-4, (1, 10 * RATE_HZ)).astype(np.float32)
+    noise[:, 5 * RATE_HZ : 5 * RATE_HZ + bark.shape[1]] += bark
+    own = job.ears_of(load_profile(), weights)
+    encoding = own.classes.encode([Waveform(noise, RATE_HZ)])[0]
+    dog = encoding.scores["audioset"][:, own.classes.labels["audioset"].index("Dog")]
+    assert 4.5 < float(dog.argmax()) * encoding.step_s < 7.0
