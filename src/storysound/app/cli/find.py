@@ -21,7 +21,9 @@ class KindChoice(enum.StrEnum):
 
 
 def find(
-    more: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True)] = None,  # --image A B C
+    more: Annotated[
+        list[Path] | None, typer.Argument(readable=False, metavar="PICTURE", hidden=True)
+    ] = None,  # --image A B C
     *,
     library: Annotated[
         Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")
