@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.annotate.events import Event, Heard
+from storysound.annotate.events import Event, Heard, surest
 from storysound.cue.report_draw import clock, tick_step_s
 from storysound.errors import UsageError
 from storysound.media.canvas import RGB, Canvas, Png, Svg, text_width
@@ -41,14 +41,12 @@ def check_plot(path: Path, source: Path) -> None:
 
 def write_timeline(heard: Heard, path: Path) -> None:
     """Draws what was heard to an SVG or PNG. Raises OutputError, and ValueError for a hearing without sketch."""
-    rows = _rows(heard.events)
-    shown = rows[:_MOST_ROWS]
+    shown = _rows(surest(heard.events, _MOST_ROWS))
+    hidden = len({event.label for event in heard.events}) - len(shown)
     groups = len({family for family, _, _ in shown})
-    height = (
-        _ROWS_Y + max(1, len(shown)) * _ROW_H + max(0, groups - 1) * _GAP_H + (74 if len(rows) > len(shown) else 52)
-    )
+    height = _ROWS_Y + max(1, len(shown)) * _ROW_H + max(0, groups - 1) * _GAP_H + (74 if hidden else 52)
     sheet = FORMATS[path.suffix.lower()](WIDTH, height)
-    _draw(sheet, heard, shown, len(rows) - len(shown), height)
+    _draw(sheet, heard, shown, hidden, height)
     with atomic(path) as temporary:
         temporary.write_bytes(sheet.data())
 
@@ -83,7 +81,7 @@ def _draw(sheet: Canvas, heard: Heard, rows: list[tuple[str, str, list[Event]]],
     if not rows:
         sheet.text((GUTTER + WIDTH) / 2, _ROWS_Y + _ROW_H / 2, "nothing was heard clearly", _SOFT, 13, "middle")
     if hidden:
-        sheet.text(GUTTER, height - 22, f"and {hidden} more kinds of sound: --top shows the surest", _SOFT, 12)
+        sheet.text(GUTTER, height - 22, f"and {hidden} more kinds of sound, heard less clearly", _SOFT, 12)
 
 
 def _x(time_s: float, duration_s: float) -> float:
