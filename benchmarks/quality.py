@@ -21,8 +21,12 @@ from rich.table import Table
 
 from benchmarks import speech_removal
 from storysound.config import load_profile
+from storysound.encode.encoder import load
+from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.wording import in_words
 from storysound.jobs.find import Finder, Query
 from storysound.jobs.index import index
+from storysound.jobs.listen import ears_of, listen
 from storysound.weights import Resolver
 
 Matrix = NDArray[np.float64]
@@ -77,6 +81,30 @@ def esc50(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
         "mAP": float(np.mean([average_precision(own[order[c]] == c) for c in range(len(classes))])),
         "esc10_n": int(ten.sum()),
         "esc10_top1": float((few[scores[few][:, ten].argmax(axis=0)] == own[ten]).mean()),
+    }
+
+
+def listening(shared: Path, _scratch: Path, weights: Resolver) -> dict[str, float]:
+    """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
+    rows = list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
+    classes = sorted({row["category"] for row in rows})
+    ears, text = ears_of(load_profile(), weights), load("minilm", weights)
+    labels = ears.classes.labels["audioset"]
+    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    words = text_vectors(text, [name.replace("_", " ") for name in classes])
+    nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))
+    first, counts = [], []
+    for row in rows:
+        events = sorted(listen(shared / "esc50" / row["file"], ears).events, key=lambda event: -event.score)
+        right = [classes[nearest[event.label]] == row["category"] for event in events]
+        first.append(right.index(True) + 1 if any(right) else len(labels))
+        counts.append(len(events))
+    return {
+        "n": len(rows),
+        "surest_right": share(first, 1),
+        "right_of_three": share(first, 3),
+        "events_per_clip": float(np.mean(counts)),
+        "without_events": int(np.sum(np.array(counts) == 0)),
     }
 
 
@@ -164,6 +192,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         figures = {
             "esc50": esc50(shared, Path(scratch), weights),
+            "listening": listening(shared, Path(scratch), weights),
             "own_sound": own_sound(shared, Path(scratch), weights),
             "dialogue": dialogue(shared, Path(scratch), weights),
             "story_music": story_music(shared, Path(scratch), weights),
