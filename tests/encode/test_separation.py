@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from storysound.encode import nsnet2, separator, silero
-from storysound.encode.voice_mask import BINS, Config, VoiceMask, spread
+from storysound.encode.voice_mask import BINS, COARSE, FINER, Config, VoiceMask, beside, smooth, spread
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.weights import Resolver
 
@@ -63,16 +63,29 @@ def test_short_gap_is_closed_and_short_burst_dropped() -> None:
 
 
 def test_spread_keeps_the_bins_where_they_were() -> None:
-    fine = spread(torch.arange(513.0)[None])
+    fine = spread(torch.arange(COARSE, dtype=torch.float32)[None])
     assert fine.shape == (1, BINS)
-    assert fine[0].tolist() == [bin / 2 for bin in range(BINS)]
+    assert fine[0].tolist() == [bin / FINER for bin in range(BINS)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 5000))
+def test_gain_stands_at_the_moments_of_the_mixture(frames: int, given: int) -> None:
+    """A gain that grows by one a frame is, where there is one, that of the frame in the middle."""
+    near = beside(torch.arange(given, dtype=torch.float32)[:, None], frames)
+    assert near.shape == (2 * frames + 1, 1)
+    middle = smooth(near)[:, 0]
+    assert middle.shape == (frames,)
+    inside = slice(1, max(1, min(frames, given // 2)))
+    assert middle[inside].tolist() == [2.0 * frame for frame in range(frames)][inside]
+    assert bool((middle <= given - 1).all())
 
 
 def test_mask_network_learns_and_stays_in_range() -> None:
     """Two steps from `tiny()`: the loss falls, every length of time is taken, the mask is a share."""
     torch.manual_seed(0)
     network = VoiceMask(Config.tiny())
-    power, gain = torch.rand(2, 13, BINS), torch.rand(2, 13, BINS)
+    power, gain = torch.rand(2, 13, BINS), torch.rand(2, 27, COARSE)
     optimiser = torch.optim.Adam(network.parameters(), 1e-2)
     losses = []
     for _ in range(3):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
-from storysound.encode.voice_mask import BINS, FFT, HOP, RATE_HZ, VoiceMask
+from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.audio import Samples, Waveform, resample
 from storysound.weights import Resolver
 
@@ -70,14 +70,12 @@ class Separator:
         return torch.istft(voice.T, FFT, HOP, window=self._window, center=True, length=samples.size).numpy()
 
     def _mask(self, spectrum: Tensor, gain: Tensor) -> Tensor:
-        """Background gain [t 1025] of a spectrum [t 1025] and NSNet2's gain [t' 513], whose frames are the same."""
-        frames = len(spectrum)
-        gain = torch.nn.functional.pad(gain, (0, 0, 0, max(0, frames - len(gain))))[:frames]
+        """Background gain [t 2049] of a spectrum [t 2049] and NSNet2's gain [t' 513], of twice as many frames."""
+        near = voice_mask.beside(gain, len(spectrum))
         power = (spectrum.real**2 + spectrum.imag**2)[:, :BINS]
-        low = voice_mask.spread(gain)
-        refined = self._network(power[None], low[None])[0]
-        high = 1 - gain.repeat_interleave(2, dim=1)[:, BINS : FFT // 2 + 1]
-        return torch.cat([refined, high], dim=1)
+        refined = self._network(power[None], near[None, :, :COARSE])[0]
+        high = 1 - voice_mask.spread(voice_mask.smooth(near[:, COARSE - 1 :]))
+        return torch.cat([refined, high, high[:, -1:]], dim=1)
 
 
 def load(weights: Resolver) -> Separator:
