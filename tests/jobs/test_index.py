@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from library_fakes import FakeEncoder, judge, tone, tools
 from storysound.app.cli import index as command
 from storysound.errors import InputError, LibraryError, MissingModelError, OutputError, UsageError
+from storysound.jobs import crew
 from storysound.jobs import index as job
 from storysound.jobs.crew import Tools
 from storysound.jobs.index import IndexReport, index
@@ -387,6 +390,27 @@ def test_several_processes_and_a_file_that_kills_one(sounds: Path, tmp_path: Pat
     theirs = {s.path: s for s in Library.open(tmp_path / "lib").sounds()}
     ours = {s.path: s for s in Library.open(tmp_path / "alone").sounds()}
     assert all(ours[path] == sound for path, sound in theirs.items())
+
+
+def test_no_file_is_lost_when_the_pool_breaks_while_one_is_handed_over() -> None:
+    handed: list[str] = []
+
+    class Breaks(crew._Pool):
+        def __init__(self) -> None:
+            self.jobs = 1
+
+        def _submit(self, piece: tuple[str, str]) -> Future[str]:  # breaks at the second piece, once
+            handed.append(piece[0])
+            if handed == ["a", "b"]:
+                raise BrokenProcessPool
+            future: Future[str] = Future()
+            future.set_result(piece[0].upper())
+            return future
+
+        def _replace(self) -> None: ...
+
+    work = iter([(name, "") for name in "abcd"])
+    assert sorted(outcome for _, outcome in Breaks().outcomes(work)) == ["A", "B", "C", "D"]
 
 
 def missing() -> Tools:

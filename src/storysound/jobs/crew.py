@@ -126,11 +126,14 @@ class _Pool:
 
     def outcomes(self, work: Iterator[Work]) -> Iterator[tuple[Work, Outcome]]:
         running: dict[Future[Outcome], Work] = {}
+        unsent: list[Work] = []  # taken from `work`, but the pool broke before it could be handed over
         while True:
             try:
                 # Two pieces each: the next one waits at the worker's door.
                 while len(running) < 2 * self.jobs and (piece := next(work, None)) is not None:
+                    unsent.append(piece)
                     running[self._submit(piece)] = piece
+                    unsent.clear()
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -138,8 +141,9 @@ class _Pool:
                     outcome = future.result()
                     yield running.pop(future), outcome
             except BrokenProcessPool:
-                suspects = list(running.values())
+                suspects = [*running.values(), *unsent]
                 running.clear()
+                unsent.clear()
                 yield from self._one_by_one(suspects)
 
     def _submit(self, piece: Work) -> Future[Outcome]:
