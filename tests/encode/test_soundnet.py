@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional as F
@@ -20,6 +20,7 @@ KERNELS, CHANNELS = (64, 32, 16, 8, 4, 4, 4), (3, 2, 4, 3, 2, 5, 3)
 @given(st.integers(64, 400), st.integers(1, 70), st.integers(0, 33))
 @settings(deadline=None)
 def test_the_folded_layer_is_a_convolution(length: int, kernel: int, padding: int) -> None:
+    assume(length + 2 * padding >= kernel)  # shorter sounds have no step at all
     rng = np.random.default_rng(length)
     weight, bias = torch.from_numpy(rng.normal(size=(3, 1, kernel))).float(), torch.tensor([0.5, -1.0, 2.0])
     sound = torch.from_numpy(rng.normal(size=(2, 1, length))).float()
