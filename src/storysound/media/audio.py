@@ -3,12 +3,10 @@
 import io
 import logging
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import soundfile
 import soxr
@@ -18,7 +16,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import atomic, audio_stream, fault_of, is_still, opened, origin_s
+from storysound.media.files import atomic, audio_stream, decoded, is_still, opened, origin_s
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +155,7 @@ def _decode(
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
     runs: list[_Run] = []
-    for frame in _frames(container, stream, faults):
+    for frame in decoded(container, stream, faults):
         if frame.samples == 0:
             continue
         at_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base) - origin
@@ -170,23 +168,6 @@ def _decode(
     for run in runs:
         run.settle(channels or len(runs[0].layout))
     return runs, "; ".join(dict.fromkeys(faults))
-
-
-def _frames(container: InputContainer, stream: AudioStream, faults: list[str]) -> Iterator[AudioFrame]:
-    """Frames of the packets that decode; the faults of the others are collected."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            yield from packet.decode()
-        except av.error.EOFError:
-            return
-        except av.FFmpegError as error:
-            faults.append(fault_of(error))
-            if packet is None or len(faults) > 1000:
-                return
 
 
 def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: float) -> None:

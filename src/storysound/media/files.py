@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from storysound.errors import InputError, MediaError, OutputError
 
@@ -239,3 +241,21 @@ def writing(path: str | Path) -> Iterator[None]:
 def first_line(value: Any) -> str:
     """A tag's value as one trimmed line."""
     return " ".join(str(value).replace("\0", " ").split())
+
+
+def decoded(container: InputContainer, stream: AudioStream | VideoStream, faults: list[str]) -> Iterator[Any]:
+    """Frames of the packets that decode; the faults of the others are collected."""
+    packets = container.demux(stream)
+    while True:
+        packet = None
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            yield from packet.decode()
+        except av.error.EOFError:
+            return
+        except av.FFmpegError as error:
+            faults.append(fault_of(error))
+            if packet is None or len(faults) > 1000:
+                return

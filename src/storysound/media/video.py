@@ -7,11 +7,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import fault_of, opened, origin_s, video_stream
+from storysound.media.files import decoded, opened, origin_s, video_stream
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int
         last_cell = -1
         seen = 0
         faults: list[str] = []
-        for frame in _frames(container, stream, faults):
+        for frame in decoded(container, stream, faults):
             time_s = _time_s(frame, stream, seen, origin)
             seen += 1
             cell = seen if every_s is None else int(time_s / every_s + 1e-6)
@@ -53,24 +52,6 @@ def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int
         raise MediaError(path, f"not one picture of it can be decoded: {fault}", "export or download it again")
     if faults:
         log.warning("%s: damaged (%s); %d pictures could be decoded", path, "; ".join(dict.fromkeys(faults)), seen)
-
-
-def _frames(container: InputContainer, stream: av.VideoStream, faults: list[str]) -> Iterator[av.VideoFrame]:
-    """Frames of the packets that decode; the faults of the others are collected."""
-    packets = container.demux(stream)
-    while True:
-        packet = None
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            yield from packet.decode()
-        except av.error.EOFError:
-            return
-        except av.FFmpegError as error:
-            faults.append(fault_of(error))
-            if packet is None or len(faults) > 1000:
-                return
 
 
 def _time_s(frame: av.VideoFrame, stream: av.VideoStream, index: int, origin: float) -> float:
