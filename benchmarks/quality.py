@@ -89,7 +89,7 @@ def listening(shared: Path, _scratch: Path, weights: Resolver) -> dict[str, floa
     rows = list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
     classes = sorted({row["category"] for row in rows})
     ears, text = ears_of(load_profile(), weights), load("minilm", weights)
-    labels = ears.classes.labels["audioset"]
+    labels = ears.classes.labels
     space = label_space("audioset", labels, in_words("audioset", labels), text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))

@@ -10,9 +10,10 @@ import soundfile
 
 from storysound.encode.encoder import Encoding, Modality
 from storysound.jobs.crew import Tools
+from storysound.library.analyse import Judged, Listening
 from storysound.library.store import Entry, Segments, Shape
 from storysound.media.audio import Waveform
-from storysound.story import Kind, Mood, Sound, Source
+from storysound.story import Event, Kind, Mood, Sound, Source
 
 STEP_S = 1.0
 
@@ -40,8 +41,11 @@ class FakeEncoder:
         return Encoding(embedding[:, : self.dim], {"level": np.stack([1 - level, level], axis=1)}, STEP_S)
 
 
-def judge(duration_s: float, tempo_bpm: float | None, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
-    return ("music" if duration_s > 8 else "sfx"), Mood(0.5, float(heard["fake"].embedding[:, 0].clip(0, 1).mean()))
+def judge(sound: Listening) -> Judged:
+    """Long sounds are music, and every whole second of one is an event."""
+    kind: Kind = "music" if sound.duration_s > 8 else "sfx"
+    events = tuple(Event(s, s + 0.5, f"second {s}", 0.75) for s in range(int(sound.duration_s)))
+    return Judged(kind, Mood(0.5, float(sound.heard["fake"].embedding[:, 0].clip(0, 1).mean())), events)
 
 
 def tools(revision: str = "r1", dim: int = 3) -> Tools:

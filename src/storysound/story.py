@@ -78,6 +78,25 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Event:
+    """A sound of a class, heard in [start_s, end_s).
+
+    `score` in [0, 1]: how clearly at its clearest, 0.5 being usual for the class (`annotate.events.relative`); of
+    speech placed by a voice detector, the detector's mean.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+
+    @property
+    def span(self) -> Span:
+        """When."""
+        return Span(self.start_s, self.end_s)
+
+
+@dataclass(frozen=True)
 class Frame:
     """A picture of a story: a file of its own, or a moment of the story's video."""
 

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as arrays
 from storysound.annotate import families
 from storysound.annotate.events import (
     Config,
-    Event,
     bridged,
     events_of,
     relative,
@@ -20,6 +19,7 @@ from storysound.annotate.events import (
     with_speech,
 )
 from storysound.encode.audioset_head import AudioSetHead
+from storysound.story import Event
 
 LABELS = ("Dog", "Rain", "Piano")
 STEP_S = 0.2

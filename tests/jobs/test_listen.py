@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from storysound.annotate.events import Event, Heard
+from storysound.annotate.events import Heard
+from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.encode.aisfx_moments import loudest_around
@@ -20,6 +21,7 @@ from storysound.jobs import listen as job
 from storysound.jobs.timeline import check_plot, write_timeline
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.sketch import joined, sketch
+from storysound.story import Event
 from storysound.weights import Resolver
 
 RATE_HZ = 44100
@@ -55,7 +57,7 @@ class OneVoice:
 
 
 def ears(voice: object) -> job.Ears:
-    return job.Ears(LoudnessEar(), np.full(3, 0.1, np.float32), voice)  # type: ignore[arg-type]
+    return job.Ears(Ear("loud", LoudnessEar(), np.full(3, 0.1, np.float32)), voice)  # type: ignore[arg-type]
 
 
 def file_of(folder: Path, spans: Sequence[tuple[float, float]], duration_s: float, rate_hz: int = RATE_HZ) -> Path:
@@ -170,6 +172,6 @@ def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path)
     noise = np.random.default_rng(0).normal(0, 1e-4, (1, 10 * RATE_HZ)).astype(np.float32)
     noise[:, 5 * RATE_HZ : 5 * RATE_HZ + bark.shape[1]] += bark
     own = job.ears_of(load_profile(), weights)
-    encoding = own.classes.encode([Waveform(noise, RATE_HZ)])[0]
-    dog = encoding.scores["audioset"][:, own.classes.labels["audioset"].index("Dog")]
+    encoding = own.classes.encoder.encode([Waveform(noise, RATE_HZ)])[0]
+    dog = encoding.scores["audioset"][:, own.classes.labels.index("Dog")]
     assert 4.5 < float(dog.argmax()) * encoding.step_s < 7.0

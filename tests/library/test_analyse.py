@@ -15,8 +15,8 @@ from library_fakes import FakeEncoder, judge, tone
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError
 from storysound.library import analyse as module
-from storysound.library.analyse import _pooled, analyse, sha256_of, shape_of, windows
-from storysound.media.audio import read_audio
+from storysound.library.analyse import Listening, _pooled, analyse, sha256_of, shape_of, windows
+from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.story import Span
 
@@ -67,6 +67,29 @@ def test_numbers_of_a_whole_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.segments.vectors["fake.level"][:, 1], 0.3 / math.sqrt(2), atol=2e-3)
     assert set(found.segments.vectors) == {"fake", "fake.level", "fake.level^max"}
     assert {rows.dtype for rows in found.segments.vectors.values()} == {np.dtype(np.float16)}
+
+
+def test_whoever_judges_is_told_the_whole_sound_on_its_own_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of 20 s are no whole number of steps of .75 s; yet row i is about what is heard from .75 i s on."""
+
+    class Clock(FakeEncoder):
+        def _one(self, wave: Waveform) -> Encoding:
+            starts = (np.arange(0, wave.duration_s, 0.75) * wave.rate_hz).astype(int)
+            level = np.array([np.median(wave.samples[0, at : at + 2000]) for at in starts])
+            return Encoding(level[:, None], {"level": np.stack([level, level], axis=1)}, 0.75)
+
+    told: list[Listening] = []
+    monkeypatch.setattr(module, "BLOCK_S", 20.0)
+    ramp = np.linspace(0, 1, 52 * 8000, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", ramp, 8000, subtype="FLOAT")
+    found = analyse(tmp_path / "a.wav", {"fake": Clock()}, lambda sound: told.append(sound) or judge(sound))
+    rows = told[0].heard["fake"].embedding[:, 0]
+    assert len(rows) == math.ceil(52 / 0.75)
+    np.testing.assert_allclose(rows[:-1], np.arange(len(rows) - 1) * 0.75 / 52, atol=0.4 / 52)
+    np.testing.assert_allclose(told[0].peaks_db[9::100], 20 * np.log10(np.arange(1, 52, 10) / 52), atol=0.3)
+    assert [event.start_s for event in found.segments.events] == list(range(52))
 
 
 def test_shape_names_revisions_and_classes() -> None:

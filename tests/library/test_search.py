@@ -1,8 +1,10 @@
 """The library in memory, against slow and obvious versions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from library_fakes import SHAPE, entry, rows
 from storysound.errors import LibraryError
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
+from storysound.story import Event
 
 scores = st.lists(st.integers(-3, 3), min_size=1, max_size=30).map(lambda values: np.array(values, np.float32))
 
@@ -47,6 +50,24 @@ def test_rows_are_by_path_and_time(library: Library) -> None:
     assert index.end_s.tolist() == [10, 20, 10, 20, 30, 10, 10, 20, 30]
     assert index.loudness_lufs.tolist() == [-20.0] * 9
     assert (len(index), list(index), "fake" in index, "other" in index) == (9, ["fake", "fake.level"], True, False)
+
+
+def test_events_come_back_by_sound(tmp_path: Path) -> None:
+    rain, dog = Event(0.12, 25.5, "Rain", 0.8125), Event(19.999, 21.3, "Dog", 0.75)
+    made = Library.create(tmp_path / "lib")
+    with made.writer(SHAPE) as writer:
+        heard = {"0b": replace(rows(1, 2, 3), events=(rain, dog)), "0a": rows(4)}
+        writer.commit([entry("b.wav", "0b", segments=3), entry("a.wav", "0a")], heard)
+        writer.commit([entry("copy.wav", "0b", segments=3)])
+    index = Index.load(made)
+    assert [index.events(i) for i in range(3)] == [(), (rain, dog), (rain, dog)]
+
+
+def test_a_library_from_before_events_were_kept_has_none() -> None:
+    times = pa.array([0.0])
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(2, np.float16)), 2)
+    row = {"analysis": ["0a"], "start_s": times, "end_s": times, "loudness_lufs": times, "fake": vectors}
+    assert Index([entry("a.wav", "0a")], pa.table(row), ["fake"]).events(0) == ()
 
 
 def test_matrices_are_contiguous_floats_both_ways(library: Library) -> None:

@@ -13,29 +13,11 @@ from numpy.typing import NDArray
 
 from storysound.annotate.families import SETTING, Families
 from storysound.media.sketch import Sketch
-from storysound.story import Span
+from storysound.story import Event, Span
 
 Float = NDArray[np.float32]
 
 SPEECH = "Speech"
-
-
-@dataclass(frozen=True)
-class Event:
-    """A sound of a class, heard in [start_s, end_s).
-
-    `score` in [0, 1]: the highest that it reaches; of speech placed by a voice detector, the detector's mean.
-    """
-
-    start_s: float
-    end_s: float
-    label: str
-    score: float
-
-    @property
-    def span(self) -> Span:
-        """When."""
-        return Span(self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,7 @@ class AiSfx:
         self._config = config or Config()
         self._audioset = AudioSetHead.load()
         self.labels = {"audioset": self._audioset.labels, **LABELS}
+        self.usual = {"audioset": self._audioset.usual}
         state = f"{self._config!r} {self._audioset.revision}"
         self.revision = f"{revision}-{sha256(state.encode()).hexdigest()[:6]}"
         self._network = network.eval()

@@ -45,6 +45,7 @@ class AiSfxMoments:
         """`network` with its weights loaded and fused."""
         self._audioset = AudioSetHead.load()
         self.labels = {"audioset": self._audioset.labels}
+        self.usual = {"audioset": self._audioset.usual}
         self.revision = f"{revision}-{self._audioset.revision[:6]}"
         self._network = network.eval()
 

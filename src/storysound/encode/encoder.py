@@ -4,6 +4,7 @@ An encoder is one file of this room; the file name is its public name. Its modul
 `load(weights: Resolver) -> Encoder` and nothing is read from disk before that call.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -30,6 +31,19 @@ class Encoding:
     embedding: NDArray[np.float32]
     scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     step_s: float = 0.0
+
+
+def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float) -> NDArray[np.int64]:
+    """Which of `count` rows stand at the ticks i · step_s of a clock in [start_s, end_s); the first is at `from_s`.
+
+    So a long sound that is heard piece by piece gets the rows, to half a step, that it had got in one.
+
+    >>> ticks(5, 2.0, 6.0, 9.0, 15.0).tolist()
+    [2, 3, 4]
+    """
+    times = np.arange(math.ceil(start_s / step_s - 1e-6), math.ceil(end_s / step_s - 1e-6))
+    rows: NDArray[np.int64] = np.clip(np.rint(times - from_s / step_s).astype(np.int64), 0, count - 1)
+    return rows
 
 
 class Encoder(Protocol[Item_contra]):

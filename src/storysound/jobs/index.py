@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from storysound.annotate import sound as judging
+from storysound.annotate.hearing import Ear, ear_among, events_in
 from storysound.config import Profile, load_profile
-from storysound.encode.encoder import Encoding, load
+from storysound.encode.encoder import load
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.crew import Tools, crew
-from storysound.library.analyse import Analysis, sha256_of
+from storysound.library.analyse import Analysis, Judged, Listening, sha256_of
 from storysound.library.origin import RightsFinder, described
 from storysound.library.store import Entry, Library, Segments, Writer
 from storysound.library.walk import Target, Walk, free_name, walk, worth_a_line
 from storysound.media.probe import probe
-from storysound.story import Kind, Mood, Sound
+from storysound.story import Sound
 from storysound.weights import Resolver
 
 log = logging.getLogger(__name__)
@@ -99,12 +100,15 @@ def usable_cores() -> int:
 
 def _tools(profile: Profile, weights: Resolver | None) -> Tools:
     resolver = weights or Resolver(offline=True)
-    return Tools({name: load(name, resolver) for name in profile.audio}, _judge)
+    encoders = {name: load(name, resolver) for name in profile.audio}
+    return Tools(encoders, partial(_judge, ear_among(encoders)))
 
 
-def _judge(duration_s: float, tempo_bpm: float | None, heard: Mapping[str, Encoding]) -> tuple[Kind, Mood]:
-    kind = judging.kind(duration_s, heard)
-    return kind, judging.mood(kind, heard, tempo_bpm)
+def _judge(ear: Ear | None, sound: Listening) -> Judged:
+    kind = judging.kind(sound.duration_s, sound.heard)
+    mood = judging.mood(kind, sound.heard, sound.tempo_bpm)
+    events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s) if ear else ()
+    return Judged(kind, mood, events)
 
 
 class _Run:

@@ -13,26 +13,25 @@ from storysound.annotate import families
 from storysound.annotate.events import (
     SPEECH,
     Config,
-    Event,
     Heard,
     bridged,
     events_of,
-    relative,
     surest,
     told_once,
     with_speech,
 )
+from storysound.annotate.hearing import Ear, audible, ear_among
 from storysound.config import Profile
 from storysound.encode import encoder, silero
-from storysound.encode.audioset_head import AudioSetHead
-from storysound.encode.encoder import Encoder
+from storysound.encode.encoder import Encoder, ticks
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.timeline import check_plot, write_timeline
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable
+from storysound.media.loudness import peaks_db
 from storysound.media.probe import probe
 from storysound.media.sketch import joined, sketch
-from storysound.story import Span
+from storysound.story import Event, Span
 from storysound.weights import Resolver
 
 log = logging.getLogger(__name__)
@@ -40,11 +39,9 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 RATE_HZ = 44100
-SPACE = "audioset"
 FINER = {"aisfx": "aisfx_moments"}  # encoders that hear the same in shorter steps
 PIECE_S = 300.0  # heard at a time, so that hours of sound need no more memory than minutes
 CONTEXT_S = 3.0  # heard on both sides of a piece, so that its ends are heard as if it went on
-QUIET, QUIETER = 10 ** (-70 / 20), 10 ** (-60 / 20)  # peaks below this, absolute or beside the loudest, are silence
 BREATH_S = 0.4  # a shorter pause doesn't end speech
 SPOKEN = 0.3  # score of speech among the classes from which the voice detector is believed
 
@@ -53,8 +50,7 @@ SPOKEN = 0.3  # score of speech among the classes from which the voice detector 
 class Ears:
     """What listens: an encoder that knows AudioSet's classes, and a voice detector."""
 
-    classes: Encoder[Waveform]
-    usual: Floats  # [c], see AudioSetHead
+    classes: Ear
     voice: silero.Silero
 
 
@@ -80,9 +76,9 @@ class _Piece:
 def ears_of(profile: Profile, weights: Resolver, load: Callable[[str, Resolver], Encoder[Any]] = encoder.load) -> Ears:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in profile.audio:
-        ear = load(FINER.get(name, name), weights)
-        if SPACE in ear.labels:
-            return Ears(ear, AudioSetHead.load().usual, silero.load(weights))
+        ear = ear_among({name: load(FINER.get(name, name), weights)})
+        if ear:
+            return Ears(ear, silero.load(weights))
     raise UsageError(
         f"profile {profile.name!r}: to hear events it needs an audio encoder that knows AudioSet's classes"
     )
@@ -126,24 +122,26 @@ def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_s
     Raises MediaError for a file without sound that can be decoded.
     """
     config = config or Config()
-    labels = ears.classes.labels[SPACE]
     tree = families.audioset()
-    rows, spoken, sketches = [], [], []
+    rows, levels, spoken, sketches = [], [], [], []
     step_s, duration_s = 0.0, 0.0
     for piece in _pieces(Path(path)):
         duration_s = piece.end_s
-        scores, step_s = _classes(piece, ears)
+        scores, step_s = _classes(piece, ears.classes)
         rows.append(scores)
+        own = piece.wave.cut(piece.start_s - piece.from_s, piece.end_s - piece.from_s)
+        levels.append(peaks_db(own))
         spoken += _speech(piece, ears.voice)
         if with_sketch:
-            sketches.append(sketch(piece.wave.cut(piece.start_s - piece.from_s, piece.end_s - piece.from_s)))
+            sketches.append(sketch(own))
     scores = np.concatenate(rows)
-    talk = scores[:, labels.index(SPEECH)]
+    scores[~audible(np.concatenate(levels), step_s, len(scores))] = 0.0
+    talk = scores[:, ears.classes.labels.index(SPEECH)]
 
     def voiced(span: Span) -> float:
         return float(talk[int(span.start_s / step_s) : int(span.end_s / step_s) + 1].max(initial=0.0))
 
-    found = events_of(scores, labels, step_s, duration_s=duration_s, config=config)
+    found = events_of(scores, ears.classes.labels, step_s, duration_s=duration_s, config=config)
     found = with_speech(found, bridged(spoken, BREATH_S), voiced, tree, SPOKEN)
     found = told_once([event for event in found if event.score >= config.begins], tree, config)
     return Heard(str(path), round(duration_s, 3), found, joined(sketches) if sketches else None)
@@ -170,21 +168,11 @@ def _pieces(path: Path) -> Iterator[_Piece]:
         start_s += PIECE_S
 
 
-def _classes(piece: _Piece, ears: Ears) -> tuple[Floats, float]:
+def _classes(piece: _Piece, ear: Ear) -> tuple[Floats, float]:
     """Scores [t c] of the steps of the file's clock that begin in a piece, and the length of a step."""
-    heard = ears.classes.encode([piece.wave])[0]
-    scores, step_s = relative(heard.scores[SPACE], ears.usual), heard.step_s
-    scores[~_audible(piece.wave, step_s, len(scores))] = 0.0
-    steps = np.arange(np.ceil(piece.start_s / step_s - 1e-6), np.ceil(piece.end_s / step_s - 1e-6))
-    return scores[np.clip(np.rint(steps - piece.from_s / step_s).astype(int), 0, len(scores) - 1)], step_s
-
-
-def _audible(wave: Waveform, step_s: float, count: int) -> NDArray[np.bool_]:
-    """Which of the steps aren't silent [count]: encoders that don't mind the level hear noise everywhere."""
-    loudness = np.abs(wave.samples[0])
-    edges = np.minimum((np.arange(count) * step_s * wave.rate_hz).astype(int), loudness.size - 1)
-    peaks = np.maximum.reduceat(loudness, edges)
-    return np.asarray(peaks > max(QUIET, QUIETER * float(peaks.max())))
+    heard = ear.encoder.encode([piece.wave])[0]
+    scores = ear.scores(heard)
+    return scores[ticks(len(scores), heard.step_s, piece.from_s, piece.start_s, piece.end_s)], heard.step_s
 
 
 def _speech(piece: _Piece, voice: silero.Silero) -> list[Event]:

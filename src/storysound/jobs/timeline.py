@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.annotate.events import Event, Heard, surest
+from storysound.annotate.events import Heard, surest
 from storysound.cue.report_draw import clock, tick_step_s
 from storysound.errors import UsageError
 from storysound.media.canvas import RGB, Canvas, Png, Svg, text_width
 from storysound.media.files import atomic, check_target
 from storysound.media.sketch import Sketch, columns
+from storysound.story import Event
 
 FORMATS: dict[str, Callable[[int, int], Canvas]] = {".svg": Svg, ".png": Png}
 WIDTH, GUTTER, MARGIN = 1200, 236, 28

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.encode.encoder import Encoder, Encoding
+from storysound.encode.encoder import Encoder, Encoding, ticks
 from storysound.errors import MediaError
 from storysound.library.store import Segments, Shape
 from storysound.media.audio import Waveform, read_audio, resample
-from storysound.media.loudness import momentary_lufs, true_peak_dbtp
+from storysound.media.loudness import momentary_lufs, peaks_db, true_peak_dbtp
 from storysound.media.probe import probe
 from storysound.media.rhythm import tempo_bpm
 from storysound.media.tonality import key
-from storysound.story import Kind, Mood, Sound, Span
+from storysound.story import Event, Kind, Mood, Sound, Span
 
 log = logging.getLogger(__name__)
 
-REVISION = "1"  # of everything here; raise it when the same file would get other numbers
+REVISION = "2"  # of everything here; raise it when the same file would get other numbers
 RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
 WINDOW_S = 10.0
 SHORTEST_REST_S = 5.0  # a shorter rest joins the window before it
@@ -34,8 +34,27 @@ _SILENT_DBTP = -70.0  # the noise of a codec around digital silence stays below
 _SILENT, _SILENT_DO = "contains only silence", "nothing could ever match it"
 _GATE_LUFS, _GATE_LU = -70.0, -10.0  # BS.1770-4, absolute and relative
 
-# Kind and mood of a sound from its length, its tempo, and what the encoders (by name) heard in all of it.
-Judge = Callable[[float, float | None, Mapping[str, Encoding]], tuple[Kind, Mood]]
+
+@dataclass(frozen=True)
+class Listening:
+    """What is known of a whole sound when it is judged."""
+
+    duration_s: float
+    tempo_bpm: float | None
+    heard: Mapping[str, Encoding]  # by encoder; rows at the ticks of its own step, from the beginning to the end
+    peaks_db: NDArray[np.float32]  # of each tenth of a second, dBFS
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a sound is, how it feels, and what is heard when."""
+
+    kind: Kind
+    mood: Mood
+    events: tuple[Event, ...] = ()
+
+
+Judge = Callable[[Listening], Judged]
 
 
 @dataclass(frozen=True)
@@ -90,20 +109,20 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
     if hearing.peak_dbtp < _SILENT_DBTP:
         raise MediaError(file, _SILENT, _SILENT_DO)
     tempo = tempo_bpm(hearing.loudest)
-    heard = {name: _joined(parts) for name, parts in hearing.encodings.items()}
-    kind, mood = judge(hearing.duration_s, tempo, heard)
+    heard = {name: _joined(parts, hearing.duration_s) for name, parts in hearing.encodings.items()}
+    judged = judge(Listening(hearing.duration_s, tempo, heard, np.concatenate(hearing.peaks)))
     sound = Sound(
         path="",
         root="",
         duration_s=hearing.duration_s,
-        kind=kind,
+        kind=judged.kind,
         loudness_lufs=_gated(np.concatenate(hearing.loudness)),
         true_peak_dbtp=hearing.peak_dbtp,
         tempo_bpm=tempo,
         key=key(hearing.loudest)[0],
-        mood=mood,
+        mood=judged.mood,
     )
-    return Analysis(sound, tags, hearing.segments())
+    return Analysis(sound, tags, hearing.segments(judged.events))
 
 
 def _check_worth(file: str | Path, wave: Waveform) -> None:
@@ -130,7 +149,8 @@ class _Hearing:
 
     def __init__(self, encoders: Mapping[str, Encoder[Waveform]]) -> None:
         self.encoders = encoders
-        self.encodings: dict[str, list[Encoding]] = {name: [] for name in encoders}
+        self.encodings: dict[str, list[tuple[float, Encoding]]] = {name: [] for name in encoders}  # where each begins
+        self.peaks: list[NDArray[np.float32]] = []
         self.vectors: dict[str, list[NDArray[np.float16]]] = {}
         self.loudness: list[NDArray[np.float64]] = []  # momentary curves, ten values a second
         self.spans: list[Span] = []
@@ -154,21 +174,23 @@ class _Hearing:
         self.spans += [Span(start_s + span.start_s, start_s + span.end_s) for span in spans]
         self.span_loudness += [_gated(_during(span, curve)) for span in spans]
         mono = resample(wave.mono(), RATE_HZ)
+        self.peaks.append(peaks_db(mono))
         if _gated(curve) >= self._most:
             self._most, self.loudest = _gated(curve), mono
         for name, encoder in self.encoders.items():
             (encoding,) = encoder.encode([_padded(mono, _SHORTEST_HEARD_S)])
-            self.encodings[name].append(encoding)
+            self.encodings[name].append((start_s, encoding))
             for column, rows in _pooled(name, encoding, spans).items():
                 self.vectors.setdefault(column, []).append(rows)
 
-    def segments(self) -> Segments:
+    def segments(self, events: tuple[Event, ...]) -> Segments:
         """What was added, as rows of the library."""
         return Segments(
             np.array([span.start_s for span in self.spans]),
             np.array([span.end_s for span in self.spans]),
             np.array(self.span_loudness, np.float32),
             {column: np.concatenate(blocks) for column, blocks in self.vectors.items()},
+            events,
         )
 
 
@@ -216,10 +238,18 @@ def _rows(span: Span, count: int, step_s: float) -> tuple[int, int]:
     return first, max(first + 1, min(count, math.ceil(span.end_s / step_s - 1e-6)))
 
 
-def _joined(parts: list[Encoding]) -> Encoding:
-    """The encodings of successive blocks as one."""
-    spaces = {space: np.concatenate([part.scores[space] for part in parts]) for space in parts[0].scores}
-    return Encoding(np.concatenate([part.embedding for part in parts]), spaces, parts[0].step_s)
+def _joined(parts: list[tuple[float, Encoding]], duration_s: float) -> Encoding:
+    """The encodings of successive blocks as one, on the clock of the sound: blocks are no whole numbers of steps."""
+    first = parts[0][1]
+    if len(parts) == 1 or first.step_s == 0:
+        return first
+    ends = [start_s for start_s, _ in parts[1:]] + [duration_s]
+    rows = [
+        (part, ticks(len(part.embedding), part.step_s, start_s, start_s, end_s))
+        for (start_s, part), end_s in zip(parts, ends, strict=True)
+    ]
+    spaces = {space: np.concatenate([part.scores[space][own] for part, own in rows]) for space in first.scores}
+    return Encoding(np.concatenate([part.embedding[own] for part, own in rows]), spaces, first.step_s)
 
 
 def sha256_of(file: str | Path) -> str:

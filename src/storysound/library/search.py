@@ -15,8 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from storysound.errors import LibraryError
+from storysound.library.event_cells import events_of
 from storysound.library.store import Entry, Library
-from storysound.story import Sound
+from storysound.story import Event, Sound
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Index:
             matrices = pool.map(lambda name: _matrix(rows.column(name), order), columns)
             self._matrices = dict(zip(columns, matrices, strict=True))
         self._by_class: dict[str, Floats] = {}
+        # Libraries from before events were kept have none.
+        self._events = rows.column("events").combine_chunks().take(order) if "events" in rows.column_names else None
 
     @classmethod
     def load(
@@ -104,6 +107,12 @@ class Index:
         if column not in self._by_class:
             self._by_class[column] = np.ascontiguousarray(self._matrices[column].T)
         return self._by_class[column]
+
+    def events(self, sound: int) -> tuple[Event, ...]:
+        """What is heard when in the sound at this position of `sounds`, by start."""
+        if self._events is None:
+            return ()
+        return events_of(self._events[self.first[sound] : self.first[sound + 1]])
 
     def best_segments(self, scores: Floats) -> tuple[Floats, Ints]:
         """Of scores [n] per segment the highest of each sound [s], and which segment has it (the first of equals)."""

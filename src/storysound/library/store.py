@@ -1,9 +1,9 @@
 """A library on disk: a folder with two kinds of Lance tables.
 
 `sounds` has a row per file: all of `story.Sound`, what identifies the file, and which analysis belongs to it.
-`segments` has a row per stretch of an analysed sound: its times, its loudness, and one float16 vector per encoder
-output. A sound refers to its segments by the id of the analysis, so a file that was renamed, or lies there twice,
-keeps or shares them.
+`segments` has a row per stretch of an analysed sound: its times, its loudness, the events that begin in it, and one
+float16 vector per encoder output. A sound refers to its segments by the id of the analysis, so a file that was
+renamed, or lies there twice, keeps or shares them.
 
 Segments are always written first; the one commit of `sounds` that refers to them is what makes them exist for a
 reader. Whatever a killed writer left behind is referred to by nothing, and the next writer removes it.
@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 
 from storysound import __version__
 from storysound.errors import LibraryError, OutputError
+from storysound.library.event_cells import EVENTS, event_cells
 from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
-from storysound.story import Mood, Sound, Source
+from storysound.story import Event, Mood, Sound, Source
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Segments:
     end_s: NDArray[np.float64]
     loudness_lufs: NDArray[np.float32]  # -inf for silence
     vectors: Mapping[str, NDArray[np.float16]]  # column -> [n d]
+    events: tuple[Event, ...] = ()  # of the whole sound
 
 
 @dataclass(frozen=True)
@@ -315,14 +317,15 @@ def _segment_schema(like: Segments, shape: Shape) -> pa.Schema:
     vectors = {_stored(column): rows for column, rows in sorted(like.vectors.items())}
     columns = [(name, pa.list_(pa.float16(), rows.shape[1])) for name, rows in vectors.items()]
     times = [("analysis", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())]
+    times += [("loudness_lufs", pa.float32()), ("events", EVENTS)]
     meta = {"format": FORMAT, "revisions": dict(shape.revisions), "labels": dict(shape.labels)}
-    return pa.schema([*times, ("loudness_lufs", pa.float32()), *columns], metadata={_META: json.dumps(meta)})
+    return pa.schema([*times, *columns], metadata={_META: json.dumps(meta)})
 
 
 def _segment_rows(analysis: str, part: Segments, schema: pa.Schema) -> pa.Table:
     columns = [pa.array([analysis] * len(part.start_s)), pa.array(part.start_s), pa.array(part.end_s)]
-    columns.append(pa.array(part.loudness_lufs))
-    for column in schema.names[4:]:
+    columns += [pa.array(part.loudness_lufs), event_cells(part.events, part.start_s)]
+    for column in schema.names[len(columns) :]:
         vectors = np.ascontiguousarray(part.vectors[_named(column)])
         columns.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1]))
     return pa.Table.from_arrays(columns, schema=schema)

@@ -100,6 +100,19 @@ def momentary_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float6
     return _lufs(_block_energies(wave, BLOCK_S, step_s))
 
 
+def peaks_db(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float32]:
+    """Sample peak of all channels in each step begun, dBFS; -inf for digital silence: [t].
+
+    >>> peaks_db(Waveform(np.array([[0.1, 0.0, 1.0, 0.0]], np.float32), 20)).tolist()
+    [-20.0, 0.0]
+    """
+    loudest = np.abs(wave.samples).max(axis=0)
+    edges = np.round(np.arange(math.ceil(wave.duration_s / step_s - 1e-9)) * step_s * wave.rate_hz).astype(int)
+    with np.errstate(divide="ignore"):
+        result: NDArray[np.float32] = 20 * np.log10(np.maximum.reduceat(loudest, edges[edges < loudest.size]))
+    return result
+
+
 def short_term_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 3 s from each k · step_s on, [b] in LUFS; -inf in silence, empty for less than 3 s."""
     return _lufs(_block_energies(wave, SHORT_TERM_S, step_s))

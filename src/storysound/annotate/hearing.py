@@ -1,0 +1,98 @@
+"""From an encoder's scores of a whole sound to the events heard in it, the same for a file and for a library."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.annotate.events import Config, events_of, relative, told_once
+from storysound.annotate.families import audioset
+from storysound.encode.encoder import Encoder, Encoding
+from storysound.story import Event
+
+Floats = NDArray[np.float32]
+
+SPACE = "audioset"
+USUAL = 0.1  # of every class, for encoders that don't say what is usual
+LEVEL_S = 0.1  # from one level to the next, of those that `audible` is told
+SILENT_DB, FAINT_DB = -70.0, -60.0  # levels below this, absolute or beside the loudest, are silence
+
+
+@dataclass(frozen=True)
+class Ear:
+    """An encoder that knows AudioSet's classes, and what its scores have to be measured by.
+
+    `usual` [c]: the score of a class that one in a hundred sounds without it reaches. `patch_s`: how much sound a row
+    is about, at least a step. Encoders state both as attributes: `usual` {label space: [c]}, and `patch_s`.
+    """
+
+    name: str
+    encoder: Encoder[Any]
+    usual: Floats
+    patch_s: float = 0.0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.encoder.labels[SPACE]
+
+    def scores(self, heard: Encoding) -> Floats:
+        """How clearly each class is heard in each step, 0.5 being the usual: [t c] in [0, 1)."""
+        return relative(cells(heard.scores[SPACE], heard.step_s, self.patch_s), self.usual)
+
+
+def ear_among(encoders: Mapping[str, Encoder[Any]]) -> Ear | None:
+    """The first encoder that knows AudioSet's classes."""
+    for name, encoder in encoders.items():
+        if SPACE in encoder.labels:
+            levels = getattr(encoder, "usual", {}).get(SPACE)
+            usual = np.full(len(encoder.labels[SPACE]), USUAL) if levels is None else levels
+            return Ear(name, encoder, np.asarray(usual, np.float32), getattr(encoder, "patch_s", 0.0))
+    return None
+
+
+def cells(scores: Floats, step_s: float, patch_s: float) -> Floats:
+    """Scores of overlapping patches as scores of the steps: geometric means of all patches that hold a step.
+
+    A sound that is there is heard in each of them, a slip of the ear mostly in one. [t c] -> [t + n - 1, c], where a
+    patch lasts n steps.
+
+    >>> cells(np.array([[1], [0.25], [0.25]], np.float32), 0.5, 1.0)[:, 0].tolist()
+    [1.0, 0.5, 0.25, 0.25]
+    """
+    overlap = max(1, round(patch_s / step_s)) if step_s else 1
+    if overlap == 1 or not len(scores):
+        return scores
+    logs = np.log(np.maximum(scores, 1e-9))
+    total = np.zeros((len(scores) + overlap - 1, scores.shape[1]), np.float32)
+    count = np.zeros((len(total), 1), np.float32)
+    for late in range(overlap):
+        total[late : late + len(scores)] += logs
+        count[late : late + len(scores)] += 1
+    result: Floats = np.exp(total / count)
+    return result
+
+
+def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArray[np.bool_]:
+    """Which of `count` steps aren't silent, by the levels of each tenth of a second.
+
+    Encoders that don't mind the level hear noise everywhere.
+    """
+    if not levels_db.size:
+        return np.zeros(count, bool)
+    edges = np.minimum((np.arange(count + 1) * step_s / LEVEL_S + 1e-6).astype(int), levels_db.size - 1)
+    loudest = np.maximum.reduceat(levels_db[: edges[-1] + 1], edges)[:-1]
+    return np.asarray(loudest > max(SILENT_DB, FAINT_DB + float(levels_db.max())))
+
+
+def events_in(
+    heard: Encoding, ear: Ear, levels_db: NDArray[np.floating], duration_s: float, config: Config | None = None
+) -> tuple[Event, ...]:
+    """What is heard when in a sound, of which `levels_db` are the levels of each tenth of a second."""
+    config = config or Config()
+    scores = ear.scores(heard)
+    scores[~audible(levels_db, heard.step_s, len(scores))] = 0.0
+    found = events_of(scores, ear.labels, heard.step_s, duration_s=duration_s, config=config)
+    return told_once(found, audioset(), config)

@@ -1,0 +1,74 @@
+"""From encoders' scores to events: patches that overlap, silence, and what an encoder says of itself."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from storysound.annotate.hearing import USUAL, Ear, audible, cells, ear_among, events_in
+from storysound.encode.encoder import Encoding
+from storysound.story import Event
+
+LABELS = ("Dog", "Bark", "Rain")
+scores_over_time = arrays.arrays(
+    np.float32, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(2**-10, 1, width=32)
+)
+
+
+def encoder(**more: Any) -> Any:
+    return SimpleNamespace(labels={"audioset": LABELS}, **more)
+
+
+@given(scores_over_time, st.sampled_from([0.0, 0.5, 0.75, 1.0, 1.4, 2.0]))
+def test_a_step_is_heard_by_all_patches_that_hold_it(scores: np.ndarray, patch_s: float) -> None:
+    got = cells(scores, 0.5, patch_s)
+    overlap = max(1, round(patch_s / 0.5))
+    assert len(got) == len(scores) + overlap - 1
+    for step in range(len(got)):
+        patches = scores[max(0, step - overlap + 1) : step + 1]
+        np.testing.assert_allclose(got[step], np.prod(patches, axis=0) ** (1 / len(patches)), rtol=1e-4)
+
+
+def test_a_slip_of_one_patch_is_no_event_and_a_click_in_two_is_one() -> None:
+    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32), patch_s=0.975)
+    scores = np.full((20, 3), 0.001, np.float32)
+    scores[5, 0] = 0.9  # heard by one of the two patches that hold it
+    scores[11:13, 2] = 0.9
+    heard = Encoding(np.zeros((20, 1), np.float32), {"audioset": scores}, 0.48)
+    (rain,) = events_in(heard, ear, np.zeros(100, np.float32), 10.0)
+    assert rain == Event(5.76, 6.24, "Rain", 0.9)
+
+
+def test_nothing_is_heard_in_silence() -> None:
+    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32))
+    heard = Encoding(np.zeros((10, 1), np.float32), {"audioset": np.full((10, 3), 0.9, np.float32)}, 1.0)
+    levels = np.full(100, -np.inf, np.float32)
+    assert events_in(heard, ear, levels, 10.0) == ()
+    levels[40:60] = -20
+    assert {(event.start_s, event.end_s) for event in events_in(heard, ear, levels, 10.0)} == {(4.0, 6.0)}
+
+
+@given(arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(-120, 0, width=32)), st.integers(1, 20))
+def test_a_step_is_as_loud_as_its_loudest_tenth(levels: np.ndarray, count: int) -> None:
+    got = audible(levels, 0.3, count)
+    least = max(-70, levels.max() - 60)
+    for step in range(min(count, len(levels) // 3)):
+        assert got[step] == (levels[3 * step : 3 * step + 3].max() > least)
+    assert audible(np.zeros(0, np.float32), 0.3, count).tolist() == [False] * count
+
+
+def test_an_encoder_says_what_is_usual_and_how_long_it_listens() -> None:
+    levels = np.array([0.2, 0.3, 0.4], np.float32)
+    deaf = SimpleNamespace(labels={"imagenet": ("a",)})
+    ear = ear_among({"deaf": deaf, "good": encoder(usual={"audioset": levels}, patch_s=0.975)})  # type: ignore[dict-item]
+    assert ear is not None
+    assert (ear.name, ear.patch_s, ear.labels) == ("good", 0.975, LABELS)
+    assert ear.usual.tolist() == levels.tolist()
+    plain = ear_among({"plain": encoder()})
+    assert plain is not None
+    assert plain.usual.tolist() == pytest.approx([USUAL] * 3)
+    assert ear_among({"deaf": deaf}) is None  # type: ignore[dict-item]
