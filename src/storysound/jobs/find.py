@@ -13,12 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.annotate.hearing import SPACE as EVENTS
 from storysound.config import Profile
 from storysound.encode import encoder, gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
 from storysound.encode.wording import in_words, sentences
+from storysound.jobs.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
 from storysound.match.first_stage import (
@@ -34,7 +36,7 @@ from storysound.match.names import NameIndex, spoken_name, words
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.story import Kind, Mood, Sound
+from storysound.story import Kind, Mood, Sound, Span
 from storysound.weights import Resolver
 
 Pixels = NDArray[np.uint8]
@@ -71,7 +73,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Hit:
-    """A sound that fits: its best segment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
+    """A sound that fits: its best moment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
 
     sound: Sound
     start_s: float
@@ -90,6 +92,7 @@ class Finder:
         self._weights = weights
         self.index = Index.load(self._store)
         self.hearings = {space: self._hearing(space, column) for space, column in self._columns().items()}
+        self._moments = Moments(self.index)
         self._translations: dict[str, Floats] = {}
         self._usuals: dict[str, tuple[Floats, Floats]] = {}
 
@@ -109,16 +112,13 @@ class Finder:
         verdict = Verdict(evidence, among)
         best, segments = self.index.best_segments(to_score(verdict.scores))
         ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
-        return tuple(
-            Hit(
-                self.index.sounds[i],
-                float(self.index.start_s[at]),
-                float(self.index.end_s[at]),
-                round(float(best[i]), 6),
-                verdict.reasons(int(at)),
-            )
-            for i, at in ((i, segments[i]) for i in ranked)
-        )
+        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict) for i in ranked)
+
+    def _hit(self, sound: int, at: int, score: float, verdict: Verdict) -> Hit:
+        """A sound found by its segment `at`."""
+        segment = Span(float(self.index.start_s[at]), float(self.index.end_s[at]))
+        moment = pointed_at(verdict.event(at), segment)
+        return Hit(self.index.sounds[sound], moment.start_s, moment.end_s, round(score, 6), verdict.reasons(at))
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""
@@ -151,7 +151,7 @@ class Finder:
         """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
         for space, hearing in self.hearings.items():
             wish = hearing.space.weights(parts).mean(axis=0)
-            yield Evidence("said", hearing.rate(wish), SAID_WEIGHT[space], partial(hearing.reason, wish))
+            yield self._by_classes("said", space, wish, hearing.rate(wish), SAID_WEIGHT[space])
 
     def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
         """Class probabilities of frames [f 1000]: what is seen asks for what it sounds like, through the text space.
@@ -162,7 +162,15 @@ class Finder:
             hearing = self.hearings[space]
             wish = np.mean([gloss.translate(frame, self._seen_as(space)) for frame in scores], axis=0)
             rated = hearing.rate(wish) if space == "imagenet" else hearing.rate_above(wish, self._usual(space))
-            yield Evidence("seen", rated, weight * SEEN_WEIGHT[space], partial(hearing.reason, wish))
+            yield self._by_classes("seen", space, wish, rated, weight * SEEN_WEIGHT[space])
+
+    def _by_classes(self, source: str, space: str, wish: Floats, rated: Floats, weight: float) -> Evidence:
+        """Ratings by what is wished of a label space's classes; where events were kept they say what is heard when."""
+        hearing = self.hearings[space]
+        if space != EVENTS:
+            return Evidence(source, rated, weight, partial(hearing.reason, wish))
+        events = partial(self._moments.meant, wish, hearing.space.labels)
+        return Evidence(source, rated, weight, lambda at: told(events(at)) or hearing.reason(wish, at), events)
 
     def _seen_as(self, space: str) -> Floats:
         """What each class of the picture encoder asks of a space of the library: [1000 c]."""

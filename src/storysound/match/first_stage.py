@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace, softmax
-from storysound.story import Mood
+from storysound.story import Event, Mood
 
 Floats = NDArray[np.float32]
 
@@ -26,13 +26,15 @@ class Evidence:
     """One source's opinion of every segment.
 
     `source` names the kind of evidence; several may share it. `scores` [n] raw, higher is better. `weight` > 0.
-    `reason`: words for the segment at that position, empty where there is nothing worth saying.
+    `reason`: words for the segment at that position, empty where there is nothing worth saying. `events`: what is
+    heard there that speaks for it, best first.
     """
 
     source: str
     scores: Floats
     weight: float
     reason: Callable[[int], str]
+    events: Callable[[int], Sequence[Event]] = lambda at: ()
 
 
 def probabilities(mean: Floats, peak: Floats) -> Floats:
@@ -132,11 +134,19 @@ class Verdict:
     def reasons(self, at: int) -> tuple[str, ...]:
         """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""
         said: dict[str, str] = {}
-        for i in np.argsort(-self._strength[:, at], kind="stable"):
-            e = self._evidence[i]
-            if self._strength[i, at] > 0 and e.source not in said and (reason := e.reason(at)):
+        for e in self._for(at):
+            if e.source not in said and (reason := e.reason(at)):
                 said[e.source] = reason
         return tuple(dict.fromkeys(said.values()))
+
+    def event(self, at: int) -> Event | None:
+        """The event that speaks best for the segment at this position."""
+        return next((event for e in self._for(at) for event in e.events(at)), None)
+
+    def _for(self, at: int) -> list[Evidence]:
+        """What speaks for a segment, weightiest first."""
+        order = np.argsort(-self._strength[:, at], kind="stable")
+        return [self._evidence[i] for i in order if self._strength[i, at] > 0]
 
 
 def to_score(fused: Floats) -> Floats:
