@@ -3,13 +3,17 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
+from storysound.annotate import families
 from storysound.annotate.events import Heard
 from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
@@ -18,8 +22,9 @@ from storysound.encode.aisfx_moments import loudest_around
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError, UsageError
 from storysound.jobs import listen as job
-from storysound.jobs.timeline import check_plot, write_timeline
+from storysound.jobs.timeline import FAMILY_RGB, check_plot, short, write_timeline
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.canvas import text_width
 from storysound.media.sketch import joined, sketch
 from storysound.story import Event
 from storysound.weights import Resolver
@@ -131,7 +136,31 @@ def test_the_timeline_is_a_picture_either_way(tmp_path: Path, events: tuple[Even
         colours = {colour for _, colour in picture.getcolors(10**6)}
     assert len(colours) > 100
     if events:
-        assert (151, 110, 62) in colours  # an animal
+        assert FAMILY_RGB["animals"] in colours
+        assert FAMILY_RGB["music"] not in colours
+
+
+def test_an_hour_full_of_events_is_drawn_small(tmp_path: Path) -> None:
+    looks = sketch(Waveform(np.random.default_rng(0).normal(0, 0.1, (1, 8000)).astype(np.float32), 8000))
+    labels = list(families.audioset().family)[:50]
+    events = tuple(Event(t, t + 0.4, labels[t % 50], 0.7 + 0.2 * (t % 50 < 25)) for t in range(3600))
+    write_timeline(Heard("hour.wav", 3600.0, events, looks), tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    assert "3600 events of 50 kinds" in drawn
+    assert "and 20 more kinds of sound" in drawn
+    assert all(short(label, 150, 12.5).rstrip("…")[:8] in unescape(drawn) for label in labels[:25])
+    # 72 events a row lie 12 units apart: all are seen. In a row of its own each second they touch and become one bar.
+    assert drawn.count("<rect") > 30 * 72
+    same = tuple(Event(t, t + 0.4, "Dog", 0.7) for t in range(3600))
+    write_timeline(Heard("hour.wav", 3600.0, same, looks), tmp_path / "b.svg")
+    assert (tmp_path / "b.svg").read_text().count("<rect") < 200
+
+
+@given(st.sampled_from(sorted(families.audioset().family)), st.floats(30, 200))
+def test_class_names_fit_and_keep_their_beginning(label: str, width: float) -> None:
+    got = short(label, width, 12.5)
+    assert text_width(got, 12.5) <= width
+    assert label.startswith(got.rstrip("…"))
 
 
 def test_a_silent_moment_can_be_drawn(tmp_path: Path) -> None:

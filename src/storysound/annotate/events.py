@@ -159,11 +159,13 @@ def _covered(span: Span, events: Sequence[Event]) -> float:
 
 
 def surest(events: Sequence[Event], count: int) -> tuple[Event, ...]:
-    """Only the events of the `count` classes that are heard most clearly, in their order."""
+    """Only the events of the `count` classes that are heard most clearly, of equals for the longest, in their order."""
     best: dict[str, float] = {}
+    total_s: dict[str, float] = {}
     for event in events:
-        best[event.label] = max(event.score, best.get(event.label, 0.0))
-    kept = set(sorted(best, key=lambda label: (-best[label], label))[:count])
+        best[event.label] = max(round(event.score, 2), best.get(event.label, 0.0))
+        total_s[event.label] = total_s.get(event.label, 0.0) + event.span.duration_s
+    kept = set(sorted(best, key=lambda label: (-best[label], -total_s[label], label))[:count])
     return tuple(event for event in events if event.label in kept)
 
 

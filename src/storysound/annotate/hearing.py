@@ -82,8 +82,8 @@ def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArr
     """
     if not levels_db.size:
         return np.zeros(count, bool)
-    edges = np.minimum((np.arange(count + 1) * step_s / LEVEL_S + 1e-6).astype(int), levels_db.size - 1)
-    loudest = np.maximum.reduceat(levels_db[: edges[-1] + 1], edges)[:-1]
+    edges = np.minimum((np.arange(count + 1) * step_s / LEVEL_S + 1e-6).astype(int), levels_db.size)
+    loudest = np.maximum.reduceat(np.append(levels_db, -np.inf)[: edges[-1] + 1], edges)[:-1]
     return np.asarray(loudest > max(SILENT_DB, FAINT_DB + float(levels_db.max())))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
-from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.media.spectrogram import LogMel, Stft, hz_to_mel, log_mel
 
 RATE_HZ = 32000
 _MELS = LogMel(RATE_HZ, Stft(1024, 320, pad="constant"), 80, f_min=40.0, norm="sum", log="10", floor=1e-12, gain=10.0)
@@ -26,6 +26,16 @@ class Sketch:
     def duration_s(self) -> float:
         """Length of what is drawn."""
         return len(self.peaks) * STEP_S
+
+
+def height_of(frequency_hz: float) -> float:
+    """Where a frequency lies among the mel levels: 0 at the lowest, 1 at the highest.
+
+    >>> height_of(40.0), round(height_of(1000.0), 2)
+    (0.0, 0.27)
+    """
+    low, here, high = hz_to_mel([_MELS.f_min, frequency_hz, RATE_HZ / 2], _MELS.scale).tolist()
+    return float((here - low) / (high - low))
 
 
 def sketch(wave: Waveform) -> Sketch:
