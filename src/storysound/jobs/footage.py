@@ -4,7 +4,6 @@ A video is decoded once: the stream of small frames feeds the shot detector, and
 them is kept, from which the key frames are taken when the shots are known.
 """
 
-import io
 import logging
 import math
 import re
@@ -15,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from storysound.errors import MediaError
 from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.shots import detect_shots
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.files import read_text
-from storysound.media.image import read_image
+from storysound.media.files import natural_key, read_text
+from storysound.media.image import from_jpeg, read_image, to_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import probe
 from storysound.media.video import VideoFrame, iter_frames
@@ -105,14 +103,14 @@ def _keeping(path: Path, kept: list[tuple[float, bytes]]) -> Iterator[VideoFrame
     for frame in iter_frames(path, every_s=LOOK_S, max_side=SIDE_PX):
         if int(frame.time_s / KEEP_S) != cell:
             if best_frame is not None:
-                kept.append((best_frame.time_s, _to_jpeg(best_frame.rgb)))
+                kept.append((best_frame.time_s, to_jpeg(best_frame.rgb)))
             cell, best = int(frame.time_s / KEEP_S), -1.0
         value = sharpness(frame.rgb[::2, ::2])
         if value > best:
             best, best_frame = value, frame
         yield frame
     if best_frame is not None:
-        kept.append((best_frame.time_s, _to_jpeg(best_frame.rgb)))
+        kept.append((best_frame.time_s, to_jpeg(best_frame.rgb)))
 
 
 def _small(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
@@ -120,17 +118,11 @@ def _small(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     return (VideoFrame(frame.time_s, np.ascontiguousarray(frame.rgb[::2, ::2])) for frame in frames)
 
 
-def _to_jpeg(rgb: Pixels) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "JPEG", quality=92)
-    return out.getvalue()
-
-
 def _pictures(
     kept: list[tuple[float, bytes]], units: tuple[Span, ...]
 ) -> tuple[tuple[tuple[Pixels, ...], ...], tuple[float, ...]]:
     """Per unit its key frames, and the times of all; a unit without any borrows the nearest kept frame."""
-    decoded = (VideoFrame(time_s, np.asarray(Image.open(io.BytesIO(data)))) for time_s, data in kept)
+    decoded = (VideoFrame(time_s, from_jpeg(data)) for time_s, data in kept)
     found = key_frames(decoded, units, per_shot=2 if len(units) < FEW_UNITS else 1)
     own: list[list[tuple[float, Pixels]]] = [[] for _ in units]
     for key in found:
@@ -139,7 +131,7 @@ def _pictures(
         if not pictures:
             middle = (unit.start_s + unit.end_s) / 2
             time_s, data = min(kept, key=lambda k: abs(k[0] - middle))
-            pictures.append((time_s, np.asarray(Image.open(io.BytesIO(data)))))
+            pictures.append((time_s, from_jpeg(data)))
     times = tuple(time_s for pictures in own for time_s, _ in pictures)
     return tuple(tuple(rgb for _, rgb in pictures) for pictures in own), times
 
@@ -183,16 +175,6 @@ def read_folder(folder: Path) -> Footage:
     middles = tuple((s.start_s + s.end_s) / 2 for s in shots)
     title = folder.resolve().name
     return Footage(title, edges[-1], 25.0, shots, shots, pictures, middles, texts, None, tuple(stills))
-
-
-def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Sorts names as people count: page2 before page10.
-
-    >>> sorted([Path("p10.png"), Path("p2.png")], key=natural_key)[0].name
-    'p2.png'
-    """
-    parts = re.findall(r"\d+|\D+", path.name.lower())
-    return tuple((0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts)
 
 
 def paragraphs(text: str) -> list[str]:

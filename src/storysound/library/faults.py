@@ -13,8 +13,11 @@ _DENIED = ("os error 13", "os error 1)", "os error 30", "Permission denied", "Re
 
 
 @contextmanager
-def faults(folder: Path, *, writing: bool = False) -> Iterator[None]:
-    """Maps what Lance and the system raise inside the block to our own errors about `folder`."""
+def faults(folder: Path, *, writing: bool = False, again: str = "index the sounds") -> Iterator[None]:
+    """Maps what Lance and the system raise inside the block to our own errors about `folder`.
+
+    `again`: what the user can do to make anew what is damaged.
+    """
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
@@ -30,8 +33,8 @@ def faults(folder: Path, *, writing: bool = False) -> Iterator[None]:
             raise (OutputError if writing else LibraryError)(folder, fault, "choose another folder") from error
         text = _RUST_PLACE.sub("", " ".join(text.split()))[:160]
         fault = f"{'can not be written' if writing else 'is damaged'}: {text}"
-        raise LibraryError(folder, fault, "restore it, or index the sounds into a new one") from error
+        raise LibraryError(folder, fault, f"restore it, or {again} into a new one") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # how Lance reports bytes that make no sense at all
             raise
-        raise LibraryError(folder, "is damaged", "restore it, or index the sounds into a new one") from error
+        raise LibraryError(folder, "is damaged", f"restore it, or {again} into a new one") from error

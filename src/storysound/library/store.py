@@ -12,7 +12,6 @@ old one is dropped when its last sound has moved over.
 """
 
 import contextlib
-import json
 import logging
 import re
 import shutil
@@ -20,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from numpy.typing import NDArray
 
 from storysound import __version__
 from storysound.errors import LibraryError, OutputError
+from storysound.library import tables
 from storysound.library.event_cells import EVENTS, event_cells
 from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
@@ -40,10 +39,8 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the tables; raised when older versions of Storysound could misread a library
 SOUNDS = "sounds"
-_META = b"storysound"
+_HOW = "make one with: storysound index FOLDER -o LIBRARY"
 _TABLE_NAME = re.compile(r"segments(-\d+)?")
-# Old versions of a table are kept this long: far more than a reader needs to load one.
-_KEEP_VERSIONS = timedelta(minutes=10)
 _COMPACT_AT = 24  # fragments; more of them make loading slower
 
 _SOUND_SCHEMA = pa.schema(
@@ -54,7 +51,7 @@ _SOUND_SCHEMA = pa.schema(
     + [(name, pa.float64()) for name in ("valence", "arousal")]
     + [(name, pa.int64()) for name in ("size", "mtime_ns", "segments")]
     + [("tags", pa.list_(pa.string()))],
-    metadata={_META: json.dumps({"format": FORMAT, "storysound": __version__})},
+    metadata=tables.stamp(FORMAT),
 )
 
 
@@ -102,15 +99,8 @@ class Library:
     @classmethod
     def open(cls, path: str | Path) -> "Library":
         """Raises LibraryError where there is no library, it is damaged, or a newer Storysound made it."""
-        folder = Path(path).absolute()
-        how = "make one with: storysound index FOLDER -o LIBRARY"
-        if not folder.exists():
-            raise LibraryError(path, "does not exist", how)
-        if not folder.is_dir():
-            raise LibraryError(path, "is a file, a library is a folder", how)
-        with faults(folder):
-            if not (folder / f"{SOUNDS}.lance").is_dir():
-                raise LibraryError(path, "is not a Storysound library", how)
+        with faults(Path(path)):
+            folder = tables.check_folder(path, SOUNDS, "library", _HOW)
         library = cls(folder)
         library._check(library._table(SOUNDS))
         return library
@@ -118,20 +108,14 @@ class Library:
     @classmethod
     def create(cls, path: str | Path) -> "Library":
         """Makes an empty library in a new or empty folder. LibraryError or OutputError where that can't be done."""
-        folder = Path(path).absolute()
-        if not str(folder).isprintable():
-            raise LibraryError(path, "has control characters in its name", "choose another name for the library")
-        if folder.exists() and not folder.is_dir():
-            raise LibraryError(path, "is a file, a library is a folder", "choose another name")
+        folder = tables.check_name(path, "library")
         with faults(folder, writing=True):
-            folder.mkdir(parents=True, exist_ok=True)
-            others = [p.name for p in folder.iterdir() if not _is_ours(p.name)]
-            if others or _was_written(folder):
-                holds = f"holds other things ({others[0]!r})" if others else "is a library already"
-                raise LibraryError(path, holds, "choose a new or empty folder")
+            tables.check_empty(folder, _is_ours, "library")
+            if _was_written(folder):
+                raise LibraryError(path, "is a library already", "choose a new or empty folder")
             with writer_lock(folder):
                 try:
-                    lance.write_dataset(_SOUND_SCHEMA.empty_table(), _uri(folder, SOUNDS), mode="create")
+                    lance.write_dataset(_SOUND_SCHEMA.empty_table(), tables.uri(folder, SOUNDS), mode="create")
                 except BaseException:
                     if not _was_written(folder):  # it may be: by another, just before we had the lock
                         _remove(folder)
@@ -164,7 +148,7 @@ class Library:
     def shape(self, table: str) -> Shape:
         """What a segments table holds."""
         with faults(self.folder):
-            meta = json.loads((self._table(table).schema.metadata or {})[_META])
+            meta = tables.stamped(self._table(table).schema)
             return Shape(meta["revisions"], {column: tuple(names) for column, names in meta["labels"].items()})
 
     def snapshot(self, choose: Callable[[list[Entry]], str]) -> tuple[list[Entry], str, pa.Table | None]:
@@ -208,19 +192,11 @@ class Library:
 
     def _table(self, name: str) -> Any:
         with faults(self.folder):
-            return lance.dataset(_uri(self.folder, name))
+            return lance.dataset(tables.uri(self.folder, name))
 
     def _check(self, sounds: Any) -> None:
         """Refuses tables of other programs, and of a newer Storysound."""
-        try:
-            meta = json.loads((sounds.schema.metadata or {})[_META])
-            form, version = int(meta["format"]), str(meta["storysound"])
-        except (KeyError, ValueError, TypeError) as error:
-            do = "make one with: storysound index FOLDER -o LIBRARY"
-            raise LibraryError(self.folder, "is not a Storysound library", do) from error
-        if form > FORMAT:
-            fault = f"was made by storysound {version}, this is {__version__}"
-            raise LibraryError(self.folder, fault, "upgrade storysound, or index into a new folder")
+        tables.check_stamp(sounds.schema, FORMAT, self.folder, "library", _HOW)
 
 
 class Writer:
@@ -230,10 +206,10 @@ class Writer:
         """Chooses the table for analyses of `shape` (it is made when first written) and cleans up."""
         self.library = library
         self.shape = shape
-        tables = {name: self._shape_of(name) for name in library.tables()}
+        shapes = {name: self._shape_of(name) for name in library.tables()}
         used = {entry.table for entry in library.entries()}
-        same = [name for name, found in tables.items() if found == shape]
-        taken = [_number(name) for name in tables if name in used or tables[name] is not None]
+        same = [name for name, found in shapes.items() if found == shape]
+        taken = [_number(name) for name in shapes if name in used or shapes[name] is not None]
         self.table = same[0] if same else _name(max(taken, default=0) + 1)
         self._held = self._analyses(self.table)
         self.tidy()
@@ -255,7 +231,7 @@ class Writer:
                 merge = merge.when_matched_update_all().when_not_matched_insert_all()
                 gone = sorted(set(remove) - {entry.id for entry in put})
                 if gone:
-                    merge = merge.when_not_matched_by_source_delete(_any_of("id", gone))
+                    merge = merge.when_not_matched_by_source_delete(tables.any_of("id", gone))
                 merge.execute(pa.Table.from_pylist([_row(entry) for entry in put], schema=_SOUND_SCHEMA))
 
     def tidy(self) -> None:
@@ -271,7 +247,7 @@ class Writer:
                 table = self.library._table(name)
                 if len(table.get_fragments()) >= _COMPACT_AT:
                     table.optimize.compact_files()
-                table.cleanup_old_versions(older_than=_KEEP_VERSIONS)
+                table.cleanup_old_versions(older_than=tables.KEEP_VERSIONS)
 
     @contextmanager
     def _if_it_can(self) -> Iterator[None]:
@@ -291,7 +267,7 @@ class Writer:
             table = self.library._table(name)
             leftovers = sorted(self._analyses(name) - wanted)
             for at in range(0, len(leftovers), 500):
-                table.delete(_any_of("analysis", leftovers[at : at + 500]))
+                table.delete(tables.any_of("analysis", leftovers[at : at + 500]))
 
     def _analyses(self, name: str) -> set[str]:
         if self._shape_of(name) is None:
@@ -309,7 +285,7 @@ class Writer:
         schema = _segment_schema(next(iter(segments.values())), self.shape)
         rows = pa.concat_tables([_segment_rows(name, part, schema) for name, part in segments.items()])
         exists = self._shape_of(self.table) is not None
-        uri = _uri(self.library.folder, self.table)
+        uri = tables.uri(self.library.folder, self.table)
         lance.write_dataset(rows, uri, schema=schema, mode="append" if exists else "create")
 
 
@@ -318,8 +294,8 @@ def _segment_schema(like: Segments, shape: Shape) -> pa.Schema:
     columns = [(name, pa.list_(pa.float16(), rows.shape[1])) for name, rows in vectors.items()]
     times = [("analysis", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())]
     times += [("loudness_lufs", pa.float32()), ("events", EVENTS)]
-    meta = {"format": FORMAT, "revisions": dict(shape.revisions), "labels": dict(shape.labels)}
-    return pa.schema([*times, *columns], metadata={_META: json.dumps(meta)})
+    meta = tables.stamp(FORMAT, revisions=dict(shape.revisions), labels=dict(shape.labels))
+    return pa.schema([*times, *columns], metadata=meta)
 
 
 def _segment_rows(analysis: str, part: Segments, schema: pa.Schema) -> pa.Table:
@@ -359,21 +335,12 @@ def _named(column: str) -> str:
     return column.replace("/", ".")
 
 
-def _uri(folder: Path, name: str) -> str:
-    return str(folder / f"{name}.lance")
-
-
 def _number(table: str) -> int:
     return int(table.partition("-")[2] or 1)
 
 
 def _name(number: int) -> str:
     return "segments" if number == 1 else f"segments-{number}"
-
-
-def _any_of(column: str, values: Sequence[str]) -> str:
-    """An SQL condition; `values` are our own ids, of hexadecimal digits only."""
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
 def _remove(folder: Path) -> None:

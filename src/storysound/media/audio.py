@@ -5,7 +5,7 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -266,3 +266,23 @@ def write_wav(path: str | Path, wave: Waveform) -> None:
     soundfile.write(data, wave.samples.T, wave.rate_hz, subtype="PCM_24", format="WAV")
     with atomic(path) as temporary:
         temporary.write_bytes(data.getbuffer())
+
+
+def write_flac(path: str | Path, wave: Waveform) -> None:
+    """Writes a 16-bit FLAC of the same rate, channels and number of samples. Samples beyond ±1 are clipped.
+
+    Raises OutputError on a full disk or missing rights.
+    """
+    data = io.BytesIO()
+    soundfile.write(data, wave.samples.T, wave.rate_hz, subtype="PCM_16", format="FLAC")
+    with atomic(path) as temporary:
+        temporary.write_bytes(data.getbuffer())
+
+
+def read_flac(file: str | Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Waveform:
+    """The stretch [start_s, end_s) of what `write_flac` wrote; only that stretch is read."""
+    with soundfile.SoundFile(file) as flac:
+        rate: int = flac.samplerate
+        flac.seek(min(round(start_s * rate), flac.frames))
+        count = -1 if end_s is None else max(0, round(end_s * rate) - flac.tell())
+        return Waveform(np.ascontiguousarray(flac.read(count, dtype="float32", always_2d=True).T), rate)

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterator
@@ -236,6 +237,16 @@ def writing(path: str | Path) -> Iterator[None]:
         if code in _NO_RIGHTS:
             raise OutputError(path, "may not be written by this user", "choose another folder") from error
         raise OutputError(path, f"can't be written: {fault_of(error)}", "choose another name or folder") from error
+
+
+def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """Sorts names as people count: page2 before page10.
+
+    >>> sorted([Path("p10.png"), Path("p2.png")], key=natural_key)[0].name
+    'p2.png'
+    """
+    parts = re.findall(r"\d+|\D+", path.name.lower())
+    return tuple((0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts)
 
 
 def first_line(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Picture files to arrays."""
 
+import io
 import logging
 import math
 import threading
@@ -124,3 +125,15 @@ def _flatten(image: Image.Image) -> Image.Image:
     bright = weight > 0 and float((grey * alpha).sum()) / weight > 235 and float(alpha.mean()) < 250
     ground = Image.new("RGBA", image.size, (0, 0, 0, 255) if bright else (255, 255, 255, 255))
     return Image.alpha_composite(ground, image).convert("RGB")
+
+
+def to_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:
+    """A picture uint8 [h w 3] as JPEG."""
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def from_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """The picture uint8 [h w 3] of `to_jpeg`."""
+    return np.asarray(Image.open(io.BytesIO(data)))

@@ -1,12 +1,15 @@
 """Pictures of a video, in order, decoded once."""
 
 import logging
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
@@ -23,6 +26,24 @@ class VideoFrame:
     rgb: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A decoded frame, on the clock of the file; converting it costs as much as decoding a small one."""
+
+    time_s: float
+    frame: av.VideoFrame
+    pixel_aspect: float
+    converters: dict[tuple[int | None, bool], VideoReformatter] = field(repr=False)  # kept for the whole video
+
+    def rgb(self, max_side: int | None = None, *, quick: bool = False) -> NDArray[np.uint8]:
+        """The upright picture uint8 [h w 3], its longer side at most `max_side`.
+
+        `quick`: by the fastest scaling there is, enough to tell pictures apart.
+        """
+        converter = self.converters.setdefault((max_side, quick), VideoReformatter())  # setting one up is costly
+        return to_rgb(self.frame, max_side, self.pixel_aspect, converter, "FAST_BILINEAR" if quick else "AREA")
+
+
 def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int | None = None) -> Iterator[VideoFrame]:
     """Decodes a video once from start to end and yields its frames upright, as a player shows them.
 
@@ -30,25 +51,52 @@ def iter_frames(path: str | Path, *, every_s: float | None = None, max_side: int
     even converted. `max_side`: pictures are scaled down so that their longer side has at most this many pixels.
     Damaged frames are left out with a warning. Raises MediaError: no media, no video stream, or not one frame decodes.
     """
-    if (every_s is not None and every_s <= 0) or (max_side is not None and max_side < 1):
-        raise ValueError(f"every_s and max_side must be positive, got {every_s}, {max_side}")
+    if max_side is not None and max_side < 1:
+        raise ValueError(f"max_side must be positive, got {max_side}")
+    for shown in iter_shown(path, every_s=every_s):
+        yield VideoFrame(shown.time_s, shown.rgb(max_side))
+
+
+def iter_shown(
+    path: str | Path,
+    *,
+    every_s: float | None = None,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    one_thread: bool = False,
+) -> Iterator[Shown]:
+    """As `iter_frames`, not converted yet, and only those shown from `start_s` until before `end_s`.
+
+    Stretches of `every_s` begin at `start_s`. `one_thread` takes less processor time in all, and more of the clock.
+    """
+    if (every_s is not None and every_s <= 0) or not 0 <= start_s < end_s:
+        raise ValueError(f"needs every_s > 0 and 0 <= start_s < end_s, got {every_s}, {start_s}..{end_s}")
     with opened(path) as container:
         stream = video_stream(container, path)
-        stream.thread_type = "AUTO"
-        origin = origin_s(container)
+        stream.thread_type = "NONE" if one_thread else "AUTO"
+        origin, aspect = origin_s(container), pixel_aspect_of(stream)
+        if start_s:
+            with suppress(av.FFmpegError):  # what can't be leapt over is decoded
+                container.seek(int((start_s + origin) * 1_000_000), backward=True)
+        converters: dict[tuple[int | None, bool], VideoReformatter] = {}
         last_cell = -1
         seen = 0
         faults: list[str] = []
         for frame in decoded(container, stream, faults):
             time_s = _time_s(frame, stream, seen, origin)
+            if time_s < start_s - 1e-6:
+                continue
+            if time_s >= end_s:
+                break
             seen += 1
-            cell = seen if every_s is None else int(time_s / every_s + 1e-6)
+            cell = seen if every_s is None else int((time_s - start_s) / every_s + 1e-6)
             if cell <= last_cell:
                 continue
             last_cell = cell
-            yield VideoFrame(time_s, to_rgb(frame, max_side, pixel_aspect_of(stream)))
+            yield Shown(time_s, frame, aspect, converters)
     if seen == 0:
-        fault = faults[0] if faults else "the stream is empty"
+        empty = f"none is shown from {start_s:g} s on" if start_s else "the stream is empty"
+        fault = faults[0] if faults else empty
         raise MediaError(path, f"not one picture of it can be decoded: {fault}", "export or download it again")
     if faults:
         log.warning("%s: damaged (%s); %d pictures could be decoded", path, "; ".join(dict.fromkeys(faults)), seen)
@@ -66,15 +114,24 @@ def rotation_of(frame: av.VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90  # PyAV counts counter-clockwise
 
 
-def to_rgb(frame: av.VideoFrame, max_side: int | None = None, pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
+def to_rgb(
+    frame: av.VideoFrame,
+    max_side: int | None = None,
+    pixel_aspect: float = 1.0,
+    converter: VideoReformatter | None = None,
+    interpolation: str = "AREA",
+) -> NDArray[np.uint8]:
     """The upright picture uint8 [h w 3] of a decoded frame, its longer side at most `max_side`.
 
-    `pixel_aspect`: width of a stored pixel over its height; the shown ones are square.
+    `pixel_aspect`: width of a stored pixel over its height; the shown ones are square. `converter`: one for all frames
+    of a video that are brought to the same size saves half of the time.
     """
     width, height = frame.width * pixel_aspect, float(frame.height)
     scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    rgb = frame.reformat(width=size[0], height=size[1], format="rgb24", interpolation="AREA").to_ndarray()
+    converter = converter or VideoReformatter()
+    converted = converter.reformat(frame, width=size[0], height=size[1], format="rgb24", interpolation=interpolation)
+    rgb = converted.to_ndarray()
     turns = rotation_of(frame) // 90
     upright = np.rot90(rgb, -turns) if turns else rgb
     return np.ascontiguousarray(upright, np.uint8)
