@@ -46,6 +46,50 @@ def test_events_of_a_class_never_overlap_and_stay_in_the_sound(scores: np.ndarra
             assert config.begins <= event.score + 1e-4 <= 1.001
 
 
+def obvious(curve: np.ndarray, config: Config) -> list[tuple[int, int]]:
+    """Hysteresis step by step: [first, last + 1) of each event, before short ones are dropped."""
+    found: list[list[int]] = []
+    t = 0
+    while t < len(curve):
+        if curve[t] < config.ends:
+            t += 1
+            continue
+        end = t
+        while end < len(curve) and curve[end] >= config.ends:
+            end += 1
+        if max(curve[t:end]) >= config.begins:
+            if found and (t - found[-1][1]) * STEP_S <= config.bridged_s + 1e-6:
+                found[-1][1] = end
+            else:
+                found.append([t, end])
+        t = end
+    return [(a, b) for a, b in found]
+
+
+@given(scores_over_time, st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([(0.65, 0.4), (0.5, 0.5), (0.9, 0.1)]))
+def test_events_are_those_of_an_obvious_walk(scores: np.ndarray, bridged_s: float, levels: tuple[float, float]) -> None:
+    config = Config(begins=levels[0], ends=levels[1], bridged_s=bridged_s, shortest_s=0.0)
+    for c, label in enumerate(LABELS):
+        got = [(e.start_s, e.end_s, e.score) for e in heard(scores, config) if e.label == label]
+        runs = obvious(scores[:, c], config)
+        assert [(round(a / STEP_S), round(b / STEP_S)) for a, b, _ in got] == runs
+        assert [s for *_, s in got] == pytest.approx([float(scores[a:b, c].max()) for a, b in runs], abs=1e-4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9), st.sampled_from("abcdefgh"), st.floats(0.65, 0.95))))
+def test_never_more_at_a_time_than_can_be_read(drawn: list[tuple[int, int, str, float]]) -> None:
+    """No event is kept of which half lies under each of four surer ones, and no kept event would have to go."""
+    tree = families.parse("\n".join(f"[{label}]\n{label}" for label in "abcdefgh"))
+    events = [Event(start, start + length, label, score) for start, length, label, score in drawn]
+    kept = told_once(events, tree, Config(at_once=4, alike=99))
+    surest_first = sorted(kept, key=lambda e: (-e.score, e.start_s, e.label))
+    for i, event in enumerate(surest_first):
+        over = [e for e in surest_first[:i] if e.span.overlap_s(event.span) >= event.span.duration_s / 2]
+        assert len(over) < 4
+    assert set(kept) <= set(events)
+    assert (len(events) <= 4) <= (len(kept) == len(events))
+
+
 @given(scores_over_time)
 def test_what_is_above_the_threshold_is_covered(scores: np.ndarray) -> None:
     events = heard(scores, Config(shortest_s=0.0))
@@ -81,7 +125,7 @@ def test_refuses_scores_of_other_classes_and_odd_thresholds() -> None:
         heard(np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="ends <= begins"):
         Config(begins=0.3, ends=0.5)
-    assert Config.from_score(0.13).ends == pytest.approx(0.1)
+    assert Config.from_score(0.13).ends == pytest.approx(0.08)
 
 
 def test_what_is_usual_counts_half() -> None:

@@ -35,12 +35,13 @@ class Config:
     """What counts as an event."""
 
     begins: float = 0.65  # score from which a class is heard
-    ends: float = 0.5  # score below which it has ended
+    ends: float = 0.4  # score below which it has ended
     shortest_s: float = 0.3
-    bridged_s: float = 0.8  # shorter gaps within a class are no gaps
+    bridged_s: float = 1.5  # gaps within a class of up to this are no gaps
     clear: float = 0.5  # a special case counts when it reaches this part of the general class's score
     explained: float = 0.5  # part of a general event that special cases have to fill to make it superfluous
     alike: int = 2  # events of one family at a time; more of them are names for one sound
+    at_once: int = 4  # events at a time; nobody could tell more of them apart
 
     def __post_init__(self) -> None:
         if not 0 < self.ends <= self.begins <= 1:
@@ -81,7 +82,7 @@ def events_of(
     found = []
     loudest = scores.max(axis=0, initial=0.0)
     for c in np.flatnonzero(loudest >= config.begins).tolist():
-        for a, b in _runs(scores[:, c], config, int(config.bridged_s / step_s)):
+        for a, b in _runs(scores[:, c], config, int(config.bridged_s / step_s + 1e-6)):
             start_s, end_s = a * step_s, min(b * step_s, duration_s)
             if end_s - start_s >= config.shortest_s - 1e-9:
                 score = float(scores[a:b, c].max())
@@ -130,17 +131,20 @@ def told_once(events: Sequence[Event], families: Families, config: Config | None
     }
     sure = [event for event in sounds if event not in guesses]
     told = [e for e in sure if _covered(e.span, _special(e, sure, families)) <= config.explained]
-    return in_order(_few_alike(told, families, config.alike))
+    by_family: dict[str, list[Event]] = {}
+    for event in told:
+        by_family.setdefault(families.family.get(event.label, event.label), []).append(event)
+    few = [event for family in by_family.values() for event in _few(family, config.alike)]
+    return in_order(_few(few, config.at_once))
 
 
-def _few_alike(events: Sequence[Event], families: Families, most: int) -> list[Event]:
-    """Without events of which half or more lies under each of `most` surer ones of their family."""
-    kept: dict[str, list[Event]] = {}
+def _few(events: Sequence[Event], most: int) -> list[Event]:
+    """Without events of which half or more lies under each of `most` surer ones."""
+    kept: list[Event] = []
     for event in sorted(events, key=lambda event: (-event.score, event.start_s, event.label)):
-        family = kept.setdefault(families.family.get(event.label, event.label), [])
-        if sum(other.span.overlap_s(event.span) >= event.span.duration_s / 2 for other in family) < most:
-            family.append(event)
-    return [event for family in kept.values() for event in family]
+        if sum(other.span.overlap_s(event.span) >= event.span.duration_s / 2 for other in kept) < most:
+            kept.append(event)
+    return kept
 
 
 def _special(general: Event, events: Sequence[Event], families: Families) -> list[Event]:
