@@ -21,7 +21,7 @@ Values = NDArray[np.floating[Any]]
 
 FIGURES = ("r1", "r5", "r10", "r20", "median_rank", "mean_rank", "mrr", "map10")
 CUTOFF = 10  # of the average precision
-CACHE_BYTES = 1 << 19  # of similarities compared at once: they are read from memory once, then from the cache
+CACHE_BYTES = 1 << 20  # of similarities compared at once: they are read from memory once, then from the cache
 STRIP = 1 << 24  # similarities computed at once from embeddings
 LANES, MOST = 8, 255  # counts that stand side by side in one 64-bit word, and the most that each can hold
 
