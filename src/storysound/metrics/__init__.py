@@ -1,0 +1,1 @@
+"""Arrays -> floats, pure."""
