@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storysound.media import spectrogram
 from storysound.media.spectrogram import (
     LogMel,
     MelNorm,
@@ -111,6 +112,17 @@ def test_log_mel_is_its_formula() -> None:
     np.testing.assert_allclose(log_mel(samples, config), expected, rtol=1e-5)
     floored = log_mel(np.zeros(4000), LogMel(16000, Stft(512, 256), 32, power=1, floor=1e-5))
     np.testing.assert_allclose(floored, np.log(1e-5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("at_once", [1, 64 * 7, 1 << 30])
+def test_block_size_changes_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = LogMel(16000, Stft(64, 16), 10)
+    samples = np.random.default_rng(0).normal(size=(2, 3, 900)).astype(np.float32)
+    expected = np.log(np.maximum(power(samples, config.stft) @ config.filters().T, 1e-10))
+    monkeypatch.setattr(spectrogram, "AT_ONCE", at_once)
+    found = log_mel(samples, config)
+    assert found.shape == (2, 3, config.stft.frames(900), 10)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_nonsense_is_refused() -> None:

@@ -14,6 +14,8 @@ Complex = NDArray[np.complex64]
 MelScale = Literal["htk", "slaney"]
 MelNorm = Literal["slaney", "sum"] | None
 
+AT_ONCE = 1 << 16  # samples of frames that log_mel takes through all its steps together
+
 
 @dataclass(frozen=True)
 class Stft:
@@ -61,6 +63,11 @@ def stft(samples: ArrayLike, config: Stft) -> Complex:
 
     A signal shorter than one frame is padded with zeros to one.
     """
+    return _spectra(_frames(samples, config), config)
+
+
+def _frames(samples: ArrayLike, config: Stft) -> Float:
+    """The stretches [... t n_fft] that are transformed: a view into the padded samples [... n]."""
     signal = np.asarray(samples, np.float32)
     if signal.shape[-1] == 0:
         raise ValueError("no samples to transform")
@@ -68,7 +75,11 @@ def stft(samples: ArrayLike, config: Stft) -> Complex:
         signal = _pad(signal, config.n_fft // 2, config.pad)
     if signal.shape[-1] < config.n_fft:
         signal = _extend(signal, 0, config.n_fft - signal.shape[-1], "constant")
-    frames = np.lib.stride_tricks.sliding_window_view(signal, config.n_fft, axis=-1)[..., :: config.hop_length, :]
+    return np.lib.stride_tricks.sliding_window_view(signal, config.n_fft, axis=-1)[..., :: config.hop_length, :]
+
+
+def _spectra(frames: Float, config: Stft) -> Complex:
+    """Spectra [... t f] of frames [... t n_fft]."""
     return np.asarray(scipy.fft.rfft(frames * config.window_samples(), axis=-1), np.complex64)
 
 
@@ -193,7 +204,12 @@ def mel(power_spectrum: Float, config: LogMel) -> Float:
 
 def log_mel(samples: ArrayLike, config: LogMel) -> Float:
     """Log-mel spectrogram float32 [... t n_mels] of samples [... n] at `config.rate_hz`."""
-    energies = mel(power(samples, config.stft), config)
+    frames = _frames(samples, config.stft)
+    energies = np.empty((*frames.shape[:-1], config.n_mels), np.float32)
+    step = max(1, AT_ONCE // config.stft.n_fft)
+    for start in range(0, frames.shape[-2], step):  # frame by frame, what stands in between stays in the cache
+        block = (..., slice(start, start + step), slice(None))
+        energies[block] = mel(squared(_spectra(frames[block], config.stft)), config)
     energies *= config.amplify
     energies += config.offset
     np.maximum(energies, config.floor, out=energies)
