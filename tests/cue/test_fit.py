@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from storysound.cue.fit import EDGE_S, Fit, Track, analyse, crossfade, fit, loop_points, render
+from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track, analyse, crossfade, fit, loop_points, render, sounding
 from storysound.media.audio import Waveform
+from storysound.story import Span
 
 RATE = 16_000
 
@@ -136,3 +137,62 @@ def test_render_follows_the_pieces(pulse: tuple[Waveform, Track]) -> None:
     out = render(Fit(fitted.pieces, 0.01, 0.01), wave)
     first = round(fitted.pieces[0].in_s * RATE)
     np.testing.assert_array_equal(out[:, 200:-200], wave.samples[:, first + 200 : first + out.shape[1] - 200])
+
+
+def bursts(*spans: tuple[float, float], level: float = 0.3, noise: float = 1e-4, duration_s: float = 10.0) -> Track:
+    """Hard-edged noise in faint noise."""
+    rng = np.random.default_rng(0)
+    samples = noise * rng.standard_normal(round(duration_s * RATE))
+    for start_s, end_s in spans:
+        samples[round(start_s * RATE) : round(end_s * RATE)] += level * rng.standard_normal(
+            round(end_s * RATE) - round(start_s * RATE)
+        )
+    return analyse(Waveform(samples.astype(np.float32)[None], RATE), ())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    start_s=st.floats(1, 5),
+    length_s=st.floats(0.1, 3),
+    early_s=st.floats(-0.4, 0.4),
+    late_s=st.floats(-0.05, 0.4),
+    noise=st.sampled_from([1e-5, 1e-3, 8e-3]),
+)
+def test_an_event_is_cut_from_onset_to_end(
+    start_s: float, length_s: float, early_s: float, late_s: float, noise: float
+) -> None:
+    track = bursts((start_s, start_s + length_s), noise=noise)
+    heard = Span(start_s - early_s, max(start_s - early_s, start_s + length_s + late_s))
+    found = sounding(track, heard)
+    assert found.first_s == pytest.approx(start_s, abs=2.5 * HOP_S)
+    assert found.first_s <= start_s + HOP_S
+    assert found.last_s >= start_s + length_s - HOP_S
+    if noise < 1e-3:
+        assert found.last_s == pytest.approx(start_s + length_s, abs=3 * HOP_S)
+    assert fit(found, 5.0, once=True).fade_in_s == EDGE_S
+
+
+def test_an_event_is_cut_out_of_what_sounds_around_it() -> None:
+    """The second burst is asked for; the first one ends just before it, the third begins long after."""
+    track = bursts((1.0, 2.5), (2.8, 3.6), (7.0, 8.0))
+    found = sounding(track, Span(2.88, 3.36))
+    assert found.first_s == pytest.approx(2.8, abs=0.05)
+    assert found.last_s == pytest.approx(3.6, abs=0.08)
+    (piece,) = fit(found, 4.0, at_s=10.0, once=True).pieces
+    assert (piece.at_s, piece.end_s) == (10.0, pytest.approx(10.8, abs=0.1))
+
+
+def test_a_part_of_steady_noise_is_faded_in() -> None:
+    track = bursts((0.0, 10.0))
+    found = sounding(track, Span(4, 6))
+    assert 3.4 < found.first_s < 4.6
+    assert min(fit(found, 2.0, once=True).fade_in_s, fit(found, 2.0, once=True).fade_out_s) > 0.3
+    assert fit(sounding(track, Span(0, 2)), 2.0, once=True).fade_in_s == EDGE_S
+
+
+@given(st.floats(0, 12), st.floats(0, 12))
+def test_any_span_leaves_something_to_play(start_s: float, length_s: float) -> None:
+    track = bursts((2.0, 2.5), (6.0, 9.0), noise=0.0)
+    found = sounding(track, Span(start_s, start_s + length_s))
+    assert track.first_s <= found.first_s < found.last_s
+    assert fit(found, 1.0, once=True).pieces

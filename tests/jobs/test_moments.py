@@ -84,6 +84,6 @@ def test_the_weightiest_evidence_says_which_moment() -> None:
     strong = Evidence("said", scores, 2.0, lambda at: "strong", lambda at: [BARK, DOG])
     mute = Evidence("name", scores, 3.0, lambda at: "named")
     verdict = Verdict([weak, strong, mute])
-    assert verdict.event(0) == BARK
+    assert verdict.events(0) == (BARK, DOG)
     assert verdict.reasons(0) == ("named", "strong", "weak")
-    assert verdict.event(1) is None
+    assert verdict.events(1) == ()

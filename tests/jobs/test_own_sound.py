@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from storysound.encode.encoder import Encoding
 from storysound.jobs.own_sound import OwnSound, audible, listen, music_spans, without_music
 from storysound.media.audio import Waveform
-from storysound.story import Span
+from storysound.story import Event, Span
 
 RATE = 48_000
 
@@ -81,6 +81,15 @@ def test_silence_asks_no_model(level: float) -> None:
 
     assert listen(Waveform(tone(3, 440, level), RATE), fail, fail) == OwnSound(None)
     assert listen(None, fail, fail) == OwnSound(None)
+
+
+def test_what_is_heard_about_then() -> None:
+    own = OwnSound(None, events=(Event(2, 3, "Bark", 0.8), Event(0, 9, "Speech", 0.9)))
+    assert own.has(["Dog"], Span(3.5, 4))
+    assert own.has(["Bark"], Span(1.1, 1.2))
+    assert not own.has(["Bark"], Span(4.1, 5))
+    assert not own.has(["Cat", "Rain"], Span(2, 3))
+    assert not own.has([], Span(2, 3))
 
 
 def test_share_of_music_decides() -> None:

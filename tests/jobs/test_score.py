@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from storysound.jobs.find import Hit, Query
 from storysound.jobs.matching import Wish
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.story import Mood, Sound, Source, Span
+from storysound.story import Event, Mood, Sound, Source, Span
 
 FPS = 20
 WORDS = ("red", "green", "blue", "grey")
@@ -279,6 +280,55 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
     twice = job.score(short, tmp_path / "b.mp4", make_tools(Shelf(sounds)))
     assert [cue.sound.path for cue in once.sheet.cues if cue.layer == "spot"] == ["knock.wav"]
     assert not [cue for cue in twice.sheet.cues if cue.layer == "spot"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_added"),
+    [
+        (Event(0.0, 2.0, "Knock", 0.8), False),
+        (Event(0.0, 2.0, "Door", 0.8), False),  # a knock is a special case of it
+        (Event(0.0, 2.0, "Rain", 0.8), True),
+        (Event(4.0, 5.0, "Knock", 0.8), True),  # that is another one
+    ],
+)
+def test_what_is_heard_in_the_clip_is_not_added(
+    heard: Event, is_added: bool, short: Path, sounds: list[Sound], tmp_path: Path
+) -> None:
+    class Knocks(Shelf):
+        def search(self, *args: Any, **more: Any) -> tuple[Hit, ...]:
+            knock = (Event(0, 0.4, "Knock", 0.8),)
+            return tuple(replace(hit, events=knock) for hit in super().search(*args, **more))
+
+    class Discerning(Listener):
+        def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
+            return 5.0 * (wave.duration_s < 1)
+
+    tools = replace(make_tools(Knocks(sounds), listener=Discerning), events=lambda wave: (heard,))
+    scored = job.score(short, tmp_path / "a.mp4", tools)
+    assert bool([cue for cue in scored.sheet.cues if cue.layer == "spot"]) == is_added
+
+
+def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path) -> None:
+    """Two seconds of near silence and a thump of another kind go before the knock that was found."""
+    rng = np.random.default_rng(0)
+    samples = 1e-4 * rng.standard_normal((2, 5 * RATE_HZ))
+    for at_s, level in ((1.0, 0.2), (3.0, 0.3)):
+        samples[:, round(at_s * RATE_HZ) : round((at_s + 0.3) * RATE_HZ)] += level * rng.standard_normal(
+            (2, round(0.3 * RATE_HZ))
+        )
+    write_wav(tmp_path / "knock.wav", Waveform(samples.astype(np.float32), RATE_HZ))
+    knock = replace(sounds[4], root=str(tmp_path), duration_s=5.0)
+
+    class Pointed(Shelf):
+        def search(self, *args: Any, **more: Any) -> tuple[Hit, ...]:
+            found = super().search(*args, **more)
+            return tuple(replace(h, start_s=2.88, end_s=3.36) if h.sound is knock else h for h in found)
+
+    story = video(tmp_path / "in.mp4", [0], 6.0, None)
+    scored = job.score(story, tmp_path / "o.mp4", make_tools(Pointed([*sounds[:3], knock])), job.Options(music=False))
+    (cue,) = scored.sheet.cues
+    (piece,) = cue.pieces
+    assert (piece.in_s, piece.out_s) == (pytest.approx(3.0, abs=0.05), pytest.approx(3.3, abs=0.08))
 
 
 def test_a_clip_with_music_is_left_alone_unless_told(short: Path, sounds: list[Sound], tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ class Families:
     family: dict[str, str]
     below: dict[str, frozenset[str]]
 
+    def akin(self, one: str, other: str) -> bool:
+        """Whether two classes are one, or one a special case of the other."""
+        return one == other or one in self.below.get(other, ()) or other in self.below.get(one, ())
+
 
 def parse(text: str) -> Families:
     r"""A tree of indented names under [families]; a name may stand several times.

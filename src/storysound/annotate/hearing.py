@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from storysound.annotate.events import Config, events_of, relative, told_once
 from storysound.annotate.families import audioset
 from storysound.encode.encoder import Encoder, Encoding
+from storysound.media.audio import Waveform
+from storysound.media.loudness import peaks_db
 from storysound.story import Event
 
 Floats = NDArray[np.float32]
@@ -85,6 +87,12 @@ def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArr
     edges = np.minimum((np.arange(count + 1) * step_s / LEVEL_S + 1e-6).astype(int), levels_db.size)
     loudest = np.maximum.reduceat(np.append(levels_db, -np.inf)[: edges[-1] + 1], edges)[:-1]
     return np.asarray(loudest > max(SILENT_DB, FAINT_DB + float(levels_db.max())))
+
+
+def heard_in(wave: Waveform, ear: Ear) -> tuple[Event, ...]:
+    """What is heard when in a sound at hand."""
+    mono = wave.mono()
+    return events_in(ear.encoder.encode([mono])[0], ear, peaks_db(mono, LEVEL_S), mono.duration_s)
 
 
 def events_in(

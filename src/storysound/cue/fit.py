@@ -5,13 +5,14 @@ looked for among those, and a sound that is too short is looped from one place t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.cues import Piece
 from storysound.media.audio import Waveform
+from storysound.story import Span
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,10 @@ HOP_S = 0.02  # grid on which levels and spectra are known
 _BANDS = 24
 _QUIET_DB = 30.0  # this far below the sound's loud parts counts as silence between notes
 _SILENT_DBFS = -60.0
+_REACH_S = 0.5  # as exactly as detectors place what they hear
+_ONSET_DB, _GONE_DB = 25.0, 40.0  # below the loudest of an event: where it has begun, and where it has died away
+_ATTACK_DB = 12.0  # rises faster than this within a tenth of a second need no fade
+_TAIL_S = 1.5  # longest dying away
 _CONTEXT_S = (0.5, 1.0)  # what is compared before and after a loop point
 _FAINT_COST = 3.0  # of a stretch that is silent throughout, in the units of `_entry`
 _MAX_POINTS = 400  # loop candidates; their pairs are compared exhaustively
@@ -33,7 +38,8 @@ class Track:
     first_s: float  # where it becomes audible
     last_s: float  # after this it is silent
     points_s: Floats  # where a cut sounds right: beats and quiet points [n], ascending
-    calm: Floats  # per hop [t], 0 in the loud parts .. 1 where it is as good as silent
+    level_db: Floats  # per hop [t]
+    calm: Floats  # likewise, 0 in the loud parts .. 1 where it is as good as silent
     bands: Floats  # per hop [t b], log spectrum of unit length
     mono: NDArray[np.float32]  # [n]
     rate_hz: int
@@ -62,6 +68,7 @@ def analyse(wave: Waveform, points_s: Sequence[float] | Floats) -> Track:
         first_s=max(0.0, first * HOP_S - HOP_S),
         last_s=min(duration, last * HOP_S + HOP_S),
         points_s=points[(points >= 0) & (points < duration)],
+        level_db=level_db,
         calm=np.clip((loud_db - level_db) / _QUIET_DB, 0.0, 1.0),
         bands=bands,
         mono=mono,
@@ -94,29 +101,63 @@ def _levels_and_bands(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, 
     return level_db, bands
 
 
+def sounding(track: Track, span: Span) -> Track:
+    """The track as if nothing sounded but the event in `span`: from its onset to where it has died away.
+
+    Where silence goes before it the onset is the end of that, else the steepest rise near the span's start.
+    """
+    reach = round(_REACH_S / HOP_S)
+    low = min(max(0, int(span.start_s / HOP_S) - reach), len(track.level_db) - 1)
+    high = min(max(low + 1, int(span.end_s / HOP_S) + reach), len(track.level_db))
+    loudest = float(track.level_db[low:high].max())
+    heard = np.flatnonzero(track.level_db[low:high] > loudest - _ONSET_DB) + low
+    onset, last = int(heard[0]), int(heard[-1]) + 1
+    if onset == low > 0:
+        onset = _steepest(track.level_db[: int(span.start_s / HOP_S) + reach], low, loudest - _GONE_DB)
+    gone = np.flatnonzero(track.level_db[last : last + round(_TAIL_S / HOP_S)] < loudest - _GONE_DB)
+    last += int(gone[0]) if gone.size else round(_TAIL_S / HOP_S)
+    first_s = max(track.first_s, (onset - 1) * HOP_S)
+    return replace(track, first_s=first_s, last_s=max(min(track.last_s, last * HOP_S), first_s + HOP_S))
+
+
+def _steepest(level_db: Floats, low: int, floor_db: float) -> int:
+    """The hop from `low` on before which the level rises most within three hops."""
+    level = np.maximum(level_db[max(0, low - 3) :], floor_db)
+    return int(np.argmax(level[3:] - level[:-3])) + max(3, low) if len(level) > 3 else low
+
+
 def fit(track: Track, length_s: float, *, at_s: float = 0.0, hint_s: float = 0.0, once: bool = False) -> Fit:
     """Pieces of the sound that cover exactly [at_s, at_s + length_s) of the story.
 
     `hint_s`: where in the sound its best-fitting segment starts; the entry stays near unless a better cut is close.
-    A sound shorter than the cue is looped, or with `once` played once (the pieces then end earlier).
+    A sound shorter than the cue is looped. With `once` it is played once from where it begins, and may end earlier.
     Raises ValueError for a length that is not positive.
     """
     if length_s <= 0:
         raise ValueError(f"a cue needs a positive length, got {length_s}")
     room_s = track.last_s - track.first_s
-    if room_s >= length_s:
+    if once or room_s < 4 * HOP_S:
+        pieces: tuple[Piece, ...] = (Piece(track.first_s, track.first_s + min(room_s, length_s), at_s),)
+    elif room_s >= length_s:
         entry = _entry(track, length_s, hint_s)
-        pieces: tuple[Piece, ...] = (Piece(entry, entry + length_s, at_s),)
-    elif once or room_s < 4 * HOP_S:
-        pieces = (Piece(track.first_s, track.first_s + min(room_s, length_s), at_s),)
+        pieces = (Piece(entry, entry + length_s, at_s),)
     else:
         pieces = _looped(track, length_s, at_s)
     length_s = pieces[-1].end_s - at_s
     calm_in, calm_out = _calm(track, np.array([pieces[0].in_s, pieces[-1].out_s])).tolist()
-    natural_end = pieces[-1].out_s >= track.last_s - HOP_S
-    fade_in = EDGE_S if pieces[0].in_s <= track.first_s + HOP_S else 0.03 + 0.6 * (1 - calm_in)
+    end_s = pieces[-1].out_s
+    natural_end = end_s >= track.last_s - HOP_S and (calm_out > 0.9 or end_s >= track.duration_s - 2 * HOP_S)
+    natural_start = pieces[0].in_s <= track.first_s + HOP_S and _rises(track, pieces[0].in_s)
+    fade_in = EDGE_S if natural_start else 0.03 + 0.6 * (1 - calm_in)
     fade_out = 0.05 if natural_end else 0.3 + 2.0 * (1 - calm_out)
     return Fit(pieces, max(EDGE_S, min(fade_in, length_s / 4)), max(EDGE_S, min(fade_out, length_s / 3)))
+
+
+def _rises(track: Track, time_s: float) -> bool:
+    """Whether a sound begins there: the file does, or the level goes up at once."""
+    hop = round(time_s / HOP_S)
+    before, after = track.level_db[max(0, hop - 2) : hop + 1], track.level_db[hop : hop + 5]
+    return hop <= 2 or not after.size or float(after.max() - before.min()) > _ATTACK_DB
 
 
 def _calm(track: Track, times_s: Floats) -> Floats:

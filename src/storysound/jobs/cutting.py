@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.cues import Cue, Piece, RunnerUp
-from storysound.cue.fit import Track, analyse, fit, render
+from storysound.cue.fit import Track, analyse, fit, render, sounding
 from storysound.cue.mix import Levels, cue_gain_db
 from storysound.errors import MediaError
 from storysound.jobs.find import Hit
@@ -17,6 +17,7 @@ from storysound.jobs.footage import RATE_HZ
 from storysound.jobs.matching import Draft
 from storysound.media import rhythm
 from storysound.media.audio import Waveform, read_audio
+from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,6 @@ MARGIN_S = 60.0
 
 MOST_TRIED = 4  # sounds for one cue
 
-Accepts = Callable[[Draft, NDArray[np.float32]], bool]
-
 
 @dataclass(frozen=True)
 class Laid:
@@ -36,6 +35,9 @@ class Laid:
 
     cue: Cue
     samples: NDArray[np.float32]
+
+
+Accepts = Callable[[Draft, Hit, Laid], bool]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def cut(drafts: Sequence[Draft], bed_lufs: float, levels: Levels, accept: Accept
         for hit in draft.hits[:MOST_TRIED]:
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
-            if one is not None and (accept is None or accept(draft, one.samples)):
+            if one is not None and (accept is None or accept(draft, hit, one)):
                 laid.append(one)
                 break
         else:
@@ -101,7 +103,9 @@ def _read(hit: Hit, draft: Draft) -> _Loaded:
 def _cue(draft: Draft, hit: Hit, sound: _Loaded, cue_id: str, bed_lufs: float, levels: Levels) -> Laid:
     length_s = draft.end_s - draft.start_s
     hint_s = max(0.0, hit.start_s - sound.from_s)
-    fitted = fit(sound.track, length_s, at_s=draft.start_s, hint_s=hint_s, once=draft.layer == "spot")
+    is_spot = draft.layer == "spot"
+    track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
+    fitted = fit(track, length_s, at_s=draft.start_s, hint_s=hint_s, once=is_spot)
     played_s = fitted.pieces[-1].end_s - draft.start_s
     fitted = replace(
         fitted,

@@ -36,7 +36,7 @@ from storysound.match.names import NameIndex, spoken_name, words
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.story import Kind, Mood, Sound, Span
+from storysound.story import Event, Kind, Mood, Sound, Span
 from storysound.weights import Resolver
 
 Pixels = NDArray[np.uint8]
@@ -80,6 +80,7 @@ class Hit:
     end_s: float
     score: float
     why: tuple[str, ...]
+    events: tuple[Event, ...] = ()  # heard there and meant, best first
 
 
 class Finder:
@@ -117,8 +118,10 @@ class Finder:
     def _hit(self, sound: int, at: int, score: float, verdict: Verdict) -> Hit:
         """A sound found by its segment `at`."""
         segment = Span(float(self.index.start_s[at]), float(self.index.end_s[at]))
-        moment = pointed_at(verdict.event(at), segment)
-        return Hit(self.index.sounds[sound], moment.start_s, moment.end_s, round(score, 6), verdict.reasons(at))
+        events = verdict.events(at)
+        moment = pointed_at(events[0] if events else None, segment)
+        found, why = self.index.sounds[sound], verdict.reasons(at)
+        return Hit(found, moment.start_s, moment.end_s, round(score, 6), why, events)
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""

@@ -23,7 +23,7 @@ class Moments:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._below = families.audioset().below
+        self._families = families.audioset()
 
     def meant(self, wish: Floats, labels: Sequence[str], at: int) -> list[Event]:
         """Events heard in the segment `at` that speak for what is wished [c] of the classes `labels`, best first."""
@@ -36,11 +36,7 @@ class Moments:
 
     def _kinship(self, label: str, weight: dict[str, float]) -> float:
         """How much an event of this class speaks for classes of these weights."""
-        kin = [
-            w
-            for meant, w in weight.items()
-            if label in self._below.get(meant, ()) or meant in self._below.get(label, ())
-        ]
+        kin = [share for meant, share in weight.items() if self._families.akin(label, meant)]
         return max(weight.get(label, 0.0), KIN * max(kin, default=0.0))
 
 

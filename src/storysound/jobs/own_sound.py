@@ -1,24 +1,26 @@
 """What a clip already sounds like: where somebody speaks, whether music plays, and how to take that music out."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import scipy.ndimage
 
+from storysound.annotate.families import audioset
 from storysound.cue.fit import raised_cosine
 from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
 from storysound.encode.encoder import Encoder
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs
-from storysound.story import Span
+from storysound.story import Event, Span
 
 log = logging.getLogger(__name__)
 
 FindsSpeech = Callable[[Waveform], tuple[Span, ...]]
 FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
+FindsEvents = Callable[[Waveform], tuple[Event, ...]]
 
 WINDOW_S = 10.0  # judged at a time
 SHORTEST_S = 1.0  # a rest of less than this is not judged
@@ -27,6 +29,7 @@ MUSIC_CLASS = {"audioset": ("Music", 0.35), "ucs79": ("MUSICAL", 0.15), "ucs78":
 SPOKEN_SHARE = 0.2  # of a window, from here on it is judged without its speech
 MUSIC_SHARE = 0.4  # of the judged time; from here on a clip has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
+NEAR_S = 1.0  # so far before or after an effect, the same event in the clip makes it one too many
 GATE_S = 0.25  # speech kept without its music opens and closes this softly
 
 
@@ -38,6 +41,13 @@ class OwnSound:
     speech: tuple[Span, ...] = ()
     music: tuple[Span, ...] = ()  # windows in which music plays
     duration_s: float = 0.0
+    events: tuple[Event, ...] = ()  # what else is heard when
+
+    def has(self, labels: Iterable[str], span: Span) -> bool:
+        """Whether one of these classes, or a special or general case of it, is heard in the clip about then."""
+        near = Span(max(0.0, span.start_s - NEAR_S), span.end_s + NEAR_S)
+        there = {event.label for event in self.events if event.span.overlap_s(near) > 0}
+        return any(audioset().akin(label, other) for label in labels for other in there)
 
     @property
     def music_share(self) -> float:
@@ -50,12 +60,14 @@ class OwnSound:
         return self.music_share >= MUSIC_SHARE
 
 
-def listen(wave: Waveform | None, speech: FindsSpeech, music: FindsMusic) -> OwnSound:
-    """Finds speech and music in a clip's sound; silence needs no model."""
+def listen(
+    wave: Waveform | None, speech: FindsSpeech, music: FindsMusic, events: FindsEvents = lambda wave: ()
+) -> OwnSound:
+    """Finds speech, music and events in a clip's sound; silence needs no model."""
     if wave is None or integrated_lufs(wave) < SILENCE_LUFS:
         return OwnSound(None)
     spoken = speech(wave)
-    return OwnSound(wave, spoken, music(wave, spoken), wave.duration_s)
+    return OwnSound(wave, spoken, music(wave, spoken), wave.duration_s, events(wave))
 
 
 def music_spans(

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from storysound.annotate.hearing import ear_among, heard_in
 from storysound.config import Profile
 from storysound.cue.cues import CueSheet, Loudness
 from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
@@ -23,12 +23,21 @@ from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.encode import encoder, separator, silero
 from storysound.encode.encoder import Encoder
 from storysound.errors import MediaError, UsageError
-from storysound.jobs.cutting import Accepts, cut
-from storysound.jobs.find import Finder
+from storysound.jobs.cutting import Accepts, Laid, cut
+from storysound.jobs.find import Finder, Hit
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.listener import Attention, Listener
 from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
-from storysound.jobs.own_sound import FindsMusic, FindsSpeech, OwnSound, audible, listen, music_spans, without_music
+from storysound.jobs.own_sound import (
+    FindsEvents,
+    FindsMusic,
+    FindsSpeech,
+    OwnSound,
+    audible,
+    listen,
+    music_spans,
+    without_music,
+)
 from storysound.jobs.scenes import Understanding, understand
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_target
@@ -36,6 +45,7 @@ from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.mux import container_for, mux_copy
 from storysound.media.probe import probe
 from storysound.media.slideshow import render_slideshow
+from storysound.story import Event, Span
 from storysound.weights import Resolver
 
 log = logging.getLogger(__name__)
@@ -76,6 +86,7 @@ class Tools:
     background: Callable[[Waveform], Waveform]  # a sound without its speech
     cache: Path | None  # folder for what is worth keeping between stories
     listener: Callable[[], Listener]
+    events: FindsEvents = lambda wave: ()
 
 
 def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
@@ -84,6 +95,10 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
 
     def background(wave: Waveform) -> Waveform:
         return separator.load(weights).split(wave)[0]
+
+    def events(wave: Waveform) -> tuple[Event, ...]:
+        ear = ear_among({name: load(name) for name in profile.audio})
+        return heard_in(wave, ear) if ear else ()
 
     return Tools(
         Finder(library, profile, weights),
@@ -94,6 +109,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
         background,
         weights.cache,
         cache(lambda: Listener(profile, load, weights.cache)),
+        events,
     )
 
 
@@ -120,7 +136,7 @@ def score(
     clock = _Clock(progress)
     with clock("look"):
         footage = read_folder(story) if story.is_dir() else read_video(story)
-        heard = listen(footage.original, tools.speech, tools.music)
+        heard = listen(footage.original, tools.speech, tools.music, tools.events)
         aside = _stepped_aside(heard, options)
         own = _kept(heard, options, tools)
     with clock("understand"):
@@ -223,12 +239,13 @@ def _accepts(footage: Footage, understood: Understanding, own: OwnSound, tools: 
             return False
         return tools.listener().agreement(footage, understood, unit, own.wave.cut(span.start_s, span.end_s)) >= AGREES
 
-    def accept(draft: Draft, samples: NDArray[np.float32]) -> bool:
+    def accept(draft: Draft, hit: Hit, laid: Laid) -> bool:
         if draft.unit is None:
             return True
-        if draft.soft and is_there(draft.unit):
+        span = Span(laid.cue.start_s, laid.cue.end_s)
+        if draft.soft and (own.has({event.label for event in hit.events}, span) or is_there(draft.unit)):
             return False
-        agreement = tools.listener().agreement(footage, understood, draft.unit, Waveform(samples, RATE_HZ))
+        agreement = tools.listener().agreement(footage, understood, draft.unit, Waveform(laid.samples, RATE_HZ))
         return agreement >= (AGREES_UNDER_SOUND if draft.soft else AGREES)
 
     return accept

@@ -139,9 +139,9 @@ class Verdict:
                 said[e.source] = reason
         return tuple(dict.fromkeys(said.values()))
 
-    def event(self, at: int) -> Event | None:
-        """The event that speaks best for the segment at this position."""
-        return next((event for e in self._for(at) for event in e.events(at)), None)
+    def events(self, at: int) -> tuple[Event, ...]:
+        """What is heard in the segment at this position that speaks for it, as its weightiest source has it."""
+        return next((tuple(events) for e in self._for(at) if (events := e.events(at))), ())
 
     def _for(self, at: int) -> list[Evidence]:
         """What speaks for a segment, weightiest first."""
