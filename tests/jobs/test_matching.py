@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storysound.cue.cues import Scene
 from storysound.encode.labels import LabelSpace
 from storysound.jobs.find import Hit, Query
 from storysound.jobs.footage import Footage
-from storysound.jobs.matching import CROSS_S, Wish, effect_drafts, marked, music_drafts
+from storysound.jobs.matching import CROSS_S, SHORTEST_BED_S, Draft, Wish, beside, effect_drafts, marked, music_drafts
 from storysound.jobs.scenes import Understanding
 from storysound.story import Mood, Sound, Source, Span
 
@@ -128,3 +130,34 @@ def test_ambience_of_a_moment_is_left_out() -> None:
     footage, understood = story(1, 9)
     wind = sound("wind", "sfx", 30)
     assert effect_drafts(footage, understood, Shelf([hit(wind, 3)], []), Wish(), [False] * 2) == []
+
+
+own_music = st.lists(st.floats(0, 120), min_size=0, max_size=8, unique=True).map(
+    lambda times: [Span(a, b) for a, b in zip(sorted(times)[::2], sorted(times)[1::2], strict=False)]
+)
+
+
+@given(st.floats(0, 60), st.floats(1, 90), own_music)
+def test_no_music_is_laid_over_music(start_s: float, length_s: float, music: list[Span]) -> None:
+    """Oracle: tenth by tenth, a bed plays where it was drafted and the clip has none, but for crossings and scraps."""
+    bed = Draft("music", start_s, start_s + length_s, (hit(A, 1),), 0.5)
+    parts = beside([bed], music)
+    assert all(one.end_s <= two.start_s + CROSS_S + 1e-9 for one, two in pairwise(parts))
+    for time_s in np.arange(start_s + 0.05, start_s + length_s, 0.1):
+        is_laid = any(part.start_s <= time_s < part.end_s for part in parts)
+        near = [span for span in music if span.start_s - CROSS_S < time_s < span.end_s + CROSS_S]
+        if any(span.start_s + CROSS_S / 2 < time_s < span.end_s - CROSS_S / 2 for span in music):
+            assert not is_laid
+        elif not near and is_laid is False:  # a scrap
+            before = max([start_s, *(span.end_s for span in music if span.end_s <= time_s)])
+            after = min([start_s + length_s, *(span.start_s for span in music if span.start_s >= time_s)])
+            assert after - before < SHORTEST_BED_S
+    assert parts == [bed] or all(part.end_s - part.start_s >= SHORTEST_BED_S for part in parts)
+
+
+def test_beds_fade_into_the_clips_own_music_and_effects_stay() -> None:
+    bed, wind = Draft("music", 0, 60, (hit(A, 1),), 0.5), Draft("ambience", 0, 60, (hit(B, 1),), 0.5)
+    one, two, same = beside([bed, wind], [Span(20, 30)])
+    assert (one.start_s, one.end_s, one.cross_in_s, one.cross_out_s) == (0, 20 + CROSS_S / 2, 0, CROSS_S)
+    assert (two.start_s, two.end_s, two.cross_in_s, two.cross_out_s) == (30 - CROSS_S / 2, 60, CROSS_S, 0)
+    assert same is wind

@@ -21,7 +21,7 @@ from storysound.encode.encoder import Encoding
 from storysound.errors import InputError, LibraryError, MediaError, OutputError, UsageError
 from storysound.jobs import score as job
 from storysound.jobs.find import Hit, Query
-from storysound.jobs.matching import Wish
+from storysound.jobs.matching import CROSS_S, Wish
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.story import Event, Mood, Sound, Source, Span
@@ -280,6 +280,17 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
     twice = job.score(short, tmp_path / "b.mp4", make_tools(Shelf(sounds)))
     assert [cue.sound.path for cue in once.sheet.cues if cue.layer == "spot"] == ["knock.wav"]
     assert not [cue for cue in twice.sheet.cues if cue.layer == "spot"]
+
+
+def test_no_music_is_laid_where_the_clip_has_its_own(talking: Path, sounds: list[Sound], tmp_path: Path) -> None:
+    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(0, 5),))
+    scored = job.score(talking, tmp_path / "a.mp4", tools, job.Options(effects=False))
+    assert not scored.sheet.stepped_aside
+    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(5 - CROSS_S / 2)
+    assert any("music of its own at 0:00–0:05" in note for note in scored.notes)
+    anew = job.score(talking, tmp_path / "b.mp4", tools, job.Options(effects=False, replace=True))
+    assert min(cue.start_s for cue in anew.sheet.cues) == 0
+    assert not any("music of its own" in note for note in anew.notes)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.jobs.find import Hit, Query
 from storysound.jobs.footage import Footage
 from storysound.jobs.scenes import Understanding
-from storysound.story import Kind, Mood, Sound
+from storysound.story import Kind, Mood, Sound, Span
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ CONTOUR_COST = 1.0  # per unit of arousal by which the music misses a step of th
 USUAL_SCENE = Mood(0.55, 0.42)  # mean over our videos, where the deviations are .12 and .07
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
 JINGLE_S = 25.0  # music of this length is never called a jingle
+SHORTEST_BED_S = 6.0  # music beside the clip's own
 MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
@@ -93,6 +94,26 @@ def music_drafts(story: Understanding, finder: Searches, wish: Wish) -> list[Dra
     )
     path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=story.alike)
     return _beds(story, path, names, found)
+
+
+def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
+    """Drafts without music where the clip plays its own (`music`, in order): beds fade across the edges of that.
+
+    What would be left of a bed for less than SHORTEST_BED_S isn't worth beginning.
+    """
+    out: list[Draft] = []
+    for draft in drafts:
+        own = [span for span in music if span.overlap_s(Span(draft.start_s, draft.end_s)) > 0]
+        if draft.layer != "music" or not own:
+            out.append(draft)
+            continue
+        rest = draft
+        parts = []
+        for span in own:
+            parts.append(replace(rest, end_s=span.start_s + CROSS_S / 2, cross_out_s=CROSS_S))
+            rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
+        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= SHORTEST_BED_S]
+    return out
 
 
 def marked(mood: Mood) -> Mood:

@@ -27,7 +27,8 @@ from storysound.jobs.cutting import Accepts, Laid, cut
 from storysound.jobs.find import Finder, Hit
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.listener import Attention, Listener
-from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, effect_drafts, music_drafts
+from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, beside, effect_drafts, music_drafts
+from storysound.jobs.moments import times_of
 from storysound.jobs.own_sound import (
     FindsEvents,
     FindsMusic,
@@ -164,7 +165,7 @@ def score(
         )
         maps = tools.listener().attention(footage, understood, laid) if laid else {}
         _write_papers(sheet, files, footage, understood, mixed, own.wave, maps, video=out if footage.stills else story)
-    return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
+    return Scored(sheet, files, _notes(sheet, mixed, footage, own, options), clock.seconds)
 
 
 class _Clock:
@@ -216,7 +217,7 @@ def _kept(own: OwnSound, options: Options, tools: Tools) -> OwnSound:
         return OwnSound(None)
     if options.replace and own.music:
         wave = without_music(own, tools.background)
-        return replace(own, wave=wave, speech=own.speech if wave is not None else ())
+        return replace(own, wave=wave, speech=own.speech if wave is not None else (), music=())
     return own
 
 
@@ -224,6 +225,7 @@ def _drafts(
     footage: Footage, understood: Understanding, own: OwnSound, finder: Searches, options: Options
 ) -> list[Draft]:
     drafts = music_drafts(understood, finder, options.wish) if options.music else []
+    drafts = beside(drafts, own.music)
     if options.effects:
         drafts += effect_drafts(footage, understood, finder, options.wish, audible(own.wave, footage.units))
     return drafts
@@ -289,11 +291,14 @@ def _write_papers(
     )
 
 
-def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:
+def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, own: OwnSound, options: Options) -> tuple[str, ...]:
     """What the user should know of the result."""
     notes = [*footage.faults, *([sheet.stepped_aside] if sheet.stepped_aside else [])]
     if options.music and not sheet.stepped_aside and not any(cue.layer == "music" for cue in sheet.cues):
         notes.append("no music was added: the library has none that may be used")
+    if options.music and own.music and not sheet.stepped_aside:
+        places = ", ".join(times_of(span) for span in own.music)
+        notes.append(f"the clip has music of its own at {places}: none is laid there")
     if not sheet.stepped_aside:
         notes += _licence_notes(sheet)
     if mixed.limited_db > 3.0:
