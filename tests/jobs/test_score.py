@@ -283,11 +283,11 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
 
 
 def test_no_music_is_laid_where_the_clip_has_its_own(talking: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(0, 5),))
+    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(0, 2),))
     scored = job.score(talking, tmp_path / "a.mp4", tools, job.Options(effects=False))
     assert not scored.sheet.stepped_aside
-    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(5 - CROSS_S / 2)
-    assert any("music of its own at 0:00–0:05" in note for note in scored.notes)
+    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(2 - CROSS_S / 2)
+    assert any("music of its own at 0:00–0:02" in note for note in scored.notes)
     anew = job.score(talking, tmp_path / "b.mp4", tools, job.Options(effects=False, replace=True))
     assert min(cue.start_s for cue in anew.sheet.cues) == 0
     assert not any("music of its own" in note for note in anew.notes)
