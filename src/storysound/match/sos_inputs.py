@@ -41,7 +41,9 @@ def informative_crop_s(wave: Waveform, length_s: float) -> float:
     magnitude = np.abs(stft(mono, _FLUX))
     flux = np.maximum(np.diff(magnitude, axis=0), 0.0)
     total = np.concatenate([[0.0], np.cumsum(np.square(flux, dtype=np.float64).sum(axis=1))])
-    frames = min(round(length_s / hop_s), len(total) - 1)
+    frames = max(1, round(length_s / hop_s))
+    if frames >= len(total):
+        return 0.0
     energy = total[frames:] - total[:-frames]
     # Sums differ in their last digits; what is as good as the best is the best.
     return float(np.flatnonzero(energy >= energy.max() - 1e-9 * total[-1])[0]) * hop_s
