@@ -50,7 +50,7 @@ def test_the_first_of_equals_and_short_sounds() -> None:
     assert informative_crop_s(silence, 1.0) == 0.0
     assert informative_crop_s(silence, 60.0) == 0.0
     assert informative_crop_s(Waveform(np.ones((2, 10), np.float32), 16000), 0.0005) == 0.0
-    twice = bursts(12.0, [2.0])
+    twice = bursts(12.0, [2.0], rate_hz=16000)
     again = Waveform(np.tile(twice.samples, 2), twice.rate_hz)
     assert informative_crop_s(again, 1.0) < 12.0
 
