@@ -118,6 +118,8 @@ class Story:
     mood: Mood | None = None
     source: Source = field(default_factory=lambda: Source(""))
     steps: tuple[Step, ...] = ()
+    duration_s: float = 0.0  # 0 where the story has no time of its own
+    slices: tuple[Span, ...] = ()  # stretches of the background to learn to make sound from
 
     def with_step(self, step: Step, **changes: object) -> "Story":
         """A copy with `changes` applied and `step` appended."""

@@ -3,10 +3,8 @@
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storysound.encode.encoder import Encoder
+from storysound.engine import workers
 from storysound.errors import MediaError, StorysoundError
 from storysound.library.analyse import Analysis, Judge, analyse, shape_of
 from storysound.library.store import Shape
@@ -194,24 +193,17 @@ _tools: dict[str, Tools] = {}
 
 def _begin(make: Callable[[], Tools]) -> None:
     """First thing in a worker."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    _worker["make"] = make
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    assert parent is not None
+    assert parent.pid is not None
+    workers.begin(parent.pid)
+    _worker["make"] = make
 
 
 def _own_tools() -> Tools:
     if "own" not in _tools:
         _tools["own"] = _worker["make"]()
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(1)
+        workers.settle()
     return _tools["own"]
 
 

@@ -179,11 +179,16 @@ def described(sound: Sound, target: Target, tags: Mapping[str, str], rights: Rig
         text = tags.get(name, "")
         values += re.split(r"\s*[;,/|]\s*", text) if name in _LISTS else [text]
     words = [value[:_LONGEST_TAG] for value in values if value] + list(name_words(target.path))
-    licence, credit, uri = _stated(tags)
-    source = Source(uri or target.file, sha256, licence or rights.licence, credit or rights.credit)
     title = tags.get("title") or Path(target.path).stem
     unique = tuple(dict.fromkeys(words))
+    source = source_of(target, tags, rights, sha256)
     return replace(sound, path=target.path, root=target.root, title=title, tags=unique, source=source)
+
+
+def source_of(target: Target, tags: Mapping[str, str], rights: Rights, sha256: str) -> Source:
+    """Where a file comes from and what may be done with it, as its tags and the licence files beside it say."""
+    licence, credit, uri = _stated(tags)
+    return Source(uri or target.file, sha256, licence or rights.licence, credit or rights.credit)
 
 
 def _stated(tags: Mapping[str, str]) -> tuple[str, str, str]:
