@@ -1,0 +1,45 @@
+"""`storysound export`."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storysound.app.cli.streams import json_line, tell
+
+
+class Target(enum.StrEnum):
+    """What is written."""
+
+    folder = "folder"
+    parquet = "parquet"
+    webdataset = "webdataset"
+    hf = "hf"
+
+
+def export(
+    data: Annotated[Path, typer.Argument(metavar="DATA", readable=False, help="Data set made by `storysound ingest`.")],
+    to: Annotated[
+        Target,
+        typer.Option(
+            help="folder: stories.jsonl and media files; parquet: a row per story, media as bytes; webdataset: tar "
+            "files; hf: for load_dataset of Hugging Face, with a card. Sound is FLAC, pictures are JPEG."
+        ),
+    ] = Target.folder,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", readable=False, help="A new or empty folder; else DATA-FORMAT.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Write a data set in a form that other programs read."""
+    from storysound.app.cli.progress import file_progress
+    from storysound.jobs import export as job
+
+    folder = out or data.absolute().with_name(f"{data.absolute().name}-{to.value}")
+    with file_progress("exporting") as progress:
+        count = job.export(data, folder, to.value, progress=progress)
+    if as_json:
+        json_line({"output": str(folder), "format": to.value, "stories": count})
+    else:
+        tell(f"{folder}: {count} stories")

@@ -1,0 +1,105 @@
+"""`storysound ingest`."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from storysound.app.cli.streams import json_line, tell
+from storysound.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from storysound.jobs.ingest import IngestReport
+
+KEY_CLIP = "150s"  # what --join-clips means by itself; the length of a key clip in the paper
+
+
+class Command(TyperCommand):
+    """Lets --join-clips stand alone: it then means the length of a key clip."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Gives a bare --join-clips its value."""
+        full: list[str] = []
+        for at, word in enumerate(args):
+            full.append(word)
+            following = args[at + 1] if at + 1 < len(args) else ""
+            if word == "--join-clips" and not re.fullmatch(r"[\d.]+ ?s?", following):
+                full.append(KEY_CLIP)
+        return super().parse_args(ctx, full)
+
+
+def ingest(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO", readable=False, help="Videos, or folders of them.")],
+    data: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DATA", readable=False, help="The data set; made if need be.")
+    ],
+    captions: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="CSV, TSV, JSON lines, SRT, VTT, or a folder of SRT, VTT, TXT files."),
+    ] = None,
+    join_clips: Annotated[
+        str,
+        typer.Option(
+            metavar="[N|SECONDSs]",
+            help=f"Join short clips of a film in order, N together or until near so many seconds (alone: {KEY_CLIP}).",
+        ),
+    ] = "",
+    frames_per_s: Annotated[float, typer.Option(help="Pictures to choose key frames from; the paper's: 10.")] = 2.0,
+    similarity: Annotated[float, typer.Option(help="Pictures more alike than this become one key frame.")] = 0.5,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes per stage; 0 is one per core.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Stories per commit: so many a crash can cost.")] = 16,
+    engine: Annotated[str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where Daft runs.")] = "native",
+    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
+    from storysound.app.cli.progress import file_progress
+    from storysound.ingest.clips import Join
+    from storysound.jobs import ingest as job
+    from storysound.jobs.index import usable_cores
+
+    config = wish(frames_per_s, similarity)
+    joining = Join.parse(join_clips) if join_clips else None
+    address = "" if engine == "native" else engine
+    options = {"joining": joining, "config": config, "profile": profile, "batch": batch, "engine": address}
+    with file_progress("ingesting") as progress:
+        report = job.ingest(videos, data, captions=captions, jobs=jobs or usable_cores(), progress=progress, **options)
+    show(report, data, as_json)
+    if not report.present:
+        named = ", ".join(str(video) for video in videos)
+        raise InputError(named, "no story could be made of it", "give videos with picture and sound")
+
+
+def wish(frames_per_s: float, similarity: float) -> Any:
+    """The settings of the stages. Raises UsageError for one out of its range."""
+    from storysound.ingest.look import LookConfig
+    from storysound.jobs.ingest_stages import Config
+
+    try:
+        return Config(LookConfig(frames_per_s), similarity)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def show(report: "IngestReport", data: Path, as_json: bool) -> None:
+    """What was skipped and what else to know, then a summary: JSON lines on stdout, or in words."""
+    counts = {name: getattr(report, name) for name in ("added", "refreshed", "unchanged")}
+    if as_json:
+        for path, reason in report.skipped:
+            json_line({"skipped": path, "reason": reason})
+        for note in report.notes:
+            json_line({"note": note})
+        more = {"skipped": len(report.skipped), "uncaptioned": report.uncaptioned, "ignored": report.ignored}
+        json_line({"data": str(data), **counts, **more, "duration_s": round(report.duration_s, 3)})
+        return
+    for path, reason in report.skipped:
+        tell(f"skipped {path}: {reason}")
+    for note in report.notes:
+        tell(f"note: {note}")
+    words = [f"{number} {name}" for name, number in counts.items() if number]
+    words += [f"{report.uncaptioned} without text"] if report.uncaptioned else []
+    words += [f"{len(report.skipped)} skipped"] if report.skipped else []
+    words += [f"{report.ignored} other files passed over"] if report.ignored else []
+    tell(f"{data}: {', '.join(words) or 'no videos found'}")
