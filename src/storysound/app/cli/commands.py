@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from storysound.app.cli import endings, find, index, listen, models, score, split_speech, streams
+from storysound.app.cli import (
+    endings,
+    export,
+    find,
+    index,
+    ingest,
+    listen,
+    models,
+    score,
+    split_speech,
+    stats,
+    streams,
+)
 from storysound.errors import InputError, StorysoundError
 
 app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -12,6 +24,9 @@ app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
 app.command()(listen.listen)
+app.command(cls=ingest.Command)(ingest.ingest)
+app.command()(stats.stats)
+app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
 app.add_typer(models.app, name="models")
 
