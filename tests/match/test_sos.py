@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from storysound.match import sos
 from storysound.match.sos import Matrices, attention, masked_mean, mean_pooled, similarity, token_similarity
@@ -128,6 +130,34 @@ def test_blocks_of_its_own_choice_change_nothing(monkeypatch: pytest.MonkeyPatch
     expected = similarity(*given_items, block=100)
     monkeypatch.setattr(sos, "CPU_BLOCK", 5 * 3 * 64)
     torch.testing.assert_close(similarity(*given_items), expected, atol=1e-6, rtol=0)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most numbers that any result of an operation holds in memory of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        given = {x.untyped_storage().data_ptr() for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        for x in tree_leaves(result):
+            if isinstance(x, Tensor) and x.untyped_storage().data_ptr() not in given:
+                self.numbers = max(self.numbers, x.numel())
+        return result
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_step_holds_more_than_a_block_or_the_result(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    q, n, c, m = 90, 12, 80, 6
+    given_items = items(q, n, c, m)
+    a_mask, b_mask = masks(q, n, c, m, seed=1) if masked else (None, None)
+    monkeypatch.setattr(sos, "CPU_BLOCK", 64 * n * m)
+    with Largest() as largest:
+        similarity(*given_items, a_mask=a_mask, b_mask=b_mask)
+    assert largest.numbers <= max(64 * n * m, q * c)
+    assert largest.numbers < min(x.numel() for x in (given_items[1], given_items[3]))
 
 
 def test_order_of_queries_candidates_and_tokens() -> None:
