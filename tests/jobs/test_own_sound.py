@@ -1,5 +1,7 @@
 """Whether a clip has music, and what is left when it is taken out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,20 +15,22 @@ RATE = 48_000
 
 
 class Ear:
-    """Hears music in whatever has energy at 440 Hz."""
+    """Hears music in each second in which most of the energy lies at 440 Hz."""
 
     name, revision, modality, dim = "ear", "1", "audio", 1
     labels = {"ucs78": ("RAIN", "MUSICAL")}  # noqa: RUF012
 
     def encode(self, items: list[Waveform]) -> list[Encoding]:
-        out = []
-        for wave in items:
-            x = wave.samples[0]
-            t = np.arange(len(x)) / wave.rate_hz
-            share = abs(np.exp(-2j * np.pi * 440 * t) @ x) / len(x)
-            music = float(share > 0.02)
-            out.append(Encoding(np.zeros((1, 1), np.float32), {"ucs78": np.array([[1 - music, music]], np.float32)}))
-        return out
+        return [self.hear(wave) for wave in items]
+
+    def hear(self, wave: Waveform) -> Encoding:
+        music = []
+        for start in range(0, wave.samples.shape[1], wave.rate_hz):
+            x = wave.samples[0, start : start + wave.rate_hz].astype(np.float64)
+            share = 2 * abs(np.exp(-2j * np.pi * 440 * np.arange(len(x)) / wave.rate_hz) @ x) ** 2 / len(x)
+            music.append(float(share > 0.5 * max(float(x @ x), 1e-9)))
+        scores = np.stack([1 - np.array(music), music], axis=1).astype(np.float32)
+        return Encoding(np.zeros((len(music), 1), np.float32), {"ucs78": scores}, 1.0)
 
 
 def tone(seconds: float, hz: float, level: float = 0.2) -> NDArray[np.float32]:
@@ -42,29 +46,55 @@ def without_440(wave: Waveform) -> Waveform:
     return Waveform(np.fft.irfft(spectrum, wave.samples.shape[1], axis=1).astype(np.float32), wave.rate_hz)
 
 
-def test_music_is_found_window_by_window_and_under_speech() -> None:
-    half = np.concatenate([tone(10, 440), tone(10, 900)], axis=1)
-    spans = music_spans(Waveform(half, RATE), (), {"ear": Ear()}, lambda wave: wave)  # type: ignore[dict-item]
-    assert spans == (Span(0.0, 10.0),)
+def spans_of(*parts: NDArray[np.float32], speech: tuple[Span, ...] = (), **more: Any) -> list[tuple[float, float]]:
+    """Where music is heard in sounds one after the other; smoothing makes it longer by a second."""
+    wave = Waveform(np.concatenate(parts, axis=1), RATE)
+    found = music_spans(wave, speech, {"ear": more.get("ear", Ear())}, more.get("background", lambda w: w))  # type: ignore[dict-item]
+    return [pytest.approx((span.start_s, span.end_s), abs=1.01) for span in found]
+
+
+def test_music_is_found_where_it_plays() -> None:
+    assert spans_of(tone(13, 440), tone(12, 900)) == [(0, 13)]
+    assert spans_of(tone(7, 900), tone(16, 440), tone(12, 900)) == [(7, 23)]
+    assert spans_of(tone(5, 900)) == []
+
+
+def test_pauses_belong_to_music_and_jingles_are_none() -> None:
+    assert spans_of(tone(8, 440), tone(3, 900), tone(8, 440)) == [(0, 19)]
+    assert spans_of(tone(8, 440), tone(9, 900), tone(8, 440)) == [(0, 8), (17, 25)]
+    assert spans_of(tone(12, 900), tone(1, 440), tone(12, 900)) == []
+    assert spans_of(tone(2, 440)) == [(0, 2)]  # the whole of a short clip
+
+
+def test_soft_music_is_found_under_speech() -> None:
+    """A hundred times as soft as the voice; the ear only hears it when the voice is gone."""
+    voice, music = tone(20, 900), tone(20, 440, 0.002)
     asked: list[float] = []
 
     def background(wave: Waveform) -> Waveform:
         asked.append(wave.duration_s)
-        return Waveform(tone(wave.duration_s, 440)[:1], RATE)
+        return without_440(wave)
 
-    spans = music_spans(Waveform(half, RATE), (Span(12, 18),), {"ear": Ear()}, background)  # type: ignore[dict-item]
-    assert spans == (Span(0.0, 10.0), Span(10.0, 20.0))
-    assert asked == [10.0]
+    assert spans_of(voice + music) == []
+    assert spans_of(voice + music, speech=(Span(2, 18),), background=background) == [(0, 20)]
+    assert asked == [20.0]
+    assert spans_of(voice + music, speech=(Span(12, 18),), background=without_440) == [(10, 20)]
+    assert spans_of(voice, speech=(Span(2, 18),), background=without_440) == []
+
+
+def test_faint_noise_is_not_brought_up() -> None:
+    assert spans_of(tone(20, 440, 1e-5)) == []
 
 
 def test_a_soft_passage_between_music_is_music() -> None:
     class Halfway(Ear):
-        def encode(self, items: list[Waveform]) -> list[Encoding]:
-            scores = [0.1, 0.9, 0.1, 0.0, 0.1]  # the least for this space is .15
-            return [Encoding(np.zeros((1, 1), np.float32), {"ucs78": np.array([[0, s]], np.float32)}) for s in scores]
+        def hear(self, wave: Waveform) -> Encoding:
+            level = np.maximum.reduceat(np.abs(wave.samples[0]), np.arange(0, wave.samples.shape[1], wave.rate_hz))
+            scores = np.where(level > 0.1, 0.9, 0.1)  # the least for this space is .15
+            return Encoding(np.zeros((len(level), 1), np.float32), {"ucs78": np.stack([0 * scores, scores], 1)}, 1.0)
 
-    spans = music_spans(Waveform(tone(50, 440), RATE), (), {"ear": Halfway()}, lambda wave: wave)  # type: ignore[dict-item]
-    assert spans == (Span(0, 10), Span(10, 20), Span(20, 30))
+    loud, soft = tone(6, 440), tone(10, 440, 0.01)
+    assert spans_of(soft, loud, soft, ear=Halfway()) == [(0, 26)]
 
 
 def test_ears_that_cannot_tell_say_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,17 +1,20 @@
 """What a clip already sounds like: where somebody speaks, whether music plays, and how to take that music out."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import scipy.ndimage
+from numpy.typing import NDArray
 
+from storysound.annotate.events import Config, events_of
 from storysound.annotate.families import audioset
+from storysound.annotate.hearing import cells
 from storysound.cue.fit import raised_cosine
 from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
-from storysound.encode.encoder import Encoder
+from storysound.encode.encoder import Encoder, ticks
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs
 from storysound.story import Event, Span
@@ -22,12 +25,15 @@ FindsSpeech = Callable[[Waveform], tuple[Span, ...]]
 FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
 FindsEvents = Callable[[Waveform], tuple[Event, ...]]
 
-WINDOW_S = 10.0  # judged at a time
-SHORTEST_S = 1.0  # a rest of less than this is not judged
-# The class that means music, and the mean score from which it plays; the first space that an encoder has is asked.
-MUSIC_CLASS = {"audioset": ("Music", 0.35), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
-SPOKEN_SHARE = 0.2  # of a window, from here on it is judged without its speech
-MUSIC_SHARE = 0.4  # of the judged time; from here on a clip has music of its own
+WINDOW_S, CONTEXT_S = 10.0, 1.0  # judged at a time, and heard around it
+# The class that means music, and the score that it reaches where music plays; the first space an encoder has is asked.
+MUSIC_CLASS = {"audioset": ("Music", 0.5), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
+GOES_ON = 0.5  # part of that score that music keeps while it plays
+SMOOTH_S = 2.4  # scores are means over this long
+LEAST_S, PAUSE_S = 3.0, 4.0  # shorter music is a jingle or an error; shorter pauses belong to it
+LEVEL, LIFT = 0.1, 100.0  # mean level at which windows are judged, and the most they are brought up: 40 dB
+SPOKEN_SHARE = 0.1  # of a window, from here on it is judged without its speech
+MUSIC_SHARE = 0.4  # of the clip; from here on it has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
 NEAR_S = 1.0  # so far before or after an effect, the same event in the clip makes it one too many
 GATE_S = 0.25  # speech kept without its music opens and closes this softly
@@ -39,7 +45,7 @@ class OwnSound:
 
     wave: Waveform | None
     speech: tuple[Span, ...] = ()
-    music: tuple[Span, ...] = ()  # windows in which music plays
+    music: tuple[Span, ...] = ()  # where music plays
     duration_s: float = 0.0
     events: tuple[Event, ...] = ()  # what else is heard when
 
@@ -76,18 +82,11 @@ def music_spans(
     ears: Mapping[str, Encoder[Waveform]],
     background: Callable[[Waveform], Waveform],
 ) -> tuple[Span, ...]:
-    """Windows of ten seconds in which music plays; silent ones have none.
+    """Where music plays, also softly under speech.
 
-    Where somebody speaks the voice is taken out first (`background`), as it would hide soft music from the encoders.
+    Where somebody speaks the voice is taken out first (`background`), and what is left is brought up to a usual level:
+    else the encoders would hear only the voice.
     """
-    count = max(1, round(wave.duration_s / WINDOW_S))
-    edges = np.linspace(0.0, wave.duration_s, count + 1).tolist()
-    windows = [Span(a, b) for a, b in pairwise(edges)]
-    parts = [wave.cut(span.start_s, span.end_s).mono() for span in windows]
-    for i, span in enumerate(windows):
-        if sum(span.overlap_s(said) for said in speech) > SPOKEN_SHARE * span.duration_s:
-            parts[i] = background(parts[i])
-    heard = [i for i, p in enumerate(parts) if p.duration_s >= SHORTEST_S and integrated_lufs(p) > SILENCE_LUFS]
     space, ear = next(
         ((space, ear) for space in MUSIC_CLASS for ear in ears.values() if space in ear.labels), ("", None)
     )
@@ -96,14 +95,44 @@ def music_spans(
         return ()
     name, least = MUSIC_CLASS[space]
     place = ear.labels[space].index(name)
-    said = ear.encode([parts[i] for i in heard]) if heard else []
-    music = np.zeros(len(windows))
-    music[heard] = [e.scores[space][:, place].mean() for e in said]
-    sure = np.flatnonzero(music >= least)
-    # A soft passage beside music is music: half the score does there.
-    runs, _ = scipy.ndimage.label(music >= least / 2)
-    playing = np.isin(runs, runs[sure]) & (runs > 0)
-    return tuple(windows[i] for i in np.flatnonzero(playing))
+    voiceless = _without_speech(wave.mono(), speech, background)
+    curve: list[NDArray[np.float32]] = []
+    step_s = 0.0
+    for span, from_s, part in _windows(voiceless):
+        heard = ear.encode([part])[0]
+        step_s = heard.step_s
+        scores = cells(heard.scores[space][:, place, None], step_s, getattr(ear, "patch_s", 0.0))
+        curve.append(part.samples.any() * scores[ticks(len(scores), step_s, from_s, span.start_s, span.end_s)])
+    smooth = scipy.ndimage.uniform_filter1d(np.concatenate(curve), max(1, round(SMOOTH_S / step_s)), axis=0)
+    config = Config(least, GOES_ON * least, min(LEAST_S, wave.duration_s / 2), PAUSE_S)
+    found = events_of(smooth, [name], step_s, duration_s=wave.duration_s, config=config)
+    return tuple(event.span for event in found)
+
+
+def _without_speech(mono: Waveform, speech: Sequence[Span], background: Callable[[Waveform], Waveform]) -> Waveform:
+    """A sound without the voice in the stretches where somebody speaks."""
+    out = mono.samples.copy()
+    spoken = [span for span in _edges(mono) if sum(span.overlap_s(s) for s in speech) > SPOKEN_SHARE * span.duration_s]
+    for run in bridged(spoken, 1e-3):
+        a, b = round(run.start_s * mono.rate_hz), min(round(run.end_s * mono.rate_hz), out.shape[1])
+        out[:, a:b] = background(Waveform(np.ascontiguousarray(mono.samples[:, a:b]), mono.rate_hz)).samples
+    return Waveform(out, mono.rate_hz)
+
+
+def _edges(wave: Waveform) -> list[Span]:
+    """Windows of ten seconds or so that cover a sound."""
+    edges = np.linspace(0.0, wave.duration_s, max(1, round(wave.duration_s / WINDOW_S)) + 1).tolist()
+    return [Span(a, b) for a, b in pairwise(edges)]
+
+
+def _windows(mono: Waveform) -> Iterator[tuple[Span, float, Waveform]]:
+    """Each window, where what is heard of and around it begins, and that at a usual level; silence as zeros."""
+    for span in _edges(mono):
+        from_s = max(0.0, span.start_s - CONTEXT_S)
+        part = mono.cut(from_s, span.end_s + CONTEXT_S)
+        level = float(np.sqrt(np.mean(part.samples**2, dtype=np.float64)))
+        gain = np.float32(min(LEVEL / max(level, 1e-9), LIFT) if integrated_lufs(part) > SILENCE_LUFS else 0.0)
+        yield span, from_s, Waveform(np.clip(part.samples * gain, -1, 1), mono.rate_hz)
 
 
 def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
