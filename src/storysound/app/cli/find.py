@@ -80,15 +80,17 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     from rich.table import Table
 
     from storysound.errors import one_line
+    from storysound.jobs.moments import times_of
+    from storysound.story import Span
 
     table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")
-    for heading in ("#", "sound", "score", "from", "why"):
-        table.add_column(heading, justify="right" if heading in ("#", "score", "from") else "left")
+    for heading in ("#", "sound", "score", "when", "why"):
+        table.add_column(heading, justify="right" if heading in ("#", "score", "when") else "left")
     for rank, hit in enumerate(hits, 1):
         cells = (
             escape(one_line(hit.sound.path)),
             f"{hit.score:.3f}",
-            f"{hit.start_s:.0f} s",
+            times_of(Span(hit.start_s, hit.end_s)),
             escape("; ".join(hit.why)),
         )
         table.add_row(str(rank), *cells)
