@@ -118,7 +118,7 @@ def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
 def unit(samples: Samples) -> Samples:
     """Ten seconds at a mean level of -22 dBFS; less is repeated."""
     whole = np.resize(samples, MIX_RATE_HZ * MIX_S)
-    return whole / max(float(np.sqrt((whole**2).mean())), 1e-6) * np.float32(0.08)
+    return whole * np.float32(0.08 / max(float(np.sqrt((whole**2).mean())), 1e-6))
 
 
 def music(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
@@ -133,7 +133,7 @@ def music(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     ]
 
     def has_music(samples: Samples) -> bool:
-        wave = Waveform(np.clip(samples, -1, 1)[None], MIX_RATE_HZ)
+        wave = Waveform(np.clip(samples, -1, 1, dtype=np.float32)[None], MIX_RATE_HZ)
         spans = music_spans(wave, detector.speech_spans(wave), encoders, lambda part: splitter.split(part)[0])
         return sum(span.duration_s for span in spans) >= MIX_S / 2
 

@@ -32,6 +32,7 @@ GOES_ON = 0.5  # part of that score that music keeps while it plays
 SMOOTH_S = 2.4  # scores are means over this long
 LEAST_S, PAUSE_S = 3.0, 4.0  # shorter music is a jingle or an error; shorter pauses belong to it
 LEVEL, LIFT = 0.1, 100.0  # mean level at which windows are judged, and the most they are brought up: 40 dB
+LEFT = 0.08  # of the level of a window with its voice (-22 dB); where less is left without it, nobody hears music
 SPOKEN_SHARE = 0.1  # of a window, from here on it is judged without its speech
 MUSIC_SHARE = 0.4  # of the clip; from here on it has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
@@ -110,13 +111,21 @@ def music_spans(
 
 
 def _without_speech(mono: Waveform, speech: Sequence[Span], background: Callable[[Waveform], Waveform]) -> Waveform:
-    """A sound without the voice in the stretches where somebody speaks."""
+    """A sound without the voice in the stretches where somebody speaks; what is hardly left is what the voice left."""
     out = mono.samples.copy()
     spoken = [span for span in _edges(mono) if sum(span.overlap_s(s) for s in speech) > SPOKEN_SHARE * span.duration_s]
     for run in bridged(spoken, 1e-3):
         a, b = round(run.start_s * mono.rate_hz), min(round(run.end_s * mono.rate_hz), out.shape[1])
         out[:, a:b] = background(Waveform(np.ascontiguousarray(mono.samples[:, a:b]), mono.rate_hz)).samples
+    for span in spoken:
+        a, b = round(span.start_s * mono.rate_hz), round(span.end_s * mono.rate_hz)
+        if _level(out[:, a:b]) < LEFT * _level(mono.samples[:, a:b]):
+            out[:, a:b] = 0
     return Waveform(out, mono.rate_hz)
+
+
+def _level(samples: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(samples**2, dtype=np.float64))) if samples.size else 0.0
 
 
 def _edges(wave: Waveform) -> list[Span]:
@@ -130,8 +139,8 @@ def _windows(mono: Waveform) -> Iterator[tuple[Span, float, Waveform]]:
     for span in _edges(mono):
         from_s = max(0.0, span.start_s - CONTEXT_S)
         part = mono.cut(from_s, span.end_s + CONTEXT_S)
-        level = float(np.sqrt(np.mean(part.samples**2, dtype=np.float64)))
-        gain = np.float32(min(LEVEL / max(level, 1e-9), LIFT) if integrated_lufs(part) > SILENCE_LUFS else 0.0)
+        lift = min(LEVEL / max(_level(part.samples), 1e-9), LIFT)
+        gain = np.float32(lift if integrated_lufs(part) > SILENCE_LUFS else 0.0)
         yield span, from_s, Waveform(np.clip(part.samples * gain, -1, 1), mono.rate_hz)
 
 
