@@ -162,6 +162,17 @@ def test_an_empty_sheet_makes_a_page(tmp_path: Path) -> None:
     assert "Untitled" in page.text
 
 
+def test_speech_and_music_of_the_clip_have_lanes(tmp_path: Path) -> None:
+    write_report(replace(sheet(), own_music=(Span(10.0, 15.0),)), tmp_path / "with.html")
+    write_report(sheet(), tmp_path / "without.html")
+    with_it, without = ((tmp_path / name).read_text("utf-8") for name in ("with.html", "without.html"))
+    assert "Own music" in with_it
+    assert 'class="track kept own"' in with_it
+    assert "left:50%;width:25%" in with_it
+    assert "Own music" not in without
+    assert 'class="track kept speech"' in without
+
+
 def test_a_page_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -101,3 +101,4 @@ class CueSheet:
         default_factory=lambda: Loudness(lufs=float("-inf"), dbtp=float("-inf"), ducking_db=0.0),
     )
     stepped_aside: str = ""  # why no sound was added, e.g. because the clip already has music; else empty
+    own_music: tuple[Span, ...] = ()  # where the clip plays its own, as it is kept

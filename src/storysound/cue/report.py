@@ -63,7 +63,11 @@ def write_report(
         ticks=view.ticks(),
         strip=view.strip(),
         scenes=[view.scene(i, scene) for i, scene in enumerate(sheet.scenes)],
-        speech=[view.scale.box(span.start_s, span.end_s) for span in sheet.speech],
+        kept=[
+            (key, label, [view.scale.box(span.start_s, span.end_s) for span in spans])
+            for key, label, spans in (("speech", "Speech", sheet.speech), ("own", "Own music", sheet.own_music))
+            if spans
+        ],
         waves=view.waves(waveforms or {}),
         layers=view.layers(),
         curves=view.curves(mood_curve),
@@ -117,6 +121,9 @@ def _facts(sheet: CueSheet) -> list[tuple[str, str]]:
     speech_s = sum(span.duration_s for span in sheet.speech)
     if speech_s > 0:
         facts.append(("Speech", f"{speech_s:.1f} s"))
+    music_s = sum(span.duration_s for span in sheet.own_music)
+    if music_s > 0:
+        facts.append(("Own music", f"{music_s:.1f} s"))
     return [*facts, ("Cues", f"{len(sheet.cues)}")]
 
 

@@ -51,6 +51,7 @@ def as_dict(sheet: CueSheet) -> dict[str, Any]:
         "stepped_aside": sheet.stepped_aside,
         "loudness": {name: _number(value) for name, value in sheet.loudness.items()},  # type: ignore[arg-type]
         "speech": [_span(span) for span in sheet.speech],
+        "own_music": [_span(span) for span in sheet.own_music],
         "scenes": [
             {
                 "start_s": _ms(scene.start_s),

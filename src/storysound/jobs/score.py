@@ -162,10 +162,11 @@ def score(
             own.speech,
             Loudness(lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=mixed.ducking_db),
             aside,
+            own.music,
         )
         maps = tools.listener().attention(footage, understood, laid) if laid else {}
         _write_papers(sheet, files, footage, understood, mixed, own.wave, maps, video=out if footage.stills else story)
-    return Scored(sheet, files, _notes(sheet, mixed, footage, own, options), clock.seconds)
+    return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
 
 
 class _Clock:
@@ -291,13 +292,13 @@ def _write_papers(
     )
 
 
-def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, own: OwnSound, options: Options) -> tuple[str, ...]:
+def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:
     """What the user should know of the result."""
     notes = [*footage.faults, *([sheet.stepped_aside] if sheet.stepped_aside else [])]
     if options.music and not sheet.stepped_aside and not any(cue.layer == "music" for cue in sheet.cues):
         notes.append("no music was added: the library has none that may be used")
-    if options.music and own.music and not sheet.stepped_aside:
-        places = ", ".join(times_of(span) for span in own.music)
+    if options.music and sheet.own_music and not sheet.stepped_aside:
+        places = ", ".join(times_of(span) for span in sheet.own_music)
         notes.append(f"the clip has music of its own at {places}: none is laid there")
     if not sheet.stepped_aside:
         notes += _licence_notes(sheet)
