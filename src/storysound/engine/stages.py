@@ -8,10 +8,15 @@ import contextlib
 import logging
 import os
 import re
+import signal
+import sys
+import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -64,7 +69,7 @@ class Engine:
         if address and address != "ray" and not address.startswith("ray://"):
             raise UsageError(f"an engine is native, ray or ray://HOST:PORT, got {address!r}")
         self.jobs = jobs
-        self._parent = 0 if address else os.getpid()  # workers elsewhere have another
+        self._address = address
         self._daft = _daft()
         if address:
             _set_ray(self._daft, None if address == "ray" else address)
@@ -87,16 +92,72 @@ class Engine:
 
     def _run(self, rows: Sequence[Row], schema: pa.Schema, stages: Sequence[Stage]) -> list[Outcome]:
         daft = self._daft
+        with tempfile.NamedTemporaryFile(prefix="storysound-") as leash:  # however this ends, its workers do
+            own = None if self._address else (os.getpid(), Path(leash.name))  # workers elsewhere can't see it
+            frame = self._frame(rows, schema)
+            for stage in stages:
+                given = daft.functions.to_struct(*(daft.col(name) for name in (*stage.takes, "_state")))
+                made = frame.with_column("_made", _worker(daft, stage, self.jobs, own)(given))
+                columns = {name: daft.col("_made")[name] for name in (*stage.gives.names, "_state")}
+                frame = made.with_columns(columns).exclude("_made")
+            with _quiet():
+                table = _awaited(frame.to_arrow, leash.close)
+        found = sorted(table.to_pylist(), key=lambda row: int(row["_row"]))
+        return [_outcome(row) for row in found]
+
+    def _frame(self, rows: Sequence[Row], schema: pa.Schema) -> Any:
+        """The rows as Daft takes them, one a batch."""
         numbered = [{**row, "_row": number, "_state": _state()} for number, row in enumerate(rows)]
         full = pa.schema([*schema, ("_row", pa.int64()), ("_state", _STATE)])
-        frame = daft.from_arrow(pa.Table.from_pylist(numbered, schema=full)).into_batches(1)
-        for stage in stages:
-            given = daft.functions.to_struct(*(daft.col(name) for name in (*stage.takes, "_state")))
-            made = frame.with_column("_made", _worker(daft, stage, self.jobs, self._parent)(given))
-            own = {name: daft.col("_made")[name] for name in (*stage.gives.names, "_state")}
-            frame = made.with_columns(own).exclude("_made")
-        found = sorted(frame.to_arrow().to_pylist(), key=lambda row: int(row["_row"]))
-        return [_outcome(row) for row in found]
+        return self._daft.from_arrow(pa.Table.from_pylist(numbered, schema=full)).into_batches(1)
+
+
+def _awaited(run: Callable[[], Any], end: Callable[[], None]) -> Any:
+    """What `run` gives, while signals are still heard here: inside Daft the main thread is deaf to them.
+
+    Where one ends the wait, `end` makes `run` stop; Daft's threads may need a while to notice.
+    """
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def attempt() -> None:
+        # Ctrl-C reaches every process of the terminal: Daft's threads, and the workers they start, leave it to us.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            results.append(run())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.1)
+    except BaseException:
+        end()
+        thread.join(1.0)
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Daft prints goes to stderr: stdout is for results."""
+    try:
+        sys.stdout.flush()
+        kept = os.dup(1)
+    except (OSError, ValueError, AttributeError):  # closed by whoever started us
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 _STATE = pa.struct([("fault", pa.string()), ("fatal", pa.list_(pa.string())), ("notes", pa.list_(pa.string()))])
@@ -125,9 +186,9 @@ def _kinds(root: type[StorysoundError]) -> Iterator[type[StorysoundError]]:
 class Worker:
     """A stage in its process: Daft makes it there and calls it with one row after the other."""
 
-    def __init__(self, stage: Stage, parent: int) -> None:
-        """Nothing is loaded before the first row. `parent`: the process to die with, 0 for none."""
-        self.stage, self.parent = stage, parent
+    def __init__(self, stage: Stage, leash: tuple[int, Path] | None) -> None:
+        """Nothing is loaded before the first row. `leash`: the process and the file to die with."""
+        self.stage, self.leash = stage, leash
         self.work: Work | None = None
 
     def do(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -139,8 +200,8 @@ class Worker:
         with _collected(state["notes"]):
             try:
                 if self.work is None:
-                    if self.parent:
-                        workers.begin(self.parent)
+                    if self.leash:
+                        workers.begin(*self.leash)
                     self.work = self.stage.make()
                     workers.settle()
                 return {**self.work(given), "_state": state}
@@ -178,12 +239,12 @@ def _collected(notes: list[str]) -> Iterator[None]:
         root.handlers = before
 
 
-def _worker(daft: Any, stage: Stage, jobs: int, parent: int) -> Any:
+def _worker(daft: Any, stage: Stage, jobs: int, leash: tuple[int, Path] | None) -> Any:
     """The stage as Daft wants it: a class whose method maps a struct to a struct."""
     returns = daft.DataType.from_arrow_type(pa.struct([*stage.gives, ("_state", _STATE)]))
     method = daft.method(Worker.do, return_dtype=returns)
     kind = type(f"Worker_{stage.name}", (Worker,), {"do": method})
-    return daft.cls(kind, max_concurrency=jobs, use_process=True)(stage, parent).do
+    return daft.cls(kind, max_concurrency=jobs, use_process=True)(stage, leash).do
 
 
 def _daft() -> Any:

@@ -4,15 +4,19 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
-_LOOK_S = 0.2
+_LOOK_S = 0.2  # between two looks at whether to go on
 
 
-def begin(parent: int) -> None:
-    """First thing in a worker, before libraries that compute are imported; `parent` is the process that started it."""
+def begin(parent: int, leash: Path | None = None) -> None:
+    """First thing in a worker, before libraries that compute are imported.
+
+    The worker ends with the process `parent` that started it, or when the file `leash` is gone.
+    """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent, leash), daemon=True).start()
 
 
 def settle() -> None:
@@ -21,7 +25,7 @@ def settle() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
-def _die_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
+def _watch(parent: int, leash: Path | None) -> None:
+    while os.getppid() == parent and (leash is None or leash.exists()):
         time.sleep(_LOOK_S)
     os._exit(1)

@@ -25,7 +25,7 @@ _COLUMNS = {
 }  # fmt: skip
 _TABLES, _SUBTITLES = (".csv", ".tsv", ".jsonl", ".ndjson"), (".srt", ".vtt")
 SUFFIXES = (*_TABLES, *_SUBTITLES, ".txt")
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}[.,]\d{1,3})"
+_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
 _CUE = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
 _LSMDC_TIME = re.compile(r"\d\d\.\d\d\.\d\d\.\d\d\d")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")

@@ -42,7 +42,8 @@ class Join:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.count is None) == (self.seconds is None) or min(self.count or 1, self.seconds or 1) <= 0:
+        given = [value for value in (self.count, self.seconds) if value is not None]
+        if len(given) != 1 or given[0] <= 0:
             raise UsageError(f"clips are joined by a count or by seconds above 0, got {self.count}, {self.seconds}")
 
     @classmethod

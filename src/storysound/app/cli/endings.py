@@ -1,10 +1,14 @@
 """How the program ends when it is told to: by Ctrl-C, or by the system. Either way it cleans up after itself."""
 
 import _thread
+import contextlib
+import os
 import signal
 import sys
 import threading
 from types import FrameType
+
+_SIGNALLED = 128  # exit codes above tell by which signal a program was ended
 
 
 def prepare() -> None:
@@ -16,8 +20,21 @@ def prepare() -> None:
     sys.unraisablehook = _unraisable
 
 
+def leave(code: int) -> None:
+    """Ends the program with an exit code.
+
+    After an interruption Daft's threads may still wait for their workers, and would abort an orderly end of Python.
+    """
+    if code > _SIGNALLED and "daft" in sys.modules:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    sys.exit(_SIGNALLED + number)
 
 
 def _unraisable(lost: "sys.UnraisableHookArgs") -> None:

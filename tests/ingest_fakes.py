@@ -1,0 +1,115 @@
+"""Tiny films, a fingerprint that is the mean colour, and a splitter that halves: for tests of ingesting."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from storysound.encode.encoder import Encoding, Modality
+from storysound.engine.stages import Outcome, Row, Stage, Worker, _outcome, _state
+from storysound.jobs.ingest_stages import Tools
+from storysound.media.audio import Waveform
+
+FPS, RATE_HZ = 10, 16_000
+RED, GREEN, BLUE, GREY = (220, 30, 30), (30, 200, 30), (30, 30, 220), (128, 128, 128)
+LOG = "STORYSOUND_TEST_LOG"  # a file that gets a line for every sound that is split
+KILL_AT = "STORYSOUND_TEST_KILL_AT"  # the sound at which the program is killed
+
+
+def film(
+    path: Path,
+    scenes: Sequence[tuple[tuple[int, int, int], float]],
+    *,
+    hz: float | None = 440.0,
+    sound_s: float | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Plain colours for so many seconds each, with a tone; `hz` None: without a sound stream."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as out:
+        out.metadata.update(tags or {})
+        video = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = None if hz is None else out.add_stream("aac", rate=RATE_HZ, layout="mono")
+        count = 0
+        for colour, seconds in scenes:
+            for _ in range(round(seconds * FPS)):
+                picture = np.full((48, 64, 3), colour, np.uint8)
+                picture[:24, : 8 + count % 16] //= 2  # something that moves
+                frame = av.VideoFrame.from_ndarray(picture)
+                frame.pts, frame.time_base = count, Fraction(1, FPS)
+                out.mux(video.encode(frame))
+                count += 1
+        out.mux(video.encode(None))
+        if audio is not None and hz is not None:
+            time_s = np.arange(round((sound_s or count / FPS) * RATE_HZ)) / RATE_HZ
+            samples = (0.3 * np.sin(2 * np.pi * hz * time_s)).astype(np.float32)[None]
+            for start in range(0, samples.shape[1], 1024):
+                block = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(samples[:, start : start + 1024]), format="fltp", layout="mono"
+                )
+                block.sample_rate, block.pts, block.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
+                out.mux(audio.encode(block))
+            out.mux(audio.encode(None))
+    return path
+
+
+@dataclass
+class MeanColour:
+    """A picture's mean colour, in [0, 1]."""
+
+    name: str = "colour"
+    revision: str = "1"
+    modality: Modality = "image"
+    dim: int = 3
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def encode(self, items: Sequence[NDArray[np.uint8]]) -> list[Encoding]:
+        return [Encoding(item.mean(axis=(0, 1), dtype=np.float32)[None] / 255) for item in items]
+
+
+class Halves:
+    """Calls half of every sound speech."""
+
+    revision = "halves-1"
+
+    def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
+        log = os.environ.get(LOG)
+        if log:
+            with Path(log).open("a") as file:
+                file.write("split\n")
+            if len(Path(log).read_text().splitlines()) == int(os.environ.get(KILL_AT, "0")):
+                os.kill(int(os.environ["STORYSOUND_TEST_PID"]), 9)
+        half = Waveform(wave.samples / 2, wave.rate_hz)
+        return half, half
+
+
+TOOLS = Tools(MeanColour, Halves)
+
+
+class Inline:
+    """Runs the stages in this process, in place of Daft: the same work, without the wait for workers."""
+
+    def __init__(self, jobs: int = 1, address: str = "") -> None:
+        self.jobs = jobs
+
+    def run(self, rows: Sequence[Row], schema: pa.Schema, stages: Sequence[Stage]) -> list[Outcome]:
+        outcomes = []
+        for row in rows:
+            full: dict[str, Any] = {**row, "_row": 0, "_state": _state()}
+            for stage in stages:
+                given = {name: full[name] for name in (*stage.takes, "_state")}
+                made = pa.array([Worker(stage, None).do(given)], pa.struct([*stage.gives, pa.field("_state", _STATE)]))
+                full |= made.to_pylist()[0]
+            outcomes.append(_outcome(full))
+        return outcomes
+
+
+_STATE = pa.struct([("fault", pa.string()), ("fatal", pa.list_(pa.string())), ("notes", pa.list_(pa.string()))])
