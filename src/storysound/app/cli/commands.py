@@ -40,7 +40,7 @@ def run() -> None:
     """Runs a command; whatever goes wrong becomes one line on stderr and an exit code."""
     streams.prepare()
     endings.prepare()
-    sys.exit(_outcome())
+    endings.leave(_outcome())
 
 
 def _advised(error: typer.TyperException) -> str:
