@@ -16,6 +16,7 @@ from storysound.app.cli import (
     split_speech,
     stats,
     streams,
+    train,
 )
 from storysound.errors import InputError, StorysoundError
 
@@ -28,6 +29,7 @@ app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
 app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
+app.command()(train.train)
 app.add_typer(models.app, name="models")
 
 

@@ -1,0 +1,29 @@
+"""`storysound train`."""
+
+from typing import Annotated
+
+import typer
+
+from storysound.app.cli import streams
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: ears.")],
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="List the settings with their defaults, train nothing.")] = False,
+) -> None:
+    """Train a model, or go on with a run: the same command with the same out= continues where it stopped.
+
+    Example: storysound train ears data=shards out=runs/ears steps=60000
+    """
+    from storysound.jobs import recipes
+    from storysound.weights import Resolver
+
+    module = recipes.module_of(recipe)
+    if show:
+        for key, value in recipes.shown(module.Recipe):
+            streams.line(f"{key}={value}")
+        return
+    chosen = recipes.settings(module.Recipe, settings or [])
+    best = module.train(chosen, Resolver(offline=True), streams.tell)
+    streams.line(f"{chosen.out}/best.safetensors: {best:.3f}")

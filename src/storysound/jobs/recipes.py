@@ -1,0 +1,69 @@
+"""Recipes of `storysound train`: files `train_<name>.py` here, with `Recipe` and `train(recipe, weights, tell)`."""
+
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import storysound.jobs
+from storysound.errors import UsageError
+
+_PREFIX = "train_"
+
+
+def names() -> tuple[str, ...]:
+    """Names of all recipes, in alphabetical order."""
+    found = (module.name for module in pkgutil.iter_modules(storysound.jobs.__path__))
+    return tuple(sorted(name.removeprefix(_PREFIX) for name in found if name.startswith(_PREFIX)))
+
+
+def module_of(name: str) -> Any:
+    """The module of a recipe. Raises UsageError for a name that isn't one."""
+    if name not in names():
+        raise UsageError(f"no recipe {name!r}: there are {', '.join(names())}")
+    try:
+        return import_module(f"storysound.jobs.{_PREFIX}{name}")
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs {error.name}: pip install 'storysound[train]'") from None
+
+
+def settings(kind: type, given: Sequence[str]) -> Any:
+    """A recipe of the dataclass `kind` from `key=value` words. Raises UsageError that says what is wrong or missing."""
+    known, types = {field.name: field for field in fields(kind)}, get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not equals or key not in known:
+            raise UsageError(f"{word!r} is no setting: give key=value, with a key of {', '.join(known)}")
+        values[key] = _value(types[key], key, value)
+    missing = [name for name, field in known.items() if name not in values and not _has_default(field)]
+    if missing:
+        raise UsageError(f"give {' '.join(f'{name}=…' for name in missing)} (all settings and their defaults: --show)")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def shown(kind: type) -> list[tuple[str, str]]:
+    """Every key of a recipe with its default, "" where it has to be given."""
+    return [(field.name, str(field.default) if _has_default(field) else "") for field in fields(kind)]
+
+
+def _has_default(field: "Field[Any]") -> bool:
+    return field.default is not MISSING
+
+
+def _value(kind: Any, key: str, text: str) -> Any:
+    if kind is Path:
+        return Path(text).expanduser()
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise UsageError(f"{key}: give true or false, got {text!r}")
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        raise UsageError(f"{key}: needs {kind.__name__}, got {text!r}") from None

@@ -1,0 +1,89 @@
+"""The loop on a problem that least squares solves: a line."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from storysound.errors import InputError
+from storysound.train.loop import Plan, Task, fabric_for, fit
+
+SLOPE = torch.tensor([[2.0, -1.0, 0.5]])
+
+
+def batch_at(step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+    x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step * ranks + rank))
+    return x, x @ SLOPE.T
+
+
+def losses(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
+    return {"loss": (network(batch[0]) - batch[1]).square().mean()}
+
+
+def evaluate(network: nn.Module) -> Mapping[str, float]:
+    return {"closeness": -float(losses(network, batch_at(10**6, 0, 1))["loss"])}
+
+
+def task(**settings: Any) -> Task[tuple[Tensor, Tensor]]:
+    torch.manual_seed(0)
+    return Task(nn.Linear(3, 1), losses, batch_at, evaluate, "closeness", settings)
+
+
+def run(folder: Path, plan: Plan, **settings: Any) -> tuple[float, list[str]]:
+    told: list[str] = []
+    return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), told.append), told
+
+
+PLAN = Plan(300, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
+
+
+def test_it_learns_the_line_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    best, told = run(tmp_path, PLAN)
+    assert best > -1e-3
+    assert torch.allclose(load_file(tmp_path / "best.safetensors")["weight"], SLOPE, atol=0.05)
+    rows = [json.loads(line) for line in (tmp_path / "progress.jsonl").open()]
+    assert [row["step"] for row in rows if "loss" in row] == [50, 100, 150, 200, 250, 300]
+    assert len(told) == len(rows)
+    assert list((tmp_path / "curves").glob("events.*"))
+
+
+class StoppedError(Exception):
+    """In place of Ctrl-C."""
+
+
+def test_a_run_that_was_interrupted_ends_where_the_other_ends(tmp_path: Path) -> None:
+    run(tmp_path / "whole", PLAN)
+
+    def until_170(step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+        if step == 170:
+            raise StoppedError
+        return batch_at(step, rank, ranks)
+
+    broken = Task(task().network, losses, until_170, evaluate, "closeness", {})
+    folder = tmp_path / "broken"
+    with pytest.raises(StoppedError):
+        fit(broken, PLAN, folder, fabric_for(folder, precision="32-true"), print)
+    _, told = run(folder, PLAN)
+    assert told[0].endswith("going on at step 170")
+    whole, again = (load_file(tmp_path / name / "best.safetensors") for name in ("whole", "broken"))
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+def test_a_longer_schedule_goes_on_but_other_settings_are_refused(tmp_path: Path) -> None:
+    run(tmp_path, PLAN, batch=16)
+    longer = Plan(320, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
+    _, told = run(tmp_path, longer, batch=16)
+    assert "step 320 of 320" in told[-1]
+    with pytest.raises(InputError, match="other settings: batch"):
+        run(tmp_path, PLAN, batch=8)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 1, "rate": 0.0}, {"steps": 1, "ema": 1.0}])
+def test_nonsense_plans_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="needs steps"):
+        Plan(**wrong)
