@@ -1,5 +1,6 @@
 """Whether a clip has music, and what is left when it is taken out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,18 @@ def test_what_is_heard_about_then() -> None:
     assert not own.has(["Bark"], Span(4.1, 5))
     assert not own.has(["Cat", "Rain"], Span(2, 3))
     assert not own.has([], Span(2, 3))
+
+
+def test_music_that_a_bed_masks_does_not_count() -> None:
+    sound = np.concatenate([tone(10, 440, 0.001), tone(10, 440, 0.1), tone(10, 440, 0.001)], axis=1)
+    soft, loud = Span(0, 10), Span(10, 20)
+    own = OwnSound(Waveform(sound, RATE), (), (soft, loud), 30.0)
+    assert own.fights_with(-16) == (loud,)
+    assert own.fights_with(-60) == (soft, loud)
+    # The voice lends it no loudness, and where there is nothing but voice nobody knows.
+    spoken = replace(own, music=(Span(5, 20), Span(12, 18)), speech=(Span(9, 20),))
+    assert spoken.fights_with(-16) == (Span(12, 18),)
+    assert OwnSound(None).fights_with(-16) == ()
 
 
 def test_share_of_music_decides() -> None:

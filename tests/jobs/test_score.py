@@ -283,11 +283,11 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
 
 
 def test_no_music_is_laid_where_the_clip_has_its_own(talking: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(0, 2),))
+    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(2.6, 4.0),))
     scored = job.score(talking, tmp_path / "a.mp4", tools, job.Options(effects=False))
     assert not scored.sheet.stepped_aside
-    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(2 - CROSS_S / 2)
-    assert any("music of its own at 0:00–0:02" in note for note in scored.notes)
+    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(4.0 - CROSS_S / 2)
+    assert any("music of its own at 0:02.6–0:04" in note for note in scored.notes)
     anew = job.score(talking, tmp_path / "b.mp4", tools, job.Options(effects=False, replace=True))
     assert min(cue.start_s for cue in anew.sheet.cues) == 0
     assert not any("music of its own" in note for note in anew.notes)
@@ -343,7 +343,7 @@ def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path)
 
 
 def test_a_clip_with_music_is_left_alone_unless_told(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    tools = make_tools(Shelf(sounds), speech=SPEECH[:1], music=(Span(0, 6),))
+    tools = make_tools(Shelf(sounds), speech=SPEECH[:1], music=SPEECH[:1])
     aside = job.score(short, tmp_path / "a.mp4", tools)
     assert not aside.sheet.cues
     assert "already has music" in aside.sheet.stepped_aside

@@ -37,6 +37,8 @@ SPOKEN_SHARE = 0.1  # of a window, from here on it is judged without its speech
 MUSIC_SHARE = 0.4  # of the clip; from here on it has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
 NEAR_S = 1.0  # so far before or after an effect, the same event in the clip makes it one too many
+MASKED_LU = 15.0  # music softer than a bed by more than this isn't heard beside it
+SHORTEST_MEASURED_S = 0.5  # of music, to know how loud it is
 GATE_S = 0.25  # speech kept without its music opens and closes this softly
 
 
@@ -55,6 +57,23 @@ class OwnSound:
         near = Span(max(0.0, span.start_s - NEAR_S), span.end_s + NEAR_S)
         there = {event.label for event in self.events if event.span.overlap_s(near) > 0}
         return any(audioset().akin(label, other) for label in labels for other in there)
+
+    def fights_with(self, bed_lufs: float) -> tuple[Span, ...]:
+        """Where its music would be heard beside a bed of this loudness; all of it where it is always spoken over."""
+        return tuple(span for span in self.music if self._music_lufs(span) > bed_lufs - MASKED_LU)
+
+    def _music_lufs(self, span: Span) -> float:
+        """Loudness of music in a stretch, outside speech; inf where there is too little outside."""
+        assert self.wave is not None
+        times = [span.start_s]
+        for said in self.speech:
+            if said.overlap_s(span) > 0:
+                times += [max(said.start_s, span.start_s), min(said.end_s, span.end_s)]
+        free = [(a, b) for a, b in zip(times[::2], [*times[1::2], span.end_s], strict=True) if b - a > 0.1]
+        parts = [self.wave.cut(a, b).samples for a, b in free]
+        if sum(b - a for a, b in free) < SHORTEST_MEASURED_S:
+            return np.inf
+        return integrated_lufs(Waveform(np.concatenate(parts, axis=1), self.wave.rate_hz))
 
     @property
     def music_share(self) -> float:

@@ -138,6 +138,8 @@ def score(
     with clock("look"):
         footage = read_folder(story) if story.is_dir() else read_video(story)
         heard = listen(footage.original, tools.speech, tools.music, tools.events)
+        if not options.replace:
+            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, options.levels)))
         aside = _stepped_aside(heard, options)
         own = _kept(heard, options, tools)
     with clock("understand"):
