@@ -31,7 +31,7 @@ def film(
     sound_s: float | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Path:
-    """Plain colours for so many seconds each, with a tone; `hz` None: without a sound stream."""
+    """Chequers of one colour for so many seconds each, with a tone; `hz` None: without a sound stream."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as out:
         out.metadata.update(tags or {})
@@ -41,8 +41,8 @@ def film(
         count = 0
         for colour, seconds in scenes:
             for _ in range(round(seconds * FPS)):
-                picture = np.full((48, 64, 3), colour, np.uint8)
-                picture[:24, : 8 + count % 16] //= 2  # something that moves
+                shades = np.random.default_rng(colour).uniform(0.4, 1, (6, 8, 1)).repeat(8, axis=0).repeat(8, axis=1)
+                picture = (shades * colour).astype(np.uint8)
                 frame = av.VideoFrame.from_ndarray(picture)
                 frame.pts, frame.time_base = count, Fraction(1, FPS)
                 out.mux(video.encode(frame))

@@ -58,6 +58,16 @@ def bare(name: str) -> str:
     return stem if dot and stem and re.fullmatch(r"[A-Za-z]\w{0,4}|3gp|3g2", ending) else last
 
 
+def bare_path(path: str) -> str:
+    """A path without the ending of its file.
+
+    >>> bare_path("a.b/rain.mp4")
+    'a.b/rain'
+    """
+    folder, slash, last = path.rpartition("/")
+    return folder + slash + bare(last)
+
+
 @dataclass
 class Captions:
     """All captions, found by video."""

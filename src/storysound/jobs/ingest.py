@@ -14,14 +14,14 @@ from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.engine.stages import Engine, Outcome
 from storysound.errors import MediaError, UsageError
-from storysound.ingest.captions import Captions, bare, read_captions
+from storysound.ingest.captions import Captions, bare_path, read_captions
 from storysound.ingest.clips import Clip, Join, clips_of, join
 from storysound.jobs import ingest_stages
 from storysound.jobs.ingest_stages import AUDIO, BACKGROUND, Config, Splitter, Tools, picture_file
 from storysound.library.analyse import sha256_of
 from storysound.library.dataset import Dataset, Writer, row_of
 from storysound.library.origin import RightsFinder, source_of
-from storysound.library.walk import Target, walk, worth_a_line
+from storysound.library.walk import Target, free_name, walk, worth_a_line
 from storysound.media.probe import probe
 from storysound.story import Frame, Source, Span, Step, Story
 from storysound.weights import Resolver
@@ -146,16 +146,13 @@ def _pass_over(target: Target, fault: MediaError, report: IngestReport) -> None:
 
 
 def _free_name(target: Target, taken: set[str]) -> str:
-    """The path below what was given, without ending; with as much above it as tells it from others."""
-    while True:
-        folder, _, last = target.path.rpartition("/")
-        name = f"{folder}/{bare(last)}" if folder else bare(last)
-        if name in taken:
-            name = target.path  # two files that differ in their endings only
-        if name not in taken or target.root == str(Path(target.root).parent):
-            taken.add(name)
-            return name
-        target = target.step_up()
+    """The path below what was given, without ending, and with as much above it as tells it from others."""
+    free = free_name(target, lambda path: bare_path(path) in taken)
+    name = bare_path(free.path)
+    if name in taken:  # files of one folder that differ in their endings only, at the root of the disk
+        name = free.path
+    taken.add(name)
+    return name
 
 
 class _Run:
