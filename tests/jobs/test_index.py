@@ -85,6 +85,19 @@ def test_only_what_is_new_or_changed_is_heard(sounds: Path, tmp_path: Path) -> N
     assert len(Index.load(lib)) == 3
 
 
+def test_what_is_heard_when_is_kept_and_moves_with_a_file(sounds: Path, tmp_path: Path) -> None:
+    lib = tmp_path / "lib"
+    index([sounds], lib, tools=Ears())
+    tone(sounds / "long.wav", 23.0)
+    index([sounds], lib, tools=Ears())
+    (sounds / "one.wav").rename(sounds / "renamed.wav")
+    index([sounds], lib, tools=Ears())
+    loaded = Index.load(lib)
+    found = {sound.path: loaded.events(i) for i, sound in enumerate(loaded.sounds)}
+    assert [event.label for event in found["renamed.wav"]] == ["second 0"]
+    assert [(event.start_s, event.end_s) for event in found["long.wav"]] == [(s, s + 0.5) for s in range(23)]
+
+
 def test_rows_say_what_is_needed_to_use_a_sound(sounds: Path, tmp_path: Path) -> None:
     (sounds / "LICENSE.txt").write_text("CC BY 4.0\nCopyright (c) 2020 Jane")
     index([sounds], tmp_path / "lib", tools=tools)
