@@ -37,19 +37,19 @@ AUDIO = frozenset(
     ]
 )
 NESTED = frozenset(["zip", "pk3", "pk4", "kwd", "sb", "sb2", "sb3", "jar", "cbz", "odp", "h2drumkit"])
-MAX_MEMBER_BYTES = 400_000_000
+MAX_MEMBER_BYTES = 2_000_000_000  # 0 A.D. keeps everything in one archive of 1.3 GB
 
 
-def members(package: Path) -> Iterator[tuple[str, bytes]]:
-    """(path inside the package, bytes) of every audio member and licence text, archives inside it opened."""
+def members(package: Path, kinds: frozenset[str] = AUDIO) -> Iterator[tuple[str, bytes]]:
+    """(path in the package, bytes) of every member of these extensions and licence text; opens archives inside it."""
     if package.suffix == ".deb":
-        yield from _deb(package)
+        yield from _deb(package, kinds)
     elif zipfile.is_zipfile(package):
         with zipfile.ZipFile(package) as archive:
-            yield from _zip(archive, "")
+            yield from _zip(archive, "", kinds)
     else:
         with tarfile.open(package) as archive:
-            yield from _tar(archive)
+            yield from _tar(archive, kinds)
 
 
 def suffix(path: str) -> str:
@@ -65,40 +65,40 @@ def is_licence(path: str) -> bool:
     )
 
 
-def _wanted(path: str) -> bool:
-    return suffix(path) in AUDIO | NESTED | set(CARVED) or is_licence(path)
+def _wanted(path: str, kinds: frozenset[str]) -> bool:
+    return suffix(path) in kinds | NESTED | set(CARVED) or is_licence(path)
 
 
-def _deb(package: Path) -> Iterator[tuple[str, bytes]]:
+def _deb(package: Path, kinds: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     with process, tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-        yield from _tar(archive)
+        yield from _tar(archive, kinds)
 
 
-def _tar(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+def _tar(archive: tarfile.TarFile, kinds: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     for entry in archive:
-        if entry.isfile() and entry.size <= MAX_MEMBER_BYTES and _wanted(entry.name):
+        if entry.isfile() and entry.size <= MAX_MEMBER_BYTES and _wanted(entry.name, kinds):
             handle = archive.extractfile(entry)
             if handle is not None:
-                yield from _opened(entry.name, handle.read())
+                yield from _opened(entry.name, handle.read(), kinds)
 
 
-def _zip(archive: zipfile.ZipFile, prefix: str) -> Iterator[tuple[str, bytes]]:
+def _zip(archive: zipfile.ZipFile, prefix: str, kinds: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     for entry in archive.infolist():
-        if not entry.is_dir() and entry.file_size <= MAX_MEMBER_BYTES and _wanted(entry.filename):
+        if not entry.is_dir() and entry.file_size <= MAX_MEMBER_BYTES and _wanted(entry.filename, kinds):
             try:
                 data = archive.read(entry)
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
                 continue
-            yield from _opened(prefix + entry.filename, data)
+            yield from _opened(prefix + entry.filename, data, kinds)
 
 
-def _opened(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+def _opened(path: str, data: bytes, kinds: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     if suffix(path) in NESTED:
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as inner:
-                yield from _zip(inner, f"{path}!")
+                yield from _zip(inner, f"{path}!", kinds)
         except zipfile.BadZipFile:
             return
     elif suffix(path) in CARVED:

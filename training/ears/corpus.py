@@ -1,4 +1,4 @@
-"""Gather the corpus: download packages, read the audio out of them, keep it as 44.1-kHz mono int16 with an index.
+"""Gather the corpus: download packages, read the audio out of them, keep it as 16-kHz mono int16 with an index.
 
     python training/ears/corpus.py                 # everything in sources.toml that isn't there yet
     python training/ears/corpus.py --only freecol  # one package
@@ -32,7 +32,7 @@ from training.ears import archives, render, sources
 from training.ears.sources import Source
 
 log = logging.getLogger("ears.corpus")
-RATE_HZ = 44_100
+RATE_HZ = 16_000  # what the teacher and its student hear
 LONG_S = 45.0  # from here on a file is music or ambience: three excerpts stand for it
 EXCERPT_S = 20.0
 HERE = Path(__file__).resolve().parent
@@ -56,7 +56,7 @@ class Clip:
 
 
 def decode(data: bytes, hint: str) -> NDArray[np.int16]:
-    """Mono samples at 44.1 kHz. Raises av.FFmpegError or ValueError where the bytes hold no audio."""
+    """Mono samples at 16 kHz. Raises av.FFmpegError or ValueError where the bytes hold no audio."""
     form = {"gsm": "gsm", "au": "au", "snd": "au"}.get(archives.suffix(hint))
     parts: list[NDArray[np.int16]] = []
     with av.open(io.BytesIO(data), format=form) as container:
@@ -188,7 +188,12 @@ def main() -> None:
     if options.manifest:
         write_manifest(options.cache, HERE / "manifest.tsv")
         return
-    wanted = [s for s in sources.read() if not options.only or s.name in options.only]
+    wanted = [
+        source
+        for source in sources.read()
+        if (not options.only or source.name in options.only)
+        and not (options.cache / "audio" / f"{source.key}.tsv").exists()
+    ]
     with ThreadPoolExecutor(4) as threads:  # the network and the processors work at the same time, small packages first
         packages = list(threads.map(partial(_fetched, cache=options.cache), wanted))
     wanted = [source for _, source in sorted(zip(packages, wanted, strict=True), key=lambda pair: pair[0])]

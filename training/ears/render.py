@@ -9,11 +9,13 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from training.ears import signals, voices, written
 from training.ears.sources import Source, fetch
 
 SOUNDFONTS = {  # name of the source -> (package, its licence)
@@ -23,9 +25,22 @@ SOUNDFONTS = {  # name of the source -> (package, its licence)
     "gm-timgm6mb": ("timgm6mb-soundfont", "GPL-2"),
     "gm-opl3": ("opl3-soundfont", "public domain"),
 }
-LICENCES = {name: licence for name, (_, licence) in SOUNDFONTS.items()} | {
-    "voices-espeak": "GPL-3+ (program); output free"
+SOLO_FONTS = {  # the instruments and drums that the corpus lacked, alone
+    "solo-musescore": "gm-musescore",
+    "solo-fluid": "gm-fluid",
+    "solo-fluid-gs": "gs-fluid",
 }
+LICENCES = (
+    {name: licence for name, (_, licence) in SOUNDFONTS.items()}
+    | {name: SOUNDFONTS[font][1] for name, font in SOLO_FONTS.items()}
+    | {
+        "voices-espeak": "GPL-3+ (program); output free",
+        "voices-more": "GPL-3+ (espeak-ng), BSD-like (flite, festival and their voices); output free",
+        "signals": "made by this project's own formulas",
+        "tracker-music": "those of the games the modules come with (GPL and others)",
+        "midi-music": "those of the packages the MIDI files come with (GPL and others)",
+    }
+)
 TICKS_PER_S = 480  # 120 bpm at 240 ticks a quarter
 TAIL_S = 1.0
 Note = tuple[float, float, int, int, int]  # start_s, length_s, channel, key, velocity
@@ -40,15 +55,22 @@ SENTENCES = (
 
 def members(name: str, cache: Path) -> Iterator[tuple[str, bytes]]:
     """(name, WAV bytes) of every rendering of one source."""
-    if name == "voices-espeak":
-        yield from _voices()
+    made = {
+        "voices-espeak": _voices,
+        "voices-more": voices.members,
+        "signals": signals.members,
+        "tracker-music": partial(written.members, "tracker-music", cache),
+        "midi-music": partial(written.members, "midi-music", cache),
+    }
+    if name in made:
+        yield from made[name]()
         return
-    package = fetch(Source("apt", SOUNDFONTS[name][0]), cache / "downloads")
+    package = fetch(Source("apt", SOUNDFONTS[SOLO_FONTS.get(name, name)][0]), cache / "downloads")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg-deb", "-x", str(package), folder], check=True)
         fonts = [f for f in sorted(Path(folder).rglob("*.sf[23]")) if not f.is_symlink()]
         for font in fonts:
-            songs = list(_general_midi())
+            songs = list(_solos() if name in SOLO_FONTS else _general_midi())
             for first in range(0, len(songs), 40):
                 for title, audio in _play(font, songs[first : first + 40]):
                     yield f"{font.stem}/{title}.wav", audio
@@ -166,6 +188,100 @@ def _drums() -> Iterator[Song]:
                 (i * step, 0.1, 9, int(rng.choice([36, 38, 42, 46, 49, 51, 45, 50, 39, 54])), 100) for i in range(64)
             ]
             yield f"kit{kit}-beat{number}", [n for n in beat if rng.random() < 0.7], [(9, 0, kit)]
+
+
+SOLO_PROGRAMS = (
+    4, 6, 9, 11, 12, 14, 15, 20, 21, 22, 24, 25, 26, 29, 30, 40, 42, 44, 45, 46, 47, 48, 49, 52, 53, 54, 55, 68, 71, 73,
+    74, 75, 77, 78, 79, 91, 104, 105, 106, 107, 109, 112, 114, 115,
+)  # fmt: skip
+SOLO_DRUMS = (
+    26,
+    28,
+    29,
+    30,
+    31,
+    33,
+    34,
+    37,
+    39,
+    54,
+    56,
+    58,
+    60,
+    64,
+    66,
+    68,
+    69,
+    70,
+    72,
+    73,
+    75,
+    76,
+    78,
+    80,
+    82,
+    83,
+    84,
+    85,
+)
+
+
+def _solos() -> Iterator[Song]:
+    """Each instrument alone in four manners, each drum alone in four rhythms."""
+    rng = np.random.default_rng(19)
+    manners = (_melody, _strummed, _rolled, _sustained)
+    for program in SOLO_PROGRAMS:
+        for manner in manners:
+            yield f"solo{program:03d}-{manner.__name__[1:]}", manner(rng), [(0, 0, program)]
+    for key in SOLO_DRUMS:
+        for number in range(4):
+            step = float(rng.uniform(0.11, 0.45))
+            pattern = rng.random(8) < rng.uniform(0.5, 1.0)
+            pattern[0] = True
+            beats: list[Note] = [
+                (i * step, 0.1, 9, key, int(rng.integers(70, 125))) for i in range(int(5 / step)) if pattern[i % 8]
+            ]
+            yield f"drum{key}-{number}", beats, [(9, 0, 0)]
+
+
+def _melody(rng: np.random.Generator) -> list[Note]:
+    """A line of even and long notes over an octave and a half."""
+    root, at = int(rng.integers(50, 66)), 0.0
+    notes: list[Note] = []
+    while at < 6:
+        length = float(rng.choice([0.2, 0.4, 0.4, 0.8]))
+        key = root + int(rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 14, 16]))
+        notes.append((at, length * 0.95, 0, key, int(rng.integers(60, 120))))
+        at += length
+    return notes
+
+
+def _strummed(rng: np.random.Generator) -> list[Note]:
+    """Full chords, their notes a few milliseconds apart, up and down."""
+    step, notes, root = float(rng.uniform(0.22, 0.5)), [], int(rng.integers(40, 52))
+    for number in range(int(6 / step)):
+        shift = (0, 0, 5, 7)[number * 4 // int(6 / step) % 4]
+        keys = [root + shift + k for k in (0, 7, 12, 16, 19, 24)][:: 1 if number % 2 == 0 else -1]
+        apart = float(rng.uniform(0.006, 0.02))
+        notes += [(number * step + i * apart, step, 0, k, int(rng.integers(60, 110))) for i, k in enumerate(keys)]
+    return notes
+
+
+def _rolled(rng: np.random.Generator) -> list[Note]:
+    """Broken chords and fast repeated notes (tremolo)."""
+    step, root = float(rng.uniform(0.07, 0.15)), int(rng.integers(48, 64))
+    repeated = rng.random() < 0.5
+    keys = [0, 4, 7, 12] if rng.random() < 0.5 else [0, 3, 7, 10]
+    return [
+        (i * step, step, 0, root + keys[(i // 8 if repeated else i) % 4], int(rng.integers(70, 115)))
+        for i in range(int(6 / step))
+    ]
+
+
+def _sustained(rng: np.random.Generator) -> list[Note]:
+    """Long chords, as of a section or a choir."""
+    root = int(rng.integers(45, 58))
+    return [(2.0 * i, 2.0, 0, root + (0, 5, 7)[i] + k, 95) for i in range(3) for k in (0, 7, 12, 16)]
 
 
 def _voices() -> Iterator[tuple[str, bytes]]:
