@@ -67,7 +67,17 @@ def test_few_and_equal_pictures() -> None:
     assert representatives(np.ones((7, 3))).tolist() == [0]
 
 
-@pytest.mark.parametrize("wrong", [([[1.0], [2.0]], 1.5), ([1.0, 2.0], 0.5), ([[np.nan], [1.0]], 0.5)])
+def test_a_static_scene_stays_together_above_a_floor() -> None:
+    """The paper's cut alone (no floor) parts whatever is there; distances are 1 to 2, vectors 10 long."""
+    static = np.array([[10.0, 0.0], [10.0, 1.0], [10.0, 2.0]])
+    assert len(representatives(static)) == 2
+    assert representatives(static, floor=0.5).tolist() == [1]
+    assert representatives([*static, [-10.0, 0.0]], floor=0.5).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "wrong", [([[1.0], [2.0]], 1.5), ([1.0, 2.0], 0.5), ([[np.nan], [1.0]], 0.5), ([[1.0]], 0.5, -1)]
+)
 def test_wrong_input_is_refused(wrong: tuple[list[float], float]) -> None:
     with pytest.raises(ValueError, match="must"):
         clusters(*wrong)

@@ -292,6 +292,17 @@ def test_command_checks_its_options(
     assert fault in str(run.exception)
 
 
+def test_paper_mode() -> None:
+    config = Config.paper()
+    assert (config.look.frames_per_s, config.similarity, config.floor, config.slice_s, config.floor_hz) == (
+        10,
+        0.5,
+        0,
+        15,
+        78,
+    )
+
+
 def test_command_fails_where_no_story_could_be_made(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

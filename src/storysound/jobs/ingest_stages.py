@@ -19,7 +19,7 @@ from storysound import __version__
 from storysound.encode.encoder import Encoder
 from storysound.engine.stages import Row, Stage, Work
 from storysound.ingest import slices
-from storysound.ingest.clusters import SIMILARITY, representatives
+from storysound.ingest.clusters import FLOOR, SIMILARITY, representatives
 from storysound.ingest.look import LookConfig, Part, look
 from storysound.library.analyse import sha256_of
 from storysound.media.audio import Waveform, read_flac, write_flac
@@ -72,14 +72,20 @@ class Config:
 
     look: LookConfig = field(default_factory=LookConfig)
     similarity: float = SIMILARITY
+    floor: float = FLOOR
     slice_s: float = slices.LONGEST_S
     floor_hz: float = slices.FLOOR_HZ
 
     def __post_init__(self) -> None:
-        if not 0 <= self.similarity <= 1:
-            raise ValueError(f"similarity must lie in [0, 1], got {self.similarity}")
+        if not 0 <= self.similarity <= 1 or self.floor < 0:
+            raise ValueError(f"needs similarity in [0, 1] and floor >= 0, got {self.similarity}, {self.floor}")
         if self.slice_s <= 0 or self.floor_hz < 0:
             raise ValueError(f"needs slice_s > 0 and floor_hz >= 0, got {self.slice_s}, {self.floor_hz}")
+
+    @classmethod
+    def paper(cls, similarity: float = SIMILARITY) -> "Config":
+        """As the paper's own scripts: ten pictures a second, and no floor under the cut."""
+        return cls(LookConfig(frames_per_s=10.0), similarity, floor=0.0)
 
 
 def stages(config: Config, tools: Tools) -> tuple[Stage, ...]:
@@ -108,7 +114,7 @@ def steps(made_with: Mapping[str, str]) -> tuple[Step, ...]:
 
     return (
         Step("look", __version__, sha("frames_per_s", "most_frames", "side_px")),
-        Step(f"key frames by {made_with['fingerprint']}", __version__, sha("similarity")),
+        Step(f"key frames by {made_with['fingerprint']}", __version__, sha("similarity", "floor")),
         Step(f"speech removal by {made_with['speech_removal']}", __version__),
         Step("slices", __version__, sha("slice_s", "floor_hz")),
     )
@@ -156,7 +162,7 @@ def _chooser(config: Config, make: Callable[[], Encoder[Pixels]]) -> Work:
         for number in range(len(times_s)):  # one at a time: memory is one picture
             (encoding,) = encoder.encode([from_jpeg(picture_file(work, number).read_bytes())])
             vectors.append(encoding.embedding[0])
-        chosen = representatives(np.stack(vectors), config.similarity).tolist()
+        chosen = representatives(np.stack(vectors), config.similarity, config.floor).tolist()
         return {"frame_numbers": chosen, "frame_times_s": [times_s[number] for number in chosen]}
 
     return run

@@ -46,8 +46,13 @@ def ingest(
             help=f"Join short clips of a film in order, N together or until near so many seconds (alone: {KEY_CLIP}).",
         ),
     ] = "",
-    frames_per_s: Annotated[float, typer.Option(help="Pictures to choose key frames from; the paper's: 10.")] = 2.0,
+    frames_per_s: Annotated[
+        float | None, typer.Option(help="Pictures a second to choose key frames from; 2, or 10 with --paper.")
+    ] = None,
     similarity: Annotated[float, typer.Option(help="Pictures more alike than this become one key frame.")] = 0.5,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Key frames as the paper's scripts choose them: many in static scenes.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Processes per stage; 0 is one per core.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Stories per commit: so many a crash can cost.")] = 16,
     engine: Annotated[str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where Daft runs.")] = "native",
@@ -60,7 +65,7 @@ def ingest(
     from storysound.jobs import ingest as job
     from storysound.jobs.index import usable_cores
 
-    config = wish(frames_per_s, similarity)
+    config = wish(frames_per_s, similarity, paper=paper)
     joining = Join.parse(join_clips) if join_clips else None
     address = "" if engine == "native" else engine
     options = {"joining": joining, "config": config, "profile": profile, "batch": batch, "engine": address}
@@ -72,13 +77,15 @@ def ingest(
         raise InputError(named, "no story could be made of it", "give videos with picture and sound")
 
 
-def wish(frames_per_s: float, similarity: float) -> Any:
+def wish(frames_per_s: float | None, similarity: float, *, paper: bool) -> Any:
     """The settings of the stages. Raises UsageError for one out of its range."""
-    from storysound.ingest.look import LookConfig
+    from dataclasses import replace
+
     from storysound.jobs.ingest_stages import Config
 
     try:
-        return Config(LookConfig(frames_per_s), similarity)
+        config = Config.paper(similarity) if paper else Config(similarity=similarity)
+        return config if frames_per_s is None else replace(config, look=replace(config.look, frames_per_s=frames_per_s))
     except ValueError as error:
         raise UsageError(str(error)) from error
 
