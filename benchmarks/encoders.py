@@ -1,4 +1,4 @@
-"""How many seconds of sound each audio encoder of the embedded profile hears per second of one CPU core."""
+"""How many seconds of sound each embedded audio encoder hears per second of one CPU core."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from storysound.encode.encoder import load
 from storysound.media.audio import Waveform
 from storysound.weights import Resolver
 
-ENCODERS = ("aisfx", "soundnet", "musicnn")
+ENCODERS = ("ears", "aisfx", "soundnet", "musicnn")
 SECONDS = 10.0  # a segment of a library
 RATE_HZ = 48000  # what decoders mostly give, so that resampling is counted
 

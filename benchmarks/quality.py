@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import speech_removal
-from storysound.config import load_profile
+from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.wording import in_words
 from storysound.jobs.find import Finder, Query
 from storysound.jobs.index import index
 from storysound.jobs.listen import ears_of, listen
+from storysound.metrics import retrieval
+from storysound.metrics.classification import average_precision
 from storysound.weights import Resolver
 
 Matrix = NDArray[np.float64]
@@ -44,29 +47,30 @@ def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> 
     return np.array(rows)
 
 
-def ranks(scores: Matrix) -> NDArray[np.float64]:
-    """1-based rank of the diagonal; ties share the mean rank. [n n] -> [n]."""
-    own = np.diag(scores)[:, None]
-    better, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1) - 1
-    return 1 + better + equal / 2
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements need: real data, a folder to work in, weights, and the profile that is measured."""
+
+    shared: Path
+    scratch: Path
+    weights: Resolver
+    profile: Profile
+
+    def indexed(self, folder: Path) -> Path:
+        """A library of a folder."""
+        library = self.scratch / f"{folder.parent.name}-{folder.name}"
+        index([folder], library, profile=self.profile, weights=self.weights)
+        return library
+
+    def library_of(self, folder: Path) -> Finder:
+        """A folder's library, open for queries."""
+        return Finder(self.indexed(folder), self.profile, self.weights)
 
 
-def average_precision(hits: NDArray[np.bool_]) -> float:
-    """Of a ranked list of hits and misses."""
-    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
-
-
-def library_of(folder: Path, scratch: Path, weights: Resolver) -> Finder:
-    """Index a folder and open it for queries."""
-    library = scratch / f"{folder.parent.name}-{folder.name}"
-    index([folder], library, profile=load_profile(), weights=weights)
-    return Finder(library, load_profile(), weights)
-
-
-def esc50(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+def esc50(bench: Bench) -> dict[str, float]:
     """Class word -> clip. top-1: for each clip, is the class that scores it highest its own?"""
-    rows = list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
-    finder = library_of(shared / "esc50" / "audio", scratch, weights)
+    rows = list(csv.DictReader((bench.shared / "esc50" / "labels.csv").open(newline="")))
+    finder = bench.library_of(bench.shared / "esc50" / "audio")
     classes = sorted({row["category"] for row in rows})
     queries = [Query(name, text=name.replace("_", " ")) for name in classes]
     scores = score_matrix(finder, queries, [Path(row["file"]).name for row in rows])
@@ -84,18 +88,18 @@ def esc50(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
     }
 
 
-def listening(shared: Path, _scratch: Path, weights: Resolver) -> dict[str, float]:
+def listening(bench: Bench) -> dict[str, float]:
     """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
-    rows = list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
+    rows = list(csv.DictReader((bench.shared / "esc50" / "labels.csv").open(newline="")))
     classes = sorted({row["category"] for row in rows})
-    ears, text = ears_of(load_profile(), weights), load("minilm", weights)
+    ears, text = ears_of(bench.profile, bench.weights), load("minilm", bench.weights)
     labels = ears.classes.labels
     space = label_space("audioset", labels, in_words("audioset", labels), text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))
     first, counts = [], []
     for row in rows:
-        events = sorted(listen(shared / "esc50" / row["file"], ears).events, key=lambda event: -event.score)
+        events = sorted(listen(bench.shared / "esc50" / row["file"], ears).events, key=lambda event: -event.score)
         right = [classes[nearest[event.label]] == row["category"] for event in events]
         first.append(right.index(True) + 1 if any(right) else len(labels))
         counts.append(len(events))
@@ -108,32 +112,34 @@ def listening(shared: Path, _scratch: Path, weights: Resolver) -> dict[str, floa
     }
 
 
-def own_sound(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+def own_sound(bench: Bench, ways: Container[str] = ("caption", "frames", "both")) -> dict[str, float]:
     """Caption, or frames, or both -> the video's own sound; clips whose sound is silent are in no library."""
-    rows = read_rows(shared / "videos" / "captions.jsonl")
-    finder = library_of(shared / "videos" / "clips", scratch, weights)
+    rows = read_rows(bench.shared / "videos" / "captions.jsonl")
+    finder = bench.library_of(bench.shared / "videos" / "clips")
     known = {sound.path for sound in finder.index.sounds}
     rows = [row for row in rows if Path(row["path"]).name in known]
     paths = [Path(row["path"]).name for row in rows]
     result: dict[str, float] = {"n": len(rows)}
     for name, ask in (
         ("caption", lambda row: Query(text=row["caption"])),
-        ("frames", lambda row: Query(video=shared / "videos" / row["path"])),
-        ("both", lambda row: Query(text=row["caption"], video=shared / "videos" / row["path"])),
+        ("frames", lambda row: Query(video=bench.shared / "videos" / row["path"])),
+        ("both", lambda row: Query(text=row["caption"], video=bench.shared / "videos" / row["path"])),
     ):
-        rank = ranks(score_matrix(finder, map(ask, rows), paths))
-        result |= {f"{name}_r1": float((rank <= 1).mean()), f"{name}_r5": float((rank <= 5).mean())}
+        if name not in ways:
+            continue
+        report = retrieval.evaluate(score_matrix(finder, map(ask, rows), paths))
+        result |= {f"{name}_r1": report.r1, f"{name}_r5": report.r5}
     return result
 
 
-def dialogue(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+def dialogue(bench: Bench) -> dict[str, float]:
     """The lines around a cue of a game -> the effect its author chose, by ear alone and with the file names."""
-    finder = library_of(shared / "wesnoth" / "sounds", scratch, weights)
+    finder = bench.library_of(bench.shared / "wesnoth" / "sounds")
     known = {sound.path for sound in finder.index.sounds}
     result: dict[str, float] = {"sounds": len(known)}
     for name, ignore_names in (("ear", True), ("names", False)):
         first = []
-        for row in read_rows(shared / "wesnoth" / "sound_cues.jsonl"):
+        for row in read_rows(bench.shared / "wesnoth" / "sound_cues.jsonl"):
             right = {Path(sound).name for sound in row["sounds"]} & known
             text = " ".join([*row["text_before"][-2:], *row["text_after"][:1]]).strip()
             if right and text:
@@ -143,12 +149,12 @@ def dialogue(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]
     return result
 
 
-def story_music(shared: Path, scratch: Path, weights: Resolver) -> dict[str, float]:
+def story_music(bench: Bench) -> dict[str, float]:
     """A story's words -> the music its author chose, by ear alone; and what a random order would get."""
-    finder = library_of(shared / "wesnoth" / "music", scratch, weights)
+    finder = bench.library_of(bench.shared / "wesnoth" / "music")
     known = {sound.path for sound in finder.index.sounds if sound.kind == "music"}
     first, chance = [], []
-    for row in read_rows(shared / "wesnoth" / "stories.jsonl"):
+    for row in read_rows(bench.shared / "wesnoth" / "stories.jsonl"):
         right = {Path(track).name for track in row["music"] or ()} & known
         text = " ".join(row["texts"]).strip()
         if right and text:
@@ -183,21 +189,26 @@ def data_folder() -> Path:
     return folder
 
 
+TASKS: dict[str, Callable[[Bench], dict[str, float]]] = {
+    "esc50": esc50,
+    "listening": listening,
+    "own_sound": own_sound,
+    "dialogue": dialogue,
+    "story_music": story_music,
+    "speech_removal": lambda bench: speech_removal.measure(bench.shared),
+}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--profile", default="embedded", help="a profile by name, or a .toml file")
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), help="some of the tasks")
     args = parser.parse_args()
-    shared, weights = data_folder(), Resolver(offline=True)
     with tempfile.TemporaryDirectory() as scratch:
-        figures = {
-            "esc50": esc50(shared, Path(scratch), weights),
-            "listening": listening(shared, Path(scratch), weights),
-            "own_sound": own_sound(shared, Path(scratch), weights),
-            "dialogue": dialogue(shared, Path(scratch), weights),
-            "story_music": story_music(shared, Path(scratch), weights),
-            "speech_removal": speech_removal.measure(shared),
-        }
+        bench = Bench(data_folder(), Path(scratch), Resolver(offline=True), load_profile(args.profile))
+        figures = {name: TASKS[name](bench) for name in args.only}
     table = Table(box=None)
     for heading in ("task", "figure", "value"):
         table.add_column(heading)

@@ -18,7 +18,6 @@ from storysound.annotate.events import Heard
 from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
-from storysound.encode.aisfx_moments import loudest_around
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError, UsageError
 from storysound.jobs import listen as job
@@ -167,11 +166,6 @@ def test_a_silent_moment_can_be_drawn(tmp_path: Path) -> None:
     looks = sketch(Waveform(np.zeros((1, 10), np.float32), 8000))
     write_timeline(Heard("x", 0.001, (), looks), tmp_path / "x.svg")
     assert "nothing was heard" in (tmp_path / "x.svg").read_text()
-
-
-def test_windows_stay_inside() -> None:
-    steps = np.arange(5, dtype=np.float32)[:, None]
-    assert loudest_around(steps, 4)[:, 0].tolist() == [3, 3, 3, 4, 4]
 
 
 @pytest.mark.models

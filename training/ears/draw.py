@@ -1,10 +1,13 @@
-"""Draw augmented windows, have the teacher score them and the frozen encoder describe them: the head's training set.
+"""Draw augmented windows and have the teacher score them: the student's training set.
 
-    python training/ears/draw.py --teacher FILE.tflite --windows 40000          # for training
-    python training/ears/draw.py --teacher FILE.tflite --windows 4000 --test    # of the sources held out, as they are
+    python training/ears/draw.py --teacher FILE.tflite --out FOLDER --windows 200000         # for training
+    python training/ears/draw.py --teacher FILE.tflite --out FOLDER --windows 4096 --test    # of those held out
 
-Writes shards of 256 windows to `windows/` in the corpus cache: features float16 [n 3 512] and scores uint8 [n 3 521] of
-three patches a window. Resumable by shard; two processes may share the work (--part 0/2, --part 1/2).
+Writes shards of 512 windows, `train-<seed>-<shard>.safetensors` or `test-...`, as `storysound train ears` reads them:
+`log_mel` uint8 [n 240 64], and of four patches a window, at frames 0, 48, 96 and 144: `logits` int8 [n 4 521] and
+`embedding` uint8 [n 4 1024] of the teacher, and `clips` int32 [n 2], the lines of `clips.txt` that are mixed, louder
+first; `scale` says what the integers mean. Resumable by shard; two processes may share the work
+(--part 0/2, --part 1/2).
 """
 
 import argparse
@@ -12,31 +15,36 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import soxr
-import torch
+from safetensors.numpy import save_file
 
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from training.ears import corpus, features, windows
+from training.ears import corpus, windows
 from training.ears import teacher as teachers
 
-SHARD = 256
-PATCH_STARTS = np.array([0.09, 0.675, 1.26]) * teachers.RATE_HZ  # three patches spread over the 2.32 s
-BATCH = 16
+SHARD = 512
+STARTS = np.arange(4) * 48  # frames: patches every 0.48 s
+FRAMES = int(STARTS[-1]) + teachers.FRAMES
+SCALE = np.array(  # log-mel step and zero, logit step and zero, step of the hidden layer
+    [teachers.STEP, teachers.LOWEST, teachers.LOGIT_STEP, teachers.LOGIT_ZERO, teachers.HIDDEN_STEP], np.float32
+)
+SAMPLES = teachers.WINDOW + (FRAMES - 1) * teachers.HOP
 
 
-def draw(drawer: windows.Drawer, shard: int, net: teachers.Teacher, encoder: features.Features, target: Path) -> None:
+def draw(drawer: windows.Drawer, shard: int, net: teachers.Teacher, target: Path, *, plain: bool) -> None:
     """Write one shard."""
-    waves = np.empty((BATCH, features.SAMPLES), np.float32)
-    scores, rows = [], []
-    for first in range(0, SHARD, BATCH):
-        for i in range(BATCH):
-            waves[i] = drawer.window(shard * SHARD + first + i, plain="test" in target.name)
-            low = soxr.resample(waves[i], corpus.RATE_HZ, teachers.RATE_HZ)
-            scores.append(net.scores(low, PATCH_STARTS.astype(np.int64)))
-        rows.append(encoder(waves).astype(np.float16))
-    partial = target.with_suffix(".part.npz")
-    np.savez(partial, features=np.concatenate(rows), scores=np.stack(scores))
+    mels = np.empty((SHARD, FRAMES, teachers.BANDS), np.uint8)
+    logits = np.empty((SHARD, len(STARTS), teachers.CLASSES), np.int8)
+    embedding = np.empty((SHARD, len(STARTS), teachers.EMBEDDING), np.uint8)
+    clips = np.empty((SHARD, 2), np.int32)
+    for i in range(SHARD):
+        wave, clips[i] = drawer.window(shard * SHARD + i, plain=plain)
+        mel = net.log_mel(wave)
+        mels[i] = teachers.coarse(mel)
+        for j, start in enumerate(STARTS):
+            logits[i, j], embedding[i, j] = net.answer(mel[start : start + teachers.FRAMES])
+    partial = target.with_suffix(".part")
+    save_file({"log_mel": mels, "logits": logits, "embedding": embedding, "clips": clips, "scale": SCALE}, partial)
     partial.replace(target)
 
 
@@ -45,22 +53,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=corpus.cache_folder())
-    parser.add_argument("--windows", type=int, default=40_000)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--windows", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--part", default="0/1")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     part, parts = map(int, options.part.split("/"))
-    drawer = windows.Drawer(windows.pool(options.cache, test=options.test), features.SAMPLES, options.seed)
-    print(f"{len(drawer.clips.chance)} clips of {len(drawer.clips.files)} sources", flush=True)
-    net, encoder = teachers.Teacher(options.teacher), features.Features()
-    folder = options.cache / "windows"
-    folder.mkdir(exist_ok=True)
+    pool = windows.pool(options.cache, test=options.test)
+    drawer = windows.Drawer(pool, SAMPLES, options.seed)
+    print(f"{len(pool.chance)} clips of {len(pool.files)} sources", flush=True)
+    kind = "test" if options.test else "train"
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / f"clips-{kind}-{options.seed}.txt").write_text("\n".join(pool.names), "utf-8")
+    net = teachers.Teacher(options.teacher)
     for shard in range(part, options.windows // SHARD, parts):
-        target = folder / f"{'test' if options.test else 'train'}-{options.seed}-{shard:05d}.npz"
+        target = options.out / f"{kind}-{options.seed}-{shard:05d}.safetensors"
         if not target.exists():
-            draw(drawer, shard, net, encoder, target)
+            draw(drawer, shard, net, target, plain=options.test)
             print(target.name, flush=True)
 
 

@@ -14,7 +14,10 @@ RATE_HZ = 16_000
 WINDOW, HOP, FFT = 400, 160, 512  # 25 ms, 10 ms
 BANDS, FRAMES = 64, 96
 PATCH = WINDOW + (FRAMES - 1) * HOP  # samples of one patch: 0.975 s
-CLASSES = 521
+CLASSES, EMBEDDING = 521, 1024
+LOWEST, STEP = -7.0, 0.05  # log-mel value of 0 and step of its coarse form; ln 0.001 = -6.9
+HIDDEN_STEP = 0.023313090205192566  # of the teacher's int8 hidden layer, pooled
+LOGIT_STEP, LOGIT_ZERO = 0.3081279695034027, 100  # of the teacher's int8 logits
 Scores = NDArray[np.uint8]  # 255 times the sigmoid score: the teacher is int8 inside and has no finer steps
 
 
@@ -38,10 +41,13 @@ class Teacher:
     def __init__(self, model: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found]
 
-        self._net = Interpreter(str(model), num_threads=1)
+        self._net = Interpreter(str(model), num_threads=1, experimental_preserve_all_tensors=True)
         self._net.allocate_tensors()
         self._in = self._net.get_input_details()[0]["index"]
         self._out = self._net.get_output_details()[0]["index"]
+        by_shape = {(tuple(t["shape"]), t["dtype"]): t["index"] for t in self._net.get_tensor_details()[:-2]}
+        self._logits = by_shape[(1, CLASSES), np.int8]
+        self._embedding = by_shape[(1, 1, 1, EMBEDDING), np.int8]
         self._mel = mel_weights()
         self._hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 
@@ -49,6 +55,19 @@ class Teacher:
         """[frames 64] of float samples in [-1, 1]."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * self._hann
         return np.log(np.abs(scipy.fft.rfft(frames, FFT)) @ self._mel + np.float32(0.001)).astype(np.float32)
+
+    def answer(self, patch: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
+        """(logits int8 [521], embedding uint8 [1024]) of a patch [96 64] as they stand in the int8 network."""
+        self._net.set_tensor(self._in, patch[None])
+        self._net.invoke()
+        embedding = self._net.get_tensor(self._embedding).reshape(-1).astype(np.int16) + 128
+        return self._net.get_tensor(self._logits)[0], embedding.astype(np.uint8)
+
+    def probabilities(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 [521] in [0, 1] of a patch [96 64]."""
+        self._net.set_tensor(self._in, patch[None])
+        self._net.invoke()
+        return self._net.get_tensor(self._out)[0].copy()
 
     def scores(self, samples: NDArray[np.float32], starts: NDArray[np.int64]) -> Scores:
         """[len(starts) 521] uint8 for the patches that begin at these samples; audio is zero-padded at its end."""
@@ -62,6 +81,11 @@ class Teacher:
             self._net.invoke()
             row[:] = np.round(self._net.get_tensor(self._out)[0] * 255)
         return rows
+
+
+def coarse(log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """In steps of 0.05, about what the teacher's own int8 input keeps."""
+    return np.clip(np.round((log_mel - LOWEST) / STEP), 0, 255).astype(np.uint8)
 
 
 def patch_starts(n_samples: int, hop_s: float) -> NDArray[np.int64]:

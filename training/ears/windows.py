@@ -25,6 +25,7 @@ class Pool:
     start: NDArray[np.int64]
     length: NDArray[np.int64]
     chance: NDArray[np.float64]  # [clips], sums to 1
+    names: list[str]  # path of each clip inside its package
 
 
 def pool(cache: Path, *, test: bool) -> Pool:
@@ -35,6 +36,7 @@ def pool(cache: Path, *, test: bool) -> Pool:
     """
     files: list[Path] = []
     rows: list[tuple[int, int, int]] = []
+    names: list[str] = []
     means: list[NDArray[np.float32]] = []
     kept = sources.held_out()
     seen = shas(cache, kept)  # a sound that is in a held-out package as well doesn't train
@@ -47,17 +49,18 @@ def pool(cache: Path, *, test: bool) -> Pool:
             scores, clip = data["scores"], data["clip"]
         index = cache / "audio" / f"{labels.stem}.tsv"
         with index.open(newline="") as handle:
-            for row, (_, start, length, sha) in enumerate(csv.reader(handle, delimiter="\t")):
+            for row, (name, start, length, sha) in enumerate(csv.reader(handle, delimiter="\t")):
                 lines = scores[clip == row]
                 if len(lines) and sha not in seen:
                     seen.add(sha)
                     rows.append((len(files), int(start), int(length)))
+                    names.append(name)
                     means.append(lines.max(0).astype(np.float32) / 255)
         files.append(index.with_suffix(".npy"))
     table, score = np.array(rows, np.int64), np.stack(means)
     chance = (score / np.sqrt(score.sum(0) + 1)).sum(1).astype(np.float64)
     chance = np.minimum(chance, 40 * np.median(chance))
-    return Pool(files, table[:, 0].astype(np.int32), table[:, 1], table[:, 2], chance / chance.sum())
+    return Pool(files, table[:, 0].astype(np.int32), table[:, 1], table[:, 2], chance / chance.sum(), names)
 
 
 def shas(cache: Path, keys: frozenset[str]) -> set[str]:
@@ -72,24 +75,34 @@ class Drawer:
     def __init__(self, clips: Pool, samples: int, seed: int) -> None:
         self.clips, self.samples, self.seed = clips, samples, seed
         self._audio = [np.load(f, mmap_mode="r") for f in clips.files]
+        self._up_to = np.cumsum(clips.chance)
 
-    def window(self, number: int, *, plain: bool = False) -> Wave:
-        """[samples] at 44.1 kHz; `plain` leaves out mixing and augmentation (for measuring)."""
+    def window(self, number: int, *, plain: bool = False) -> tuple[Wave, tuple[int, int]]:
+        """([samples] at 16 kHz, rows of its louder and its softer clip, -1 for none).
+
+        `plain` leaves out mixing and augmentation (for measuring).
+        """
         rng = np.random.default_rng([self.seed, number])
-        wave = self._placed(rng, plain)
+        first, second = self._row(rng), -1
+        wave = self._placed(rng, first, plain)
         if not plain:
             if rng.random() < 0.5:
-                wave = mix(wave, self._placed(rng, plain), float(rng.normal(0, 8)))
+                ratio_db = float(rng.normal(0, 8))
+                second = self._row(rng)
+                wave = mix(wave, self._placed(rng, second, plain), ratio_db)
+                first, second = (first, second) if ratio_db > 0 else (second, first)
             if rng.random() < 0.25:
                 wave = equalise(wave, rng)
             if rng.random() < 0.1:
                 wave = reverberate(wave, rng)
-        loudest = 0.5 * (1.0 if plain or rng.random() < 0.5 else 10 ** (float(rng.uniform(-20, 0)) / 20))
-        return wave * np.float32(loudest / max(float(np.abs(wave).max()), 1e-5))
+        loudest = 0.5 * (1.0 if plain or rng.random() < 0.5 else 10 ** (float(rng.uniform(-30, 5)) / 20))
+        return wave * np.float32(loudest / max(float(np.abs(wave).max()), 1e-5)), (first, second)
 
-    def _placed(self, rng: np.random.Generator, plain: bool) -> Wave:
+    def _row(self, rng: np.random.Generator) -> int:
+        return min(int(np.searchsorted(self._up_to, rng.random())), len(self._up_to) - 1)
+
+    def _placed(self, rng: np.random.Generator, row: int, plain: bool) -> Wave:
         """A stretch of one clip; a shorter clip stands somewhere in silence, or is repeated."""
-        row = int(rng.choice(len(self.clips.chance), p=self.clips.chance))
         start, length = int(self.clips.start[row]), int(self.clips.length[row])
         ratio = 2 ** (float(rng.uniform(-5, 5)) / 12) if not plain and rng.random() < 0.3 else 1.0
         need = int(self.samples * ratio) + 1
@@ -99,7 +112,7 @@ class Drawer:
             wave = soxr.resample(wave, RATE_HZ * ratio, RATE_HZ, quality="LQ")
         if len(wave) >= self.samples:
             return wave[: self.samples]
-        if rng.random() < 0.65:  # encoders repeat what is shorter than their block
+        if rng.random() < 0.65:
             gap_s = float(rng.uniform(0, 0.6)) if rng.random() < 0.25 else 0.0
             gap = np.zeros(int(gap_s * RATE_HZ), np.float32)
             return np.resize(np.concatenate([wave, gap]), self.samples)
@@ -127,7 +140,7 @@ def equalise(wave: Wave, rng: np.random.Generator) -> Wave:
     knots = np.geomspace(40, RATE_HZ / 2, 7)
     gain = 10 ** (np.interp(np.log(hz + 1), np.log(knots), rng.normal(0, 4, 7).clip(-12, 12)) / 20)
     if rng.random() < 0.5:
-        gain = gain / (1 + (hz / float(rng.choice([3500, 5000, 8000, 11000]))) ** 12)
+        gain = gain / (1 + (hz / float(rng.choice([2500, 3500, 5000, 6500]))) ** 12)
     if rng.random() < 0.3:
         gain = gain * (1 - 1 / (1 + (hz / float(rng.uniform(60, 400))) ** 6))
     return scipy.fft.irfft(spectrum * gain.astype(np.float32), len(wave)).astype(np.float32)

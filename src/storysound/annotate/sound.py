@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode import gloss
-from storysound.encode.audioset_head import AudioSetHead
+from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoding
 from storysound.encode.mood import class_moods
 from storysound.story import Kind, Mood
@@ -55,4 +55,4 @@ def _heard(heard: Mapping[str, Encoding]) -> NDArray[np.float32]:
 
 
 def _position(label: str) -> int:
-    return AudioSetHead.load().labels.index(label)
+    return class_names().index(label)

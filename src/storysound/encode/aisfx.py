@@ -3,7 +3,6 @@
 The network "X-Sequential-CE" of Ma and Lerch, "Representation Learning for the Automatic Indexing of Sound Effects
 Libraries", ISMIR 2022; weights CC BY 4.0. It has nine heads, one per library it was trained on. Three follow UCS and
 are exposed; the other six follow their publishers' own lists, which were never published, so they are left out.
-A head of our own on the same embedding says which of AudioSet's 521 classes are heard (`audioset_head`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from storysound.encode.audioset_head import AudioSetHead
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, samples_at
 from storysound.media.audio import Waveform
@@ -118,17 +116,13 @@ class Network(nn.Module):
             for space in _HEAD_INDEX
         )  # fmt: skip
 
-    def steps(self, x: Tensor) -> Tensor:
-        """The last feature map, mean over frequency: [b t m] -> [b t/8 512]."""
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean over frequency, then maximum over time, of the last feature map."""
         x = x[:, None].contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.embedding_net.values(), start=1):
             x = block(x)
             x = F.max_pool2d(x, 2) if number < len(_CHANNELS) else x
-        return x.mean(dim=3).transpose(1, 2)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over frequency, then maximum over time, of the last feature map."""
-        embedding = self.steps(x).amax(dim=1)
+        embedding = x.mean(dim=3).amax(dim=2)
         return embedding, {space: head(embedding) for space, head in zip(_HEAD_INDEX, self.fc, strict=True)}
 
     def fuse(self) -> "Network":
@@ -140,25 +134,20 @@ class Network(nn.Module):
 
 
 class AiSfx:
-    """Audio encoder: `embedding` [t 512], `scores` of four label spaces [t c].
+    """Audio encoder: `embedding` [t 512], `scores` of three label spaces [t c]: probabilities that sum to 1.
 
-    "ucs78", "ucs79" and "ucs69" are probabilities that sum to 1; those of "audioset" are independent of each other.
     One step per block of 2.3 s. The level of the sound doesn't matter.
     """
 
     name = "aisfx"
     modality: Modality = "audio"
     dim = _CHANNELS[-1]
-    labels: Mapping[str, tuple[str, ...]]
+    labels = LABELS
 
     def __init__(self, network: Network, revision: str, config: Config | None = None) -> None:
         """`network` with its weights loaded and fused."""
         self._config = config or Config()
-        self._audioset = AudioSetHead.load()
-        self.labels = {"audioset": self._audioset.labels, **LABELS}
-        self.usual = {"audioset": self._audioset.usual}
-        state = f"{self._config!r} {self._audioset.revision}"
-        self.revision = f"{revision}-{sha256(state.encode()).hexdigest()[:6]}"
+        self.revision = f"{revision}-{sha256(repr(self._config).encode()).hexdigest()[:6]}"
         self._network = network.eval()
 
     @torch.inference_mode()
@@ -175,7 +164,6 @@ class AiSfx:
         parts = [self._network(cut[start : start + _BATCH]) for start in range(0, len(cut), _BATCH)]
         embedding = torch.cat([part[0] for part in parts]).numpy()
         scores = {space: torch.cat([part[1][space] for part in parts]).softmax(dim=1).numpy() for space in LABELS}
-        scores["audioset"] = self._audioset.scores(embedding)
         return Encoding(embedding, scores, self._config.hop_frames * HOP_LENGTH / RATE_HZ)
 
 

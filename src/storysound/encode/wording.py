@@ -3,9 +3,15 @@
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+_NOT = re.compile(
+    r"[,;]?\s*\b(?:but\s+)?(?:without|no|not|except(?:\s+for)?)\s+(?:any\s+|an?\s+|the\s+)?", re.IGNORECASE
+)
+_OR = re.compile(r"\s*(?:,|;|\bor\b|\band\b|\bnor\b)\s*", re.IGNORECASE)
+SHORT = 12  # words of a query that describes a sound; longer texts tell a story, where "no" means many things
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
@@ -28,6 +34,31 @@ def sentences(text: str) -> list[str]:
     whole = text.strip()
     parts = [part.strip() for part in _SENTENCE_END.split(whole) if re.search(r"\w", part)]
     return [whole, *parts] if len(parts) > 1 else [whole]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a query wants to hear, and what it doesn't."""
+
+    wanted: str
+    unwanted: tuple[str, ...]
+
+
+def asked(text: str) -> Asked:
+    """Takes "without ...", "no ...", "not ...", "except ..." off a short query; longer texts are left as they are.
+
+    Text encoders hardly see a negation: "rain without thunder" lies nearer to thunder than "rain" does.
+
+    >>> asked("heavy rain without thunder or wind")
+    Asked(wanted='heavy rain', unwanted=('thunder', 'wind'))
+    >>> asked("no music")
+    Asked(wanted='', unwanted=('music',))
+    """
+    first, *rest = _NOT.split(text.strip())
+    if not rest or len(text.split()) > SHORT:
+        return Asked(text.strip(), ())
+    unwanted = tuple(thing.strip(" .!?") for part in rest for thing in _OR.split(part) if thing.strip(" .!?"))
+    return Asked(first.strip(), unwanted)
 
 
 def _plain(label: str) -> str:

@@ -19,7 +19,7 @@ from storysound.encode import encoder, gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.wording import asked, in_words, sentences
 from storysound.jobs.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
@@ -45,8 +45,11 @@ Floats = NDArray[np.float32]
 # How much each label space counts for words and for pictures, chosen on benchmarks/quality.py (docs/RESULTS.md).
 SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
 SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
+IN_TEXT_SPACE = {"ears": "minilm"}  # audio encoders whose embeddings lie in the space of a text encoder
+NEAR_HEARD = 0.4  # weight of a sound's nearness to the words there: it answers to words that no class has
 LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
+UNWANTED = 1.0  # of what must not be heard, beside what is said
 MOOD_WEIGHT = 1.0  # of a mood that was asked for
 # Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
 # counts less, for music rarely sounds like lions or lamps.
@@ -128,12 +131,15 @@ class Finder:
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = self._pictures(query)
         tones: list[Mood] = []
-        if query.text.strip():
-            parts = text_vectors(self._text, sentences(query.text))
+        text = asked(query.text)
+        if text.wanted:
+            parts = text_vectors(self._text, sentences(text.wanted))
             tones += [moods.load("text").tone(parts)] if for_music else []
             yield from self._by_text(parts)
             if not ignore_names:
-                yield from self._by_name(words(query.text), parts, 1.0)
+                yield from self._by_name(words(text.wanted), parts, 1.0)
+        if text.unwanted:
+            yield from self._by_unwanted(text_vectors(self._text, text.unwanted))
         if pictures:
             seen = self._picture.encode(pictures)
             tones += [moods.load("image").tone(np.concatenate([e.embedding for e in seen]))] if for_music else []
@@ -155,6 +161,16 @@ class Finder:
         for space, hearing in self.hearings.items():
             wish = hearing.space.weights(parts).mean(axis=0)
             yield self._by_classes("said", space, wish, hearing.rate(wish), SAID_WEIGHT[space])
+        for name, text in IN_TEXT_SPACE.items():
+            if name in self.index and name in self._profile.audio and self._profile.text == text:
+                near = (self.index.matrix(name) @ parts.T).mean(axis=1)
+                yield Evidence("near", near, NEAR_HEARD, lambda at: "sounds near in meaning")
+
+    def _by_unwanted(self, parts: Floats) -> Iterator[Evidence]:
+        """What must not be heard [p d]: the less of it the better; being without it is no reason to be found."""
+        for space, hearing in self.hearings.items():
+            rated = hearing.rate(hearing.space.weights(parts).mean(axis=0))
+            yield Evidence("unwanted", -rated, UNWANTED * SAID_WEIGHT[space], lambda at: "")
 
     def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
         """Class probabilities of frames [f 1000]: what is seen asks for what it sounds like, through the text space.

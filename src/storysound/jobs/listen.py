@@ -20,7 +20,7 @@ from storysound.annotate.events import (
     told_once,
     with_speech,
 )
-from storysound.annotate.hearing import Ear, audible, ear_among
+from storysound.annotate.hearing import Ear, audible, ear_among, tightened
 from storysound.config import Profile
 from storysound.encode import encoder, silero
 from storysound.encode.encoder import Encoder, ticks
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 RATE_HZ = 44100
-FINER = {"aisfx": "aisfx_moments"}  # encoders that hear the same in shorter steps
 PIECE_S = 300.0  # heard at a time, so that hours of sound need no more memory than minutes
 CONTEXT_S = 3.0  # heard on both sides of a piece, so that its ends are heard as if it went on
 BREATH_S = 0.4  # a shorter pause doesn't end speech
@@ -76,7 +75,7 @@ class _Piece:
 def ears_of(profile: Profile, weights: Resolver, load: Callable[[str, Resolver], Encoder[Any]] = encoder.load) -> Ears:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in profile.audio:
-        ear = ear_among({name: load(FINER.get(name, name), weights)})
+        ear = ear_among({name: load(name, weights)})
         if ear:
             return Ears(ear, silero.load(weights))
     raise UsageError(
@@ -135,13 +134,15 @@ def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_s
         if with_sketch:
             sketches.append(sketch(own))
     scores = np.concatenate(rows)
-    scores[~audible(np.concatenate(levels), step_s, len(scores))] = 0.0
+    level_db = np.concatenate(levels)
+    scores[~audible(level_db, step_s, len(scores))] = 0.0
     talk = scores[:, ears.classes.labels.index(SPEECH)]
 
     def voiced(span: Span) -> float:
         return float(talk[int(span.start_s / step_s) : int(span.end_s / step_s) + 1].max(initial=0.0))
 
     found = events_of(scores, ears.classes.labels, step_s, duration_s=duration_s, config=config)
+    found = tightened(found, level_db, max(ears.classes.patch_s, step_s))
     found = with_speech(found, bridged(spoken, BREATH_S), voiced, tree, SPOKEN)
     found = told_once([event for event in found if event.score >= config.begins], tree, config)
     return Heard(str(path), round(duration_s, 3), found, joined(sketches) if sketches else None)

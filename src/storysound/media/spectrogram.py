@@ -151,17 +151,23 @@ def mel_filterbank(
     f_max: float | None = None,
     scale: MelScale = "htk",
     norm: MelNorm = None,
+    slopes: Literal["hz", "mel"] = "hz",
 ) -> Float:
     """Triangular filters float32 [n_mels f], spaced evenly in mel from f_min to f_max (None: half the rate).
 
     `norm`: None for triangles of height 1, "slaney" for equal area (2 / width in hertz), "sum" for weights that add
-    up to 1. Read-only and shared between calls.
+    up to 1. `slopes`: whether the sides of a triangle are straight over hertz or over mel. Read-only and shared
+    between calls.
     """
     top = rate_hz / 2 if f_max is None else f_max
     if not 0 <= f_min < top or n_mels < 1:
         raise ValueError(f"needs 0 <= f_min < f_max and n_mels >= 1, got {f_min}..{top}, {n_mels}")
     bins = np.linspace(0, rate_hz / 2, n_fft // 2 + 1)
-    edges = mel_to_hz(np.linspace(hz_to_mel(f_min, scale), hz_to_mel(top, scale), n_mels + 2), scale)
+    edges = np.linspace(hz_to_mel(f_min, scale), hz_to_mel(top, scale), n_mels + 2)
+    if slopes == "hz":
+        edges = mel_to_hz(edges, scale)
+    else:
+        bins = hz_to_mel(bins, scale)
     low, peak, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     filters = np.maximum(0.0, np.minimum((bins - low) / (peak - low), (high - bins) / (high - peak)))
     if norm == "slaney":
@@ -184,6 +190,7 @@ class LogMel:
     f_max: float | None = None  # None: half the rate
     scale: MelScale = "htk"
     norm: MelNorm = None
+    slopes: Literal["hz", "mel"] = "hz"
     power: Literal[1, 2] = 2  # of the magnitude, before the filters
     log: Literal["e", "10"] = "e"
     amplify: float = 1.0
@@ -193,7 +200,9 @@ class LogMel:
 
     def filters(self) -> Float:
         """The mel filters [n_mels f]."""
-        return mel_filterbank(self.rate_hz, self.stft.n_fft, self.n_mels, self.f_min, self.f_max, self.scale, self.norm)
+        return mel_filterbank(
+            self.rate_hz, self.stft.n_fft, self.n_mels, self.f_min, self.f_max, self.scale, self.norm, self.slopes
+        )
 
 
 def mel(power_spectrum: Float, config: LogMel) -> Float:
