@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from storysound.annotate.hearing import USUAL, Ear, audible, cells, ear_among, events_in
+from storysound.annotate.hearing import USUAL, Ear, audible, cells, ear_among, events_in, tightened
 from storysound.encode.encoder import Encoding
 from storysound.story import Event
 
@@ -72,3 +72,31 @@ def test_an_encoder_says_what_is_usual_and_how_long_it_listens() -> None:
     assert plain is not None
     assert plain.usual.tolist() == pytest.approx([USUAL] * 3)
     assert ear_among({"deaf": deaf}) is None  # type: ignore[dict-item]
+
+
+@given(
+    arrays.arrays(np.float32, st.integers(80, 90), elements=st.floats(-80, 0, width=32)),
+    st.floats(0, 5), st.floats(0.1, 3), st.floats(0.1, 1.2),
+)  # fmt: skip
+def test_only_silence_is_taken_off_and_no_more_than_the_reach(
+    levels: np.ndarray, start_s: float, length_s: float, reach_s: float
+) -> None:
+    event = Event(round(start_s, 3), round(start_s + length_s, 3), "Dog", 0.9)
+    (got,) = tightened([event], levels, reach_s)
+    assert event.start_s <= got.start_s < got.end_s <= event.end_s
+    assert max(got.start_s - event.start_s, event.end_s - got.end_s) <= reach_s + 0.1 + 1e-6
+    own = levels[int(event.start_s / 0.1 + 1e-6) : round(event.end_s / 0.1 + 0.499)]
+    inside = levels[int(got.start_s / 0.1 + 1e-6) : round(got.end_s / 0.1 + 0.499)]
+    if own.size:
+        assert inside.max() == own.max()
+
+
+def test_an_event_begins_when_it_sounds() -> None:
+    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32), patch_s=0.975)
+    scores = np.full((20, 3), 0.001, np.float32)
+    scores[8:13, 0] = 0.9  # patches that hold a bit of what sounds from 4.7 to 5.9 s
+    levels = np.full(100, -60, np.float32)
+    levels[47:59] = -10
+    heard = Encoding(np.zeros((20, 1), np.float32), {"audioset": scores}, 0.48)
+    (dog,) = events_in(heard, ear, levels, 10.0)
+    assert (dog.start_s, dog.end_s) == (4.7, 5.9)

@@ -18,6 +18,7 @@ from storysound.story import Event, Span
 Float = NDArray[np.float32]
 
 SPEECH = "Speech"
+MIXED = frozenset({"voice", "music"})  # families that are heard together with anything
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ class Heard:
 class Config:
     """What counts as an event."""
 
-    begins: float = 0.65  # score from which a class is heard
+    begins: float = 0.7  # score from which a class is heard
     ends: float = 0.4  # score below which it has ended
     shortest_s: float = 0.3
     bridged_s: float = 1.5  # gaps within a class of up to this are no gaps
     clear: float = 0.5  # a special case counts when it reaches this part of the general class's score
     explained: float = 0.5  # part of a general event that special cases have to fill to make it superfluous
+    drowned: float = 4.0  # times the odds, from which a surer event makes one beside it a guess
     alike: int = 2  # events of one family at a time; more of them are names for one sound
     at_once: int = 4  # events at a time; nobody could tell more of them apart
 
@@ -117,8 +119,9 @@ def _runs(curve: Float, config: Config, gap: int) -> Iterator[tuple[int, int]]:
 def told_once(events: Sequence[Event], families: Families, config: Config | None = None) -> tuple[Event, ...]:
     """Of a class and its special cases, what says it best; places and rooms are no events.
 
-    A special case that is heard much less clearly than the general class in its stretch is a guess and goes; a general
-    class whose stretch is mostly filled by special cases adds nothing and goes.
+    A special case that is heard much less clearly than the general class in its stretch is a guess and goes, as does
+    what is heard much less clearly than something else there; a general class whose stretch is mostly filled by
+    special cases adds nothing and goes.
     """
     config = config or Config()
     sounds = [event for event in events if families.family.get(event.label) != SETTING]
@@ -129,6 +132,7 @@ def told_once(events: Sequence[Event], families: Families, config: Config | None
         if special.span.overlap_s(general.span) > special.span.duration_s / 2
         and special.score < config.clear * general.score
     }
+    guesses |= {event for event in sounds if any(_drowns(other, event, families, config.drowned) for other in sounds)}
     sure = [event for event in sounds if event not in guesses]
     told = [e for e in sure if _covered(e.span, _special(e, sure, families)) <= config.explained]
     by_family: dict[str, list[Event]] = {}
@@ -136,6 +140,23 @@ def told_once(events: Sequence[Event], families: Families, config: Config | None
         by_family.setdefault(families.family.get(event.label, event.label), []).append(event)
     few = [event for family in by_family.values() for event in _few(family, config.alike)]
     return in_order(_few(few, config.at_once))
+
+
+def _drowns(sure: Event, guess: Event, families: Families, ratio: float) -> bool:
+    """Whether half of an event lies beside one that is so much surer and of another kind that it is its echo.
+
+    Voices and music, under which anything may be heard, drown nothing.
+    """
+    return (
+        _odds(sure) >= ratio * _odds(guess)
+        and families.family.get(sure.label) not in MIXED
+        and sure.span.overlap_s(guess.span) >= guess.span.duration_s / 2
+        and not families.akin(sure.label, guess.label)
+    )
+
+
+def _odds(event: Event) -> float:
+    return event.score / max(1 - event.score, 1e-6)
 
 
 def _few(events: Sequence[Event], most: int) -> list[Event]:

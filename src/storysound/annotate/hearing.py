@@ -1,7 +1,8 @@
 """From an encoder's scores of a whole sound to the events heard in it, the same for a file and for a library."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ SPACE = "audioset"
 USUAL = 0.1  # of every class, for encoders that don't say what is usual
 LEVEL_S = 0.1  # from one level to the next, of those that `audible` is told
 SILENT_DB, FAINT_DB = -70.0, -60.0  # levels below this, absolute or beside the loudest, are silence
+BESIDE_DB = -30.0  # beside the loudest of an event, levels below this are before or after it
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,29 @@ def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArr
     return np.asarray(loudest > max(SILENT_DB, FAINT_DB + float(levels_db.max())))
 
 
+def tightened(events: Sequence[Event], levels_db: NDArray[np.floating], reach_s: float) -> tuple[Event, ...]:
+    """Events without what is silent beside them in the first and the last `reach_s`: to a tenth of a second.
+
+    A sound is heard in every patch that holds a bit of it, so it seems to begin up to a patch early.
+
+    >>> tightened([Event(0.0, 1.0, "Bark", 0.9)], np.array([-60.0] * 4 + [-9.0] * 5 + [-60.0]), 0.5)
+    (Event(start_s=0.4, end_s=0.9, label='Bark', score=0.9),)
+    """
+    reach = math.ceil(reach_s / LEVEL_S - 1e-6)
+    out = []
+    for event in events:
+        first = int(event.start_s / LEVEL_S + 1e-6)
+        own = levels_db[first : math.ceil(event.end_s / LEVEL_S - 1e-6)]
+        loud = np.flatnonzero(own > own.max(initial=-np.inf) + BESIDE_DB)
+        if not loud.size:
+            out.append(event)
+            continue
+        start_s = max(event.start_s, (first + min(int(loud[0]), reach)) * LEVEL_S)
+        end_s = min(event.end_s, (first + max(int(loud[-1]) + 1, len(own) - reach)) * LEVEL_S)
+        out.append(replace(event, start_s=round(start_s, 3), end_s=round(end_s, 3)) if start_s < end_s else event)
+    return tuple(out)
+
+
 def heard_in(wave: Waveform, ear: Ear) -> tuple[Event, ...]:
     """What is heard when in a sound at hand."""
     mono = wave.mono()
@@ -103,4 +128,4 @@ def events_in(
     scores = ear.scores(heard)
     scores[~audible(levels_db, heard.step_s, len(scores))] = 0.0
     found = events_of(scores, ear.labels, heard.step_s, duration_s=duration_s, config=config)
-    return told_once(found, audioset(), config)
+    return told_once(tightened(found, levels_db, max(ear.patch_s, heard.step_s)), audioset(), config)

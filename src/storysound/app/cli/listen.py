@@ -19,7 +19,7 @@ def listen(
         Path | None, typer.Option(readable=False, help="Draw a timeline of one file: .svg or .png.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="Only the N kinds of sound heard most clearly; 0: all.")] = 0,
-    min_score: Annotated[float, typer.Option(min=0.05, max=1, help="Clarity from which an event counts.")] = 0.65,
+    min_score: Annotated[float, typer.Option(min=0.05, max=1, help="Clarity from which an event counts.")] = 0.7,
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
