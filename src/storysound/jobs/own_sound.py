@@ -27,7 +27,7 @@ FindsEvents = Callable[[Waveform], tuple[Event, ...]]
 
 WINDOW_S, CONTEXT_S = 10.0, 1.0  # judged at a time, and heard around it
 # The class that means music, and the score that it reaches where music plays; the first space an encoder has is asked.
-MUSIC_CLASS = {"audioset": ("Music", 0.5), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
+MUSIC_CLASS = {"audioset": ("Music", 0.4), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
 GOES_ON = 0.5  # part of that score that music keeps while it plays
 SMOOTH_S = 2.4  # scores are means over this long
 LEAST_S, PAUSE_S = 3.0, 4.0  # shorter music is a jingle or an error; shorter pauses belong to it
