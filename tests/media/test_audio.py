@@ -12,7 +12,7 @@ from media_making import full_disk_after, noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError, OutputError
 from storysound.media import audio as module
-from storysound.media.audio import Waveform, read_audio, resample, write_wav
+from storysound.media.audio import Waveform, read_audio, read_flac, resample, write_flac, write_wav
 
 LOSSLESS_24 = 1 / 2**23
 
@@ -248,3 +248,15 @@ def test_streams_in_a_row_are_heard_in_a_row(tmp_path: Path) -> None:
     assert wave.duration_s == pytest.approx(2, abs=0.05)
     late = wave.cut(1.3, 1.8).samples[0]
     assert int(np.abs(np.fft.rfft(late)).argmax()) == pytest.approx(600 * 0.5, abs=1)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_flac_keeps_every_sample_and_reads_only_what_is_asked_for(tmp_path: Path, channels: int) -> None:
+    wave = noise(0.5, 22_050, channels=channels)
+    write_flac(tmp_path / "a.flac", wave)
+    back = read_flac(tmp_path / "a.flac")
+    assert (back.rate_hz, back.samples.shape) == (22_050, wave.samples.shape)
+    assert np.abs(back.samples - wave.samples).max() <= 2**-15
+    assert np.array_equal(read_flac(tmp_path / "a.flac", 0.1, 0.2).samples, back.cut(0.1, 0.2).samples)
+    assert read_flac(tmp_path / "a.flac", 0.4, 9.0).duration_s == pytest.approx(0.1, abs=1e-4)
+    assert read_flac(tmp_path / "a.flac", 7.0).samples.shape == (channels, 0)

@@ -9,7 +9,7 @@ from media_making import noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError
 from storysound.media.probe import probe
-from storysound.media.video import iter_frames
+from storysound.media.video import iter_frames, iter_shown
 
 
 def test_all_frames_in_order(tmp_path: Path) -> None:
@@ -83,3 +83,24 @@ def test_wide_pixels_are_shown_wide(tmp_path: Path) -> None:
     info = probe(tmp_path / "a.mkv").video
     assert info is not None
     assert (info.width, info.height) == (96, 48)
+
+
+def test_a_stretch_and_its_own_clock(tmp_path: Path) -> None:
+    """Stretches of `every_s` begin where the wanted part does; what is shown before it is left out."""
+    path = write_video(tmp_path / "a.mp4", frames=96)
+    for one_thread in (False, True):
+        shown = list(iter_shown(path, every_s=0.5, start_s=1.25, end_s=2.6, one_thread=one_thread))
+        assert [each.time_s for each in shown] == pytest.approx([1.25, 1.75, 2.25], abs=1e-3)
+    with pytest.raises(MediaError, match="none is shown from 9 s on"):
+        list(iter_shown(path, start_s=9.0))
+    with pytest.raises(ValueError, match="start_s < end_s"):
+        list(iter_shown(path, start_s=2.0, end_s=1.0))
+
+
+def test_a_frame_in_several_sizes(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", size=(640, 480))
+    for shown in iter_shown(path, every_s=0.5):
+        small, quick = shown.rgb(32), shown.rgb(32, quick=True)
+        assert small.shape == quick.shape == (24, 32, 3)
+        assert np.abs(small.astype(int) - quick).max() < 60
+        assert shown.rgb().shape == (480, 640, 3)
