@@ -5,6 +5,10 @@ Events: 24 sequences of 8 clips of ESC-50 with pauses of 1 to 3 s between them, 
 MiniLM's space, to the clip's own class word than to the other 49; precision is the share of events that are right so.
 Onsets are compared with the nearest stretch, which begins where the level comes within 35 dB of the clip's peak.
 
+Moments: the same sequences as a library of 24 files; each class word that is in them is looked for, names ignored. Of
+the best hits whose file holds the class: does the moment pointed to overlap it, and how much of the moment is the
+class, beside how much of the ten-second segment around its middle.
+
 Music: ten seconds of tracks alone, and 0 to 18 dB below four voices (those of `benchmarks.speech_removal`), against the
 voices alone and with sounds that are no music (forty clips of twenty classes of ESC-50). A mix has music where
 `jobs.own_sound` finds it for half of the time or more.
@@ -27,6 +31,8 @@ from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.wording import in_words
+from storysound.jobs.find import Finder, Query
+from storysound.jobs.index import index
 from storysound.jobs.listen import ears_of, listen
 from storysound.jobs.own_sound import music_spans
 from storysound.media.audio import Waveform, read_audio, write_wav
@@ -115,6 +121,36 @@ def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     }
 
 
+def moments(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
+    """How well hits point to the moment that was meant."""
+    truth: dict[str, list[tuple[str, list[Span]]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, (wave, parts) in enumerate(sequences(shared)):
+            truth[f"{number:02}.wav"] = parts
+            write_wav(Path(scratch) / f"{number:02}.wav", wave)
+        library = Path(scratch) / "library"
+        index([scratch], library, profile=load_profile(profile), weights=weights)
+        finder = Finder(library, load_profile(profile), weights)
+    names = sorted({name for parts in truth.values() for name, _ in parts})
+    of_moment, of_segment = [], []
+    for name in names:
+        (hit,) = finder.search(Query(text=name.replace("_", " ")), 1, ignore_names=True)
+        spans = [span for label, own in truth[hit.sound.path] if label == name for span in own]
+        moment = Span(hit.start_s, hit.end_s)
+        at = int(np.searchsorted(np.arange(0, hit.sound.duration_s, 10), (hit.start_s + hit.end_s) / 2, "right")) - 1
+        segment = Span(10 * at, min(10 * at + 10, hit.sound.duration_s))
+        if spans:
+            for stretch, shares in ((moment, of_moment), (segment, of_segment)):
+                shares.append(sum(stretch.overlap_s(span) for span in spans) / stretch.duration_s)
+    return {
+        "classes": len(names),
+        "file_right": len(of_moment),
+        "moment_overlaps": float(np.mean(np.array(of_moment) > 0)),
+        "class_share_of_moment": float(np.mean(of_moment)),
+        "class_share_of_segment": float(np.mean(of_segment)),
+    }
+
+
 def unit(samples: Samples) -> Samples:
     """Ten seconds at a mean level of -22 dBFS; less is repeated."""
     whole = np.resize(samples, MIX_RATE_HZ * MIX_S)
@@ -161,10 +197,10 @@ def main() -> None:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("data", type=Path, nargs="?", default=default)
     parser.add_argument("--profile", default="embedded")
-    parser.add_argument("--only", choices=("events", "music"))
+    parser.add_argument("--only", choices=("events", "moments", "music"))
     args = parser.parse_args()
     weights = Resolver(offline=True)
-    parts: dict[str, Any] = {"events": events, "music": music}
+    parts: dict[str, Any] = {"events": events, "moments": moments, "music": music}
     for name, measure in parts.items():
         if args.only in (None, name):
             print(json.dumps({name: measure(args.data, args.profile, weights)}, indent=1), flush=True)

@@ -124,7 +124,7 @@ class Finder:
         events = verdict.events(at)
         moment = pointed_at(events[0] if events else None, segment)
         found, why = self.index.sounds[sound], verdict.reasons(at)
-        return Hit(found, moment.start_s, moment.end_s, round(score, 6), why, events)
+        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events)
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""
