@@ -260,6 +260,7 @@ def _daft() -> Any:
 
 
 def _set_ray(daft: Any, address: str | None) -> None:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray  # noqa: F401
     except ImportError as error:

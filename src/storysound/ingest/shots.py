@@ -44,6 +44,7 @@ class ShotConfig:
             raise ValueError("ratios must exceed 1 and every time must be positive")
 
 
+_BLOCK = 64  # frames
 _LEVELS, _BINS = 16, 6  # levels counted and bins kept, per colour channel
 _GRID = (9, 16)  # rows × columns
 _FLAT = 3.0  # luma standard deviation below which a grid has no structure to correlate
@@ -84,11 +85,18 @@ class _Looks:
 
     @staticmethod
     def of(frames: Iterable[VideoFrame]) -> "_Looks":
-        times, colours, grids = [], [], []
+        times: list[float] = []
+        colours: list[Floats] = []
+        grids: list[Floats] = []
+        votes: list[NDArray[np.int32]] = []
         for frame in frames:
             times.append(frame.time_s)
-            colours.append(_histogram(frame.rgb))
+            votes.append(_votes(frame.rgb))
             grids.append(_grid(frame.rgb))
+            if len(votes) == _BLOCK:  # many at once are folded in a fraction of the time
+                colours.append(_histograms(votes))
+                votes.clear()
+        colours.append(_histograms(votes))
         grid = np.asarray(grids, np.float32).reshape(len(times), _GRID[0] * _GRID[1], 3)
         luma = grid @ _LUMA
         centred = luma - luma.mean(axis=1, keepdims=True)
@@ -96,7 +104,7 @@ class _Looks:
         norm = np.where(deviation < _FLAT, np.inf, np.linalg.norm(centred, axis=1))
         return _Looks(
             np.asarray(times, np.float64),
-            np.asarray(colours, np.float32),
+            np.concatenate(colours),
             grid.reshape(len(times), grid.shape[1] * 3),
             (centred / norm[:, None]).astype(np.float32),
             (deviation < 2 * _FLAT) & (luma.mean(axis=1) < _BLACK),
@@ -114,18 +122,23 @@ class _Looks:
         return result
 
 
-def _histogram(rgb: NDArray[np.uint8]) -> Floats:
-    """Square root of the colour histogram [216]: the dot product of two is their Bhattacharyya overlap.
+def _votes(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """How many pixels of every other row and column have each colour, of 16 levels a channel [4096]."""
+    level = (rgb[::2, ::2] >> 4).astype(np.int64)
+    index = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
+    return np.bincount(index.ravel(), minlength=_LEVELS**3).astype(np.int32)
+
+
+def _histograms(votes: list[NDArray[np.int32]]) -> Floats:
+    """Square roots of colour histograms [n 216]: the dot product of two is their Bhattacharyya overlap.
 
     Each level votes for its two nearest bins, else noise at a bin's edge would look like a cut.
     """
-    level = (rgb[::2, ::2] >> 4).astype(np.int64)
-    index = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
-    votes: NDArray[np.float64] = np.bincount(index.ravel(), minlength=_LEVELS**3).astype(np.float64)
-    votes = votes.reshape(_LEVELS, _LEVELS, _LEVELS)
-    for _ in range(3):  # each turn folds the first axis and moves it to the back
-        votes = np.tensordot(votes, _FOLD, axes=(0, 0))
-    result: Floats = np.sqrt(votes.ravel() / votes.sum()).astype(np.float32)
+    folded: NDArray[np.float64] = np.asarray(votes, np.float64).reshape(len(votes), _LEVELS, _LEVELS, _LEVELS)
+    for _ in range(3):  # each turn folds the first channel and moves it to the back
+        folded = np.tensordot(folded, _FOLD, axes=(1, 0))
+    flat = folded.reshape(len(votes), _BINS**3)
+    result: Floats = np.sqrt(flat / flat.sum(axis=1, keepdims=True)).astype(np.float32)
     return result
 
 

@@ -158,7 +158,7 @@ def _decode(
     for frame in decoded(container, stream, faults):
         if frame.samples == 0:
             continue
-        at_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base) - origin
+        at_s = None if frame.time is None else frame.time - origin
         _append(runs, frame, at_s, limit_s=(container.duration or 0) / 1_000_000)
         run = runs[-1]
         if run.pending_length > _SETTLE_S * run.rate_hz:

@@ -104,9 +104,9 @@ def iter_shown(
 
 def _time_s(frame: av.VideoFrame, stream: av.VideoStream, index: int, origin: float) -> float:
     """When a frame is shown; streams without times (raw H.264) count frames."""
-    if frame.pts is None or frame.time_base is None:
+    if frame.time is None:
         return index / float(stream.average_rate or 25)
-    return max(0.0, float(frame.pts * frame.time_base) - origin)
+    return max(0.0, frame.time - origin)
 
 
 def rotation_of(frame: av.VideoFrame) -> int:
