@@ -16,11 +16,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
 def in_words(space: str, labels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """What each label of a space means in plain words; UCS categories are explained by our own short lists.
+    """What each label of a space means in plain words.
 
+    UCS categories are explained by our own short lists; AudioSet's labels list their synonyms themselves.
+
+    >>> in_words("audioset", ["Bark, yip"])
+    (('bark', 'yip'),)
     >>> in_words("places", ["train_station/platform"])
     (('train station, platform',),)
     """
+    if space == "audioset":
+        return tuple(tuple(_plain(label).split(", ")) for label in labels)
     explained = _ucs_words() if space.startswith("ucs") else {}
     return tuple(tuple(explained.get(label, [_plain(label)])) for label in labels)
 
