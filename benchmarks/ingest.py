@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -24,14 +24,14 @@ ROUNDS = 3
 def main() -> None:
     """Measure and print."""
     given = sys.argv[1:] or [os.environ.get("STORYSOUND_TEST_DATA", str(ROOT / ".." / "shared" / "data")) + "/videos"]
-    for row in measure(Path(given[0])):
+    videos = [path for path in sorted(Path(given[0]).rglob("*")) if path.suffix in (".mp4", ".mkv", ".webm", ".mov")]
+    for row in measure(videos):
         rate = f"{row['ratio']:.2f} of bare decoding, {row['video_s_per_cpu_s']:.0f} s per CPU s"
         print(f"{row['what']:<40} {rate}, {row['n']}")
 
 
-def measure(folder: Path, rounds: int = ROUNDS) -> list[dict[str, str | float]]:
-    """Rows for the default sampling and for the paper's, over all videos of a folder."""
-    videos = [path for path in sorted(folder.rglob("*")) if path.suffix in (".mp4", ".mkv", ".webm", ".mov")]
+def measure(videos: Sequence[Path], rounds: int = ROUNDS) -> list[dict[str, str | float]]:
+    """Rows for the default sampling and for the paper's, over all videos together."""
     configs = {"ingest, 2 pictures a second": LookConfig(), "ingest, 10 pictures a second": LookConfig(frames_per_s=10)}
     spent = dict.fromkeys(["bare", *configs], 0.0)
     seconds, count = 0.0, 0

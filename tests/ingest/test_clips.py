@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storysound.errors import UsageError
@@ -37,6 +37,7 @@ def test_joined_until_near_the_length_of_a_key_clip() -> None:
     assert names(join([clip("a", 200), clip("b", 4)], Join(seconds=150))) == [["a"], ["b"]]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("XYZ"), st.floats(0.5, 40)), max_size=30),
     st.one_of(st.integers(1, 9).map(Join), st.floats(1, 200).map(lambda seconds: Join(seconds=seconds))),

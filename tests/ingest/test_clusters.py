@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ def test_average_linkage_cut_at_a_share_of_the_largest_distance(seed: int, simil
     assert groups_of(clusters(vectors, similarity)) == oracle(vectors, similarity)
 
 
+@settings(max_examples=40, deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.floats(-9, 9, width=16)))
 def test_one_key_frame_per_cluster_in_time_order(vectors: NDArray[np.float64]) -> None:
     own, chosen = clusters(vectors), representatives(vectors)

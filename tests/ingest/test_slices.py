@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storysound.ingest.slices import mean_frequency_hz, slices, spans
@@ -30,6 +30,7 @@ def test_the_first_unit_begins_with_the_story() -> None:
     assert edges([], 0.0) == []
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 200, exclude_max=True, width=16), unique=True).map(sorted), st.floats(200, 300, width=16))
 def test_slices_tile_the_story(times_s: list[float], duration_s: float) -> None:
     found = edges(times_s, duration_s)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
@@ -77,6 +77,7 @@ def test_an_empty_data_set(tmp_path: Path) -> None:
     assert draw([Panel("none", "s", (), 0.0, 0.0, False)], ".svg").startswith(b"<svg")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=60), st.booleans())
 def test_every_value_falls_into_a_bin(values: list[int], whole: bool) -> None:
     edges = edges_of(Panel("x", "x", [float(value) for value in values], 0.0, 0.0, whole))
@@ -154,6 +155,7 @@ def test_hf_has_features_and_a_card(data: Path, tmp_path: Path) -> None:
     assert "- 1 × CC-BY-4.0" in card
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_keys_are_file_names_and_different_for_different_stories(one: str, two: str) -> None:
     assert not set("./\\:\n\0 ") & set(key_of(one))
