@@ -97,7 +97,7 @@ class Engine:
             frame = self._frame(rows, schema)
             for stage in stages:
                 given = daft.functions.to_struct(*(daft.col(name) for name in (*stage.takes, "_state")))
-                made = frame.with_column("_made", _worker(daft, stage, self.jobs, own)(given))
+                made = frame.with_column("_made", _worker(daft, stage, min(self.jobs, len(rows)), own)(given))
                 columns = {name: daft.col("_made")[name] for name in (*stage.gives.names, "_state")}
                 frame = made.with_columns(columns).exclude("_made")
             with _quiet():
