@@ -40,7 +40,8 @@ class Config:
     shortest_s: float = 0.3
     bridged_s: float = 1.5  # gaps within a class of up to this are no gaps
     clear: float = 0.5  # a special case counts when it reaches this part of the general class's score
-    explained: float = 0.5  # part of a general event that special cases have to fill to make it superfluous
+    explained: float = 0.5  # part of a general event that special cases have to fill to make it superfluous there
+    rest_s: float = 3.0  # shorter parts that they leave are not told
     drowned: float = 4.0  # times the odds, from which a surer event makes one beside it a guess
     alike: int = 2  # events of one family at a time; more of them are names for one sound
     at_once: int = 4  # events at a time; nobody could tell more of them apart
@@ -56,14 +57,15 @@ class Config:
 
 
 def relative(probabilities: Float, usual: Float) -> Float:
-    """Probabilities [t c] measured by what is usual for each class [c], in [0, 1); 0.5 is just the usual.
+    """Probabilities [t c] whose odds are measured by those usual for each class [c], in [0, 1]; 0.5 is just the usual.
 
     Without this, broad classes that are never quite silent (Music, Animal, Vehicle) outshout the special ones.
 
-    >>> relative(np.array([[0.3, 0.06]], np.float32), np.array([0.3, 0.02], np.float32)).tolist()
+    >>> relative(np.array([[0.5, 0.3]], np.float32), np.array([0.5, 0.125], np.float32)).round(3).tolist()
     [[0.5, 0.75]]
     """
-    result: Float = (probabilities / (probabilities + usual)).astype(np.float32)
+    here, there = (x / np.maximum(1 - x, 1e-6) for x in (probabilities, usual))
+    result: Float = (here / np.maximum(here + there, 1e-9)).astype(np.float32)
     return result
 
 
@@ -120,8 +122,8 @@ def told_once(events: Sequence[Event], families: Families, config: Config | None
     """Of a class and its special cases, what says it best; places and rooms are no events.
 
     A special case that is heard much less clearly than the general class in its stretch is a guess and goes, as does
-    what is heard much less clearly than something else there; a general class whose stretch is mostly filled by
-    special cases adds nothing and goes.
+    what is heard much less clearly than something else there; of a general class whose stretch is mostly filled by
+    special cases only the parts without them are told, unless they are short.
     """
     config = config or Config()
     sounds = [event for event in events if families.family.get(event.label) != SETTING]
@@ -134,7 +136,7 @@ def told_once(events: Sequence[Event], families: Families, config: Config | None
     }
     guesses |= {event for event in sounds if any(_drowns(other, event, families, config.drowned) for other in sounds)}
     sure = [event for event in sounds if event not in guesses]
-    told = [e for e in sure if _covered(e.span, _special(e, sure, families)) <= config.explained]
+    told = [part for event in sure for part in _unexplained(event, _special(event, sure, families), config)]
     by_family: dict[str, list[Event]] = {}
     for event in told:
         by_family.setdefault(families.family.get(event.label, event.label), []).append(event)
@@ -171,6 +173,20 @@ def _few(events: Sequence[Event], most: int) -> list[Event]:
 def _special(general: Event, events: Sequence[Event], families: Families) -> list[Event]:
     below = families.below.get(general.label, frozenset())
     return [e for e in events if e.label in below and e.start_s < general.end_s and e.end_s > general.start_s]
+
+
+def _unexplained(general: Event, special: Sequence[Event], config: Config) -> Iterator[Event]:
+    """What is left to say of an event where its special cases are told."""
+    if _covered(general.span, special) <= config.explained:
+        yield general
+        return
+    until_s = general.start_s
+    for event in sorted(special, key=lambda event: event.start_s):
+        if event.start_s - until_s >= config.rest_s:
+            yield replace(general, start_s=until_s, end_s=event.start_s)
+        until_s = max(until_s, event.end_s)
+    if general.end_s - until_s >= config.rest_s:
+        yield replace(general, start_s=until_s)
 
 
 def _covered(span: Span, events: Sequence[Event]) -> float:
