@@ -129,7 +129,7 @@ class Finder:
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
-        pictures = self._pictures(query)
+        pictures = pictures_of(query)
         tones: list[Mood] = []
         text = asked(query.text)
         if text.wanted:
@@ -238,15 +238,6 @@ class Finder:
         closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
         return Evidence("mood", closeness, weight, lambda at: f"mood {-closeness[at]:.2f} away")
 
-    def _pictures(self, query: Query) -> list[Pixels]:
-        """The query's pictures, and frames spread over its video."""
-        pictures = [i if isinstance(i, np.ndarray) else read_image(i, max_side=SIDE_PX) for i in query.images]
-        if query.video is not None:
-            frames = [frame.rgb for frame in iter_frames(query.video, every_s=0.5, max_side=SIDE_PX)]
-            spread = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
-            pictures += [frames[i] for i in spread]
-        return pictures
-
     def _columns(self) -> dict[str, str]:
         """Label spaces of the library that searching knows -> their column of mean scores."""
         columns = {name.split(".", 1)[1]: name for name in self.index if "." in name and not name.endswith("^max")}
@@ -286,3 +277,13 @@ class Finder:
     def _moods(self) -> tuple[Floats, Floats]:
         valence, arousal = np.array([[s.mood.valence, s.mood.arousal] for s in self.index.sounds], np.float32).T
         return valence, arousal
+
+
+def pictures_of(query: Query) -> list[Pixels]:
+    """The query's pictures, and frames spread over its video."""
+    pictures = [i if isinstance(i, np.ndarray) else read_image(i, max_side=SIDE_PX) for i in query.images]
+    if query.video is not None:
+        frames = [frame.rgb for frame in iter_frames(query.video, every_s=0.5, max_side=SIDE_PX)]
+        spread = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
+        pictures += [frames[i] for i in spread]
+    return pictures

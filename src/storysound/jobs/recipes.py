@@ -1,4 +1,8 @@
-"""Recipes of `storysound train`: files `train_<name>.py` here, with `Recipe` and `train(recipe, weights, tell)`."""
+"""Recipes of `storysound train` and `evaluate`: files of this room.
+
+`train_<name>.py` has `Recipe` and `train(recipe, weights, tell)`;
+`evaluate_<name>.py` has `Recipe` and `evaluate(recipe, weights, tell)`.
+"""
 
 import pkgutil
 from collections.abc import Sequence
@@ -10,21 +14,21 @@ from typing import Any, get_type_hints
 import storysound.jobs
 from storysound.errors import UsageError
 
-_PREFIX = "train_"
+TRAIN, EVALUATE = "train_", "evaluate_"
 
 
-def names() -> tuple[str, ...]:
-    """Names of all recipes, in alphabetical order."""
+def names(kind: str = TRAIN) -> tuple[str, ...]:
+    """Names of all recipes of a kind, in alphabetical order."""
     found = (module.name for module in pkgutil.iter_modules(storysound.jobs.__path__))
-    return tuple(sorted(name.removeprefix(_PREFIX) for name in found if name.startswith(_PREFIX)))
+    return tuple(sorted(name.removeprefix(kind) for name in found if name.startswith(kind)))
 
 
-def module_of(name: str) -> Any:
+def module_of(name: str, kind: str = TRAIN) -> Any:
     """The module of a recipe. Raises UsageError for a name that isn't one."""
-    if name not in names():
-        raise UsageError(f"no recipe {name!r}: there are {', '.join(names())}")
+    if name not in names(kind):
+        raise UsageError(f"no recipe {name!r}: there are {', '.join(names(kind))}")
     try:
-        return import_module(f"storysound.jobs.{_PREFIX}{name}")
+        return import_module(f"storysound.jobs.{kind}{name}")
     except ModuleNotFoundError as error:
         raise UsageError(f"training needs {error.name}: pip install 'storysound[train]'") from None
 

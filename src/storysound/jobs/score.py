@@ -6,7 +6,7 @@ options give the same sound.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -24,7 +24,7 @@ from storysound.encode import encoder, separator, silero
 from storysound.encode.encoder import Encoder
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.cutting import Accepts, Laid, cut
-from storysound.jobs.find import Finder, Hit
+from storysound.jobs.find import Hit
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.listener import Attention, Listener
 from storysound.jobs.matching import Draft, Searches, Wish, allows_commerce, beside, effect_drafts, music_drafts
@@ -39,6 +39,7 @@ from storysound.jobs.own_sound import (
     music_spans,
     without_music,
 )
+from storysound.jobs.rerank import finder_of
 from storysound.jobs.scenes import Understanding, understand
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_target
@@ -56,6 +57,7 @@ AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
 
 Progress = Callable[[str], None]
+Explains = Callable[[Footage, Understanding, Sequence[Laid]], Mapping[str, Attention]]
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,15 @@ class Tools:
     cache: Path | None  # folder for what is worth keeping between stories
     listener: Callable[[], Listener]
     events: FindsEvents = lambda wave: ()
+    explains: Explains | None = None  # says why a sound was chosen; None: the listener
 
 
-def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
-    """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done."""
+def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "none") -> Tools:
+    """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done.
+
+    `rerank`: as `jobs.rerank.finder_of`; the model that judges again then draws the attention maps too.
+    """
+    finder, ranker = finder_of(library, profile, weights, rerank)
     load = cache(lambda name: encoder.load(name, weights))
 
     def background(wave: Waveform) -> Waveform:
@@ -102,7 +109,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
         return heard_in(wave, ear) if ear else ()
 
     return Tools(
-        Finder(library, profile, weights),
+        finder,
         lambda: load(profile.picture),
         lambda: load(profile.text),
         lambda wave: silero.load(weights).speech_spans(wave),
@@ -111,6 +118,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver) -> Tools:
         weights.cache,
         cache(lambda: Listener(profile, load, weights.cache)),
         events,
+        ranker.attention if ranker else None,
     )
 
 
@@ -166,7 +174,7 @@ def score(
             aside,
             own.music,
         )
-        maps = tools.listener().attention(footage, understood, laid) if laid else {}
+        maps = (tools.explains or tools.listener().attention)(footage, understood, laid) if laid else {}
         _write_papers(sheet, files, footage, understood, mixed, own.wave, maps, video=out if footage.stills else story)
     return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
 

@@ -39,6 +39,8 @@ class Config:
     temperature: float = TEMPERATURE  # of the attention over similarities
     scale: float = LARGEST_SCALE  # of similarities in the loss, at first
     matrices: bool = False  # X-CLIP's learned matrices; Sound of Story prints none
+    aligned: bool = False  # features begin with `width` numbers that lie in the common space already; maps add to them
+    centred: bool = False  # features lose their mean over the stories the model learns from, see `SoundOfStory.centre`
     use_tokens: bool = True  # False: the global vectors alone, for comparison
     mode: Literal["corrected", "paper"] = "corrected"
 
@@ -48,6 +50,8 @@ class Config:
             raise ValueError(f"mapped names text, frames and audio, got {sorted(unknown)}")
         if unmapped := [name for name, size in widths.items() if size != self.width and name not in self.mapped]:
             raise ValueError(f"features of {', '.join(unmapped)} are not of width {self.width}: add them to `mapped`")
+        if self.aligned and min(widths.values()) < self.width:
+            raise ValueError(f"features that begin in the common space are as wide as it at least, got {self}")
         if self.width % self.temporal_heads or min(self.words, self.frames, self.sounds) < 1:
             raise ValueError(f"needs a width that {self.temporal_heads} heads can share, and room for tokens: {self}")
         if not (self.temperature > 0 and 0 < self.scale <= LARGEST_SCALE and 0 <= self.dropout < 1):
@@ -78,7 +82,10 @@ class SoundOfStory(nn.Module):
         super().__init__()
         self.config = config
         widths = {"text": config.text_width, "frames": config.frame_width, "audio": config.audio_width}
-        self.maps = nn.ModuleDict({name: _map(widths[name], config.width) for name in config.mapped})
+        make = _Added if config.aligned else _map
+        self.maps = nn.ModuleDict({name: make(widths[name], config.width) for name in config.mapped})
+        for name, width in widths.items() if config.centred else ():
+            self.register_buffer(f"{name}_centre", torch.zeros(width))
         self.time = TemporalEncoder(config)
         self.dropout = nn.Dropout(config.dropout)
         self.log_scale = nn.Parameter(torch.tensor(config.scale).log())
@@ -91,6 +98,14 @@ class SoundOfStory(nn.Module):
     def temperature(self) -> Tensor:
         """Of the contrastive loss: 1 / scale, never below 1 / `LARGEST_SCALE`."""
         return 1 / self.log_scale.exp().clamp(max=LARGEST_SCALE)
+
+    def centre(self, **means: Tensor) -> None:
+        """Sets the means [width] that `text`, `frames` and `audio` lose, where the model is `centred`.
+
+        Encoders' features of different stories mostly share one direction, which says nothing.
+        """
+        for name, mean in means.items():
+            self.get_buffer(f"{name}_centre").copy_(mean)
 
     def audio(self, sounds: Features) -> Features:
         """First token and the others [b n audio_width], or a global vector and steps: into the common space."""
@@ -143,6 +158,8 @@ class SoundOfStory(nn.Module):
         return found
 
     def _mapped(self, name: str, features: Tensor, mask: Tensor | None) -> Tensor:
+        if self.config.centred:
+            features = features - self.get_buffer(f"{name}_centre")
         if mask is not None and self.config.mode == "corrected":
             features = features.masked_fill(~mask[..., None], 0.0)  # NaN in padding would spoil gradients
         features = self.dropout(features)
@@ -191,6 +208,19 @@ def _map(width: int, common: int) -> nn.Linear:
     linear = nn.Linear(width, common, bias=False)
     (nn.init.eye_ if width == common else nn.init.orthogonal_)(linear.weight)
     return linear
+
+
+class _Added(nn.Module):
+    """A learned map that is added to features which lie in the common space already: nothing at first."""
+
+    def __init__(self, width: int, common: int) -> None:
+        super().__init__()
+        self.common = common
+        self.weight = nn.Parameter(torch.zeros(common, width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[.. width] -> [.. common]. Weight decay pulls towards the features as they came."""
+        return features[..., : self.common] + F.linear(features, self.weight)
 
 
 class LearnedMatrices(nn.Module):

@@ -6,6 +6,7 @@ import typer
 
 from storysound.app.cli import (
     endings,
+    evaluate,
     export,
     find,
     index,
@@ -30,6 +31,7 @@ app.command()(stats.stats)
 app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 
 

@@ -41,18 +41,21 @@ def find(
     k: Annotated[int, typer.Option("-k", min=1, help="Results per query.")] = 10,
     kind: Annotated[KindChoice, typer.Option(help="Which sounds are candidates.")] = KindChoice.any,
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
+    rerank: Annotated[
+        str, typer.Option(metavar="sos=FILE", help="Judge the best again by a trained model; or none.")
+    ] = "none",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Rank the sounds of a library by text, pictures, a video, a sound, a mood, or any mix of them."""
     from storysound.config import load_profile
-    from storysound.jobs.find import Finder
     from storysound.jobs.queries import gather
+    from storysound.jobs.rerank import finder_of
     from storysound.weights import Resolver
 
     seen = pictures(image or [], more or [])
     asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
-    finder = Finder(library, load_profile(profile), Resolver(offline=True))
+    finder = finder_of(library, load_profile(profile), Resolver(offline=True), rerank)[0]
     for query in asked:
         hits = finder.search(query, k, kind=kind.value, ignore_names=ignore_names)
         show(query.id, hits, as_json)

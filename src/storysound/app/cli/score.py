@@ -39,6 +39,9 @@ def score(
     effects_gain: Annotated[float, Gain] = 0.0,
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
     licence_policy: Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")] = Policy.any,
+    rerank: Annotated[
+        str, typer.Option(metavar="sos=FILE", help="Judge the best again by a trained model; or none.")
+    ] = "none",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
@@ -53,7 +56,7 @@ def score(
     wish = matching.Wish(text, feel, ignore_names, licence_policy.value)
     levels = Levels(music_db=music_gain, effects_db=effects_gain)
     options = job.Options(wish, music, effects, keep_original, replace, levels, report)
-    tools = job.tools_of(library, load_profile(profile), Resolver(offline=True))
+    tools = job.tools_of(library, load_profile(profile), Resolver(offline=True), rerank)
     show(job.score(story, out, tools, options, lambda step: streams.tell(f"{step} …")), as_json)
 
 

@@ -8,7 +8,7 @@ from storysound.app.cli import streams
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: ears.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: ears, sos.")],
     settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings.")] = None,
     show: Annotated[bool, typer.Option("--show", help="List the settings with their defaults, train nothing.")] = False,
 ) -> None:

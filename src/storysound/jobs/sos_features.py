@@ -1,0 +1,310 @@
+"""What the encoders of a profile say of stories, once for all of a training: the features Sound of Story starts from.
+
+Each modality's features begin, where the profile can, with what it says in the words of one space, that of the text
+encoder: sentences as they are, pictures by their gloss, sounds by an encoder that speaks it (`IN_TEXT_SPACE`). That
+is where a network starts from (`Config.aligned`); what else the encoders know comes after it. Every encoder's part
+has length 1.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from storysound.config import Profile
+from storysound.encode import encoder, gloss
+from storysound.encode.encoder import Encoder, Encoding
+from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.wording import in_words, sentences
+from storysound.errors import InputError, MediaError
+from storysound.jobs.find import IN_TEXT_SPACE
+from storysound.jobs.sos_stories import Material, Pixels
+from storysound.match.sos_inputs import informative_crop_s
+from storysound.match.sos_model import Features
+from storysound.media.audio import Waveform
+from storysound.media.files import atomic
+from storysound.weights import Resolver
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+TOKEN_S = 0.96  # of sound in one token
+PROBABILITIES = ("audioset", "msd")  # label spaces whose classes are features too, by the root of their probability
+BLOCK = 64  # stories in one file of the cache: no more is encoded again after an interruption
+LONGEST_S = 600.0  # of a sound that is listened to
+_VERSION = "1"  # of this file: raised whenever the same story would give other features
+
+
+class Senses:
+    """The encoders of a profile, loaded when they are first needed."""
+
+    def __init__(self, profile: Profile, weights: Resolver) -> None:
+        """Raises MissingModelError later, where weights can't be had."""
+        self._profile, self._weights = profile, weights
+        self._loaded: dict[str, Encoder[Any]] = {}
+        speaks = [name for name in profile.audio if IN_TEXT_SPACE.get(name) == profile.text]
+        self.ears = (*speaks, *(name for name in profile.audio if name not in speaks))
+        self.aligned = bool(speaks)
+
+    def revision(self) -> str:
+        """Changes whenever the same story would give other features."""
+        names = (self._profile.text, self._profile.picture, *self.ears)
+        return "+".join([_VERSION, *(f"{name}:{self._encoder(name).revision}" for name in names)])
+
+    def text(self, texts: Sequence[str]) -> Floats:
+        """The whole [1 d], then its sentences: [1 + n d]."""
+        parts = [part for text in texts for part in sentences(text)]
+        rows = text_vectors(self._encoder(self._profile.text), parts)
+        return np.concatenate([_unit(rows.mean(axis=0, keepdims=True)), rows])
+
+    def frames(self, pictures: Sequence[Pixels]) -> Floats:
+        """Gloss and embedding of each picture: [m d]."""
+        eyes = self._encoder(self._profile.picture)
+        (name, labels), *_ = eyes.labels.items()
+        words = in_words(name, labels)
+        space = label_space(name, labels, words, self._encoder(self._profile.text), self._weights.cache)
+        rows = []
+        for seen in eyes.encode(pictures):
+            said = gloss.vector(seen.scores[name][0], space)
+            rows.append(np.concatenate([said, _unit(seen.embedding)[0]]))
+        return np.stack(rows)
+
+    def audio(self, wave: Waveform) -> Floats:
+        """What every encoder hears in each `TOKEN_S`: [t d]. Raises ValueError for a sound of no length."""
+        heard = wave.mono().cut(0.0, LONGEST_S)
+        count = max(1, round(heard.duration_s / TOKEN_S))
+        parts = []
+        for name in self.ears:
+            encoding = self._encoder(name).encode([heard])[0]
+            parts += [_unit(_clocked(rows, encoding.step_s, count)) for rows in _told(encoding)]
+        return np.concatenate(parts, axis=1)
+
+    def _encoder(self, name: str) -> Encoder[Any]:
+        if name not in self._loaded:
+            self._loaded[name] = encoder.load(name, self._weights)
+        return self._loaded[name]
+
+
+def _told(encoding: Encoding) -> Iterable[Floats]:
+    yield encoding.embedding
+    for space in PROBABILITIES:
+        if space in encoding.scores:
+            yield np.sqrt(encoding.scores[space])
+
+
+def _clocked(rows: Floats, step_s: float, count: int) -> Floats:
+    """Means of the rows in each of `count` tokens, the nearest row where there is none: [t d] -> [count d]."""
+    times = (np.arange(len(rows)) + 0.5) * step_s
+    owner = np.minimum((times / TOKEN_S).astype(int), count - 1)
+    middle = (np.arange(count) + 0.5) * TOKEN_S
+    nearest = np.abs(times[None] - middle[:, None]).argmin(axis=1)
+    return np.stack([rows[owner == i].mean(axis=0) if (owner == i).any() else rows[nearest[i]] for i in range(count)])
+
+
+def _unit(rows: Floats) -> Floats:
+    result: Floats = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
+    return result
+
+
+class Ragged(NamedTuple):
+    """Sequences of different length, one after the other: `values` [sum d]; sequence i from `starts`[i] on."""
+
+    values: Tensor
+    starts: Tensor
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def lengths(self) -> Tensor:
+        """Tokens of each sequence: [n]."""
+        return self.starts.diff()
+
+    def of(self, numbers: Tensor, first: Tensor | None = None, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """These sequences, from their token `first` on, `most` tokens at most: [b n d] and what is real [b n]."""
+        start = self.starts[numbers] + (0 if first is None else first)
+        lengths = self.starts[numbers + 1] - start
+        if most is not None:
+            lengths = lengths.clamp(max=most)
+        at = torch.arange(max(1, int(lengths.max())))[None]
+        mask = at < lengths[:, None]
+        if not len(self.values):
+            return torch.zeros(*mask.shape, self.values.shape[1]), mask
+        rows = self.values[torch.where(mask, start[:, None] + at, start[:, None]).clamp(max=len(self.values) - 1)]
+        return rows.float() * mask[..., None], mask
+
+    @classmethod
+    def from_list(cls, parts: Sequence[Tensor], width: int) -> "Ragged":
+        """Of tensors [n_i width]."""
+        lengths = torch.tensor([0, *(len(part) for part in parts)])
+        return cls(torch.cat([torch.zeros(0, width, dtype=torch.half), *parts]), lengths.cumsum(0))
+
+
+@dataclass(frozen=True)
+class StoryFeatures:
+    """Features of s stories and of the u sounds that belong to them.
+
+    `text`: the whole and its sentences, of no length where there is no text; `frames`; `audio` in tokens of `TOKEN_S`;
+    `belongs` bool [s u]; `crop_s` [u]: where the most informative stretch of each sound begins; `length_s`: of that.
+    """
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    text: Ragged
+    frames: Ragged
+    audio: Ragged
+    belongs: Tensor
+    crop_s: Tensor
+    length_s: float
+
+    def told(self, pair: str) -> Tensor:
+        """Numbers of the stories that have frames ("AV") or text ("AT")."""
+        return torch.nonzero((self.frames if pair == "AV" else self.text).lengths())[:, 0]
+
+    def sounds(self, numbers: Tensor, first: Tensor | None = None) -> Features:
+        """Sounds, from token `first` on, by default where they are most informative."""
+        if first is None:
+            first = (self.crop_s[numbers] / TOKEN_S).round().long()
+        first = torch.minimum(first, (self.audio.lengths()[numbers] - self.tokens).clamp(min=0))
+        tokens, mask = self.audio.of(numbers, first, self.tokens)
+        return Features(_mean(tokens, mask), tokens, mask)
+
+    def texts(self, numbers: Tensor) -> Features:
+        """The whole text and its sentences."""
+        tokens, mask = self.text.of(numbers)
+        return Features(tokens[:, 0], tokens[:, 1:], mask[:, 1:])
+
+    def pictures(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames [b m d], and which are real [b m]."""
+        return self.frames.of(numbers)
+
+    @property
+    def tokens(self) -> int:
+        """In a crop of a sound."""
+        return max(1, round(self.length_s / TOKEN_S))
+
+
+def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    total: Tensor = tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    return total
+
+
+def features_of(
+    stories: Sequence[Material], senses: Senses, cache: Path, length_s: float, tell: Callable[[str], None]
+) -> StoryFeatures:
+    """Features of stories, from the folder `cache` where they were kept, else encoded and kept there.
+
+    A story none of whose sounds can be read, or whose pictures can't, is told and left out. Raises InputError where
+    nothing is left.
+    """
+    revision = senses.revision()
+    kept: list[tuple[Material, Mapping[str, Tensor]]] = []
+    for start in range(0, len(stories), BLOCK):
+        block = stories[start : start + BLOCK]
+        told = json.dumps([revision, length_s, [[one.key, [sound.key for sound in one.sounds]] for one in block]])
+        file = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.safetensors"
+        tensors = _stored(file)
+        if tensors is None:
+            tell(f"encoding stories {start + 1} to {start + len(block)} of {len(stories)}")
+            tensors = _encoded(block, senses, length_s, tell)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(file) as partial:
+                save_file(tensors, partial)
+        kept += [(one, part) for one, part in zip(block, _parts(tensors, len(block)), strict=True) if part]
+    if not kept:
+        raise InputError(cache, "none of the stories has a sound that can be read", "look at the lines above")
+    return _joined(kept, length_s)
+
+
+def _stored(file: Path) -> dict[str, Tensor] | None:
+    try:
+        return load_file(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError) as error:
+        log.warning("%s can't be read, encoding anew: %s", file, error)
+        return None
+
+
+def _encoded(
+    block: Sequence[Material], senses: Senses, length_s: float, tell: Callable[[str], None]
+) -> dict[str, Tensor]:
+    """Tensors named by number of the story: "0.text", "0.frames", "0.sound0", …, and "0.crops"."""
+    found: dict[str, Tensor] = {"none": torch.zeros(0)}  # a file has one tensor at least
+    heard: dict[str, tuple[Tensor, float]] = {}
+    for number, one in enumerate(block):
+        try:
+            parts = _story(one, senses, length_s, heard)
+        except MediaError as error:
+            tell(f"left out: {one.id}: {error}")
+            continue
+        found |= {f"{number}.{name}": tensor for name, tensor in parts.items()}
+    return found
+
+
+def _story(one: Material, senses: Senses, length_s: float, heard: dict[str, tuple[Tensor, float]]) -> dict[str, Tensor]:
+    for sound in one.sounds:
+        if sound.key not in heard:
+            wave = sound.read()
+            heard[sound.key] = _half(senses.audio(wave)), informative_crop_s(wave, length_s)
+    found = {f"sound{i}": heard[sound.key][0].clone() for i, sound in enumerate(one.sounds)}
+    found["crops"] = torch.tensor([heard[sound.key][1] for sound in one.sounds])
+    if one.texts:
+        found["text"] = _half(senses.text(one.texts))
+    if pictures := one.pictures():
+        found["frames"] = _half(senses.frames(pictures))
+    return found
+
+
+def _half(rows: Floats) -> Tensor:
+    return torch.from_numpy(rows).half()
+
+
+def _parts(tensors: Mapping[str, Tensor], count: int) -> list[dict[str, Tensor]]:
+    """The tensors of each story."""
+    found: list[dict[str, Tensor]] = [{} for _ in range(count)]
+    for name, tensor in tensors.items():
+        number, dot, part = name.partition(".")
+        if dot:
+            found[int(number)][part] = tensor
+    return found
+
+
+def _joined(kept: Sequence[tuple[Material, Mapping[str, Tensor]]], length_s: float) -> StoryFeatures:
+    place: dict[str, int] = {}
+    sounds: list[Tensor] = []
+    crops: list[float] = []
+    for one, parts in kept:
+        for i, sound in enumerate(one.sounds):
+            if sound.key not in place:
+                place[sound.key] = len(sounds)
+                sounds.append(parts[f"sound{i}"])
+                crops.append(float(parts["crops"][i]))
+    belongs = torch.zeros(len(kept), len(sounds), dtype=torch.bool)
+    for row, (one, _) in enumerate(kept):
+        belongs[row, [place[sound.key] for sound in one.sounds]] = True
+    ragged = {name: _ragged([parts.get(name) for _, parts in kept]) for name in ("text", "frames")}
+    return StoryFeatures(
+        tuple(one.id for one, _ in kept),
+        tuple(one.group for one, _ in kept),
+        **ragged,
+        audio=_ragged(sounds),
+        belongs=belongs,
+        crop_s=torch.tensor(crops),
+        length_s=length_s,
+    )
+
+
+def _ragged(parts: Sequence[Tensor | None]) -> Ragged:
+    width = next((part.shape[1] for part in parts if part is not None), 1)
+    return Ragged.from_list([torch.zeros(0, width) if part is None else part for part in parts], width)

@@ -1,0 +1,260 @@
+"""`storysound train sos`: Sound of Story's retrieval model on stories of one's own (Bae et al. 2023, section 4.1).
+
+Encoders stay as they are: their features are kept in the run's folder, so that any number of epochs costs one reading
+of the data. The paper's numbers (`papers/sos.RETRIEVAL`) are for 26,054 stories and two large towers; what differs
+here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder scale.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from storysound.config import load_profile
+from storysound.errors import InputError, UsageError
+from storysound.jobs.sos_features import TOKEN_S, Senses, StoryFeatures, features_of
+from storysound.jobs.sos_stories import read_stories
+from storysound.jobs.sos_trained import Card, write_card
+from storysound.losses.contrastive import symmetric
+from storysound.match.sos_inputs import FRAMES, random_crop_s
+from storysound.match.sos_model import Config, Features, SoundOfStory
+from storysound.metrics import retrieval
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.weights import Resolver
+
+Pair = Literal["AV", "AT"]
+PAIRS: tuple[Pair, Pair] = ("AV", "AT")
+LEAST_HELD_OUT = 5  # stories
+MOST_SENTENCES = 64  # of a text; the paper's 77 are words
+HEAD_WIDTH = 64  # of the encoder of time: CLIP's
+LONE_WIDTH = 384  # of the common space where no story has a text
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of the training; each can be given as key=value."""
+
+    data: Path  # data set of `storysound ingest`, or a file of JSON lines (`jobs/sos_stories.py`)
+    out: Path  # folder of the run; what stands there is gone on with
+    steps: int = 2000
+    batch: int = 64  # stories a step and device; the paper's 128 and 256 are for far more of them
+    rate: float = 3e-4
+    warmup_share: float = 0.1  # of the steps
+    weight_decay: float = 0.2
+    clip: float = 1.0
+    ema: float = 0.99
+    dropout: float = 0.1
+    scale: float = 20.0  # of similarities in the loss, at first: 100 at once learns a small set by heart
+    crop_s: float = 10.24  # of sound: anywhere in training, the most informative stretch in tests
+    held_out: float = 0.1  # share of the groups (films) that choose the best weights and are what is evaluated later
+    mode: str = "corrected"  # or "paper": see match/sos_model.py
+    matrices: bool = False  # X-CLIP's learned matrices
+    tokens: bool = True  # false: global vectors alone, for comparison
+    profile: str = "embedded"  # whose encoders tell what is said, seen and heard
+    precision: str = "32-true"  # as Lightning Fabric names them: maps are small, nothing is gained by less
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+    evaluate_every: int = 100
+    save_every_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in {"corrected", "paper"}:
+            raise ValueError(f"mode must be corrected or paper, got {self.mode!r}")
+        if self.batch < 2 or not 0 < self.held_out < 1 or self.crop_s < TOKEN_S or not 0 <= self.warmup_share <= 1:
+            raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
+
+    def plan(self) -> Plan:
+        """The part that the loop needs; the rate falls as a cosine from the end of the warm-up on, as the paper's."""
+        return Plan(
+            self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
+            clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
+        )  # fmt: skip
+
+
+class Batch(NamedTuple):
+    """Stories, one sound of each; `positives` bool [b b]: which sound belongs to which story, its own or a shared one.
+
+    `seen` and `read`: which of the stories have frames, and text.
+    """
+
+    sounds: Features
+    frames: tuple[Tensor, Tensor]
+    seen: Tensor
+    texts: Features
+    read: Tensor
+    positives: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        frames = (self.frames[0].to(device), self.frames[1].to(device))
+        rest = (t.to(device) for t in (self.read, self.positives))
+        return Batch(self.sounds.to(device), frames, self.seen.to(device), self.texts.to(device), *rest)
+
+
+def held_out(groups: tuple[str, ...], share: float) -> Tensor:
+    """Which stories are held out, bool [s]: those of the groups whose hash is lowest, the same in every run."""
+    distinct = sorted(set(groups), key=lambda group: sha256(group.encode("utf-8", "replace")).digest())
+    chosen = set(distinct[: max(1, round(share * len(distinct)))])
+    return torch.tensor([group in chosen for group in groups])
+
+
+def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
+    """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
+    size = min(recipe.batch, max(2, len(among) // ranks))
+    per_epoch = max(1, len(among) // (size * ranks))
+    order = np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(among))
+    start = (step % per_epoch) * size * ranks + rank * size
+    stories = among[order[start : start + size]]
+    rng = np.random.default_rng([recipe.seed, 1, step, rank])
+    own = [int(rng.choice(torch.nonzero(features.belongs[one])[:, 0].numpy())) for one in stories]
+    sounds = torch.tensor(own)
+    lengths = features.audio.lengths()[sounds].tolist()
+    first = [random_crop_s(length, features.tokens, rng) for length in lengths]
+    return Batch(
+        features.sounds(sounds, torch.tensor(first).round().long()),
+        features.pictures(stories),
+        features.frames.lengths()[stories] > 0,
+        features.texts(stories),
+        features.text.lengths()[stories] > 0,
+        features.belongs[stories][:, sounds],
+    )
+
+
+def losses(network: nn.Module, batch: Batch) -> Losses:
+    """Symmetric contrastive loss of sounds against frames and against texts, the mean of both (equation 11's S)."""
+    found: dict[str, Tensor] = {}
+    for pair, told in zip(PAIRS, (batch.seen, batch.read), strict=True):
+        if int(told.sum()) >= 2:
+            found[pair] = _loss(network, batch, pair, told)
+    if not found:
+        raise UsageError("a batch holds no two stories with frames, nor with text: give a larger batch=")
+    return {"loss": torch.stack(list(found.values())).mean(), **{pair: value.detach() for pair, value in found.items()}}
+
+
+def _loss(network: nn.Module, batch: Batch, pair: Pair, told: Tensor) -> Tensor:
+    values, mask = (part[told] for part in batch.frames)
+    told_in = {"frames": (values, mask)} if pair == "AV" else {"text": _some(batch.texts, told)}
+    similarity = network(batch.sounds, **told_in)[pair]
+    module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
+    return symmetric(similarity, module.temperature, batch.positives[told].T)
+
+
+def _some(features: Features, chosen: Tensor) -> Features:
+    return Features(*(None if part is None else part[chosen] for part in features))  # type: ignore[arg-type]
+
+
+@torch.inference_mode()
+def similarity_of(
+    network: SoundOfStory, features: StoryFeatures, stories: Tensor, sounds: Tensor, pair: Pair, block: int = 64
+) -> Tensor:
+    """Similarity of sounds to stories [u s], at the most informative stretch of each sound; of numbers of both."""
+    device = next(network.parameters()).device
+    heard = [network.audio(features.sounds(part).to(device)) for part in torch.split(sounds, block)]
+    columns = []
+    for part in torch.split(stories, block):
+        if pair == "AV":
+            values, mask = features.pictures(part)
+            told = network.frames(values.to(device), mask.to(device))
+        else:
+            told = network.text(features.texts(part).to(device))
+        columns.append(torch.cat([network.similarity(sound, told, pair) for sound in heard]))
+    return torch.cat(columns, dim=1).float().cpu()
+
+
+def candidates(features: StoryFeatures, stories: Tensor) -> tuple[Tensor, Tensor]:
+    """The sounds that belong to any of the stories [u], and which to which: bool [u s]."""
+    sounds = torch.nonzero(features.belongs[stories].any(0))[:, 0]
+    return sounds, features.belongs[stories][:, sounds].T
+
+
+def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) -> dict[str, float]:
+    """Geometric means of the recalls at 1, 5 and 10 over held-out stories, per direction, and their mean."""
+    found: dict[str, float] = {}
+    for pair in PAIRS:
+        some = stories[torch.isin(stories, features.told(pair))]
+        if len(some) >= LEAST_HELD_OUT:
+            sounds, relevant = candidates(features, some)
+            similarity = similarity_of(network, features, some, sounds, pair)
+            reports = retrieval.both_ways(similarity, pair[0], pair[1], relevant)
+            found |= {name: report.geometric_mean for name, report in reports.items()}
+    return {"geometric_mean": float(np.mean(list(found.values()))), **found}
+
+
+def config_of(recipe: Recipe, features: StoryFeatures, *, aligned: bool) -> Config:
+    """The network for these features: as wide as the text's, heads of 64, one layer of time for small data."""
+    text, frames, audio = (part.values.shape[1] for part in (features.text, features.frames, features.audio))
+    common = text if text > 1 else LONE_WIDTH
+    least = common if aligned else 1  # of a modality that no story has
+    return Config(
+        max(text, least), max(frames, least), max(audio, least), common, ("text", "frames", "audio"),
+        words=MOST_SENTENCES, frames=FRAMES, sounds=features.tokens, temporal_layers=1,
+        temporal_heads=max(1, common // HEAD_WIDTH), dropout=recipe.dropout, scale=recipe.scale,
+        matrices=recipe.matrices, aligned=aligned, centred=True, use_tokens=recipe.tokens,
+        mode="paper" if recipe.mode == "paper" else "corrected",
+    )  # fmt: skip
+
+
+def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) -> SoundOfStory:
+    """An untrained network, centred on what it will learn from."""
+    network = SoundOfStory(config)
+    sounds, _ = candidates(features, learned_from)
+    parts = {"text": (features.text, learned_from), "frames": (features.frames, learned_from)}
+    for name, (ragged, numbers) in {**parts, "audio": (features.audio, sounds)}.items():
+        values, mask = ragged.of(numbers)
+        if mask.any():
+            network.centre(**{name: values[mask].mean(dim=0)})
+    return network
+
+
+def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+    """Runs the recipe, or goes on with it; the best geometric mean of recalls, of `out/best.safetensors`.
+
+    Raises InputError and LibraryError for data that can't be learned from, MissingModelError.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    senses = Senses(load_profile(recipe.profile), weights)
+    features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
+    out = held_out(features.groups, recipe.held_out)
+    learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
+    tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {features.belongs.shape[1]} sounds")
+    if len(learned_from) < 2 or not any(
+        int(torch.isin(judged, features.told(p)).sum()) >= LEAST_HELD_OUT for p in PAIRS
+    ):
+        raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
+    torch.manual_seed(recipe.seed)
+    config = config_of(recipe, features, aligned=senses.aligned)
+    network = network_of(config, features, learned_from)
+    fabric = fabric_for(recipe.out, precision=recipe.precision)
+    revision, data = senses.revision(), recipe.data.name
+    write_card(recipe.out, Card(config, recipe.profile, revision, recipe.crop_s, recipe.held_out, data))
+    tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), features, judged)['geometric_mean']:.3f}")
+    settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config)}
+    task = Task(
+        network,
+        losses,
+        lambda step, rank, ranks: batch_at(features, learned_from, recipe, step, rank, ranks).to(fabric.device),
+        partial(_judge, features=features, judged=judged),
+        "geometric_mean",
+        settings,
+    )
+    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+
+
+def _judge(network: nn.Module, *, features: StoryFeatures, judged: Tensor) -> Mapping[str, float]:
+    return evaluate(network, features, judged)  # type: ignore[arg-type]
+
+
+def features_sha(features: StoryFeatures) -> str:
+    """Changes with the stories and what the encoders say of them."""
+    sha = sha256(json.dumps([features.ids, features.groups, features.length_s]).encode())
+    for part in (features.text, features.frames, features.audio):
+        sha.update(part.values.numpy().tobytes())
+    return sha.hexdigest()[:24]
