@@ -21,7 +21,7 @@ SHORTEST_MUSIC_S = 6.0  # a shorter one is a sting: an effect, whatever it is ma
 FEELINGS = tuple(f"{word} music" for word in ("Happy", "Sad", "Tender", "Exciting", "Angry", "Scary"))
 MODERATE_BPM = 100.0
 # Feelings heard in music differ little from track to track: mean and deviation over the starter library, (V, A).
-FEELING_MEAN, FEELING_DEVIATION = np.array([0.66, 0.46]), np.array([0.05, 0.02])
+FEELING_MEAN, FEELING_DEVIATION = np.array([0.68, 0.46]), np.array([0.047, 0.025])
 PULSE_WEIGHT = 1.0  # deviations of arousal per doubling of the tempo
 
 
