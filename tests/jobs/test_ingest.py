@@ -310,3 +310,4 @@ def test_command_fails_where_no_story_could_be_made(
     run = CliRunner().invoke(app, ["ingest", str(videos / "mute.mp4"), "-o", str(tmp_path / "data")])
     assert isinstance(run.exception, InputError)
     assert "no story could be made of it" in str(run.exception)
+    assert not (tmp_path / "data").exists()

@@ -85,16 +85,20 @@ def ingest(
     told = read_captions(captions)
     stories = join(_clips(videos, Path(data), told, report, split=joining is not None), joining)
     made_with = ingest_stages.settings(config, tools.picture(), tools.splitter())
+    is_new = not Path(data).exists()
     dataset = Dataset.open_or_create(data, made_with)
-    with dataset.writer() as writer:
-        run = _Run(writer, report, ingest_stages.steps(made_with), len(stories), progress)
-        todo = [story for story in stories if not run.is_there(story)]
-        for start in range(0, len(todo), batch):
-            rows = [run.row(number, story) for number, story in enumerate(todo[start : start + batch])]
-            outcomes = runner.run(rows, ingest_stages.SCHEMA, ingest_stages.stages(config, tools))
-            run.commit(todo[start : start + batch], outcomes)
-    unused = [name for name in told.unused() if told.rows]
-    if unused:
+    try:
+        with dataset.writer() as writer:
+            run = _Run(writer, report, ingest_stages.steps(made_with), len(stories), progress)
+            todo = [story for story in stories if not run.is_there(story)]
+            for start in range(0, len(todo), batch):
+                rows = [run.row(number, story) for number, story in enumerate(todo[start : start + batch])]
+                outcomes = runner.run(rows, ingest_stages.SCHEMA, ingest_stages.stages(config, tools))
+                run.commit(todo[start : start + batch], outcomes)
+    finally:
+        if is_new:
+            dataset.discard()
+    if unused := told.unused():
         report.notes.append(f"captions of {len(unused)} videos that were not given, as {unused[0]!r}")
     report.skipped.sort()
     return report

@@ -167,6 +167,13 @@ class Dataset:
             finally:
                 writer.tidy()
 
+    def discard(self) -> None:
+        """Removes a data set without stories; one that has any is left alone."""
+        self.refresh()
+        if not len(self):
+            with faults(self.folder, writing=True, again=_AGAIN):
+                shutil.rmtree(self.folder, ignore_errors=True)  # workers may still be writing there
+
     def _sound(self, column: str, story_id: str, start_s: float, end_s: float | None) -> Waveform:
         with faults(self.folder, again=_AGAIN):
             return read_flac(self._blob(column, story_id), start_s, end_s)
