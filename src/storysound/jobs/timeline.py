@@ -225,17 +225,15 @@ def _foot(sheet: Canvas, hidden: int, with_legend: bool, y: float) -> None:
 
 
 def short(label: str, width: float, size: float) -> str:
-    """A class name in the room there is: its first names if all don't fit, cut with an ellipsis if need be.
+    """A class name in the room there is: its first names if all don't fit, without remarks, cut if need be.
 
     >>> short("Vehicle horn, car horn, honking", 110, 12.5)
     'Vehicle horn'
     """
     names = label.split(", ")
-    for count in range(len(names), 0, -1):
-        some = ", ".join(names[:count])
-        if text_width(some, size) <= width and some.count("(") == some.count(")"):
-            return some
-    return _fitted(label, width, size)
+    shorter = [", ".join(names[:count]) for count in range(len(names), 0, -1)] + [label.split(" (")[0]]
+    fitting = [name for name in shorter if text_width(name, size) <= width and name.count("(") == name.count(")")]
+    return fitting[0] if fitting else _fitted(label, width, size)
 
 
 def _fitted(text: str, width: float, size: float) -> str:
