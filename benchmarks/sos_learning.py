@@ -46,14 +46,6 @@ FOLDS, SEEDS = 3, 1
 RECIPE = Recipe(Path(), Path(), steps=80, batch=32, rate=1e-3)
 
 
-def shared_sounds(features: StoryFeatures) -> Tensor:
-    """Which sound belongs to which wording: stories of one text can't be told apart. bool [s u]."""
-    texts, mask = features.text.of(torch.arange(len(features.ids)))
-    flat = (texts * mask[..., None]).flatten(1)
-    same = (torch.cdist(flat, flat) < 1e-3) & mask.any(1)
-    return (same.float() @ features.belongs.float() > 0) | features.belongs
-
-
 def folds_of(groups: tuple[str, ...], words: list[str]) -> NDArray[np.int64]:
     """A fold for each story; groups stay whole, and those of one class of ESC-50 are dealt out in turn."""
     order = np.random.default_rng(0).permutation(len(groups))
@@ -90,21 +82,16 @@ def similarities(
     features: StoryFeatures, fold: NDArray[np.int64]
 ) -> Iterator[tuple[Pair, str, Tensor, Tensor, Tensor, Tensor]]:
     """Pair, model, similarity [u s], relevant bool [u s], numbers of sounds and of stories, fold by fold."""
-    own = features.belongs
-    everything = shared_sounds(features)
     for number in range(FOLDS):
         test, rest = (torch.from_numpy(np.flatnonzero(part)) for part in (fold == number, fold != number))
-        heard = own[rest].any(0)
-        seen = replace(features, belongs=everything & heard)
         for tokens in (True, False):
             recipe = replace(RECIPE, tokens=tokens)
-            trained = [learned(seen, rest, replace(recipe, seed=seed)) for seed in range(SEEDS)]
-            untrained = network_of(config_of(recipe, features, aligned=True), seen, rest).eval()
+            trained = [learned(features, rest, replace(recipe, seed=seed)) for seed in range(SEEDS)]
+            untrained = network_of(config_of(recipe, features, aligned=True), features, rest).eval()
             what = "full similarity" if tokens else "global vectors alone"
             for pair in PAIRS:
                 stories = test[torch.isin(test, features.told(pair))]
-                sounds, _ = candidates(features, stories)
-                relevant = everything[stories][:, sounds].T
+                sounds, relevant = candidates(features, stories)
                 for name, networks in ((f"trained, {what}", trained), (f"untrained, {what}", [untrained])):
                     found = [similarity_of(network, features, stories, sounds, pair) for network in networks]
                     yield pair, name, torch.stack(found).mean(0), relevant, sounds, stories
@@ -144,7 +131,7 @@ def _report(
         row = {key: (float(v.mean()), *interval(v, groups[task, name])) for key, v in values.items()}
         result[f"{task} | {name}"] = {"n": len(found), "chance_r5": float(np.mean(chance[task])), **row}
         print(
-            f"{task} {name:<32} n={len(found):<4} "
+            f"{task} {name:<32} n={len(found):<4} chance r5 {np.mean(chance[task]):.3f}  "
             + "  ".join(f"{k} {v[0]:.3f} [{v[1]:.3f}, {v[2]:.3f}]" for k, v in row.items())
         )
     for task in dict.fromkeys(task for task, _ in ranks):
@@ -153,10 +140,15 @@ def _report(
             ("trained, full similarity", "trained, global vectors alone"),
             ("untrained, full similarity", "untrained, global vectors alone"),
         ):
-            difference = (ranks[task, one] <= 5).astype(float) - (ranks[task, other] <= 5)
-            low, high = interval(difference, groups[task, one])
-            result[f"{task} | R@5: {one} - {other}"] = (float(difference.mean()), low, high)
-            print(f"{task} R@5: {one} minus {other}: {difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
+            mine, theirs = ranks[task, one], ranks[task, other]
+            gains = {
+                "r1": (mine <= 1.0) - (theirs <= 1.0).astype(float),
+                "r5": (mine <= 5.0) - (theirs <= 5.0).astype(float),
+            }
+            for name, gain in {**gains, "1/rank": 1 / mine - 1 / theirs}.items():
+                low, high = interval(gain, groups[task, one])
+                result[f"{task} | {name}: {one} - {other}"] = (float(gain.mean()), low, high)
+                print(f"{task} {name}: {one} minus {other}: {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
     return result
 
 

@@ -15,7 +15,7 @@ from storysound.errors import InputError, UsageError
 from storysound.jobs import evaluate_sos, recipes, sos_trained, train_sos
 from storysound.jobs.sos_features import Ragged, StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
-from storysound.jobs.train_sos import Recipe, batch_at, evaluate, held_out, network_of
+from storysound.jobs.train_sos import Recipe, batch_at, candidates, evaluate, held_out, network_of
 from storysound.match.sos_model import Config
 from storysound.media.audio import write_wav
 from storysound.papers.sos import PUBLISHED
@@ -106,6 +106,19 @@ def test_stories_that_share_a_sound_are_positives_of_each_other(tmp_path: Path) 
     shared = {batch.positives.sum().item() for batch in batches}
     assert shared == {3, 4}  # the second story's sound is the first one's too, drawn for both or once
     assert not batches[0].seen.any()
+
+
+def test_stories_in_the_same_words_fit_each_others_sounds(tmp_path: Path) -> None:
+    write_stories(tmp_path / "d", 3)
+    rows = [{"text": "bear", "audio": "0.wav"}, {"text": "bear", "audio": "1.wav"}]
+    rows += [{"images": "0-0.png", "audio": "2.wav"}, {"images": "0-0.png", "audio": "0.wav"}]
+    (tmp_path / "d" / "same.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = features_of(read_stories(tmp_path / "d" / "same.jsonl"), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    assert found.belongs.int().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    assert found.fits.int().tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0]]
+    sounds, relevant = candidates(found, torch.tensor([1, 3]))
+    assert sounds.tolist() == [0, 1]
+    assert relevant.int().tolist() == [[1, 1], [1, 0]]
 
 
 def test_batches_are_a_function_of_the_step_and_an_epoch_sees_all(tmp_path: Path) -> None:

@@ -155,7 +155,9 @@ class StoryFeatures:
     """Features of s stories and of the u sounds that belong to them.
 
     `text`: the whole and its sentences, of no length where there is no text; `frames`; `audio` in tokens of `TOKEN_S`;
-    `belongs` bool [s u]; `crop_s` [u]: where the most informative stretch of each sound begins; `length_s`: of that.
+    `belongs` bool [s u]: whose sound it is; `fits` bool [s u]: what is right for a story, also the sounds of those that
+    are told in the same words, for they can't be told apart. `crop_s` [u]: where the most informative stretch of each
+    sound begins; `length_s`: of that.
     """
 
     ids: tuple[str, ...]
@@ -164,6 +166,7 @@ class StoryFeatures:
     frames: Ragged
     audio: Ragged
     belongs: Tensor
+    fits: Tensor
     crop_s: Tensor
     length_s: float
 
@@ -300,9 +303,17 @@ def _joined(kept: Sequence[tuple[Material, Mapping[str, Tensor]]], length_s: flo
         **ragged,
         audio=_ragged(sounds),
         belongs=belongs,
+        fits=_alike([one.texts for one, _ in kept]) @ belongs.float() > 0,
         crop_s=torch.tensor(crops),
         length_s=length_s,
     )
+
+
+def _alike(texts: Sequence[tuple[str, ...]]) -> Tensor:
+    """1 where two stories are one or are told in the same words: [s s]."""
+    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    words = torch.tensor([number[text] if text else len(number) + i for i, text in enumerate(texts)])
+    return (words[:, None] == words).float()
 
 
 def _ragged(parts: Sequence[Tensor | None]) -> Ragged:

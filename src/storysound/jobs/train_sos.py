@@ -79,7 +79,7 @@ class Recipe:
 
 
 class Batch(NamedTuple):
-    """Stories, one sound of each; `positives` bool [b b]: which sound belongs to which story, its own or a shared one.
+    """Stories, one sound of each; `positives` bool [b b]: which sound fits which story, its own or one that is shared.
 
     `seen` and `read`: which of the stories have frames, and text.
     """
@@ -123,31 +123,36 @@ def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, 
         features.frames.lengths()[stories] > 0,
         features.texts(stories),
         features.text.lengths()[stories] > 0,
-        features.belongs[stories][:, sounds],
+        features.fits[stories][:, sounds],
     )
 
 
 def losses(network: nn.Module, batch: Batch) -> Losses:
-    """Symmetric contrastive loss of sounds against frames and against texts, the mean of both (equation 11's S)."""
-    found: dict[str, Tensor] = {}
-    for pair, told in zip(PAIRS, (batch.seen, batch.read), strict=True):
-        if int(told.sum()) >= 2:
-            found[pair] = _loss(network, batch, pair, told)
+    """Symmetric contrastive loss of sounds against frames and against texts, the mean of both.
+
+    One pass for both, as several devices need it; stories that lack a modality are passed and then left out.
+    """
+    given: dict[str, Any] = {}
+    if batch.seen.any():
+        given["frames"] = (batch.frames[0], _never_empty(batch.frames[1]))
+    if batch.read.any() and batch.texts.mask is not None:
+        given["text"] = batch.texts._replace(mask=_never_empty(batch.texts.mask))
+    similarities = network(batch.sounds, **given)
+    module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
+    found = {
+        pair: symmetric(similarities[pair][:, told], module.temperature, batch.positives[told].T)
+        for pair, told in zip(PAIRS, (batch.seen, batch.read), strict=True)
+        if int(told.sum()) >= 2
+    }
     if not found:
         raise UsageError("a batch holds no two stories with frames, nor with text: give a larger batch=")
     return {"loss": torch.stack(list(found.values())).mean(), **{pair: value.detach() for pair, value in found.items()}}
 
 
-def _loss(network: nn.Module, batch: Batch, pair: Pair, told: Tensor) -> Tensor:
-    values, mask = (part[told] for part in batch.frames)
-    told_in = {"frames": (values, mask)} if pair == "AV" else {"text": _some(batch.texts, told)}
-    similarity = network(batch.sounds, **told_in)[pair]
-    module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
-    return symmetric(similarity, module.temperature, batch.positives[told].T)
-
-
-def _some(features: Features, chosen: Tensor) -> Features:
-    return Features(*(None if part is None else part[chosen] for part in features))  # type: ignore[arg-type]
+def _never_empty(mask: Tensor) -> Tensor:
+    """A first token for those that have none."""
+    first = torch.arange(mask.shape[1], device=mask.device) == 0
+    return mask | (first & ~mask.any(1, keepdim=True))
 
 
 @torch.inference_mode()
@@ -169,9 +174,9 @@ def similarity_of(
 
 
 def candidates(features: StoryFeatures, stories: Tensor) -> tuple[Tensor, Tensor]:
-    """The sounds that belong to any of the stories [u], and which to which: bool [u s]."""
+    """The sounds that belong to any of the stories [u], and which fits which: bool [u s]."""
     sounds = torch.nonzero(features.belongs[stories].any(0))[:, 0]
-    return sounds, features.belongs[stories][:, sounds].T
+    return sounds, features.fits[stories][:, sounds].T
 
 
 def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) -> dict[str, float]:

@@ -47,14 +47,15 @@ def table(rows: "Sequence[Row]") -> None:
     from rich.table import Table
 
     drawn = Table(box=None)
-    for heading in ("", "model", "R@1 %", "R@5", "R@10", "R@20", "median rank", "mean rank", "n", "data"):
-        drawn.add_column(heading, justify="left" if heading in ("", "model", "data") else "right")
+    for heading in ("", "model", "R@1 %", "R@5", "R@10", "R@20", "median rank", "mean rank", "n"):
+        drawn.add_column(heading, justify="left" if heading in ("", "model") else "right")
     before = ""
     for row in rows:
         cells = [_cell(name, row) for name in SHOWN]
-        drawn.add_row(row.task if row.task != before else "", row.model, *cells, str(row.n or ""), row.data)
+        drawn.add_row(row.task if row.task != before else "", row.model, *cells, str(row.n or ""))
         before = row.task
     Console().print(drawn)
+    streams.line("in brackets: 95 % bootstrap intervals; published rows are of other data, not to be compared")
 
 
 def _cell(name: str, row: "Row") -> str:
