@@ -52,7 +52,13 @@ def test_folders_tell_videos_of_one_name_apart(tmp_path: Path) -> None:
     file = write(tmp_path / "c.csv", "path,text\none/1.mp4,first\ntwo/1.mp4,second\n")
     assert texts(file, "/x/one/1.mp4") == ["first"]
     assert texts(file, "/x/two/1.mp4") == ["second"]
-    assert read_captions(file).of("/x/three/1.mp4") == ()
+    assert read_captions(file).of("/x/three/1.mp4", unique=True) == ()
+
+
+def test_a_video_that_was_moved_keeps_its_captions_while_no_other_has_its_name(tmp_path: Path) -> None:
+    captions = read_captions(write(tmp_path / "c.csv", "path,text\none/1.mp4,first\none/1.mp4,again\n"))
+    assert captions.of("/x/three/1.mp4") == ()
+    assert [each.text for each in captions.of("/x/three/1.mp4", unique=True)] == ["first", "again"]
 
 
 def test_lsmdc_tables_have_no_heading_and_quotes_are_text(tmp_path: Path) -> None:

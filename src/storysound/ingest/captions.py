@@ -80,9 +80,10 @@ class Captions:
         """A row about `video`, a name or a path with or without folders and ending."""
         self.rows.setdefault(bare(video), []).append((PurePosixPath(video.replace("\\", "/")), caption))
 
-    def of(self, video: str | Path, *, alone: bool = False) -> tuple[Caption, ...]:
+    def of(self, video: str | Path, *, alone: bool = False, unique: bool = False) -> tuple[Caption, ...]:
         """Captions of a video in order: those whose name, with as many folders as it has, ends the path of the video.
 
+        `unique`: no other video has its name, so captions of that name are its own though it lies in another folder.
         `alone`: there is no other video, so subtitles are of this one, whatever they are called.
         """
         path = Path(video)
@@ -93,6 +94,9 @@ class Captions:
             inner = [part for part in named.parts[:-1] if part not in (".", "/")]
             if list(folders[len(folders) - len(inner) :]) == inner:
                 found.append(caption)
+        named = self.rows.get(key, [])
+        if not found and unique and len({path for path, _ in named}) == 1:
+            found = [caption for _, caption in named]
         if found:
             self.used.add(key)
         if not found and alone:

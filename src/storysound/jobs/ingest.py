@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.engine.stages import Engine, Outcome
 from storysound.errors import MediaError, UsageError
-from storysound.ingest.captions import Captions, bare_path, read_captions
+from storysound.ingest.captions import Captions, bare, bare_path, read_captions
 from storysound.ingest.clips import Clip, Join, clips_of, join
 from storysound.jobs import ingest_stages
 from storysound.jobs.ingest_stages import AUDIO, BACKGROUND, Config, Splitter, Tools, picture_file
@@ -124,6 +125,7 @@ def _clips(
     report.skipped += found.skipped
     rights = RightsFinder()
     names: set[str] = set()
+    called = Counter(bare(target.path) for target in found.targets)
     for target in found.targets:
         try:
             info = probe(target.file)
@@ -138,7 +140,8 @@ def _clips(
             continue
         source = source_of(target, info.tags, rights.of(target), "")
         name = _free_name(target, names)
-        own = told.of(target.file, alone=len(found.targets) == 1)
+        alone, unique = len(found.targets) == 1, called[bare(target.path)] == 1
+        own = told.of(target.file, alone=alone, unique=unique)
         yield from clips_of(Path(target.file), name, info.duration_s, own, source, split=split)
 
 
