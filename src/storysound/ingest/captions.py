@@ -94,9 +94,9 @@ class Captions:
             inner = [part for part in named.parts[:-1] if part not in (".", "/")]
             if list(folders[len(folders) - len(inner) :]) == inner:
                 found.append(caption)
-        named = self.rows.get(key, [])
-        if not found and unique and len({path for path, _ in named}) == 1:
-            found = [caption for _, caption in named]
+        same = self.rows.get(key, [])
+        if not found and unique and len({path for path, _ in same}) == 1:
+            found = [caption for _, caption in same]
         if found:
             self.used.add(key)
         if not found and alone:
