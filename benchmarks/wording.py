@@ -26,7 +26,7 @@ from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import TEMPERATURE, softmax, text_vectors
 from storysound.encode.wording import in_words
 from storysound.jobs.find import Finder, Query
-from storysound.match.first_stage import SMALL
+from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics import retrieval
@@ -49,7 +49,7 @@ class Choice:
     query: Words = str
     classes: Callable[[str], list[str]] = _bare
     temperature: float = TEMPERATURE
-    idf: float = 0.5  # exponent of a class's mean in the library, by which its scores are divided
+    idf: float = IDF  # exponent of a class's mean in the library, by which its scores are divided
 
 
 def without_stop_words(text: str) -> str:
@@ -64,19 +64,19 @@ def plural(text: str) -> str:
 
 def choices() -> Iterator[Choice]:
     """The default first."""
-    default = Choice("default: bare words, temperature .05, idf ½")
+    default = Choice("default")
     yield default
     for prompt in ("the sound of {}", "{} sound", "a recording of {}"):
         yield replace(default, name=f"query as “{prompt}”", query=prompt.format)
     yield replace(default, name="classes as “the sound of …”", classes=lambda label: [f"the sound of {label.lower()}"])
     both = replace(default, name="classes as mean of bare and “the sound of …”")
     yield replace(both, classes=lambda label: [label.lower(), f"the sound of {label.lower()}"])
-    yield replace(default, name="classes as mean of their synonyms", classes=lambda label: label.lower().split(", "))
+    yield replace(default, name="classes as their whole labels", classes=lambda label: [label.lower()])
     yield replace(default, name="query without stop words", query=without_stop_words)
     yield replace(default, name="query in the plural", query=plural)
     for temperature in (0.02, 0.03, 0.08, 0.12):
         yield replace(default, name=f"temperature {temperature:g}", temperature=temperature)
-    for idf in (0.0, 0.25, 0.75, 1.0):
+    for idf in (0.0, 0.25, 0.5, 1.0):
         yield replace(default, name=f"idf exponent {idf:g}", idf=idf)
 
 

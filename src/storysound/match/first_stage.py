@@ -17,6 +17,7 @@ from storysound.story import Event, Mood
 Floats = NDArray[np.float32]
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
+IDF = 0.75  # power of a class's library mean that its scores are divided by
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
 FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
 
@@ -41,10 +42,10 @@ def probabilities(mean: Floats, peak: Floats) -> Floats:
     """Class scores of segments, made comparable between classes: [n c], [n c] -> [c n].
 
     The geometric mean of the average and the highest probability hears both what lasts and what happens once.
-    Dividing by the root of a class's library mean keeps common classes (speech, music) from winning every query.
+    Dividing by a power of a class's library mean keeps common classes (speech, music) from winning every query.
     """
     score = np.sqrt(np.maximum(mean, 0) * np.maximum(peak, 0))
-    return np.ascontiguousarray((score / np.sqrt(score.mean(axis=0, keepdims=True) + SMALL)).T)
+    return np.ascontiguousarray((score / (score.mean(axis=0, keepdims=True) + SMALL) ** IDF).T)
 
 
 def from_logits(logits: Floats) -> Floats:
