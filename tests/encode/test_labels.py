@@ -7,7 +7,7 @@ import pytest
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.wording import Asked, asked, in_words, sentences
 
 
 class Letters:
@@ -78,7 +78,29 @@ def test_sentences(text: str, want: list[str]) -> None:
 
 
 def test_wording_is_plain() -> None:
-    assert in_words("audioset", ["Rain on surface", "Train/Metro_x"]) == (("rain on surface",), ("train, metro x",))
+    assert in_words("places", ["Rain_forest", "Train/Metro"]) == (("rain forest",), ("train, metro",))
+    assert in_words("audioset", ["Rain", "Bark, Yip"]) == (("rain",), ("bark", "yip"))
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted", "unwanted"),
+    [
+        ("a door", "a door", ()),
+        ("rain, but no thunder", "rain", ("thunder",)),
+        ("forest birds without wind, water or people", "forest birds", ("wind", "water", "people")),
+        ("crowd except for the children", "crowd", ("children",)),
+        ("not a piano", "", ("piano",)),
+        ("a knotted rope", "a knotted rope", ()),
+        ("  ", "", ()),
+    ],
+)
+def test_what_must_not_be_heard(query: str, wanted: str, unwanted: tuple[str, ...]) -> None:
+    assert asked(query) == Asked(wanted, unwanted)
+
+
+def test_stories_keep_their_negations() -> None:
+    story = "Nobody came that night, and there was no moon over the village where the old woman lived without a lamp."
+    assert asked(story) == Asked(story, ())
 
 
 EYE = LabelSpace("eye", ("cat", "dog", "car"), np.eye(3, dtype=np.float32))

@@ -22,7 +22,7 @@ def test_probabilities_against_the_formula() -> None:
     for c in range(3):
         column = [(mean[i, c] * peak[i, c]) ** 0.5 for i in range(5)]
         for i in range(5):
-            want[c, i] = column[i] / (sum(column) / 5 + 0.01) ** 0.5
+            want[c, i] = column[i] / (sum(column) / 5 + 0.01) ** 0.75
     np.testing.assert_allclose(fs.probabilities(mean, peak), want, rtol=1e-5)
 
 
