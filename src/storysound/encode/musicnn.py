@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.encoder import Encoding, Modality
-from storysound.encode.waves import Samples, blocks, samples_at
+from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.weights import Resolver
@@ -168,14 +168,9 @@ class Musicnn:
         self.revision = f"{revision}-{sha256(repr(self._config).encode()).hexdigest()[:6]}"
         self._network = network.eval()
 
-    @torch.inference_mode()
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
-        """One encoding a sound, each run alone so that none depends on its neighbours.
-
-        Raises ValueError for anything but finite samples of one channel, one sample at least.
-        """
-        sounds = [samples_at(item, RATE_HZ) for item in items]
-        return [self._encode(sound) for sound in sounds]
+        """One encoding a sound; raises as `each_alone`."""
+        return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
         cut = torch.from_numpy(blocks(log_mel(samples, _MELS), PATCH_FRAMES, self._config.hop_frames))

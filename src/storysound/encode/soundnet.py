@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.encoder import Encoding, Modality
-from storysound.encode.waves import Samples, looped, samples_at
+from storysound.encode.waves import Samples, each_alone, looped
 from storysound.media.audio import Waveform
 from storysound.weights import Resolver
 
@@ -133,14 +133,9 @@ class SoundNet:
         self.labels: Mapping[str, tuple[str, ...]] = {"imagenet": tuple(object_names), "places": tuple(place_names)}
         self._network = network.eval()
 
-    @torch.inference_mode()
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
-        """One encoding a sound, each run alone so that none depends on its neighbours.
-
-        Raises ValueError for anything but finite samples of one channel, one sample at least.
-        """
-        sounds = [samples_at(item, RATE_HZ) for item in items]
-        return [self._encode(sound) for sound in sounds]
+        """One encoding a sound; raises as `each_alone`."""
+        return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
         heard = looped(samples, round(LOOP_S * RATE_HZ))

@@ -1,8 +1,12 @@
 """What audio encoders do to a sound before they listen to it."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from storysound.encode.encoder import Encoding
 from storysound.media.audio import Waveform, resample
 
 Samples = NDArray[np.float32]
@@ -21,6 +25,16 @@ def samples_at(wave: Waveform, rate_hz: int) -> Samples:
         raise ValueError("an audio encoder needs finite samples, got NaN or infinity")
     samples: Samples = resample(wave, rate_hz).samples[0]
     return samples
+
+
+@torch.inference_mode()
+def each_alone(sounds: Sequence[Waveform], rate_hz: int, hear: Callable[[Samples], Encoding]) -> list[Encoding]:
+    """One encoding a sound from its samples [n] at `rate_hz`, each run alone so that none depends on its neighbours.
+
+    Raises ValueError for anything but finite samples of one channel, one sample at least.
+    """
+    samples = [samples_at(sound, rate_hz) for sound in sounds]  # all are checked before the first is heard
+    return [hear(each) for each in samples]
 
 
 def looped(samples: Samples, least: int) -> Samples:
