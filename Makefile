@@ -12,7 +12,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt -e '.[dev,hub,train,ingest]'
-	$(BIN)/storysound models pull
+	$(BIN)/storysound models pull embedded demo starter
 	touch $(STAMP)
 
 demo: $(STAMP)
