@@ -37,20 +37,20 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         library = Library.create(Path(folder) / "library")
         weights_of_models = Resolver(offline=True)
-        shape = shape_of({name: load(name, weights_of_models) for name in load_profile().audio})
-        writing_ms = _fill(library, shape)
+        encoders = {name: load(name, weights_of_models) for name in load_profile().audio}
+        writing_ms = _fill(library, shape_of(encoders), {name: encoder.dim for name, encoder in encoders.items()})
         finder = Finder(library.folder, load_profile(), weights_of_models)
         texts = cycle(QUERIES)
         picture = (np.random.default_rng(0).integers(0, 255, (260, 260, 3), dtype=np.uint8),)
         index = Index.load(library)
         rng = np.random.default_rng(0)
         classes, weights = np.arange(CLASSES) * 7, rng.random(CLASSES, np.float32)
-        unit = rng.standard_normal(512, np.float32)
-        by_class, matrix = index.by_class("soundnet.imagenet"), index.matrix("aisfx")
+        unit = rng.standard_normal(encoders["ears"].dim, np.float32)
+        by_class, matrix = index.by_class("soundnet.imagenet"), index.matrix("ears")
         scores = weights @ by_class[classes]
         steps: dict[str, Callable[[], object]] = {
             "load, all columns": lambda: Index.load(library),
-            "load, two columns": lambda: Index.load(library, columns=["aisfx", "aisfx.ucs78"]),
+            "load, two columns": lambda: Index.load(library, columns=["ears", "ears.audioset"]),
             "find by text, warm": lambda: finder.search(Query(text=next(texts)), 10, ignore_names=True),
             "find by text and names, warm": lambda: finder.search(Query(text=next(texts)), 10),
             "find by picture, warm": lambda: finder.search(Query(images=picture), 10, ignore_names=True),
@@ -63,10 +63,10 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
     return rows
 
 
-def _fill(library: Library, shape: Shape) -> float:
+def _fill(library: Library, shape: Shape, dims: dict[str, int]) -> float:
     """Writes the sounds in batches as indexing does; milliseconds per sound."""
     rng = np.random.default_rng(1)
-    widths = {"aisfx": 512, "soundnet": 512} | {name: len(classes) for name, classes in shape.labels.items()}
+    widths = dims | {name: len(classes) for name, classes in shape.labels.items()}
     start_s = np.arange(PER_SOUND) * 10.0
     entries, segments = [], {}
     for i in range(SOUNDS):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def indexing() -> Iterator[Row]:
             before = time.process_time()
             report = index(tracks[:2] if profile == "warm up" else tracks, Path(scratch) / profile, weights=weights)
             spent = time.process_time() - before
-        bare = cpu_s(lambda: [read_audio(track) for track in tracks])
+        bare = ingest.cpu_s(lambda: [read_audio(track) for track in tracks])
     rate = report.duration_s / spent
     yield "index", f"{rate:.0f} audio s per CPU s", f"{report.duration_s / bare:.0f} (decoding only)", str(report.added)
 
@@ -101,13 +101,6 @@ def wall_s(command: list[str | Path], runs: int, environment: dict[str, str] | N
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, **(environment or {})})
         times.append(time.perf_counter() - before)
     return float(np.median(times))
-
-
-def cpu_s(run: Callable[[], object]) -> float:
-    """CPU time of this process during a call."""
-    before = time.process_time()
-    run()
-    return time.process_time() - before
 
 
 if __name__ == "__main__":
