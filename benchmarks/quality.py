@@ -30,7 +30,8 @@ from storysound.jobs.index import index
 from storysound.jobs.listen import ears_of, listen
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
-from storysound.weights import Resolver
+from storysound.story import Mood
+from storysound.weights import Resolver, catalogue
 
 Matrix = NDArray[np.float64]
 
@@ -170,6 +171,28 @@ def story_music(bench: Bench) -> dict[str, float]:
     }
 
 
+def music_mood(bench: Bench) -> dict[str, float]:
+    """Moods of the starter tracks by ear: does a track of one folder lie above one of another? AUC of all pairs."""
+    tracks = [
+        bench.weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")
+    ]
+    library = bench.scratch / "starter"
+    index(tracks, library, profile=bench.profile, weights=bench.weights)
+    moods: dict[str, list[Mood]] = {}
+    for sound in Finder(library, bench.profile, bench.weights).index.sounds:
+        moods.setdefault(Path(sound.path).name.split("_")[0], []).append(sound.mood)
+
+    def auc(axis: str, high: Iterable[str], low: Iterable[str]) -> float:
+        above, below = ([getattr(mood, axis) for name in names for mood in moods[name]] for names in (high, low))
+        return float(np.mean([(a > b) + 0.5 * (a == b) for a in above for b in below]))
+
+    return {
+        "n": len(tracks),
+        "arousal_auc": auc("arousal", ["energetic"], ["calm"]),
+        "valence_auc": auc("valence", ["happy", "energetic"], ["tender", "nostalgic"]),
+    }
+
+
 def share(first: list[int], k: int) -> float:
     """Of queries whose first right answer is among the k best."""
     return float((np.array(first) <= k).mean())
@@ -195,6 +218,7 @@ TASKS: dict[str, Callable[[Bench], dict[str, float]]] = {
     "own_sound": own_sound,
     "dialogue": dialogue,
     "story_music": story_music,
+    "music_mood": music_mood,
     "speech_removal": lambda bench: speech_removal.measure(bench.shared),
 }
 
