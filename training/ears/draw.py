@@ -19,30 +19,31 @@ from safetensors.numpy import save_file
 
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from storysound.encode import ears
 from training.ears import corpus, windows
 from training.ears import teacher as teachers
 
 SHARD = 512
-STARTS = np.arange(4) * 48  # frames: patches every 0.48 s
-FRAMES = int(STARTS[-1]) + teachers.FRAMES
+STARTS = np.arange(4) * ears.HOP_FRAMES  # frames: patches every 0.48 s
+FRAMES = int(STARTS[-1]) + ears.PATCH_FRAMES
 SCALE = np.array(  # log-mel step and zero, logit step and zero, step of the hidden layer
     [teachers.STEP, teachers.LOWEST, teachers.LOGIT_STEP, teachers.LOGIT_ZERO, teachers.HIDDEN_STEP], np.float32
 )
-SAMPLES = teachers.WINDOW + (FRAMES - 1) * teachers.HOP
+SAMPLES = ears.MELS.stft.win_length + (FRAMES - 1) * ears.MELS.stft.hop_length
 
 
 def draw(drawer: windows.Drawer, shard: int, net: teachers.Teacher, target: Path, *, plain: bool) -> None:
     """Write one shard."""
-    mels = np.empty((SHARD, FRAMES, teachers.BANDS), np.uint8)
+    mels = np.empty((SHARD, FRAMES, ears.MELS.n_mels), np.uint8)
     logits = np.empty((SHARD, len(STARTS), teachers.CLASSES), np.int8)
     embedding = np.empty((SHARD, len(STARTS), teachers.EMBEDDING), np.uint8)
     clips = np.empty((SHARD, 2), np.int32)
     for i in range(SHARD):
         wave, clips[i] = drawer.window(shard * SHARD + i, plain=plain)
-        mel = net.log_mel(wave)
+        mel = ears.frames(wave)
         mels[i] = teachers.coarse(mel)
         for j, start in enumerate(STARTS):
-            logits[i, j], embedding[i, j] = net.answer(mel[start : start + teachers.FRAMES])
+            logits[i, j], embedding[i, j] = net.answer(mel[start : start + ears.PATCH_FRAMES])
     partial = target.with_suffix(".part")
     save_file({"log_mel": mels, "logits": logits, "embedding": embedding, "clips": clips, "scale": SCALE}, partial)
     partial.replace(target)

@@ -119,18 +119,22 @@ class Network(nn.Module):
         return self.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
-def patches(samples: Samples) -> Float:
-    """Log-mel patches [t 96 64] of samples [n] at 16 kHz, one every 0.48 s, the last ones filled up with silence.
+def frames(samples: Samples) -> Float:
+    """Log-mel frames [t 64] of samples [n >= 400] at 16 kHz; frame i is about the 25 ms from 10 · i ms on.
 
-    The front end's frames start at their sample; `MELS` centres its window of 400 in 512, hence the zeros before.
+    `MELS` centres its window of 400 samples in 512, hence the zeros on both sides.
     """
     lead = (MELS.stft.n_fft - MELS.stft.win_length) // 2
+    return log_mel(np.pad(samples, lead), MELS)
+
+
+def patches(samples: Samples) -> Float:
+    """Log-mel patches [t 96 64] of samples [n] at 16 kHz, one every 0.48 s, the last ones filled up with silence."""
     hop = HOP_FRAMES * MELS.stft.hop_length
     count = 1 + max(0, len(samples) - PATCH_SAMPLES + hop // 2) // hop  # what is left over is under half a step
     total = (count - 1) * hop + PATCH_SAMPLES
-    padded = np.pad(samples[:total], (lead, lead + max(0, total - len(samples))))
-    frames = log_mel(padded, MELS)
-    return np.stack([frames[start : start + PATCH_FRAMES] for start in range(0, count * HOP_FRAMES, HOP_FRAMES)])
+    whole = frames(np.pad(samples[:total], (0, max(0, total - len(samples)))))
+    return np.stack([whole[start : start + PATCH_FRAMES] for start in range(0, count * HOP_FRAMES, HOP_FRAMES)])
 
 
 class Ears:
