@@ -3,8 +3,8 @@
     python training/ears/teach.py --teacher FILE.tflite
 
 Writes `labels/<source>.npz` in the corpus cache: `scores` uint8 [patches 521], every 0.48 s, and `clip` (row of the
-source's `.tsv`). Resumable by source. Augmented and mixed windows are labelled where they are drawn, by the same teacher
-(draw.py).
+source's `.tsv`). Resumable by source. Augmented and mixed windows are labelled where they are drawn, by the same
+teacher (draw.py).
 """
 
 import argparse
