@@ -1,13 +1,12 @@
 """Queries from the command line and from files of JSON lines."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find import Query
-from storysound.media.files import read_text
+from storysound.media.files import json_lines
 from storysound.story import Mood
 
 KEYS = frozenset({"id", "text", "images", "video", "audio", "mood"})
@@ -31,21 +30,15 @@ def read_queries(file: Path) -> Iterator[Query]:
 
     Files are looked for in the working folder, then beside the query file. Raises InputError naming the line.
     """
-    lines = [(n, line) for n, line in enumerate(read_text(file).split("\n"), 1) if line.strip()]
-    if not lines:
+    found = False
+    for query in json_lines(file, KEYS, lambda row, number: _query(row, number, file.parent)):
+        found = True
+        yield query
+    if not found:
         raise InputError(file, "has no queries in it", 'write one a line, as {"text": "rain on a roof"}')
-    for number, line in lines:
-        try:
-            yield _query(json.loads(line), number, file.parent)
-        except (ValueError, TypeError, RecursionError, UsageError) as error:
-            raise InputError(file, f"line {number}: {error}", f"keys are {', '.join(sorted(KEYS))}") from error
 
 
-def _query(row: Any, number: int, folder: Path) -> Query:
-    if not isinstance(row, dict):
-        raise ValueError("is no JSON object")
-    if odd := row.keys() - KEYS:
-        raise ValueError(f"unknown keys: {', '.join(sorted(odd))}")
+def _query(row: dict[str, Any], number: int, folder: Path) -> Query:
     given = {key: value for key, value in row.items() if value is not None and value not in ("", [])}
     images = given.get("images", [])
     for key, value in (("text", given.get("text", "")), *(("images", i) for i in images)):

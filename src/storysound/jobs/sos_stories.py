@@ -19,7 +19,7 @@ from storysound.errors import InputError
 from storysound.library.dataset import Dataset
 from storysound.match.sos_inputs import FRAMES, frame_indices
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.files import read_text
+from storysound.media.files import json_lines
 from storysound.media.image import from_jpeg, read_image
 from storysound.media.video import iter_frames
 
@@ -86,20 +86,10 @@ def _spread(count: int) -> list[int]:
 
 
 def _of_lines(file: Path) -> Iterator[Material]:
-    for number, line in enumerate(read_text(file).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield _material(json.loads(line), number, file.parent)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InputError(file, f"line {number}: {error}", f"keys are {', '.join(sorted(KEYS))}") from error
+    return json_lines(file, KEYS, lambda row, number: _material(row, number, file.parent))
 
 
-def _material(row: Any, number: int, folder: Path) -> Material:
-    if not isinstance(row, dict):
-        raise ValueError("is no JSON object")
-    if odd := row.keys() - KEYS:
-        raise ValueError(f"unknown keys: {', '.join(sorted(odd))}")
+def _material(row: dict[str, Any], number: int, folder: Path) -> Material:
     texts = tuple(text for text in _strings(row, "text") if text.strip())
     images, videos = ([folder / name for name in _strings(row, key)] for key in ("images", "video"))
     sounds = [folder / name for name in _strings(row, "audio")] or videos

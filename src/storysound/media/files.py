@@ -2,21 +2,24 @@
 
 import errno
 import hashlib
+import json
 import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from storysound.errors import InputError, MediaError, OutputError
+from storysound.errors import InputError, MediaError, OutputError, UsageError
+
+Made = TypeVar("Made")
 
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
 _CODEC_DELAY_S = 0.2
@@ -223,6 +226,26 @@ def read_text(path: str | Path) -> str:
         raise InputError(path, f"can't be read: {error}", "check the name") from error
     except OSError as error:
         raise InputError(path, f"can't be read: {fault_of(error)}", "check its name and its rights") from error
+
+
+def json_lines(path: str | Path, keys: Collection[str], make: Callable[[dict[str, Any], int], Made]) -> Iterator[Made]:
+    """What `make` makes of each line's object and its number, of a file the user wrote; empty lines don't count.
+
+    Raises InputError that names the line where it is no object of these keys, or where `make` raises ValueError,
+    TypeError or UsageError.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("is no JSON object")
+            if odd := row.keys() - keys:
+                raise ValueError(f"unknown keys: {', '.join(sorted(odd))}")
+            yield make(row, number)
+        except (ValueError, TypeError, RecursionError, UsageError) as error:
+            raise InputError(path, f"line {number}: {error}", f"keys are {', '.join(sorted(keys))}") from error
 
 
 @contextmanager
