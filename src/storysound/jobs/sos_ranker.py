@@ -140,5 +140,7 @@ class Reranked:
         self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
     ) -> tuple[Hit, ...]:
         """As `Finder.search`: the k best of the first stage's best `POOL`, or k."""
-        hits = self._finder.search(query, max(k, POOL), kind=kind, ignore_names=ignore_names)
-        return self._ranker.again(hits, query.text, pictures_of(query))[:k]
+        pictures = tuple(pictures_of(query))  # looked at twice, decoded once
+        shown = replace(query, images=pictures, video=None)
+        hits = self._finder.search(shown, max(k, POOL), kind=kind, ignore_names=ignore_names)
+        return self._ranker.again(hits, query.text, pictures)[:k]
