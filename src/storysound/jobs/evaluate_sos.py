@@ -87,8 +87,7 @@ def _rows(recipe: Recipe, trained: Trained, features: StoryFeatures, chosen: Ten
         queries, count = truth.shape
         chance = retrieval.at_random(queries, count, truth, seed=recipe.seed)
         protocol = f"{queries} queries, {count} candidates; mean of five random orders"
-        task = f"{pair[1]}2{pair[0]}" if turned else f"{pair[0]}2{pair[1]}"
-        yield Row(task, "random, mean of five", chance, {}, queries, count, recipe.data.name, protocol)
+        yield Row(_task(pair, turned), "random, mean of five", chance, {}, queries, count, recipe.data.name, protocol)
 
 
 def _similarities(
@@ -112,6 +111,11 @@ def _pooled(features: StoryFeatures, stories: Tensor, sounds: Tensor, pair: Pair
     return mean_pooled(a, b, a_mask=heard.mask, b_mask=mask)
 
 
+def _task(pair: Pair, turned: bool) -> str:
+    """The name of a direction, as in the paper's tables."""
+    return f"{pair[1]}2{pair[0]}" if turned else f"{pair[0]}2{pair[1]}"
+
+
 def _row(
     recipe: Recipe,
     features: StoryFeatures,
@@ -128,9 +132,10 @@ def _row(
     # A sound belongs to the group of its first story.
     own = groups if turned else groups[relevant.int().argmax(dim=1).numpy()]
     intervals = retrieval.intervals(report, groups=own, draws=recipe.draws, seed=recipe.seed)
-    task = f"{pair[1]}2{pair[0]}" if turned else f"{pair[0]}2{pair[1]}"
     protocol = f"{report.protocol}; intervals over {len(set(own.tolist()))} groups; most informative crop"
-    return Row(task, name, report.figures(), intervals, report.n, truth.shape[1], recipe.data.name, protocol)
+    return Row(
+        _task(pair, turned), name, report.figures(), intervals, report.n, truth.shape[1], recipe.data.name, protocol
+    )
 
 
 def published(rows: Iterable[Any]) -> list[Row]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,8 +105,11 @@ def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "
     def background(wave: Waveform) -> Waveform:
         return separator.load(weights).split(wave)[0]
 
+    def ears() -> dict[str, Encoder[Any]]:
+        return {name: load(name) for name in profile.audio}
+
     def events(wave: Waveform) -> tuple[Event, ...]:
-        ear = ear_among({name: load(name) for name in profile.audio})
+        ear = ear_among(ears())
         return heard_in(wave, ear) if ear else ()
 
     return Tools(
@@ -113,7 +117,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "
         lambda: load(profile.picture),
         lambda: load(profile.text),
         lambda wave: silero.load(weights).speech_spans(wave),
-        lambda wave, speech: music_spans(wave, speech, {name: load(name) for name in profile.audio}, background),
+        lambda wave, speech: music_spans(wave, speech, ears(), background),
         background,
         weights.cache,
         cache(lambda: Listener(profile, load, weights.cache)),

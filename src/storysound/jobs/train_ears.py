@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -175,15 +175,9 @@ def batch_at(shards: Shards, recipe: Recipe, step: int, rank: int, ranks: int) -
     return shards.at(order[start : start + recipe.batch])
 
 
-_orders: dict[tuple[int, int, int], Tensor] = {}
-
-
+@lru_cache(maxsize=1)
 def _order(count: int, seed: int, epoch: int) -> Tensor:
-    key = (count, seed, epoch)
-    if key not in _orders:
-        _orders.clear()
-        _orders[key] = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(count))
-    return _orders[key]
+    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(count))
 
 
 def losses(network: nn.Module, batch: Patches, *, recipe: Recipe, classes: Tensor, spread: Tensor) -> Losses:
