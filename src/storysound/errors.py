@@ -52,6 +52,11 @@ class InputError(StorysoundError):
         # Names may hold newlines or control characters; an error stays one line whatever the name.
         super().__init__(one_line(f"{self.path}: {fault}" + (f" ({do})" if do else "")))
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to do, for lists that name the file themselves."""
+        return f"{self.fault}; {self.do}" if self.do else self.fault
+
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
         """Lets a worker process hand the error to its parent."""
         return type(self), (self.path, self.fault, self.do)

@@ -206,7 +206,7 @@ class Worker:
                     workers.settle()
                 return {**self.work(given), "_state": state}
             except MediaError as error:
-                state["fault"] = f"{error.fault}; {error.do}" if error.do else error.fault
+                state["fault"] = error.reason
             except StorysoundError as error:
                 arguments = error.__reduce__()[1]
                 state["fatal"] = [type(error).__name__, *(str(each) for each in arguments)]

@@ -144,7 +144,7 @@ class _Run:
             try:
                 sha256 = sha256_of(target.file)
             except MediaError as error:  # perhaps only for now: what the library has of it stays
-                self.report.skipped.append((target.file, _reason(error)))
+                self.report.skipped.append((target.file, error.reason))
                 self.tell(target)
                 continue
             if sha256 in self.by_content:
@@ -245,7 +245,7 @@ class _Run:
             self.remove.add(old.id)
             self.count("removed")
         if old is not None or worth_a_line(target.file):
-            self.report.skipped.append((target.file, _reason(fault)))
+            self.report.skipped.append((target.file, fault.reason))
         else:
             self.report.ignored += 1
         self.tell(target)
@@ -289,7 +289,3 @@ def _presence(file: str) -> str:
     except OSError:
         return "hidden"
     return "there"
-
-
-def _reason(fault: MediaError) -> str:
-    return f"{fault.fault}; {fault.do}" if fault.do else fault.fault

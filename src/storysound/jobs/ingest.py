@@ -147,7 +147,7 @@ def _clips(
 
 def _pass_over(target: Target, fault: MediaError, report: IngestReport) -> None:
     if worth_a_line(target.file):
-        report.skipped.append((target.file, f"{fault.fault}; {fault.do}" if fault.do else fault.fault))
+        report.skipped.append((target.file, fault.reason))
     else:
         report.ignored += 1
 
