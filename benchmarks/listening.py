@@ -15,7 +15,6 @@ voices alone and with sounds that are no music (forty clips of twenty classes of
 """
 
 import argparse
-import csv
 import json
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality import labelled
 from benchmarks.speech_removal import speakers
 from storysound.config import load_profile
 from storysound.encode import separator, silero
@@ -47,11 +47,6 @@ NO_MUSIC = (
     "rain sea_waves wind crackling_fire crickets chirping_birds engine helicopter vacuum_cleaner washing_machine "
     "airplane train thunderstorm clock_tick footsteps keyboard_typing dog laughing siren church_bells"
 ).split()
-
-
-def labelled(shared: Path) -> list[dict[str, str]]:
-    """The clips of ESC-50 that are there."""
-    return list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
 
 
 def sounding(samples: Samples) -> list[tuple[float, float]]:

@@ -68,9 +68,14 @@ class Bench:
         return Finder(self.indexed(folder), self.profile, self.weights)
 
 
+def labelled(shared: Path) -> list[dict[str, str]]:
+    """The clips of ESC-50 that are there."""
+    return list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
+
+
 def esc50(bench: Bench) -> dict[str, float]:
     """Class word -> clip. top-1: for each clip, is the class that scores it highest its own?"""
-    rows = list(csv.DictReader((bench.shared / "esc50" / "labels.csv").open(newline="")))
+    rows = labelled(bench.shared)
     finder = bench.library_of(bench.shared / "esc50" / "audio")
     classes = sorted({row["category"] for row in rows})
     queries = [Query(name, text=name.replace("_", " ")) for name in classes]
@@ -91,7 +96,7 @@ def esc50(bench: Bench) -> dict[str, float]:
 
 def listening(bench: Bench) -> dict[str, float]:
     """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
-    rows = list(csv.DictReader((bench.shared / "esc50" / "labels.csv").open(newline="")))
+    rows = labelled(bench.shared)
     classes = sorted({row["category"] for row in rows})
     ears, text = ears_of(bench.profile, bench.weights), load("minilm", bench.weights)
     labels = ears.classes.labels

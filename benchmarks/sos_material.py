@@ -1,13 +1,12 @@
 """Real data as stories that Sound of Story can be trained on; see benchmarks/sos_learning.py."""
 
-import csv
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality import read_rows
+from benchmarks.quality import labelled, read_rows
 from storysound.errors import MediaError
 from storysound.jobs.sos_stories import SIDE_PX, Material, Pixels, Sound
 from storysound.media.audio import read_audio
@@ -19,7 +18,7 @@ SILENT_DBFS = -70.0
 
 def esc50(shared: Path) -> Iterator[Material]:
     """Clips with the word of their class; clips of one recording are one group."""
-    for row in csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")):
+    for row in labelled(shared):
         word = row["category"].replace("_", " ")
         sound = _sound(shared / "esc50" / row["file"])
         yield Material(row["id"], f"esc50/{row['src_file']}", row["id"], (word,), list, (sound,))

@@ -7,7 +7,6 @@ how often does the clip alone stand above the mix? Data as in benchmarks/quality
 """
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality import Bench, data_folder, read_rows, score_matrix
+from benchmarks.quality import Bench, data_folder, labelled, read_rows, score_matrix
 from storysound.annotate.hearing import SPACE
 from storysound.config import load_profile
 from storysound.encode.encoder import Encoder, load
@@ -113,7 +112,7 @@ def ratings(queries: list[str], library: Heard, text: Encoder[str], choice: Choi
 
 def figures(choice: Choice, esc: Heard, videos: Heard, shared: Path, text: Encoder[str]) -> dict[str, float]:
     """Top-1, mAP, R@1, R@5."""
-    category = {Path(row["file"]).name: row["category"] for row in rows_of(shared)}
+    category = {Path(row["file"]).name: row["category"] for row in labelled(shared)}
     classes = sorted(set(category.values()))
     own = np.array([classes.index(category[path]) for path in esc.paths])
     scores = ratings([name.replace("_", " ") for name in classes], esc, text, choice)
@@ -125,14 +124,9 @@ def figures(choice: Choice, esc: Heard, videos: Heard, shared: Path, text: Encod
     return {"top-1": top1, "mAP": float(np.mean(hits)), "R@1": report.r1, "R@5": report.r5}
 
 
-def rows_of(shared: Path) -> list[dict[str, str]]:
-    """ESC-50's clips."""
-    return list(csv.DictReader((shared / "esc50" / "labels.csv").open(newline="")))
-
-
 def negation(bench: Bench, text: Encoder[str], pairs: int = 60) -> dict[str, float]:
     """Share of pairs in which the clip stands above its mix: asked plainly, as a phrase, and as the product does."""
-    rng, rows, folder = np.random.default_rng(0), rows_of(bench.shared), bench.scratch / "negation"
+    rng, rows, folder = np.random.default_rng(0), labelled(bench.shared), bench.scratch / "negation"
     folder.mkdir()
     asking: list[tuple[str, str]] = []
     while len(asking) < pairs:
