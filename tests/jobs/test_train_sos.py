@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from jobs.sos_fakes import FakeSenses, tone, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, UsageError
-from storysound.jobs import evaluate_sos, recipes, sos_trained, train_sos
+from storysound.jobs import evaluate_sos, recipes, results, sos_trained, train_sos
 from storysound.jobs.sos_features import Ragged, StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.train_sos import Recipe, batch_at, candidates, evaluate, held_out, network_of
@@ -63,7 +63,8 @@ def test_it_learns_goes_on_and_is_judged(tmp_path: Path) -> None:
 
 
 def test_published_figures_are_marked() -> None:
-    shown = evaluate_sos.in_order(evaluate_sos.published(PUBLISHED))
+    beside = results.published(PUBLISHED, evaluate_sos.TABLES, evaluate_sos.TASKS)
+    shown = results.in_order(reversed(beside), evaluate_sos.TASKS)
     assert list(dict.fromkeys(row.task for row in shown)) == ["A2V", "V2A", "A2T", "T2A"]
     assert all("another data set" in row.protocol and row.model.endswith("(published)") for row in shown)
 

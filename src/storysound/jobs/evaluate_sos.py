@@ -1,14 +1,12 @@
 """`storysound evaluate sos`: how well a trained model finds the sound of a story and the story of a sound.
 
 The rows of Sound of Story's Table 2 on data of one's own: each direction for the model, for the same model before it
-learned anything, for the mean of tokens without attention, and for chance. Whoever shows them sets the published
-figures beside them (`published`).
+learned anything, for the mean of tokens without attention, and for chance.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.errors import InputError
+from storysound.jobs.results import Column, Row
 from storysound.jobs.sos_features import StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import Trained, load_trained
@@ -25,8 +24,13 @@ from storysound.metrics import retrieval
 from storysound.train.loop import Tell
 from storysound.weights import Resolver
 
+PAPER, TABLES = "sos", ("2",)
 TASKS = ("A2V", "V2A", "A2T", "T2A")
-PUBLISHED_CANDIDATES = 1300
+COLUMNS = (
+    *(Column(f"r{k}", f"R@{k} %", 100, 1) for k in (1, 5, 10, 20)),
+    Column("median_rank", "median rank", digits=1),
+    Column("mean_rank", "mean rank", digits=1),
+)
 LEAST = 2  # stories with one another's modality, to be told apart
 NOT_HERE = "CLAP and Wav2CLIP, the paper's baselines, are not measured: no profile that ships has their weights"
 
@@ -44,20 +48,6 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.split not in {"held_out", "all"} or self.draws < 1:
             raise ValueError(f"split is held_out or all, and draws at least 1, got {self.split!r} and {self.draws}")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model in one direction. `intervals`: 95 %, over groups; empty for chance and published figures."""
-
-    task: str
-    model: str
-    figures: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    n: int  # queries; 0 where it isn't ours to say
-    candidates: int
-    data: str
-    protocol: str
 
 
 def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
@@ -87,7 +77,7 @@ def _rows(recipe: Recipe, trained: Trained, features: StoryFeatures, chosen: Ten
         queries, count = truth.shape
         chance = retrieval.at_random(queries, count, truth, seed=recipe.seed)
         protocol = f"{queries} queries, {count} candidates; mean of five random orders"
-        yield Row(_task(pair, turned), "random, mean of five", chance, {}, queries, count, recipe.data.name, protocol)
+        yield Row(_task(pair, turned), "random, mean of five", chance, {}, queries, recipe.data.name, protocol)
 
 
 def _similarities(
@@ -132,23 +122,8 @@ def _row(
     # A sound belongs to the group of its first story.
     own = groups if turned else groups[relevant.int().argmax(dim=1).numpy()]
     intervals = retrieval.intervals(report, groups=own, draws=recipe.draws, seed=recipe.seed)
-    protocol = f"{report.protocol}; intervals over {len(set(own.tolist()))} groups; most informative crop"
-    return Row(
-        _task(pair, turned), name, report.figures(), intervals, report.n, truth.shape[1], recipe.data.name, protocol
+    protocol = (
+        f"{report.protocol}; {truth.shape[1]} candidates; intervals over {len(set(own.tolist()))} groups; "
+        "most informative crop"
     )
-
-
-def published(rows: Iterable[Any]) -> list[Row]:
-    """The rows of Table 2 (`papers.paper.Published`) in the form of ours, marked as those of other data."""
-    note = "as published: another data set, not to be compared"
-    return [
-        Row(task, f"{row.model} (published)", row.figures, {}, 0, PUBLISHED_CANDIDATES, row.data, note)
-        for row in rows
-        if row.table == "2"
-        for task in (TASKS if row.task == "any" else (row.task,))
-    ]
-
-
-def in_order(rows: Iterable[Row]) -> list[Row]:
-    """By direction, as in the paper."""
-    return sorted(rows, key=lambda row: TASKS.index(row.task))
+    return Row(_task(pair, turned), name, report.figures(), intervals, report.n, recipe.data.name, protocol)
