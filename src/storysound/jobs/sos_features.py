@@ -6,9 +6,6 @@ is where a network starts from (`Config.aligned`); what else the encoders know c
 has length 1.
 """
 
-import hashlib
-import json
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from storysound.config import Profile
@@ -27,15 +22,13 @@ from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.wording import in_words, sentences
 from storysound.errors import InputError, MediaError
+from storysound.jobs import feature_cache
 from storysound.jobs.find import IN_TEXT_SPACE
 from storysound.jobs.sos_stories import Material, Pixels
 from storysound.match.sos_inputs import informative_crop_s
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform
-from storysound.media.files import atomic
 from storysound.weights import Resolver
-
-log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
@@ -214,29 +207,17 @@ def features_of(
     kept: list[tuple[Material, Mapping[str, Tensor]]] = []
     for start in range(0, len(stories), BLOCK):
         block = stories[start : start + BLOCK]
-        told = json.dumps([revision, length_s, [[one.key, [sound.key for sound in one.sounds]] for one in block]])
-        file = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.safetensors"
-        tensors = _stored(file)
-        if tensors is None:
-            tell(f"encoding stories {start + 1} to {start + len(block)} of {len(stories)}")
-            tensors = _encoded(block, senses, length_s, tell)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(file) as partial:
-                save_file(tensors, partial)
+        depends = [revision, length_s, [[one.key, [sound.key for sound in one.sounds]] for one in block]]
+
+        def encode(first: int = start + 1, block: Sequence[Material] = block) -> dict[str, Tensor]:
+            tell(f"encoding stories {first} to {first + len(block) - 1} of {len(stories)}")
+            return _encoded(block, senses, length_s, tell)
+
+        tensors = feature_cache.kept(cache, depends, encode)
         kept += [(one, part) for one, part in zip(block, _parts(tensors, len(block)), strict=True) if part]
     if not kept:
         raise InputError(cache, "none of the stories has a sound that can be read", "look at the lines above")
     return _joined(kept, length_s)
-
-
-def _stored(file: Path) -> dict[str, Tensor] | None:
-    try:
-        return load_file(file)
-    except FileNotFoundError:
-        return None
-    except (OSError, SafetensorError) as error:
-        log.warning("%s can't be read, encoding anew: %s", file, error)
-        return None
 
 
 def _encoded(
