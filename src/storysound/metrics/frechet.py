@@ -1,0 +1,48 @@
+"""The Fréchet distance between two sets of features: FID of pictures, FAD of sounds, FVD of videos.
+
+Which encoder made the features is what the number means: never compare distances of different encoders, crops or
+numbers of items, and say all three beside it.
+"""
+
+import math
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+
+def frechet_distance(x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
+    """Squared 2-Wasserstein distance of two normal distributions fitted to x [n d] and y [m d]; 0 is the least.
+
+    |μx − μy|² + tr Cx + tr Cy − 2 tr (Cx Cy)^½ with unbiased covariances (Heusel et al. 2017, arXiv:1706.08500,
+    Eq. 6), in float64. With Cx = AᵀA and Cy = BᵀB the last trace is the sum of the singular values of A Bᵀ: no root
+    of a matrix is taken, so that it holds for fewer items than dimensions too, where covariances are singular.
+    The estimate is too large for few items: by how much depends on n, so compare sets of equal size.
+    Raises ValueError for sets of fewer than two items, other widths, or values that are not finite.
+
+    >>> round(frechet_distance([[0.0], [2.0]], [[3.0], [5.0]]), 6)
+    9.0
+    """
+    first, second = feature_set(x), feature_set(y)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"needs features of one width, got {first.shape[1]} and {second.shape[1]}")
+    a, b = _root(first), _root(second)
+    shift = first.mean(dim=0) - second.mean(dim=0)
+    trace = torch.linalg.svdvals(a @ b.T).sum()
+    return max(0.0, float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * trace))
+
+
+def feature_set(values: ArrayLike | Tensor) -> Tensor:
+    """Features as float64 [n d]. Raises ValueError for fewer than two items and values that are not finite."""
+    rows = torch.as_tensor(values).detach().to("cpu", torch.float64)
+    if rows.ndim != 2 or len(rows) < 2 or not rows.shape[1]:
+        raise ValueError(f"needs features [n d] of two items at least, got {tuple(rows.shape)}")
+    if not bool(torch.isfinite(rows).all()):
+        raise ValueError("features must be finite")
+    return rows
+
+
+def _root(rows: Tensor) -> Tensor:
+    """A [min(n, d) d] with AᵀA the unbiased covariance of rows [n d]."""
+    centred = (rows - rows.mean(dim=0)) / math.sqrt(len(rows) - 1)
+    return centred if len(rows) <= rows.shape[1] else torch.linalg.qr(centred, mode="r").R
