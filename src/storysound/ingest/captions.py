@@ -1,15 +1,12 @@
 """What people wrote about videos: tables (CSV, TSV, JSON lines), subtitles (SRT, VTT) and plain texts."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from storysound.errors import InputError
+from storysound.ingest.tables import TABLES, TIME, Row, clock, first_of, seconds_of, table_rows
 from storysound.media.files import read_text
 
 # Names of columns, the best first.
@@ -23,11 +20,9 @@ _COLUMNS = {
     "credit": ("credit", "author", "attribution"),
     "uri": ("uri", "url", "origin", "source"),
 }  # fmt: skip
-_TABLES, _SUBTITLES = (".csv", ".tsv", ".jsonl", ".ndjson"), (".srt", ".vtt")
-SUFFIXES = (*_TABLES, *_SUBTITLES, ".txt")
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
-_CUE = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
-_LSMDC_TIME = re.compile(r"\d\d\.\d\d\.\d\d\.\d\d\d")
+_SUBTITLES = (".srt", ".vtt")
+SUFFIXES = (*TABLES, *_SUBTITLES, ".txt")
+_CUE = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
@@ -131,14 +126,12 @@ def read_captions(path: str | Path | None) -> Captions:
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(path, f"is no captions file ({suffix or 'no ending'})", f"give {', '.join(SUFFIXES)}")
-    if suffix not in _TABLES:
+    if suffix not in TABLES:
         captions.only = _file(file)
         for caption in captions.only:
             captions.add(file.stem, caption)
         return captions
-    text = read_text(file)
-    rows = _json_rows(text, file) if suffix in (".jsonl", ".ndjson") else _table_rows(text, suffix)
-    for number, row in rows:
+    for number, row in table_rows(file):
         video, caption = _caption(row, file, number)
         captions.add(video, caption)
     return captions
@@ -166,79 +159,20 @@ def _cues(text: str) -> Iterator[Caption]:
         match = _CUE.match(lines[at])
         words = " ".join(_MARKUP.sub(" ", " ".join(lines[at + 1 :])).split())
         if match and words:
-            yield Caption(words, _seconds(*match.group(1, 2, 3)))
+            yield Caption(words, clock(*match.group(1, 2, 3)))
 
 
-def _seconds(hours: str | None, minutes: str, seconds: str) -> float:
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-
-
-def _json_rows(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(file, f"line {number} is not JSON: {error}", "write one object per line") from error
-        if not isinstance(row, dict):
-            raise InputError(file, f"line {number} is not an object", 'write lines like {"path": …, "caption": …}')
-        yield number, row
-
-
-def _table_rows(text: str, suffix: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    first = text.split("\n", 1)[0]
-    tabs = suffix == ".tsv" or first.count("\t") > first.count(",")
-    semicolons = not tabs and first.count(";") > first.count(",")
-    form: type[csv.Dialect] = _Tabs if tabs else _Semicolons if semicolons else csv.excel
-    if len(_LSMDC_TIME.findall(first)) >= 3 and tabs:
-        for number, cells in enumerate(csv.reader(io.StringIO(text), form), 1):
-            if cells:
-                yield number, {"clip": cells[0], "sentence": cells[-1]}
-        return
-    for number, row in enumerate(csv.DictReader(io.StringIO(text), dialect=form), 2):
-        yield number, row
-
-
-class _Tabs(csv.excel_tab):
-    """LSMDC does not quote: a quote in it is part of the sentence."""
-
-    quoting = csv.QUOTE_NONE
-
-
-class _Semicolons(csv.excel):
-    delimiter = ";"
-
-
-def _caption(row: Mapping[str, Any], file: Path, number: int) -> tuple[str, Caption]:
-    lower = {str(name).strip().lower(): value for name, value in row.items() if name is not None}
-    found = {what: _first(lower, names) for what, names in _COLUMNS.items()}
+def _caption(row: Row, file: Path, number: int) -> tuple[str, Caption]:
+    found = {what: first_of(row, names) for what, names in _COLUMNS.items()}
     for what in ("video", "text"):
         if found[what] is None:
             raise InputError(file, f"line {number} has no {what}", f"name a column one of: {', '.join(_COLUMNS[what])}")
     text = found["text"]
     words = " ".join(str(part) for part in text) if isinstance(text, list) else str(text)
-    start_s, end_s = (_number(found[what], file, number) for what in ("start_s", "end_s"))
+    start_s, end_s = (seconds_of(found[what], file, number) for what in ("start_s", "end_s"))
     if end_s is not None and end_s <= (start_s or 0.0):
         raise InputError(
             file, f"line {number}: ends at {end_s:g} s, not after its start", "give seconds, end after start"
         )
     rights = {what: " ".join(str(found[what] or "").split()) for what in ("film", "licence", "credit", "uri")}
     return str(found["video"]), Caption(" ".join(words.split()), start_s, end_s, **rights)
-
-
-def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
-
-
-def _number(value: Any, file: Path, number: int) -> float | None:
-    if value is None:
-        return None
-    match = re.fullmatch(_TIME, str(value).strip())
-    try:
-        seconds = _seconds(*match.group(1, 2, 3)) if match else float(value)
-    except ValueError as error:
-        raise InputError(file, f"line {number}: {value!r} is no time", "give seconds, or 00:01:02.500") from error
-    if not 0 <= seconds < float("inf"):
-        raise InputError(file, f"line {number}: {value!r} is no time", "give seconds from the start of the video")
-    return seconds
