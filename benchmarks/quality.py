@@ -31,7 +31,8 @@ from storysound.jobs.listen import ears_of, listen
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.story import Mood
-from storysound.weights import Resolver, catalogue
+from storysound.weights import Resolver
+from storysound.weights_catalogue import catalogue
 
 Matrix = NDArray[np.float64]
 

@@ -21,7 +21,8 @@ from rich.table import Table
 from benchmarks import encoders, find_scale, ingest, retrieval
 from storysound.jobs.index import index
 from storysound.media.audio import read_audio
-from storysound.weights import Resolver, catalogue
+from storysound.weights import Resolver
+from storysound.weights_catalogue import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("storysound")

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import json
 import os
 import pickle
 import re
@@ -20,7 +21,8 @@ import torch
 
 from storysound import weights_sources
 from storysound.errors import MissingModelError, OutputError, UsageError
-from storysound.weights import Entry, Resolver, catalogue, read_catalogue
+from storysound.weights import Resolver
+from storysound.weights_catalogue import Entry, catalogue, read_catalogue
 from storysound.weights_sources import PackageIndex, PipConfig, redact
 
 PAYLOAD = np.random.default_rng(0).bytes(300_000)  # larger than the tail that comes with the directory
@@ -163,6 +165,53 @@ def test_hub_error_says_embedded_works_without(tmp_path: Path) -> None:
     hub = entry(uri="hf:someone/model@0123abc/weights/model.safetensors")
     with pytest.raises(MissingModelError, match="--profile embedded"):
         Resolver(tmp_path, entries={"thing": hub}, offline=True).path("thing")
+
+
+def _hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sha256: str = "") -> tuple[Resolver, Path]:
+    """A hub of one file, in a folder as the hub's client keeps it."""
+    file = tmp_path / "hub" / "snapshots" / "c0ffee" / "config.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(PAYLOAD)
+    monkeypatch.setattr(weights_sources, "hub_file", lambda *_, **__: file)
+    wanted = entry("net/config.json", "hf:some/net@main/config.json", sha256, group="paper")
+    return Resolver(tmp_path / "c", entries={"net/config.json": wanted}), file
+
+
+def test_a_hub_file_without_a_hash_is_pinned_by_what_came_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, file = _hub(tmp_path, monkeypatch)
+    assert hub.path("net/config.json").read_bytes() == PAYLOAD
+    assert json.loads((tmp_path / "c" / "pins" / "net" / "config.json.json").read_text())["commit"] == "c0ffee"
+    assert (hub.revision("net/config.json"), hub.verify("net/config.json")) == (SHA[:12], "ok")
+    hub.path("net/config.json").write_bytes(b"damaged")
+    assert hub.verify("net/config.json") == "broken"
+    file.write_bytes(b"the branch has moved")
+    with pytest.raises(MissingModelError, match="its sha256 is"):
+        hub.path("net/config.json")
+    file.write_bytes(PAYLOAD)
+    assert hub.path("net/config.json").read_bytes() == PAYLOAD
+
+
+def test_a_model_of_ones_own_goes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "mine" / "net" / "config.json"
+    own.parent.mkdir(parents=True)
+    own.write_text("{}")
+    monkeypatch.setenv("STORYSOUND_MODELS", str(tmp_path / "mine"))
+    hub, _ = _hub(tmp_path, monkeypatch, SHA)
+    assert hub.path("net/config.json") == own == hub.target(hub.entry("net/config.json"))
+    assert hub.is_cached("net/config.json")
+    assert hub.verify("net/config.json") == "ok"
+    before = hub.revision("net/config.json")
+    own.write_text("{ }")
+    assert hub.revision("net/config.json") != before
+    own.unlink()
+    assert hub.path("net/config.json").read_bytes() == PAYLOAD
+
+
+def test_only_the_hub_may_leave_a_hash_open() -> None:
+    with pytest.raises(ValueError, match="no sha256"):
+        entry(sha256="")
 
 
 def test_wrong_bytes_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
@@ -319,8 +368,9 @@ def test_catalogue_is_whole() -> None:
     entries = catalogue()
     assert len([n for n in entries if n.startswith("starter/") and n.endswith(".opus")]) == 28
     for each in entries.values():
-        assert re.fullmatch(r"[0-9a-f]{64}", each.sha256)
-        assert each.size_bytes > 0
+        assert re.fullmatch(r"[0-9a-f]{64}", each.sha256) or each.of_hub
+        assert each.size_bytes > 0 or each.of_hub
+        assert not each.of_hub or re.search(r"@[0-9a-f]{40}/", each.uri), "a branch may move, a commit not"
         assert each.licence
         assert each.credit
         assert all(need in entries for need in each.needs)

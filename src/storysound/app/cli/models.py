@@ -22,7 +22,7 @@ class Policy(enum.StrEnum):
     commercial = "commercial"
 
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Entries or groups (embedded, starter, demo).")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Entries or groups (embedded, starter, demo, paper).")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 
@@ -82,6 +82,7 @@ def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
         table.add_column(heading, no_wrap=True, min_width=None if heading == "name" else 10, justify=justify)
     table.add_column("licence", no_wrap=True)  # whom to credit stands in --json
     for row in rows:
-        table.add_row(row.name, row.state, f"{row.size_bytes / 1e6:.1f}", row.commercial, row.licence)
+        size = f"{row.size_bytes / 1e6:.1f}" if row.size_bytes else ""
+        table.add_row(row.name, row.state, size, row.commercial, row.licence)
     console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has no edge to cut at
     console.print(table)
