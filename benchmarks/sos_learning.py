@@ -26,12 +26,12 @@ from benchmarks.quality import data_folder
 from benchmarks.sos_wesnoth import interval
 from storysound.config import Profile
 from storysound.jobs.sos_features import Senses, StoryFeatures, features_of
+from storysound.jobs.story_batches import candidates
 from storysound.jobs.train_sos import (
     PAIRS,
     Pair,
     Recipe,
     batch_at,
-    candidates,
     config_of,
     losses,
     network_of,
@@ -42,7 +42,7 @@ from storysound.metrics import retrieval
 from storysound.weights import Resolver
 
 PROFILE = Profile("sos", "minilm", "efficientnet_lite2", ("ears",))
-FOLDS, SEEDS = 3, 1
+FOLDS, SEEDS = 3, 3
 RECIPE = Recipe(Path(), Path(), steps=80, batch=32, rate=1e-3)
 
 

@@ -18,7 +18,8 @@ from storysound.jobs.results import Column, Row
 from storysound.jobs.sos_features import StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import Trained, load_trained
-from storysound.jobs.train_sos import PAIRS, Pair, candidates, held_out, network_of, similarity_of
+from storysound.jobs.story_batches import candidates, held_out
+from storysound.jobs.train_sos import PAIRS, Pair, network_of, similarity_of
 from storysound.match.sos import mean_pooled
 from storysound.metrics import retrieval
 from storysound.train.loop import Tell

@@ -22,8 +22,16 @@ from storysound.errors import InputError, UsageError
 from storysound.jobs.sos_features import TOKEN_S, Senses, StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import Card, write_card
+from storysound.jobs.story_batches import (
+    LEAST_HELD_OUT,
+    a_sound_of_each,
+    a_stretch_of_each,
+    candidates,
+    held_out,
+    stories_at,
+)
 from storysound.losses.contrastive import symmetric
-from storysound.match.sos_inputs import FRAMES, random_crop_s
+from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config, Features, SoundOfStory
 from storysound.metrics import retrieval
 from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
@@ -31,7 +39,6 @@ from storysound.weights import Resolver
 
 Pair = Literal["AV", "AT"]
 PAIRS: tuple[Pair, Pair] = ("AV", "AT")
-LEAST_HELD_OUT = 5  # stories
 MOST_SENTENCES = 64  # of a text; the paper's 77 are words
 HEAD_WIDTH = 64  # of the encoder of time: CLIP's
 LONE_WIDTH = 384  # of the common space where no story has a text
@@ -98,27 +105,13 @@ class Batch(NamedTuple):
         return Batch(self.sounds.to(device), frames, self.seen.to(device), self.texts.to(device), *rest)
 
 
-def held_out(groups: tuple[str, ...], share: float) -> Tensor:
-    """Which stories are held out, bool [s]: those of the groups whose hash is lowest, the same in every run."""
-    distinct = sorted(set(groups), key=lambda group: sha256(group.encode("utf-8", "replace")).digest())
-    chosen = set(distinct[: max(1, round(share * len(distinct)))])
-    return torch.tensor([group in chosen for group in groups])
-
-
 def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
     """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
-    size = min(recipe.batch, max(2, len(among) // ranks))
-    per_epoch = max(1, len(among) // (size * ranks))
-    order = np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(among))
-    start = (step % per_epoch) * size * ranks + rank * size
-    stories = among[order[start : start + size]]
+    stories = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
-    own = [int(rng.choice(torch.nonzero(features.belongs[one])[:, 0].numpy())) for one in stories]
-    sounds = torch.tensor(own)
-    lengths = features.audio.lengths()[sounds].tolist()
-    first = [random_crop_s(length, features.tokens, rng) for length in lengths]
+    sounds = a_sound_of_each(features, stories, rng)
     return Batch(
-        features.sounds(sounds, torch.tensor(first).round().long()),
+        features.sounds(sounds, a_stretch_of_each(features, sounds, rng)),
         features.pictures(stories),
         features.frames.lengths()[stories] > 0,
         features.texts(stories),
@@ -171,12 +164,6 @@ def similarity_of(
             told = network.text(features.texts(part).to(device))
         columns.append(torch.cat([network.similarity(sound, told, pair) for sound in heard]))
     return torch.cat(columns, dim=1).float().cpu()
-
-
-def candidates(features: StoryFeatures, stories: Tensor) -> tuple[Tensor, Tensor]:
-    """The sounds that belong to any of the stories [u], and which fits which: bool [u s]."""
-    sounds = torch.nonzero(features.belongs[stories].any(0))[:, 0]
-    return sounds, features.fits[stories][:, sounds].T
 
 
 def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) -> dict[str, float]:

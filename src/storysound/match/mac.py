@@ -11,6 +11,7 @@ pairs of both sides are formed, in training too (erratum 3), and a score depends
 Axes: q videos, c sounds, n and m experts, d their width, h heads, e = d / h.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -184,7 +185,7 @@ class _Attention(nn.Module):
     def asked(self, x: Tensor) -> Tensor:
         """[.. n d] -> [.. n h e], over the root of e."""
         split: Tensor = self._by_head(self.query(x))
-        return split * split.shape[-1] ** -0.5
+        return split / math.sqrt(split.shape[-1])
 
     def offered(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Keys [.. n h e] and values [.. n h d].
