@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from storysound.config import load_profile
 from storysound.errors import InputError, UsageError
+from storysound.jobs.cards import write_card
 from storysound.jobs.sos_features import TOKEN_S, Senses, StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
-from storysound.jobs.sos_trained import Card, write_card
+from storysound.jobs.sos_trained import Card
 from storysound.jobs.story_batches import (
     LEAST_HELD_OUT,
     a_sound_of_each,

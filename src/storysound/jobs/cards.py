@@ -1,0 +1,68 @@
+"""What lies beside the weights of a model that was trained here: a card that says what it was made with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from storysound.errors import InputError
+from storysound.media.files import atomic
+
+CARD = "model.json"
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Kind = TypeVar("Kind", bound=_Dataclass)
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def write_card(folder: Path, card: _Dataclass) -> None:
+    """Beside the weights. Raises OutputError."""
+    with atomic(folder / CARD) as partial:
+        partial.write_text(json.dumps(asdict(card), indent=1), "utf-8")
+
+
+def read_card(weights_file: Path, kind: type[Kind], config: type[Any], again: str) -> Kind:
+    """The card of the dataclass `kind` beside `weights_file`; its field `model` is of the dataclass `config`.
+
+    Raises InputError, with the advice `again`, where it is missing or damaged.
+    """
+    file = weights_file.parent / CARD
+    try:
+        table = json.loads(file.read_text("utf-8"))
+        known = {field.name for field in fields(kind)}
+        if not isinstance(table, dict) or table.keys() != known:
+            raise ValueError(f"a card has {', '.join(sorted(known))}")
+        return kind(**{**table, "model": config(**_tuples(table["model"]))})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(file, f"can't be read as the card of a model: {why}", again) from error
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples, and a frozen configuration no lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def with_weights(network: Network, weights_file: Path, task: str, again: str) -> Network:
+    """The network with the weights of `best.safetensors`, ready to judge.
+
+    Raises InputError where they are missing, damaged, or of another model.
+    """
+    try:
+        network.load_state_dict(load_file(weights_file))
+    except FileNotFoundError:
+        do = f"give the best.safetensors of a run of: storysound train {task}"
+        raise InputError(weights_file, "isn't there", do) from None
+    except (OSError, SafetensorError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(weights_file, f"holds no weights of this model: {first}", again) from error
+    return network.eval().requires_grad_(False)
