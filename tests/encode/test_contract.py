@@ -92,6 +92,11 @@ def empty(modality: str) -> list[Any]:
 
 def check(encoder: Encoder[Any], encoding: Encoding) -> None:
     steps = len(encoding.embedding)
+    for parts in (encoding.tokens, encoding.layers):
+        assert parts is None or (
+            parts.dtype == np.float32 and np.isfinite(parts).all() and parts.shape[-1] == encoder.dim
+        )
+    assert encoding.tokens is None or len(encoding.tokens) == steps
     assert encoding.embedding.shape == (steps, encoder.dim)
     assert steps >= 1
     assert encoding.embedding.dtype == np.float32
@@ -175,7 +180,10 @@ def test_golden_sounds_are_read(weights: Resolver) -> None:
     """Every audio encoder hears a real sound (sax.wav of gradio 6.31.0) in steps that cover it."""
     wave = read_audio(weights.path("demo/sax.wav"), channels=1)
     for name in NAMES:
-        encoder = load(name, weights)
+        try:
+            encoder = load(name, weights)
+        except MissingModelError:
+            continue  # of the hub: tests/encode/test_hub_encoders.py
         if encoder.modality != "audio":
             continue
         (encoding,) = encoder.encode([wave])

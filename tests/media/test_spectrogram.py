@@ -1,3 +1,4 @@
+import kaldi_native_fbank
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,6 +124,22 @@ def test_block_size_changes_nothing(at_once: int, monkeypatch: pytest.MonkeyPatc
     found = log_mel(samples, config)
     assert found.shape == (2, 3, config.stft.frames(900), 10)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_kaldi_fbank_is_kaldis() -> None:
+    """Against kaldi-native-fbank with AST's settings; the difference is that of float32 near the floor."""
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.samp_freq, options.frame_opts.dither, options.frame_opts.window_type = 16000, 0, "hanning"
+    options.frame_opts.snip_edges, options.mel_opts.num_bins, options.use_energy = True, 128, False
+    bank = kaldi_native_fbank.OnlineFbank(options)
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    bank.accept_waveform(16000, samples)
+    bank.input_finished()
+    expected = np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
+    found = spectrogram.kaldi_fbank(samples, 16000, 128)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    np.testing.assert_allclose(spectrogram.kaldi_fbank(np.ones(10), 16000, 8).shape, (1, 8))
 
 
 def test_nonsense_is_refused() -> None:

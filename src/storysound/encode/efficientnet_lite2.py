@@ -10,13 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.pictures import Pixels, each_alone
 from storysound.weights import Resolver
 
 SIDE_PX = 260
@@ -33,8 +33,6 @@ _STAGES = (
     (1, 3, 1, 6, 352),
 )
 _STEM, _HEAD, _CLASSES = 32, 1280, 1000
-
-Pixels = NDArray[np.uint8]
 
 
 class _SameConv(nn.Conv2d):
@@ -138,20 +136,13 @@ class EfficientNetLite2:
         self.labels: Mapping[str, tuple[str, ...]] = {"imagenet": tuple(class_names)}
         self._network = network.eval()
 
-    @torch.inference_mode()
     def encode(self, items: Sequence[Pixels]) -> list[Encoding]:
-        """One encoding a picture, each run alone so that none depends on its neighbours.
+        """One encoding a picture. Raises ValueError for anything but non-empty uint8 [h w 3]."""
+        return each_alone(items, self._seen)
 
-        Raises ValueError for anything but non-empty uint8 [h w 3].
-        """
-        for item in items:
-            if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3 or not item.size:
-                raise ValueError(f"a picture is uint8 [h w 3] with a pixel at least, got {item.dtype} {item.shape}")
-        encodings = []
-        for item in items:
-            logits, features = self._network(prepare(item)[None])
-            encodings.append(Encoding(features.numpy(), {"imagenet": logits.softmax(dim=1).numpy()}))
-        return encodings
+    def _seen(self, picture: Pixels) -> Encoding:
+        logits, features = self._network(prepare(picture)[None])
+        return Encoding(features.numpy(), {"imagenet": logits.softmax(dim=1).numpy()})
 
 
 def load(weights: Resolver) -> EfficientNetLite2:

@@ -23,7 +23,10 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 class Encoding:
     """What an encoder says of one item.
 
-    `embedding` [t d] float32: one row per time step (t = 1 for a text or a picture).
+    `embedding` [t d] float32: one row per time step (t = 1 for a text or a picture), what is said of it as a whole.
+    `tokens` [t n d] float32: the parts that each row is of, in the same space and without padding: the words of a text,
+    the patches of a stretch of sound. `layers` [l d] float32: every hidden layer's mean over all steps, the first of
+    them the input of the first block. Both None where an encoder doesn't offer them.
     `scores` {label space: [t c] float32}: what it recognises; probabilities in [0, 1] unless the encoder's
     docstring says otherwise. `step_s`: seconds from one row to the next (0 where t is always 1).
     """
@@ -31,6 +34,8 @@ class Encoding:
     embedding: NDArray[np.float32]
     scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     step_s: float = 0.0
+    tokens: NDArray[np.float32] | None = None
+    layers: NDArray[np.float32] | None = None
 
 
 def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float) -> NDArray[np.int64]:

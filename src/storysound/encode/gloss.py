@@ -1,18 +1,47 @@
-"""The gloss: what a network recognises, said in words, so that it can meet text and other networks' classes.
+"""The gloss: what a text, a picture or a sound is about, in bare words, so that they can meet.
 
-Labels -> words -> text space. Two networks with different classes understand each other through it
-(`translate`), and a picture or a sound gets a point in the text space (`vector`).
+Of a text: its content words, uninflected, in order (`of_text`), as sign languages are written down (Fang et al. 2024,
+"Bridging the Gap between Text, Audio, Image, and Any Sequence", section 1, which prints no rule: this one is ours).
+Of what a network recognises: labels -> words -> text space. Two networks with different classes understand each other
+through it (`translate`), and a picture or a sound gets a point in the text space (`vector`).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace
+from storysound.encode.wording import FUNCTION_WORDS
+from storysound.metrics.ptb import tokens
 
 Floats = NDArray[np.float32]
 
+NOT = "not"  # what all negations are glossed as
+_NEGATIONS = frozenset("no not n't never without nor neither cannot".split())
+_LEFT_OUT = FUNCTION_WORDS | frozenset(
+    "across along among another anybody anyone anything around behind etc every everybody everyone everything "
+    "herself himself itself may might must myself nobody nothing one onto ourselves ours shall since somebody "
+    "someone something somewhere themselves together toward towards upon us via whose within yet yours".split()
+)
+
 MOST_SEEN = 30  # classes that take part in a translation
 MOST = 10  # classes of one picture or sound that are worth words; below them scores are noise
+
+
+def of_text(text: str, lemma: Callable[[str], str]) -> tuple[str, ...]:
+    """Content words of a text by `lemma` (`encode.lemmas.Lemmas.of`), in order; every negation is "not".
+
+    >>> of_text("The dogs don't bark at the 2 well-known cats.", lambda word: word.removesuffix("s"))
+    ('dog', 'not', 'bark', 'well-known', 'cat')
+    """
+    found = []
+    for word in tokens(text):
+        if word in _NEGATIONS:
+            found.append(NOT)
+        elif len(word) > 1 and word not in _LEFT_OUT and word.replace("-", "").isalpha():
+            found.append(lemma(word))
+    return tuple(word for word in found if word not in _LEFT_OUT or word == NOT)
 
 
 def strongest(scores: Floats, most: int = MOST) -> Floats:

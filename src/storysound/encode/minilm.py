@@ -4,7 +4,6 @@ all-MiniLM-L6-v2 with int8 weights (ONNX). Token states are averaged and scaled 
 (Reimers and Gurevych 2019, arXiv:1908.10084).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.texts import each_alone
 from storysound.weights import Resolver
 
 MAX_TOKENS = 256  # word pieces the model was made for, [CLS] and [SEP] among them
@@ -45,19 +45,9 @@ class MiniLM:
 
     def encode(self, items: Sequence[str]) -> list[Encoding]:
         """One unit vector a text. Raises ValueError for a text without a letter, digit or sign, and for other types."""
-        for item in items:
-            if not isinstance(item, str):
-                raise ValueError(f"minilm encodes str, got {type(item).__name__}")
-            if not re.search(r"\S", item):
-                raise ValueError("minilm can't encode an empty text")
-        known: dict[str, Encoding] = {}
-        for item in items:
-            if item not in known:
-                known[item] = Encoding(self._vector(item))
-        return [known[item] for item in items]
+        return each_alone(items, lambda text: Encoding(self._vector(text)))
 
     def _vector(self, text: str) -> NDArray[np.float32]:
-        text = text.encode("utf-8", "replace").decode()  # the tokenizer refuses halves of a surrogate pair
         tokens = self._tokenizer.encode(text, add_special_tokens=False).ids
         room = MAX_TOKENS - 2
         total = np.zeros(self.dim, np.float64)

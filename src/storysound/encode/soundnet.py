@@ -146,8 +146,14 @@ class SoundNet:
         return Encoding(np.ascontiguousarray(embedding.numpy()), scores, len(heard) / RATE_HZ / steps)
 
 
+def place_names() -> tuple[str, ...]:
+    """The 401 scenes of Places, in the order of the scores."""
+    return tuple((files("storysound") / "encode" / "places.txt").read_text("utf-8").splitlines())
+
+
 def load(weights: Resolver) -> SoundNet:
     """The encoder. Raises MissingModelError where its weights can't be had."""
     objects = json.loads(weights.path("imagenet.names").read_text("utf-8"))
-    places = (files("storysound") / "encode" / "places.txt").read_text("utf-8").splitlines()
-    return SoundNet(Network(weights.tensors("soundnet")), objects, places, f"{weights.revision('soundnet')}-{_VERSION}")
+    return SoundNet(
+        Network(weights.tensors("soundnet")), objects, place_names(), f"{weights.revision('soundnet')}-{_VERSION}"
+    )

@@ -12,6 +12,14 @@ _NOT = re.compile(
 )
 _OR = re.compile(r"\s*(?:,|;|\bor\b|\band\b|\bnor\b)\s*", re.IGNORECASE)
 SHORT = 12  # words of a query that describes a sound; longer texts tell a story, where "no" means many things
+# Words that say how others belong together, not what is seen or heard.
+FUNCTION_WORDS = frozenset(
+    "a about above after again all am an and any are as at be because been before being below between both but by can "
+    "could did do does doing down during each few for from further had has have having he her here hers him his how i "
+    "if in into is it its just me more most my no nor not of off on once only or other our out over own same she "
+    "should so some such than that the their them then there these they this those through to too under until up very "
+    "was we were what when where which while who whom why will with would you your".split()
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
