@@ -6,17 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.encode.wording import FUNCTION_WORDS
 from storysound.story import Sound
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Words that say nothing about what is heard.
-STOP_WORDS = frozenset(
-    "a about above after again all am an and any are as at be because been before being below between both but by can "
-    "could did do does doing down during each few for from further had has have having he her here hers him his how i "
-    "if in into is it its just me more most my no nor not of off on once only or other our out over own same she "
-    "should so some such than that the their them then there these they this those through to too under until up very "
-    "was we were what when where which while who whom why will with would you your "
+STOP_WORDS = FUNCTION_WORDS | frozenset(
     "aiff audio clip effect file flac m4a mp3 ogg opus sample sfx sound wav".split()
 )
 
