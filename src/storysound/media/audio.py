@@ -3,8 +3,10 @@
 import io
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -255,15 +257,19 @@ def resample(wave: Waveform, rate_hz: int) -> Waveform:
     return Waveform(np.ascontiguousarray(out, np.float32), rate_hz)
 
 
-def write_wav(path: str | Path, wave: Waveform) -> None:
+def write_wav(path: str | Path, wave: Waveform, tags: Mapping[str, str] = MappingProxyType({})) -> None:
     """Writes a 24-bit WAV, in place of what was there, or nothing at all. Samples beyond ±1 are clipped.
 
+    `tags`: title, comment, software, copyright, artist, genre, as RIFF INFO has them.
     Raises OutputError on a full disk or missing rights; ValueError for NaN or infinite samples.
     """
     if not np.isfinite(wave.samples).all():
         raise ValueError("samples must be finite")
     data = io.BytesIO()  # written by us: the library would hide a full disk behind an error of its own
-    soundfile.write(data, wave.samples.T, wave.rate_hz, subtype="PCM_24", format="WAV")
+    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype="PCM_24", format="WAV") as file:
+        for name, value in tags.items():
+            setattr(file, name, value)
+        file.write(wave.samples.T)
     with atomic(path) as temporary:
         temporary.write_bytes(data.getbuffer())
 

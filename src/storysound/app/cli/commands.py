@@ -9,6 +9,7 @@ from storysound.app.cli import (
     evaluate,
     export,
     find,
+    generate,
     index,
     ingest,
     listen,
@@ -32,6 +33,7 @@ app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.add_typer(generate.app, name="generate")
 app.add_typer(models.app, name="models")
 
 

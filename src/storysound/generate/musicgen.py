@@ -1,0 +1,53 @@
+"""MusicGen (Copet et al. 2023, arXiv:2306.05284) through transformers: tokens of EnCodec, one frame after another."""
+
+import math
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from storysound.generate.music import check_length
+from storysound.generate.pretrained import FROM_DISK, loading, quiet
+from storysound.media.audio import Waveform
+
+GUIDANCE = 3.0  # the authors' weight of the words against no words
+
+
+class MusicGen:
+    """A composer; mono or stereo, as the folder's model is."""
+
+    longest_s = 30.0  # what it was trained on; beyond that it loses the thread
+
+    def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
+        """`model`: MusicgenForConditionalGeneration."""
+        self._model, self._tokenizer = model.eval(), tokenizer
+
+    @torch.inference_mode()
+    def compose(self, prompt: str, seconds: float, seed: int) -> Waveform:
+        """See `music.Composer`."""
+        check_length(seconds, self)
+        codec, device = self._model.config.audio_encoder, self._model.device
+        ids = torch.tensor([self._tokenizer.encode(prompt).ids], device=device)
+        # Each codebook is one step behind the one before it, so that the last frame is whole only so much later.
+        steps = math.ceil(seconds * codec.frame_rate) + self._model.config.decoder.num_codebooks - 1
+        devices = [device] if device.type == "cuda" else []
+        with quiet(), torch.random.fork_rng(devices):  # transformers takes no generator
+            torch.manual_seed(seed)
+            sound = self._model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=steps, do_sample=True,
+                guidance_scale=GUIDANCE,
+            )  # fmt: skip
+        samples = sound[0].float().cpu().numpy()
+        wave = Waveform(np.ascontiguousarray(samples, np.float32), codec.sampling_rate)
+        return wave.cut(0.0, seconds)
+
+
+def load(folder: Path, device: torch.device) -> MusicGen:
+    """From config.json, generation_config.json, model.safetensors and tokenizer.json. Raises MissingModelError."""
+    with loading(folder, "a MusicGen model of transformers"):
+        made = import_module("transformers").MusicgenForConditionalGeneration
+        model = made.from_pretrained(folder, **FROM_DISK).to(device)
+        return MusicGen(model, Tokenizer.from_file(str(folder / "tokenizer.json")))

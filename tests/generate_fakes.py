@@ -1,0 +1,81 @@
+"""Tiny models of random weights, saved to folders as the hub's are, and a guard against connections."""
+
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+WORDS = ("<pad>", "</s>", "<unk>", "music", "sad", "rock", "piano", "slow")
+RATE_HZ = 8000  # of tiny music
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any attempt to open a connection fails the test."""
+
+    def refuse(*_: Any) -> NoReturn:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def word_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def save_musicgen(folder: Path) -> Path:
+    """A MusicGen of 20 frames a second and two codebooks."""
+    from transformers import EncodecConfig, MusicgenConfig, MusicgenDecoderConfig, MusicgenForConditionalGeneration
+    from transformers import T5Config as Words
+
+    torch.manual_seed(0)
+    words = Words(vocab_size=len(WORDS), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    codec = EncodecConfig(
+        sampling_rate=RATE_HZ, num_filters=2, num_residual_layers=1, upsampling_ratios=[20, 20], codebook_size=16,
+        codebook_dim=8, hidden_size=8, num_lstm_layers=1, target_bandwidths=[0.16],
+    )  # fmt: skip
+    assert (codec.frame_rate, codec.num_quantizers) == (20, 2)
+    decoder = MusicgenDecoderConfig(
+        vocab_size=16, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=16, num_codebooks=2,
+        max_position_embeddings=64, pad_token_id=16, bos_token_id=16,
+    )  # fmt: skip
+    config = MusicgenConfig(text_encoder=words.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
+    model = MusicgenForConditionalGeneration(config)
+    for layer in model.audio_encoder.quantizer.layers:
+        layer.codebook.embed.normal_()  # they are made as zeros, which would make all tokens sound alike
+    model.generation_config.decoder_start_token_id = model.generation_config.pad_token_id = 16
+    model.save_pretrained(folder)
+    word_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def save_stable_audio(folder: Path) -> Path:
+    """A Stable Audio of up to two seconds of stereo at 400 Hz."""
+    from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
+    from diffusers import StableAudioPipeline as Pipeline
+    from diffusers.pipelines.stable_audio import StableAudioProjectionModel
+    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=word_tokenizer(), pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=8
+    )
+    Pipeline(
+        AutoencoderOobleck(6, [1, 2], [2, 4], 3, 3, 2, sampling_rate=400),
+        T5EncoderModel(T5Config(vocab_size=len(WORDS), d_model=4, d_kv=4, d_ff=8, num_layers=1, num_heads=2)),
+        StableAudioProjectionModel(text_encoder_dim=4, conditioning_dim=4, min_value=0, max_value=32),
+        tokenizer,
+        StableAudioDiTModel(
+            sample_size=400, in_channels=3, num_layers=1, attention_head_dim=4, num_attention_heads=2,
+            num_key_value_attention_heads=2, out_channels=3, cross_attention_dim=4, time_proj_dim=8,
+            global_states_input_dim=8, cross_attention_input_dim=4,
+        ),
+        CosineDPMSolverMultistepScheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
