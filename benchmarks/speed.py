@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import dtw, encoders, find_scale, ingest, retrieval
+from benchmarks import dtw, encoders, find_scale, ingest, knapsack, retrieval
 from storysound.jobs.index import index
 from storysound.media.audio import read_audio
 from storysound.weights import Resolver
@@ -35,7 +35,17 @@ def main() -> None:
     table = Table(box=None)
     for heading in ("what", "value", "limit of this machine", "n"):
         table.add_column(heading)
-    for measured in (start_up, hearing, indexing, ingesting, searching, scoring, retrieval.measure, dtw.measure):
+    for measured in (
+        start_up,
+        hearing,
+        indexing,
+        ingesting,
+        searching,
+        scoring,
+        retrieval.measure,
+        dtw.measure,
+        knapsack.measure,
+    ):
         for row in measured():
             table.add_row(*row)
     Console().print(table)
