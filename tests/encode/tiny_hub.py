@@ -30,7 +30,7 @@ def models_folder(folder: Path) -> Path:
     clip_eyes = {**SIZES, "image_size": 32, "patch_size": 8, "projection_dim": 12}
     settings = {
         "clip": transformers.CLIPConfig(text_config=clip_text, vision_config=clip_eyes, projection_dim=12),
-        "ast": transformers.ASTConfig(**SIZES, max_length=64, num_mel_bins=32, num_labels=5),
+        "ast": transformers.ASTConfig(**SIZES, max_length=100, num_mel_bins=32, num_labels=5),
         "clap": transformers.ClapConfig(
             text_config={**TEXT, "max_position_embeddings": 90, "projection_dim": 10},
             audio_config={

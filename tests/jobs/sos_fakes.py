@@ -23,6 +23,7 @@ class FakeSenses:
     """Features that tell the kinds apart, each modality in its own way; nothing is aligned at first."""
 
     aligned = True
+    stretch_s = 0.0  # it hears moments, not stretches
 
     def __init__(self, *_: object) -> None:
         rng = np.random.default_rng(0)

@@ -38,6 +38,7 @@ class Ast:
         self.revision = revision
         self._network, self._config = network, network.config
         self.dim: int = self._config.hidden_size
+        self.stretch_s: float = HOP_S * self._config.max_length  # of sound that is heard as one
         names = self._config.id2label
         self.labels: Mapping[str, tuple[str, ...]] = {"audioset": tuple(names[i] for i in range(len(names)))}
 
@@ -55,7 +56,7 @@ class Ast:
             out = self._network.audio_spectrogram_transformer(input_values=stretch[None])
             rows.append((out.last_hidden_state[0], self._network.classifier(out.pooler_output)[0].sigmoid()))
         states, scores = (torch.stack(part).numpy() for part in zip(*rows, strict=True))
-        return Encoding(states[:, 0], {"audioset": scores}, HOP_S * length, states[:, 1:])
+        return Encoding(states[:, 0], {"audioset": scores}, self.stretch_s, states[:, 1:])
 
 
 def load(weights: Resolver) -> Ast:

@@ -4,6 +4,10 @@ Each modality's features begin, where the profile can, with what it says in the 
 encoder: sentences as they are, pictures by their gloss, sounds by an encoder that speaks it (`IN_TEXT_SPACE`). That
 is where a network starts from (`Config.aligned`); what else the encoders know comes after it. Every encoder's part
 has length 1.
+
+Encoders that say what an item's parts are (`Encoding.tokens`) are taken at their word, as in the paper: a text's tokens
+are its words instead of its sentences, a sound's the patches of a stretch that an encoder hears as one (AST), the first
+token of which stands for the whole. Of a sound `STRETCHES` are kept beside the most informative one.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,9 +23,9 @@ from torch import Tensor
 from storysound.config import Profile
 from storysound.encode import encoder, gloss
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.labels import LabelSpace, label_space, text_vectors
 from storysound.encode.wording import in_words, sentences
-from storysound.errors import InputError, MediaError
+from storysound.errors import InputError, MediaError, UsageError
 from storysound.jobs import feature_cache
 from storysound.jobs.find import IN_TEXT_SPACE
 from storysound.jobs.sos_stories import Material, Pixels
@@ -34,6 +38,7 @@ Floats = NDArray[np.float32]
 
 TOKEN_S = 0.96  # of sound in one token
 PROBABILITIES = ("audioset", "msd")  # label spaces whose classes are features too, by the root of their probability
+STRETCHES = 4  # of a sound, evenly spread, out of which training draws one where an encoder hears stretches as a whole
 BLOCK = 64  # stories in one file of the cache: no more is encoded again after an interruption
 LONGEST_S = 600.0  # of a sound that is listened to
 _VERSION = "1"  # of this file: raised whenever the same story would give other features
@@ -56,17 +61,21 @@ class Senses:
         return "+".join([_VERSION, *(f"{name}:{self._encoder(name).revision}" for name in names)])
 
     def text(self, texts: Sequence[str]) -> Floats:
-        """The whole [1 d], then its sentences: [1 + n d]."""
-        parts = [part for text in texts for part in sentences(text)]
-        rows = text_vectors(self._encoder(self._profile.text), parts)
+        """The whole [1 d], then its words where the encoder says them, else its sentences: [1 + n d]."""
+        reader = self._encoder(self._profile.text)
+        (whole,) = reader.encode([" ".join(texts)])
+        if whole.tokens is not None:
+            return np.concatenate([_unit(whole.embedding), _unit(whole.tokens[0])])
+        rows = text_vectors(reader, [part for text in texts for part in sentences(text)])
         return np.concatenate([_unit(rows.mean(axis=0, keepdims=True)), rows])
 
     def frames(self, pictures: Sequence[Pixels]) -> Floats:
-        """Gloss and embedding of each picture: [m d]."""
+        """Gloss, where the encoder names what it sees, and embedding of each picture: [m d]."""
         eyes = self._encoder(self._profile.picture)
+        if not eyes.labels:
+            return _unit(np.concatenate([seen.embedding for seen in eyes.encode(pictures)]))
         (name, labels), *_ = eyes.labels.items()
-        words = in_words(name, labels)
-        space = label_space(name, labels, words, self._encoder(self._profile.text), self._weights.cache)
+        space = self.space(name, labels)
         rows = []
         for seen in eyes.encode(pictures):
             said = gloss.vector(seen.scores[name][0], space)
@@ -82,6 +91,48 @@ class Senses:
             encoding = self._encoder(name).encode([heard])[0]
             parts += [_unit(_clocked(rows, encoding.step_s, count)) for rows in _told(encoding)]
         return np.concatenate(parts, axis=1)
+
+    @property
+    def stretch_s(self) -> float:
+        """How much of a sound an encoder hears as one, with its parts; 0 where none does."""
+        return max(float(getattr(self._encoder(name), "stretch_s", 0.0)) for name in self.ears)
+
+    def stretches(self, wave: Waveform, starts_s: Iterable[float], length_s: float) -> Floats:
+        """What every encoder hears in stretches of a sound as a whole, then in their parts: [k 1 + n d].
+
+        An encoder that doesn't say parts says the same of all. Raises UsageError where several say different ones, or
+        where a stretch is longer than what is heard as one.
+        """
+        if length_s > self.stretch_s + 0.01:
+            raise UsageError(f"crop_s={length_s:g}: this profile hears {self.stretch_s:g} s as one")
+        return np.stack([self._stretch(wave.mono().cut(start, start + length_s)) for start in starts_s])
+
+    def _stretch(self, heard: Waveform) -> Floats:
+        parts = []
+        for name in self.ears:
+            encoding = self._encoder(name).encode([heard])[0]
+            whole = encoding.embedding.mean(axis=0, keepdims=True)
+            parts.append(_unit(whole if encoding.tokens is None else np.concatenate([whole, encoding.tokens[0]])))
+        count = max(len(rows) for rows in parts)
+        if any(len(rows) not in (1, count) for rows in parts):
+            raise UsageError(f"{' and '.join(self.ears)} hear different parts of a sound: give a profile one of them")
+        return np.concatenate([np.broadcast_to(rows, (count, rows.shape[1])) for rows in parts], axis=1)
+
+    def heard(self) -> dict[str, int]:
+        """Widths of the parts of `audio` in order: embeddings by the name of their encoder, classes by their space."""
+        widths: dict[str, int] = {}
+        for name in self.ears:
+            ear = self._encoder(name)
+            widths |= {
+                name: ear.dim,
+                **{space: len(ear.labels[space]) for space in PROBABILITIES if space in ear.labels},
+            }
+        return widths
+
+    def space(self, name: str, labels: Sequence[str]) -> LabelSpace:
+        """Classes as points of the text encoder's space."""
+        text = self._encoder(self._profile.text)
+        return label_space(name, labels, in_words(name, labels), text, self._weights.cache)
 
     def _encoder(self, name: str) -> Encoder[Any]:
         if name not in self._loaded:
@@ -136,6 +187,11 @@ class Ragged(NamedTuple):
         rows = self.values[torch.where(mask, start[:, None] + at, start[:, None]).clamp(max=len(self.values) - 1)]
         return rows.float() * mask[..., None], mask
 
+    def mean(self, numbers: Tensor) -> Tensor | None:
+        """Of all tokens of these sequences [d]; None where they have none."""
+        own = torch.isin(torch.arange(len(self)), numbers).repeat_interleave(self.lengths())
+        return self.values[own].mean(dim=0, dtype=torch.float32) if own.any() else None
+
     @classmethod
     def from_list(cls, parts: Sequence[Tensor], width: int) -> "Ragged":
         """Of tensors [n_i width]."""
@@ -147,7 +203,8 @@ class Ragged(NamedTuple):
 class StoryFeatures:
     """Features of s stories and of the u sounds that belong to them.
 
-    `text`: the whole and its sentences, of no length where there is no text; `frames`; `audio` in tokens of `TOKEN_S`;
+    `text`: the whole and its sentences or words, of no length where there is no text; `frames`; `audio` in tokens of
+    `TOKEN_S`, or in stretches of `stretch` tokens, the most informative first, each of them led by its whole;
     `belongs` bool [s u]: whose sound it is; `fits` bool [s u]: what is right for a story, also the sounds of those that
     are told in the same words, for they can't be told apart. `crop_s` [u]: where the most informative stretch of each
     sound begins; `length_s`: of that.
@@ -162,6 +219,7 @@ class StoryFeatures:
     fits: Tensor
     crop_s: Tensor
     length_s: float
+    stretch: int = 0
 
     def told(self, pair: str) -> Tensor:
         """Numbers of the stories that have frames ("AV") or text ("AT")."""
@@ -169,6 +227,9 @@ class StoryFeatures:
 
     def sounds(self, numbers: Tensor, first: Tensor | None = None) -> Features:
         """Sounds, from token `first` on, by default where they are most informative."""
+        if self.stretch:
+            rows, mask = self.audio.of(numbers, torch.zeros_like(numbers) if first is None else first, self.stretch)
+            return Features(rows[:, 0], rows[:, 1:], mask[:, 1:])
         if first is None:
             first = (self.crop_s[numbers] / TOKEN_S).round().long()
         first = torch.minimum(first, (self.audio.lengths()[numbers] - self.tokens).clamp(min=0))
@@ -176,7 +237,7 @@ class StoryFeatures:
         return Features(_mean(tokens, mask), tokens, mask)
 
     def texts(self, numbers: Tensor) -> Features:
-        """The whole text and its sentences."""
+        """The whole text, and its sentences or words."""
         tokens, mask = self.text.of(numbers)
         return Features(tokens[:, 0], tokens[:, 1:], mask[:, 1:])
 
@@ -187,6 +248,8 @@ class StoryFeatures:
     @property
     def tokens(self) -> int:
         """In a crop of a sound."""
+        if self.stretch:
+            return self.stretch - 1
         return max(1, round(self.length_s / TOKEN_S))
 
 
@@ -240,7 +303,7 @@ def _story(one: Material, senses: Senses, length_s: float, heard: dict[str, tupl
     for sound in one.sounds:
         if sound.key not in heard:
             wave = sound.read()
-            heard[sound.key] = _half(senses.audio(wave)), informative_crop_s(wave, length_s)
+            heard[sound.key] = _heard(wave, senses, length_s)
     found = {f"sound{i}": heard[sound.key][0].clone() for i, sound in enumerate(one.sounds)}
     found["crops"] = torch.tensor([heard[sound.key][1] for sound in one.sounds])
     if one.texts:
@@ -248,6 +311,15 @@ def _story(one: Material, senses: Senses, length_s: float, heard: dict[str, tupl
     if pictures := one.pictures():
         found["frames"] = _half(senses.frames(pictures))
     return found
+
+
+def _heard(wave: Waveform, senses: Senses, length_s: float) -> tuple[Tensor, float]:
+    """Tokens [t d] or stretches [k n d] of a sound, and where its most informative stretch begins."""
+    at = informative_crop_s(wave, length_s)
+    if not senses.stretch_s:
+        return _half(senses.audio(wave)), at
+    last = max(0.0, min(wave.duration_s, LONGEST_S) - length_s)
+    return _half(senses.stretches(wave, [at, *np.unique(np.linspace(0.0, last, STRETCHES))], length_s)), at
 
 
 def _half(rows: Floats) -> Tensor:
@@ -278,15 +350,17 @@ def _joined(kept: Sequence[tuple[Material, Mapping[str, Tensor]]], length_s: flo
     for row, (one, _) in enumerate(kept):
         belongs[row, [place[sound.key] for sound in one.sounds]] = True
     ragged = {name: _ragged([parts.get(name) for _, parts in kept]) for name in ("text", "frames")}
+    stretch = sounds[0].shape[1] if sounds[0].ndim == 3 else 0
     return StoryFeatures(
         tuple(one.id for one, _ in kept),
         tuple(one.group for one, _ in kept),
         **ragged,
-        audio=_ragged(sounds),
+        audio=_ragged([sound.flatten(0, -2) for sound in sounds]),
         belongs=belongs,
         fits=_alike([one.texts for one, _ in kept]) @ belongs.float() > 0,
         crop_s=torch.tensor(crops),
         length_s=length_s,
+        stretch=stretch,
     )
 
 

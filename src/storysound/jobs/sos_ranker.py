@@ -76,8 +76,11 @@ class Ranker:
     def attention(self, footage: Footage, _: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
         """Maps for the report, as `Listener.attention`: how much of the pair score each picture and moment make up.
 
-        1 is the largest share of a cue. Cues under which no picture was looked at, and very short ones, have none.
+        1 is the largest share of a cue. Cues under which no picture was looked at, and very short ones, have none; nor
+        has any where an encoder hears stretches as a whole: its parts are patches, not moments.
         """
+        if self._trained.senses.stretch_s:
+            return {}
         pictures = [picture for own in footage.pictures for picture in own]
         times = np.array(footage.times_s)
         maps: dict[str, Attention] = {}
@@ -99,7 +102,11 @@ class Ranker:
 
     def _listened(self, wave: Waveform) -> Features:
         """A sound in the common space, as much of it as the model takes."""
-        tokens = torch.from_numpy(self._trained.senses.audio(wave))[None, : self._trained.card.model.sounds]
+        senses, length_s = self._trained.senses, self._trained.card.crop_s
+        if senses.stretch_s:
+            (rows,) = torch.from_numpy(senses.stretches(wave, [0.0], length_s))
+            return self._trained.network.audio(Features(rows[None, 0], rows[None, 1:]))
+        tokens = torch.from_numpy(senses.audio(wave))[None, : self._trained.card.model.sounds]
         return self._trained.network.audio(Features(tokens.mean(1), tokens))
 
     def _told(self, text: str, pictures: Sequence[Pixels]) -> dict[Pair, Features]:

@@ -36,6 +36,8 @@ def a_sound_of_each(features: StoryFeatures, stories: Tensor, rng: np.random.Gen
 def a_stretch_of_each(features: StoryFeatures, sounds: Tensor, rng: np.random.Generator) -> Tensor:
     """Where a stretch of each sound begins, at random: the number of its first token [b]."""
     lengths = features.audio.lengths()[sounds].tolist()
+    if step := features.stretch:
+        return torch.tensor([step * int(rng.integers(0, length // step)) for length in lengths])
     return torch.tensor([random_crop_s(length, features.tokens, rng) for length in lengths]).round().long()
 
 

@@ -40,7 +40,6 @@ from storysound.weights import Resolver
 
 Pair = Literal["AV", "AT"]
 PAIRS: tuple[Pair, Pair] = ("AV", "AT")
-MOST_SENTENCES = 64  # of a text; the paper's 77 are words
 HEAD_WIDTH = 64  # of the encoder of time: CLIP's
 LONE_WIDTH = 384  # of the common space where no story has a text
 
@@ -181,13 +180,19 @@ def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) ->
 
 
 def config_of(recipe: Recipe, features: StoryFeatures, *, aligned: bool) -> Config:
-    """The network for these features: as wide as the text's, heads of 64, one layer of time for small data."""
+    """The network for these features: as wide as the text's, heads of 64, one layer of time for small data.
+
+    Features that begin in the common space get maps that add to them. Where they don't, as the paper's, a map is
+    learned of those that are not as wide as it: of audio alone with CLIP and AST.
+    """
     text, frames, audio = (part.values.shape[1] for part in (features.text, features.frames, features.audio))
     common = text if text > 1 else LONE_WIDTH
     least = common if aligned else 1  # of a modality that no story has
+    widths = {"text": max(text, least), "frames": max(frames, least), "audio": max(audio, least)}
+    mapped = tuple(name for name, width in widths.items() if aligned or width != common or name == "audio")
     return Config(
-        max(text, least), max(frames, least), max(audio, least), common, ("text", "frames", "audio"),
-        words=MOST_SENTENCES, frames=FRAMES, sounds=features.tokens, temporal_layers=1,
+        widths["text"], widths["frames"], widths["audio"], common, mapped,
+        frames=FRAMES, sounds=features.tokens, temporal_layers=1,
         temporal_heads=max(1, common // HEAD_WIDTH), dropout=recipe.dropout, scale=recipe.scale,
         matrices=recipe.matrices, aligned=aligned, centred=True, use_tokens=recipe.tokens,
         mode="paper" if recipe.mode == "paper" else "corrected",
@@ -200,9 +205,8 @@ def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) ->
     sounds, _ = candidates(features, learned_from)
     parts = {"text": (features.text, learned_from), "frames": (features.frames, learned_from)}
     for name, (ragged, numbers) in {**parts, "audio": (features.audio, sounds)}.items():
-        values, mask = ragged.of(numbers)
-        if mask.any():
-            network.centre(**{name: values[mask].mean(dim=0)})
+        if (mean := ragged.mean(numbers)) is not None:
+            network.centre(**{name: mean})
     return network
 
 
