@@ -1,6 +1,7 @@
 """Pulse of a sound: onsets, tempo, beats, and the quiet points where it is good to cut."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.ndimage
@@ -39,6 +40,11 @@ class Spectrogram:
     power: NDArray[np.float32]
     duration_s: float
 
+    @cached_property
+    def onset_envelope(self) -> Curve:
+        """See the function of that name."""
+        return _onset_envelope(self.power)
+
 
 def analyse(wave: Waveform) -> Spectrogram:
     """The spectrogram that all functions here take in place of a waveform, so that it is made only once."""
@@ -56,7 +62,11 @@ def onset_envelope(sound: Waveform | Spectrogram) -> Curve:
     Spectral flux after Böck and Widmer 2013 (rises are taken against the loudest neighbour band of two frames ago, so
     vibrato is not taken for onsets). The slow trend is removed and the deviation scaled to 1; zeros for steady sound.
     """
-    energies = mel(_analysed(sound).power, _MEL)
+    return _analysed(sound).onset_envelope
+
+
+def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Curve:
+    energies = mel(power_spectrum, _MEL)
     levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9))
     before = scipy.ndimage.maximum_filter1d(levels, 3, axis=1)[:-2]
     flux = np.zeros(len(levels))
@@ -82,6 +92,11 @@ def _pulse(envelope: Curve) -> Curve:
     heard = lags < 0.75 * len(envelope)  # with less overlap than a quarter, chance rules
     values = np.interp(lags, np.arange(len(repeats)), repeats) * heard
     return np.where(heard[:, 0], values.sum(axis=1) / np.maximum(heard.sum(axis=1), 1), -1.0)
+
+
+def pulse(envelope: Curve) -> float:
+    """Share of the onsets of an envelope that come again with the beat, whatever its tempo; 0 where too short."""
+    return max(float(_pulse(envelope).max()), 0.0) if envelope.any() else 0.0
 
 
 def tempo_bpm(sound: Waveform | Spectrogram) -> float | None:

@@ -1,4 +1,7 @@
-"""Pitch classes and key of a sound."""
+"""Pitch classes, key, mode, register and roughness of a sound."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +19,50 @@ _MAJOR = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 
 _MINOR = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
 _SHORTEST_S = 1.0  # a single note or stroke has no key
 _LEAST_CONFIDENCE = 0.6  # correlation with the nearest key below which a sound has none
+_PARTIALS = 20  # of a frame, the strongest, that may beat against each other
 
 
-def chroma(wave: Waveform) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Peaks:
+    """The spectral peaks of `count` frames: of each its frame, pitch (MIDI number) and weight (root of the magnitude).
+
+    Frames are STFT.hop_length apart at RATE_HZ. The common ground of all functions here.
+    """
+
+    count: int
+    frames: NDArray[np.int64]
+    pitches: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @cached_property
+    def key_fits(self) -> dict[str, float]:
+        """See the function of that name."""
+        return _key_fits(self)
+
+
+def analyse(wave: Waveform) -> Peaks:
+    """The peaks that all functions here take in place of a waveform, so that they are found only once."""
+    spectrum = power(resample(wave.mono(), RATE_HZ).samples[0], STFT)
+    return Peaks(len(spectrum), *_peaks(spectrum))
+
+
+def _analysed(sound: Waveform | Peaks) -> Peaks:
+    return sound if isinstance(sound, Peaks) else analyse(sound)
+
+
+def chroma(sound: Waveform | Peaks) -> NDArray[np.float64]:
     """Strength of the twelve pitch classes from C on, [t 12], each frame's largest is 1; zeros in silence.
 
     Peaks of the spectrum only, at their interpolated frequency, so that noise and drums count for little; tuned to the
     sound's own pitch. Frames are STFT.hop_length apart at RATE_HZ.
     """
-    spectrum = power(resample(wave.mono(), RATE_HZ).samples[0], STFT)
-    frames, pitches, weights = _peaks(spectrum)
+    peaks = _analysed(sound)
+    frames, pitches, weights = peaks.frames, peaks.pitches, peaks.weights
     tuning = np.angle(np.sum(weights * np.exp(2j * np.pi * pitches))) / (2 * np.pi) if len(pitches) else 0.0
     exact = pitches - tuning
     nearest = np.round(exact)
     weights = weights * np.cos(np.pi * (exact - nearest)) ** 2  # between two semitones a peak tells nothing
-    classes = np.zeros((len(spectrum), 12))
+    classes = np.zeros((peaks.count, 12))
     np.add.at(classes, (frames, nearest.astype(np.int64) % 12), weights)
     return np.asarray(classes / np.maximum(classes.max(axis=1, keepdims=True), 1e-12))
 
@@ -49,22 +81,72 @@ def _peaks(spectrum: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np
     return frames, pitch, np.exp(b / 4)  # square root of the magnitude
 
 
-def key(wave: Waveform) -> tuple[str, float]:
-    """Key as "A minor" and how well it fits, in [0, 1]; ("", confidence) where nothing tonal sounds.
+def key_fits(sound: Waveform | Peaks) -> dict[str, float]:
+    """How well each of the 24 keys fits: name as "A minor" -> correlation in [-1, 1]; empty where nothing tonal sounds.
 
-    The mean chroma is correlated with the profiles of the 24 keys (method of Krumhansl 1990, chapter 4); the
-    confidence is the correlation with the best.
+    The mean chroma is correlated with the profiles of the keys (method of Krumhansl 1990, chapter 4).
     """
-    if wave.duration_s < _SHORTEST_S:
-        return "", 0.0
-    mean = chroma(wave).mean(axis=0)
+    return _analysed(sound).key_fits
+
+
+def _key_fits(peaks: Peaks) -> dict[str, float]:
+    if peaks.count * STFT.hop_length < _SHORTEST_S * RATE_HZ:
+        return {}
+    mean = chroma(peaks).mean(axis=0)
     if mean.std() < 1e-9:
-        return "", 0.0
-    fits = {
+        return {}
+    return {
         f"{_NAMES[tonic]} {mode}": float(np.corrcoef(mean, np.roll(profile, tonic))[0, 1])
         for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
         for tonic in range(12)
     }
+
+
+def key(sound: Waveform | Peaks) -> tuple[str, float]:
+    """Key as "A minor" and how well it fits, in [0, 1]; ("", confidence) where nothing tonal sounds.
+
+    The confidence is the correlation with the nearest key, see `key_fits`.
+    """
+    fits = key_fits(sound)
+    if not fits:
+        return "", 0.0
     name = max(fits, key=fits.__getitem__)
     confidence = max(0.0, fits[name])
     return (name if confidence >= _LEAST_CONFIDENCE else ""), confidence
+
+
+def majorness(sound: Waveform | Peaks) -> float:
+    """How much better the nearest major key fits than the nearest minor one, in [-1, 1] or so; 0 for no tones."""
+    fits = key_fits(sound)
+    major, minor = (max((f for name, f in fits.items() if mode in name), default=0.0) for mode in ("major", "minor"))
+    return major - minor
+
+
+def register(sound: Waveform | Peaks) -> float:
+    """Mean height of the tones as MIDI number, 60 being the middle C; 60 for no tones."""
+    peaks = _analysed(sound)
+    return float(np.average(peaks.pitches, weights=peaks.weights)) if len(peaks.pitches) else 60.0
+
+
+def roughness(sound: Waveform | Peaks) -> float:
+    """How much the partials of a frame beat against each other, ≥ 0, mean over the frames.
+
+    Plomp and Levelt's curve as Sethares 1993 ("Local consonance and the relationship between timbre and scale") puts
+    it, over all pairs of the 20 strongest partials, divided by the sum of their amplitudes.
+    """
+    peaks = _analysed(sound)
+    if not len(peaks.frames):
+        return 0.0
+    loudest_first = np.lexsort((-peaks.weights, peaks.frames))
+    frames = peaks.frames[loudest_first]
+    rank = np.arange(len(frames)) - np.searchsorted(frames, frames)
+    kept = rank < _PARTIALS
+    at = frames[kept], rank[kept]
+    amplitude, hertz = np.zeros((2, peaks.count, _PARTIALS), np.float32)
+    amplitude[at] = peaks.weights[loudest_first][kept] ** 2
+    hertz[at] = _A4_HZ * 2 ** ((peaks.pitches[loudest_first][kept] - 69) / 12)
+    i, j = np.triu_indices(_PARTIALS, 1)
+    lower = np.minimum(hertz[:, i], hertz[:, j])
+    apart = 0.24 / (0.0207 * lower + 18.96) * np.abs(hertz[:, i] - hertz[:, j])
+    beating = np.minimum(amplitude[:, i], amplitude[:, j]) * (np.exp(-3.51 * apart) - np.exp(-5.75 * apart))
+    return float((beating.sum(axis=1) / np.maximum(amplitude.sum(axis=1), 1e-12)).mean())

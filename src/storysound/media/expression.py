@@ -1,0 +1,114 @@
+"""What carries the feeling of music, measured on the signal.
+
+The cues are those that listeners were found to go by: tempo, mode, register, loudness, articulation and timbre
+(Gabrielsson and Lindström 2010, "The role of structure in the musical expression of emotions"; Eerola, Friberg and
+Bresin 2013, "Emotional expression in music: contribution, linearity, and additivity of primary musical cues").
+What they say of valence and arousal is learned elsewhere: `encode/mood.py`.
+"""
+
+import math
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+from storysound.media import rhythm, tonality
+from storysound.media.audio import Waveform
+from storysound.media.loudness import integrated_lufs
+
+_SOFTEST_LUFS = -60.0  # and softer is as silent
+_LOWEST_HZ, _HIGHEST_HZ = 30.0, 7800.0  # of timbre: what old and what new recordings hold
+_BASS_HZ = 150.0
+_EVERY = 4  # frames from one that timbre is taken from to the next
+_AUDIBLE = 1e-4  # of the loudest frame's power
+_ONSET, _ONSET_APART_S = 1.0, 0.07  # deviations of the envelope from which a rise is an onset
+
+
+@dataclass(frozen=True)
+class Expression:
+    """The cues of one sound."""
+
+    tempo: float  # octaves above 100 beats a minute; 0 where nothing pulses
+    pulse: float  # share of the onsets that repeat with the beat, in [-1, 1]
+    onsets: float  # octaves above one a second
+    flux: float  # how fast the spectrum rises, mean of all bands
+    loudness: float  # LUFS
+    dynamics: float  # deviation of the level of frames, dB
+    brightness: float  # centroid of the magnitudes, octaves above 1 kHz
+    breadth: float  # their spread around it, octaves above 1 kHz
+    noise: float  # spectral flatness, nepers below white noise
+    bass: float  # power below 150 Hz, dB beside all
+    density: float  # octaves of tones that sound at once
+    register: float  # mean height of the tones, MIDI number
+    roughness: float  # see `tonality.roughness`
+    clarity: float  # correlation with the nearest key
+    majorness: float  # see `tonality.majorness`
+
+    def vector(self) -> NDArray[np.float64]:
+        """The cues in the order of `CUES`: [15]."""
+        return np.array(astuple(self))
+
+
+CUES = tuple(field.name for field in fields(Expression))
+
+
+def expression(
+    wave: Waveform,
+    *,
+    spectrogram: rhythm.Spectrogram | None = None,
+    peaks: tonality.Peaks | None = None,
+    loudness_lufs: float | None = None,
+) -> Expression:
+    """The cues of a sound of any length but 0; what is already known of it needn't be found anew."""
+    spectrogram = spectrogram or rhythm.analyse(wave)
+    peaks = peaks or tonality.analyse(wave)
+    lufs = integrated_lufs(wave) if loudness_lufs is None else loudness_lufs
+    bpm, envelope = rhythm.tempo_bpm(spectrogram), rhythm.onset_envelope(spectrogram)
+    apart = math.ceil(_ONSET_APART_S * rhythm.FRAMES_PER_S)
+    rises, _ = scipy.signal.find_peaks(envelope, height=_ONSET, distance=apart)
+    fits = tonality.key_fits(peaks)
+    return Expression(
+        tempo=math.log2(bpm / 100) if bpm else 0.0,
+        pulse=rhythm.pulse(envelope),
+        onsets=math.log2(max(len(rises) / max(wave.duration_s, 1e-3), 0.25)),
+        loudness=max(lufs, _SOFTEST_LUFS),
+        **_timbre(spectrogram.power),
+        density=math.log2(1 + len(peaks.frames) / max(peaks.count, 1)),
+        register=tonality.register(peaks),
+        roughness=tonality.roughness(peaks),
+        clarity=max(fits.values(), default=0.0),
+        majorness=tonality.majorness(peaks),
+    )
+
+
+def _timbre(power: NDArray[np.float32]) -> dict[str, float]:
+    """Cues of a power spectrogram [t f] of `rhythm`."""
+    hertz = np.arange(power.shape[1]) * rhythm.RATE_HZ / rhythm.STFT.n_fft
+    heard = (hertz >= _LOWEST_HZ) & (hertz <= _HIGHEST_HZ)
+    hertz = hertz[heard]
+    first, second = power[::_EVERY, heard] + 1e-12, power[1::_EVERY, heard] + 1e-12
+    total = first.sum(axis=1)
+    audible = total >= _AUDIBLE * total.max()
+    bands, energy = first[audible], total[audible]
+    magnitude = np.sqrt(bands)
+    weight = magnitude.sum(axis=1)
+    centre = magnitude @ hertz / weight
+    spread = np.sqrt(np.maximum(magnitude @ hertz**2 / weight - centre**2, 1.0))
+    level_db = 10 * np.log10(energy)
+    return {
+        "flux": _flux(first[: len(second)], second, float(bands.max())),
+        "dynamics": float(level_db.std()),
+        "brightness": float(np.log2(centre / 1000).mean()),
+        "breadth": float(np.log2(spread / 1000).mean()),
+        "noise": float((np.log(bands).mean(axis=1) - np.log(bands.mean(axis=1))).mean()),
+        "bass": float(10 * np.log10(bands[:, hertz < _BASS_HZ].sum() / energy.sum())),
+    }
+
+
+def _flux(before: NDArray[np.float32], after: NDArray[np.float32], loudest: float) -> float:
+    """Mean rise of the levels of bands [t f] from a frame to the next, in tens of decibels over 60 dB."""
+    if not len(after):
+        return 0.0
+    rise = np.log10(1 + 1e6 * after / loudest) - np.log10(1 + 1e6 * before / loudest)
+    return float(np.maximum(rise, 0).mean())
