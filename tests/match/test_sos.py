@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from storysound.match import sos
-from storysound.match.sos import Matrices, attention, masked_mean, mean_pooled, similarity, token_similarity
+from storysound.match.sos import Matrices, attention, mean_pooled, similarity, token_similarity
+from storysound.nn.tokens import masked_mean
 
 T = 0.01
 

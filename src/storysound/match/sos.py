@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from storysound.nn.tokens import masked_mean, without_padding
+
 TEMPERATURE = 0.01  # of the attention; the paper prints none, this is X-CLIP's (erratum 3)
 CPU_BLOCK, GPU_BLOCK = 1 << 20, 1 << 26  # similarities of tokens at work at once: what a processor's cache holds
 LANES = 32  # candidates at least in a block: they are the innermost axis, which vector instructions run along
@@ -101,14 +103,14 @@ def token_similarity(
     _check(a, b, a_mask, b_mask, temperature)
     rows, columns = _block_shape(a, b, block)
     if matrices.tokens is not None:
-        a = _without_padding(a, a_mask) @ matrices.tokens
+        a = without_padding(a, a_mask) @ matrices.tokens
     learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (a, b, *matrices))
     # Split once: slicing inside the loop would cost a gradient of full size for every block.
     a_blocks = list(zip(torch.split(a, rows), _split(a_mask, rows, len(a)), strict=True))
     strips = []
     for b_block, b_keep in zip(torch.split(b, columns), _split(b_mask, columns, len(b)), strict=True):
         # Candidates innermost: softmax and sums over tokens then run along whole vectors of candidates.
-        tokens_first = _without_padding(b_block, b_keep).transpose(0, 1).contiguous()
+        tokens_first = without_padding(b_block, b_keep).transpose(0, 1).contiguous()
         strip = []
         for a_block, a_keep in a_blocks:
             call = (a_block, tokens_first, a_keep, b_keep, matrices, temperature)
@@ -122,7 +124,7 @@ def _pairs(
 ) -> Tensor:
     """One block of pairs: a [q n d], b [m c d] -> [q c]."""
     (q, n, d), (m, c, _) = a.shape, b.shape
-    a = _without_padding(a, a_mask) / temperature  # here, where it is small, and not on the n·m similarities
+    a = without_padding(a, a_mask) / temperature  # here, where it is small, and not on the n·m similarities
     s = (a.reshape(q * n, d) @ b.reshape(m * c, d).T).view(q, n, m, c)  # Eq. 4
     n_keep = None if a_mask is None else a_mask[:, :, None]
     m_keep = None if b_mask is None else b_mask.T[None]
@@ -161,7 +163,7 @@ def attention(
     """
     n_keep, m_keep = (None if mask is None else mask[None] for mask in (a_mask, b_mask))
     _check(a[None], b[None], n_keep, m_keep, temperature)
-    s = _without_padding(a, a_mask) @ _without_padding(b, b_mask).T / temperature
+    s = without_padding(a, a_mask) @ without_padding(b, b_mask).T / temperature
     n_keep = None if n_keep is None else n_keep.T
     over_n, over_m = _weights(s, 0, n_keep), _weights(s, 1, m_keep)
     by_m = _weights((over_n * s).sum(0, keepdim=True), 1, m_keep)
@@ -172,16 +174,6 @@ def attention(
 def mean_pooled(a: Tensor, b: Tensor, *, a_mask: Tensor | None = None, b_mask: Tensor | None = None) -> Tensor:
     """Baseline without attention: cosine of the mean tokens, a [q n d], b [c m d] -> [q c]."""
     return masked_mean(a, a_mask) @ masked_mean(b, b_mask).T
-
-
-def masked_mean(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-    """L2-normalised mean of the real tokens: [b n d], [b n] -> [b d]."""
-    return torch.nn.functional.normalize(_without_padding(tokens, mask).sum(1), dim=-1)
-
-
-def _without_padding(tokens: Tensor, mask: Tensor | None) -> Tensor:
-    """Zeros for padding, whatever stood there, NaN included."""
-    return tokens if mask is None else tokens.masked_fill(~mask[..., None], 0.0)
 
 
 def _split(mask: Tensor | None, size: int, items: int) -> Sequence[Tensor | None]:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from storysound.match.sos import NO_MATRICES, TEMPERATURE, Matrices, masked_mean, similarity
+from storysound.match.sos import NO_MATRICES, TEMPERATURE, Matrices, similarity
+from storysound.nn.tokens import AddedMap, TemporalEncoder, straight_map
 
 LARGEST_SCALE = 100.0  # of similarities in the loss: Radford et al. 2021 (CLIP), section 2.5
 
@@ -82,11 +83,17 @@ class SoundOfStory(nn.Module):
         super().__init__()
         self.config = config
         widths = {"text": config.text_width, "frames": config.frame_width, "audio": config.audio_width}
-        make = _Added if config.aligned else _map
+        make = AddedMap if config.aligned else straight_map
         self.maps = nn.ModuleDict({name: make(widths[name], config.width) for name in config.mapped})
         for name, width in widths.items() if config.centred else ():
             self.register_buffer(f"{name}_centre", torch.zeros(width))
-        self.time = TemporalEncoder(config)
+        self.time = TemporalEncoder(
+            config.width,
+            config.frames,
+            layers=config.temporal_layers,
+            heads=config.temporal_heads,
+            dropout=config.dropout,
+        )
         self.dropout = nn.Dropout(config.dropout)
         self.log_scale = nn.Parameter(torch.tensor(config.scale).log())
         rooms = {"AV": config.frames, "AT": config.words} if config.matrices else {}
@@ -168,59 +175,6 @@ class SoundOfStory(nn.Module):
     def _placed(self, name: str, items: Features) -> Features:
         whole, tokens = self._mapped(name, items.whole, None), self._mapped(name, items.tokens, items.mask)
         return Features(F.normalize(whole, dim=-1), F.normalize(tokens, dim=-1), items.mask)
-
-
-class TemporalEncoder(nn.Module):
-    """One vector for the frames of a video (X-CLIP's "seqTransf"): residual, then the masked mean of unit vectors.
-
-    Each layer ends in zeros at first, so that an untrained one takes the mean of the frames (a deviation from X-CLIP,
-    which starts at random).
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.position = nn.Parameter(0.02 * torch.randn(config.frames, config.width))
-        layer = nn.TransformerEncoderLayer(
-            config.width,
-            config.temporal_heads,
-            4 * config.width,
-            config.dropout,
-            "gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.layers = nn.TransformerEncoder(layer, config.temporal_layers, enable_nested_tensor=False)
-        for name, weight in self.layers.named_parameters():
-            if name.rsplit(".", 2)[-2] in ("out_proj", "linear2"):
-                nn.init.zeros_(weight)
-
-    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Unit vectors [b m d], bool [b m] -> unit vectors [b d]."""
-        loud = frames * frames.shape[-1] ** 0.5  # about 1 in each axis, as in CLIP: positions shall not drown them
-        hidden = self.layers(
-            loud + self.position[: frames.shape[1]], src_key_padding_mask=None if mask is None else ~mask
-        )
-        return masked_mean(F.normalize(loud + hidden, dim=-1), mask)
-
-
-def _map(width: int, common: int) -> nn.Linear:
-    """A learned map that changes no angle at first: the identity where it can be, else orthogonal."""
-    linear = nn.Linear(width, common, bias=False)
-    (nn.init.eye_ if width == common else nn.init.orthogonal_)(linear.weight)
-    return linear
-
-
-class _Added(nn.Module):
-    """A learned map that is added to features which lie in the common space already: nothing at first."""
-
-    def __init__(self, width: int, common: int) -> None:
-        super().__init__()
-        self.common = common
-        self.weight = nn.Parameter(torch.zeros(common, width))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[.. width] -> [.. common]. Weight decay pulls towards the features as they came."""
-        return features[..., : self.common] + F.linear(features, self.weight)
 
 
 class LearnedMatrices(nn.Module):
