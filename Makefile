@@ -11,7 +11,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -q -c constraints.txt -e '.[dev,hub,train,ingest]'
+	$(PIP) install -q -c constraints.txt -e '.[dev,hub,train,ingest,summarize]'
 	$(BIN)/storysound models pull embedded demo starter
 	touch $(STAMP)
 
