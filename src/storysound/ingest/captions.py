@@ -21,7 +21,8 @@ _COLUMNS = {
     "uri": ("uri", "url", "origin", "source"),
 }  # fmt: skip
 _SUBTITLES = (".srt", ".vtt")
-SUFFIXES = (*TABLES, *_SUBTITLES, ".txt")
+TOLD = (*_SUBTITLES, ".txt")  # files that tell of one video
+SUFFIXES = (*TABLES, *TOLD)
 _CUE = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
@@ -117,7 +118,7 @@ def read_captions(path: str | Path | None) -> Captions:
     file = Path(path)
     if file.is_dir():
         for each in sorted(file.iterdir()):
-            if each.suffix.lower() in (*_SUBTITLES, ".txt"):
+            if each.suffix.lower() in TOLD:
                 for caption in _file(each):
                     captions.add(each.stem, caption)
         if not captions.rows:
@@ -135,6 +136,14 @@ def read_captions(path: str | Path | None) -> Captions:
         video, caption = _caption(row, file, number)
         captions.add(video, caption)
     return captions
+
+
+def told_in(file: Path) -> str:
+    """All that subtitles or a text say, in one line. Raises InputError for what can't be read or says nothing."""
+    text = " ".join(caption.text for caption in _file(file))
+    if not text:
+        raise InputError(file, "has no words in it", "write the description there")
+    return text
 
 
 def _file(file: Path) -> tuple[Caption, ...]:

@@ -11,17 +11,16 @@ Where the experts listen to a sound instead of looking at a video, they are the 
 `Senses.heard` each, or `sound` for all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from storysound.encode.soundnet import place_names
 from storysound.errors import UsageError
-from storysound.jobs.sos_features import Ragged, Senses, StoryFeatures
+from storysound.jobs.sos_features import Senses, StoryFeatures
 from storysound.jobs.story_batches import candidates
 from storysound.match.mac_model import Tokens
 

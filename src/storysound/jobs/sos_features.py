@@ -350,7 +350,7 @@ def _joined(kept: Sequence[tuple[Material, Mapping[str, Tensor]]], length_s: flo
     for row, (one, _) in enumerate(kept):
         belongs[row, [place[sound.key] for sound in one.sounds]] = True
     ragged = {name: _ragged([parts.get(name) for _, parts in kept]) for name in ("text", "frames")}
-    stretch = sounds[0].shape[1] if sounds[0].ndim == 3 else 0
+    stretch = sounds[0].shape[1] if sounds and sounds[0].ndim == 3 else 0
     return StoryFeatures(
         tuple(one.id for one, _ in kept),
         tuple(one.group for one, _ in kept),

@@ -2,6 +2,8 @@
 
 A line is `{"id", "text", "images", "video", "audio", "group"}`; all but a sound are optional. `audio` may be several
 files, of which each belongs to the story; a video without `audio` brings its own sound. `text` may be several texts.
+`start_s` and `end_s` make a stretch of the video the story. `description` is a file that tells it: subtitles (VTT,
+SRT), a text, or speech, which has to be written down by whoever reads the lines.
 """
 
 import hashlib
@@ -15,19 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.errors import InputError
+from storysound.errors import InputError, MediaError
+from storysound.ingest.captions import TOLD, told_in
 from storysound.library.dataset import Dataset
 from storysound.match.sos_inputs import FRAMES, frame_indices
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import json_lines
 from storysound.media.image import from_jpeg, read_image
-from storysound.media.video import iter_frames
+from storysound.media.probe import probe
+from storysound.media.video import iter_shown
+from storysound.story import Span
 
 Pixels = NDArray[np.uint8]
 
-KEYS = frozenset({"id", "text", "images", "video", "audio", "group"})
+Transcribe = Callable[[Path], str]  # the words spoken in a sound file
+
+KEYS = frozenset({"id", "text", "images", "video", "audio", "group", "start_s", "end_s", "description"})
 SIDE_PX = 320  # of frames; picture encoders look at 260
-EVERY_S = 1.0  # of a video; of those, `FRAMES` are taken
+EVERY_S, LEAST_FRAMES = 1.0, 8  # of a video; of a short stretch more often; of those, `FRAMES` are taken
 _LINE = 'write one a line, as {"text": "a storm comes up", "audio": "storm.flac"}'
 
 
@@ -49,14 +56,17 @@ class Material:
     texts: tuple[str, ...]
     pictures: Callable[[], list[Pixels]]
     sounds: tuple[Sound, ...]
+    video: Path | None = None  # where it is one
+    span: Span | None = None  # of that, where it is not the whole
 
 
-def read_stories(data: Path) -> list[Material]:
+def read_stories(data: Path, *, silent: bool = False, transcribe: Transcribe | None = None) -> list[Material]:
     """The stories of a data set's folder or of a file of JSON lines.
 
-    Raises LibraryError for a folder that is no data set, InputError for lines that are no stories, or where nothing is.
+    `silent`: also those whose video has no sound. `transcribe` writes spoken descriptions down. Raises LibraryError for
+    a folder that is no data set, InputError for lines that are no stories, or where nothing is.
     """
-    found = list(_of_dataset(Dataset.open(data)) if data.is_dir() else _of_lines(data))
+    found = list(_of_dataset(Dataset.open(data)) if data.is_dir() else _of_lines(data, silent, transcribe))
     if not found:
         raise InputError(data, "holds no stories with a sound", _LINE)
     twice = {one.id for one in found if sum(other.id == one.id for other in found) > 1} if len(found) < 10_000 else ()
@@ -85,22 +95,63 @@ def _spread(count: int) -> list[int]:
     return chosen
 
 
-def _of_lines(file: Path) -> Iterator[Material]:
-    return json_lines(file, KEYS, lambda row, number: _material(row, number, file.parent))
+def _of_lines(file: Path, silent: bool, transcribe: Transcribe | None) -> Iterator[Material]:
+    return json_lines(file, KEYS, lambda row, number: _material(row, number, file.parent, silent, transcribe))
 
 
-def _material(row: dict[str, Any], number: int, folder: Path) -> Material:
-    texts = tuple(text for text in _strings(row, "text") if text.strip())
+def _material(row: dict[str, Any], number: int, folder: Path, silent: bool, transcribe: Transcribe | None) -> Material:
     images, videos = ([folder / name for name in _strings(row, key)] for key in ("images", "video"))
-    sounds = [folder / name for name in _strings(row, "audio")] or videos
-    if not sounds:
+    span = _span(row, videos)
+    told = [_description(folder / name, transcribe) for name in _strings(row, "description")]
+    texts = tuple(text for text in (*_strings(row, "text"), *told) if text.strip())
+    named = [folder / name for name in _strings(row, "audio")]
+    sounds = named or videos
+    if not sounds and not (silent and images):
         raise ValueError("has no sound: give audio, or a video that has one")
     if not (texts or images or videos):
         raise ValueError("tells nothing: give text, images or video")
     name = str(row.get("id", number))
-    key = _sha(json.dumps([texts, [_stamp(path) for path in (*images, *videos)]]))
-    heard = tuple(Sound(_sha(_stamp(path)), partial(read_audio, path, channels=1)) for path in sounds)
-    return Material(name, str(row.get("group", name)), key, texts, partial(_pictures, images, videos), heard)
+    of_span = () if span is None else (span.start_s, span.end_s)
+    key = _sha(json.dumps([texts, [_stamp(path) for path in (*images, *videos)], *of_span]))
+    heard = tuple(_sound(path, None if named else span) for path in sounds if named or not silent or _has_sound(path))
+    pictures = partial(_pictures, images, videos, span)
+    group = str(row.get("group", name if span is None else videos[0]))
+    return Material(name, group, key, texts, pictures, heard, videos[0] if videos else None, span)
+
+
+def _span(row: dict[str, Any], videos: list[Path]) -> Span | None:
+    given = [row.get(key) for key in ("start_s", "end_s")]
+    if given == [None, None]:
+        return None
+    if not all(isinstance(value, int | float) for value in given) or len(videos) != 1:
+        raise ValueError("start_s and end_s go together, in seconds, with one video")
+    start_s, end_s = given
+    if not 0 <= start_s < end_s:  # type: ignore[operator]
+        raise ValueError(f"needs 0 <= start_s < end_s, got {start_s} and {end_s}")
+    return Span(float(start_s), float(end_s))  # type: ignore[arg-type]
+
+
+def _description(file: Path, transcribe: Transcribe | None) -> str:
+    if file.suffix.lower() in TOLD:
+        return told_in(file)
+    if transcribe is None:
+        raise ValueError(f"{file.name} is no text: give {', '.join(TOLD)}, or a reader that writes speech down")
+    return transcribe(file)
+
+
+def _has_sound(video: Path) -> bool:
+    """True also for a file that can't be read: that is told when it is."""
+    try:
+        return bool(probe(video).audio)
+    except MediaError:
+        return True
+
+
+def _sound(path: Path, span: Span | None) -> Sound:
+    if span is None:
+        return Sound(_sha(_stamp(path)), partial(read_audio, path, channels=1))
+    part = partial(read_audio, path, channels=1, start_s=span.start_s, end_s=span.end_s)
+    return Sound(_sha(f"{_stamp(path)}:{span.start_s}:{span.end_s}"), part)
 
 
 def _strings(row: dict[str, Any], key: str) -> list[str]:
@@ -112,11 +163,20 @@ def _strings(row: dict[str, Any], key: str) -> list[str]:
     return values
 
 
-def _pictures(images: list[Path], videos: list[Path]) -> list[Pixels]:
+def _pictures(images: list[Path], videos: list[Path], span: Span | None) -> list[Pixels]:
     shown = [read_image(path, max_side=SIDE_PX) for path in images]
     for path in videos:
-        shown += [frame.rgb for frame in iter_frames(path, every_s=EVERY_S, max_side=SIDE_PX)]
+        shown += pictures_of(path, span)
     return [shown[i] for i in _spread(len(shown))]
+
+
+def pictures_of(video: Path, span: Span | None = None) -> list[Pixels]:
+    """Pictures of a video, or of a stretch of it, evenly spread. Raises MediaError."""
+    if span is None:
+        return [shown.rgb(SIDE_PX) for shown in iter_shown(video, every_s=EVERY_S)]
+    every_s = min(EVERY_S, span.duration_s / LEAST_FRAMES)
+    frames = iter_shown(video, every_s=every_s, start_s=span.start_s, end_s=span.end_s)
+    return [shown.rgb(SIDE_PX) for shown in frames]
 
 
 def _stamp(path: Path) -> str:
