@@ -15,6 +15,7 @@ from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.errors import MissingModelError, UsageError
 from storysound.jobs import evaluate_sos, recipes, train_sos
+from storysound.jobs.index import index
 from storysound.jobs.sos_features import Senses, features_of
 from storysound.jobs.sos_ranker import Ranker
 from storysound.jobs.sos_stories import read_stories
@@ -115,6 +116,11 @@ def test_the_command_finds_models_of_ones_own(
     states = {row["name"]: (row["state"], row["path"], row["commercial"]) for row in map(json.loads, listed)}
     assert states["clip/config.json"] == ("cached", str(models / "clip" / "config.json"), "ask")
     assert states["mert/model.safetensors"][2] == "no"
+
+
+def test_a_library_needs_other_ears(data: Path, weights: Resolver, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="profile 'paper' can't index"):
+        index([data.parent], tmp_path / "library", profile="paper", weights=weights)
 
 
 def test_without_the_hub_it_says_what_was_wanted(data: Path, tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ class Ast:
     """Audio encoder: a row per stretch of 10.24 s: its first token (`embedding`), all others (`tokens`), its classes.
 
     `tokens` [t 1213 768]: the token of distillation, then 12 x 101 patches, frequency by frequency.
-    `scores["audioset"]` [t 527]: probabilities. A sound shorter than a stretch is padded with zeros, as in AST's
-    training; a rest of half a stretch or more gets one that ends where the sound ends.
+    `scores["audioset527"]` [t 527]: probabilities of AudioSet's classes, six more than `ears` knows. A sound shorter
+    than a stretch is padded with zeros, as in AST's training; a rest of half a stretch or more gets one that ends where
+    the sound ends.
     """
 
     name = "ast"
@@ -40,7 +41,7 @@ class Ast:
         self.dim: int = self._config.hidden_size
         self.stretch_s: float = HOP_S * self._config.max_length  # of sound that is heard as one
         names = self._config.id2label
-        self.labels: Mapping[str, tuple[str, ...]] = {"audioset": tuple(names[i] for i in range(len(names)))}
+        self.labels: Mapping[str, tuple[str, ...]] = {"audioset527": tuple(names[i] for i in range(len(names)))}
 
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
         """One encoding a sound. Raises ValueError for anything but finite samples of one channel, one at least."""
@@ -56,7 +57,7 @@ class Ast:
             out = self._network.audio_spectrogram_transformer(input_values=stretch[None])
             rows.append((out.last_hidden_state[0], self._network.classifier(out.pooler_output)[0].sigmoid()))
         states, scores = (torch.stack(part).numpy() for part in zip(*rows, strict=True))
-        return Encoding(states[:, 0], {"audioset": scores}, self.stretch_s, states[:, 1:])
+        return Encoding(states[:, 0], {"audioset527": scores}, self.stretch_s, states[:, 1:])
 
 
 def load(weights: Resolver) -> Ast:

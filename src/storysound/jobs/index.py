@@ -101,13 +101,16 @@ def usable_cores() -> int:
 def _tools(profile: Profile, weights: Resolver | None) -> Tools:
     resolver = weights or Resolver(offline=True)
     encoders = {name: load(name, resolver) for name in profile.audio}
-    return Tools(encoders, partial(_judge, ear_among(encoders)))
+    ear = ear_among(encoders)
+    if ear is None:
+        raise UsageError(f"profile {profile.name!r} can't index: no audio encoder of it knows the classes of `ears`")
+    return Tools(encoders, partial(_judge, ear))
 
 
-def _judge(ear: Ear | None, sound: Listening) -> Judged:
+def _judge(ear: Ear, sound: Listening) -> Judged:
     kind = judging.kind(sound.duration_s, sound.heard)
     mood = judging.mood(kind, sound.heard, sound.tempo_bpm)
-    events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s) if ear else ()
+    events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s)
     return Judged(kind, mood, events)
 
 
