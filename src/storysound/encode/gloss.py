@@ -32,14 +32,14 @@ MOST = 10  # classes of one picture or sound that are worth words; below them sc
 def of_text(text: str, lemma: Callable[[str], str]) -> tuple[str, ...]:
     """Content words of a text by `lemma` (`encode.lemmas.Lemmas.of`), in order; every negation is "not".
 
-    >>> of_text("The dogs don't bark at the 2 well-known cats.", lambda word: word.removesuffix("s"))
+    >>> of_text("The dogs don't bark at (the 2) well-known cats.", lambda word: word.removesuffix("s"))
     ('dog', 'not', 'bark', 'well-known', 'cat')
     """
     found = []
     for word in tokens(text):
         if word in _NEGATIONS:
             found.append(NOT)
-        elif len(word) > 1 and word not in _LEFT_OUT and word.replace("-", "").isalpha():
+        elif len(word) > 1 and word not in _LEFT_OUT and word[0] != "-" and word.replace("-", "").isalpha():
             found.append(lemma(word))
     return tuple(word for word in found if word not in _LEFT_OUT or word == NOT)
 

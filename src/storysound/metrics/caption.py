@@ -159,6 +159,16 @@ def _tf_idf(counts: Counter[Ngram], idf: dict[Ngram, float], unknown: float) -> 
     return weights, np.sqrt(squares)
 
 
+def token_f1(told: Sequence[str], wanted: Sequence[str]) -> float:
+    """F1 of two bags of words, whatever their order.
+
+    >>> token_f1(["dog", "bark"], ["dog", "dog", "run"])
+    0.4
+    """
+    shared = (Counter(told) & Counter(wanted)).total()
+    return 2 * shared / max(len(told) + len(wanted), 1)
+
+
 def ngrams(tokens: Tokens) -> Counter[Ngram]:
     """How often each run of one to four tokens stands in a text.
 

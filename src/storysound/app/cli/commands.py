@@ -10,6 +10,7 @@ from storysound.app.cli import (
     export,
     find,
     generate,
+    gloss,
     index,
     ingest,
     listen,
@@ -27,6 +28,7 @@ app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
 app.command()(listen.listen)
+app.command()(gloss.gloss)
 app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
 app.command()(export.export)

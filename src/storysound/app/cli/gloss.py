@@ -1,0 +1,33 @@
+"""`storysound gloss`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storysound.app.cli import streams
+
+
+def gloss(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="TEXT|FILE...", help="A text; a .txt, .srt or .vtt file; a sound or a video.")
+    ],
+    learned: Annotated[
+        Path | None, typer.Option(readable=False, help="A model of `storysound train langue2gloss`.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Say what a text or a sound is about in bare words: content words, uninflected, in order.
+
+    Example: storysound gloss "Thunder claps, and hard rain falls on the roofs"
+    """
+    from storysound.config import load_profile
+    from storysound.jobs.gloss import gloss_all
+    from storysound.weights import Resolver
+
+    for found in gloss_all(sources, load_profile(profile), Resolver(offline=True), learned):
+        if as_json:
+            streams.json_line({"source": found.source, "way": found.way, "gloss": list(found.words)})
+        else:
+            streams.line(" ".join(found.words))
