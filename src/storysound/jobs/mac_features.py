@@ -13,6 +13,7 @@ Where the experts listen to a sound instead of looking at a video, they are the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import torch
@@ -29,7 +30,8 @@ Heard = Literal["words", "sound"]
 SEEN: tuple[Seen, ...] = get_args(Seen)
 HEARD: tuple[Heard, ...] = get_args(Heard)
 IN_PICTURES = ("scene", "object", "action")
-SOUND = "sound"
+SOUND: Literal["sound"] = "sound"
+BLOCK = 256  # stories whose pictures are gone through at once
 SHARPNESS = 0.05  # temperature of the softmax over places, as in `encode.labels`
 
 
@@ -64,7 +66,8 @@ class Experts:
         ends = torch.tensor([0, *senses.heard().values()]).cumsum(0).tolist()
         self._parts = {name: slice(ends[i], ends[i + 1]) for i, name in enumerate(senses.heard())}
         self._parts[SOUND] = slice(0, ends[-1])
-        if sides.seen == "sound" and (odd := set(sides.experts) - self._parts.keys()):
+        self.heard_width: int = ends[-1]  # of all that is heard
+        if sides.seen == SOUND and (odd := set(sides.experts) - self._parts.keys()):
             raise UsageError(f"no experts {', '.join(sorted(odd))} of sounds: there are {', '.join(self._parts)}")
         needed = "scene" in sides.experts
         self._places = torch.from_numpy(senses.space("places", place_names()).vectors) if needed else torch.zeros(0, 0)
@@ -73,12 +76,9 @@ class Experts:
         """Parts of what is heard [b t d], in the order of the experts."""
         return {name: Tokens(sounds.values[..., self._parts[name]], sounds.mask) for name in self.sides.experts}
 
-    def of_video(self, frames: Tokens, sounds: Tokens | None) -> dict[str, Tokens]:
-        """Of pictures in order of time [b m d], and of a video's own sound where that is an expert."""
-        found = {name: getattr(self, f"_{name}")(frames) for name in self.sides.experts if name in IN_PICTURES}
-        if SOUND in self.sides.experts and sounds is not None:
-            found[SOUND] = sounds
-        return {name: found[name] for name in self.sides.experts}
+    def of_pictures(self, frames: Tokens) -> dict[str, Tokens]:
+        """Of pictures in order of time [b m d]: their means [b 1 d], for that is how MAC aggregates them."""
+        return {name: _mean(getattr(self, f"_{name}")(frames)) for name in self.sides.experts if name in IN_PICTURES}
 
     def _scene(self, frames: Tokens) -> Tokens:
         """Roots of the probabilities of places, by the part of the features that lies in the text space."""
@@ -120,7 +120,7 @@ class Material:
         if self.sides.seen == "video" and self.sides.heard == "words":
             return stories, stories, self.alike(stories)
         sounds, fits = candidates(self.features, stories)
-        return (sounds, stories, fits) if self.sides.seen == "sound" else (stories, sounds, fits.T)
+        return (sounds, stories, fits) if self.sides.seen == SOUND else (stories, sounds, fits.T)
 
     def alike(self, stories: Tensor) -> Tensor:
         """Which stories are told in the same words, bool [b b]: by what the text encoder says of the whole."""
@@ -129,11 +129,24 @@ class Material:
 
     def seen(self, numbers: Tensor, first: Tensor | None = None) -> dict[str, Tokens]:
         """What the experts say of stories or sounds; of these from token `first` on."""
-        if self.sides.seen == "sound":
+        if self.sides.seen == SOUND:
             return self.experts.of_sounds(self._sounds(numbers, first))
-        frames = Tokens(*self.features.pictures(numbers))
-        own = self.features.belongs[numbers].int().argmax(dim=1)  # the first that belongs to each
-        return self.experts.of_video(frames, self._sounds(own, None) if SOUND in self.sides.experts else None)
+        found = {name: Tokens(part.values[numbers], part.mask[numbers]) for name, part in self._pictures.items()}
+        if SOUND in self.sides.experts:
+            own = self.features.belongs[numbers]
+            heard = self._sounds(own.int().argmax(dim=1), None)  # the first that belongs to each
+            found[SOUND] = Tokens(heard.values, heard.mask & own.any(dim=1, keepdim=True))
+        return {name: found[name] for name in self.sides.experts}
+
+    @cached_property
+    def _pictures(self) -> dict[str, Tokens]:
+        """Of all stories."""
+        blocks = torch.split(torch.arange(len(self.features.ids)), BLOCK)
+        parts = [self.experts.of_pictures(Tokens(*self.features.pictures(block))) for block in blocks]
+        names = parts[0]
+        return {
+            name: Tokens(*(torch.cat(both) for both in zip(*(p[name] for p in parts), strict=True))) for name in names
+        }
 
     def heard(self, numbers: Tensor, first: Tensor | None = None) -> Tokens:
         """Sentences of stories, or what is heard of sounds from token `first` on."""
@@ -144,9 +157,18 @@ class Material:
         return Tokens(told.tokens, told.mask)
 
     def _sounds(self, numbers: Tensor, first: Tensor | None) -> Tokens:
+        if not len(self.features.audio):  # silent videos, all of them
+            return Tokens(torch.zeros(len(numbers), 1, self.experts.heard_width), torch.zeros(len(numbers), 1) > 0)
         found = self.features.sounds(numbers, first)
         assert found.mask is not None
         return Tokens(found.tokens, found.mask)
+
+
+def _mean(tokens: Tokens) -> Tokens:
+    """One token for each item, which has none where it had none."""
+    total = (tokens.values * tokens.mask[..., None]).sum(dim=1, keepdim=True)
+    count = tokens.mask.sum(dim=1)[:, None, None]
+    return Tokens(total / count.clamp(min=1), tokens.mask.any(dim=1, keepdim=True))
 
 
 def means(parts: Mapping[str, Tokens]) -> dict[str, Tensor]:

@@ -1,0 +1,227 @@
+"""`storysound train mac`: MAC's retrieval of videos by what is told or heard, on stories of one's own.
+
+Three things can be matched (`seen` by experts, `heard`): videos with words about them (the paper's tables 1 and 2: its
+audio descriptions reach the model as words), videos with sounds, and sounds with words (table 3). Encoders stay as they
+are, as in the paper; their features are kept in the run's folder. The paper's numbers (`papers/mac.RETRIEVAL`) are for
+thousands of videos; what differs here is for data sets of hundreds: a narrower space, a lower rate, dropout, and the
+mean over all negatives instead of their sum.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from storysound.config import load_profile
+from storysound.encode import whisper
+from storysound.errors import InputError
+from storysound.jobs.cards import write_card
+from storysound.jobs.mac_features import HEARD, IN_PICTURES, SEEN, SOUND, Experts, Material, Sides, means
+from storysound.jobs.mac_trained import Card
+from storysound.jobs.sos_features import TOKEN_S, Senses, features_of
+from storysound.jobs.sos_stories import read_stories
+from storysound.jobs.story_batches import LEAST_HELD_OUT, a_sound_of_each, a_stretch_of_each, held_out, stories_at
+from storysound.jobs.train_sos import features_sha
+from storysound.losses.ranking import NEGATIVES, bidirectional_margin
+from storysound.match.mac_model import SOUND_CLUSTERS, WORD_CLUSTERS, WORD_GHOSTS, Config, Mac, Tokens
+from storysound.metrics import retrieval
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.weights import Resolver
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of the training; each can be given as key=value."""
+
+    data: Path  # data set of `storysound ingest`, or a file of JSON lines (`jobs/sos_stories.py`)
+    out: Path  # folder of the run; what stands there is gone on with
+    seen: str = "video"  # what experts judge: video or sound
+    heard: str = "words"  # what is matched to it: words or sound
+    experts: str = ""  # by name, commas between; "": all that there are
+    co_attention: bool = True  # false: for comparison
+    negatives: str = "mean"  # of Eq. 3: sum (as printed), mean or hardest
+    margin: float = 0.3
+    dim: int = 128  # the paper's 768 are for thousands of videos
+    heads: int = 4
+    steps: int = 1000
+    batch: int = 32  # the paper's 128
+    rate: float = 1e-3  # the paper's 1e-2
+    warmup_share: float = 0.1  # of the steps
+    weight_decay: float = 0.2
+    clip: float = 5.0
+    ema: float = 0.99
+    dropout: float = 0.3
+    crop_s: float = 10.24  # of sound: anywhere in training, the most informative stretch in tests
+    held_out: float = 0.1  # share of the groups that choose the best weights and are what is evaluated later
+    profile: str = "embedded"  # whose encoders tell what is said, seen and heard
+    precision: str = "32-true"
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+    evaluate_every: int = 50
+    save_every_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.negatives not in NEGATIVES:
+            raise ValueError(f"negatives are {', '.join(NEGATIVES)}, got {self.negatives!r}")
+        if self.seen not in SEEN or self.heard not in HEARD:
+            raise ValueError(f"seen is {' or '.join(SEEN)}, heard is {' or '.join(HEARD)}")
+        if self.batch < 2 or not 0 < self.held_out < 1 or self.crop_s < TOKEN_S or not 0 <= self.warmup_share <= 1:
+            raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
+
+    def plan(self) -> Plan:
+        """The part that the loop needs."""
+        return Plan(
+            self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
+            clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
+        )  # fmt: skip
+
+    def sides(self, senses: Senses) -> Sides:
+        """What is matched to what; by default by all experts."""
+        names = tuple(name.strip() for name in self.experts.split(",") if name.strip())
+        if not names and self.seen == SOUND:
+            names = tuple(senses.heard())
+        elif not names:
+            names = IN_PICTURES if self.heard == SOUND else (*IN_PICTURES, SOUND)
+        return Sides(self.seen, self.heard, names)  # type: ignore[arg-type]
+
+
+class Batch(NamedTuple):
+    """Stories: what experts say, what is heard, and `positives` bool [b b]: what else fits what."""
+
+    seen: dict[str, Tokens]
+    heard: Tokens
+    positives: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        seen = {name: tokens.to(device) for name, tokens in self.seen.items()}
+        return Batch(seen, self.heard.to(device), self.positives.to(device))
+
+
+def batch_at(material: Material, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
+    """Stories `among` [n] in a new order each epoch; where sounds are matched, a random one and a random stretch."""
+    stories = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
+    sides = material.sides
+    if SOUND not in (sides.seen, sides.heard):
+        return Batch(material.seen(stories), material.heard(stories), material.alike(stories))
+    rng = np.random.default_rng([recipe.seed, 1, step, rank])
+    sounds = a_sound_of_each(material.features, stories, rng)
+    first = a_stretch_of_each(material.features, sounds, rng)
+    fits = material.features.fits[stories][:, sounds]
+    if sides.seen == SOUND:
+        return Batch(material.seen(sounds, first), material.heard(stories), fits.T)
+    return Batch(material.seen(stories), material.heard(sounds, first), fits)
+
+
+def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
+    """Eq. 3 over all pairs of the batch."""
+    scores = network(batch.seen, batch.heard)
+    negatives: Any = recipe.negatives
+    return {"loss": bidirectional_margin(scores, recipe.margin, negatives, batch.positives)}
+
+
+@torch.inference_mode()
+def scores_of(network: Mac, material: Material, seen: Tensor, heard: Tensor, block: int = 256) -> Tensor:
+    """Scores [q c] of what is seen against what is heard, of numbers of both; sounds where most informative."""
+    device = next(network.parameters()).device
+    told = torch.cat([network.audio(material.heard(part).to(device)) for part in torch.split(heard, block)])
+    rows = []
+    for part in torch.split(seen, block):
+        experts = {name: tokens.to(device) for name, tokens in material.seen(part).items()}
+        rows.append(network.scores(network.video(experts), told))
+    return torch.cat(rows).float().cpu()
+
+
+def evaluate(network: Mac, material: Material, stories: Tensor) -> dict[str, float]:
+    """Geometric means of the recalls at 1, 5 and 10, each way, and their mean."""
+    seen, heard, fits = material.items(stories)
+    reports = retrieval.both_ways(scores_of(network, material, seen, heard), "seen", "heard", fits)
+    found = {name: report.geometric_mean for name, report in reports.items()}
+    return {"geometric_mean": float(np.mean(list(found.values()))), **found}
+
+
+def config_of(recipe: Recipe, material: Material) -> Config:
+    """The network for these features: pictures are averaged, what is heard goes through NetVLAD."""
+    first = torch.zeros(1, dtype=torch.long)
+    seen, heard = material.seen(first), material.heard(first)
+    words = material.sides.heard == "words"
+    return Config(
+        tuple(seen), tuple(tokens.values.shape[-1] for tokens in seen.values()),
+        tuple(name for name in seen if name not in IN_PICTURES), heard.values.shape[-1],
+        WORD_CLUSTERS if words else SOUND_CLUSTERS, WORD_GHOSTS if words else 0,
+        dim=recipe.dim, heads=recipe.heads, co_attention=recipe.co_attention, dropout=recipe.dropout,
+    )  # fmt: skip
+
+
+def network_of(config: Config, material: Material, learned_from: Tensor) -> Mac:
+    """An untrained network, centred on what it will learn from."""
+    network = Mac(config)
+    seen, heard, _ = material.items(learned_from)
+    network.centre(**means({**material.seen(seen), "heard": material.heard(heard)}))
+    return network
+
+
+def material_of(recipe: Recipe, senses: Senses, weights: Resolver, tell: Tell) -> Material:
+    """Stories of the recipe's data. Speech that describes a video is written down by Whisper, if there is any."""
+    experts = Experts(recipe.sides(senses), senses)
+    stories = read_stories(
+        recipe.data, silent=SOUND not in (recipe.seen, recipe.heard), transcribe=whisper.asked(weights)
+    )
+    return Material(features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell), experts)
+
+
+def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+    """Runs the recipe, or goes on with it; the best geometric mean of recalls, of `out/best.safetensors`.
+
+    Raises InputError and LibraryError for data that can't be learned from, MissingModelError, UsageError.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    senses = Senses(load_profile(recipe.profile), weights)
+    return train_on(material_of(recipe, senses, weights, tell), senses, recipe, tell)
+
+
+def parted(material: Material, share: float) -> tuple[Tensor, Tensor]:
+    """Numbers of the stories that are learned from, and of those held out; of those that have both sides."""
+    told = material.told()
+    out = held_out(material.features.groups, share)[told]
+    return told[~out], told[out]
+
+
+def train_on(material: Material, senses: Senses, recipe: Recipe, tell: Tell) -> float:
+    """As `train`, on stories that were read."""
+    learned_from, judged = parted(material, recipe.held_out)
+    tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out")
+    if len(learned_from) < 2 or len(judged) < LEAST_HELD_OUT:
+        raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
+    torch.manual_seed(recipe.seed)
+    config, sides = config_of(recipe, material), material.sides
+    network = network_of(config, material, learned_from)
+    fabric = fabric_for(recipe.out, precision=recipe.precision)
+    write_card(
+        recipe.out,
+        Card(
+            config, sides.seen, sides.heard, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out,
+            recipe.data.name,
+        ),
+    )  # fmt: skip
+    settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(material.features)}
+    settings |= {"model": asdict(config), "negatives": recipe.negatives, "margin": recipe.margin}
+    task = Task(
+        network,
+        partial(losses, recipe=recipe),
+        lambda step, rank, ranks: batch_at(material, learned_from, recipe, step, rank, ranks).to(fabric.device),
+        partial(_judge, material=material, judged=judged),
+        "geometric_mean",
+        settings,
+    )
+    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+
+
+def _judge(network: nn.Module, *, material: Material, judged: Tensor) -> Mapping[str, float]:
+    return evaluate(network, material, judged)  # type: ignore[arg-type]
