@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LARGEST_SCALE = 100.0  # of learned similarities in the loss: Radford et al. 2021 (CLIP), section 2.5
+
 
 def symmetric(similarity: Tensor, temperature: float | Tensor, positives: Tensor | None = None) -> Tensor:
     """Cross-entropy of choosing what belongs to each row among the columns, and the other way round: -> scalar.
@@ -27,6 +29,15 @@ def symmetric(similarity: Tensor, temperature: float | Tensor, positives: Tensor
         raise ValueError(f"positives are bool {list(similarity.shape)} with at least one, got {list(positives.shape)}")
     logits = similarity / temperature
     return (_choice(logits, positives) + _choice(logits.T, positives.T)) / 2
+
+
+def squared_distance(similarity: Tensor, positives: Tensor) -> Tensor:
+    """Mean squared distance of what belongs together, by the cosines [q c] of unit vectors; nothing is pushed apart.
+
+    >>> squared_distance(torch.tensor([[1.0, 0.3], [0.2, 0.5]]), torch.eye(2, dtype=torch.bool)).item()
+    0.5
+    """
+    return (2 - 2 * similarity[positives]).mean()
 
 
 def _choice(logits: Tensor, positives: Tensor) -> Tensor:

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from storysound.losses.contrastive import LARGEST_SCALE
 from storysound.match.sos import NO_MATRICES, TEMPERATURE, Matrices, similarity
 from storysound.nn.tokens import AddedMap, TemporalEncoder, straight_map
-
-LARGEST_SCALE = 100.0  # of similarities in the loss: Radford et al. 2021 (CLIP), section 2.5
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,15 @@ class SoundOfStory(nn.Module):
         """
         for name, mean in means.items():
             self.get_buffer(f"{name}_centre").copy_(mean)
+
+    def freeze(self, name: str) -> None:
+        """Keeps as it is what only `text`, `frames` or `audio` need: no story has any, so nothing can be learned."""
+        pair = {"frames": "AV", "text": "AT"}.get(name)
+        for parts, key in ((self.maps, name), (self.matrices, pair)):
+            if key in parts:
+                parts[key].requires_grad_(False)
+        if name == "frames":
+            self.time.requires_grad_(False)
 
     def audio(self, sounds: Features) -> Features:
         """First token and the others [b n audio_width], or a global vector and steps: into the common space."""

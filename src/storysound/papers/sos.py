@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from storysound.losses.contrastive import LARGEST_SCALE
 from storysound.match.sos import TEMPERATURE
 from storysound.match.sos_inputs import FRAMES
-from storysound.match.sos_model import LARGEST_SCALE, Config
+from storysound.match.sos_model import Config
 from storysound.papers.paper import Citation, Erratum, Published
 
 CITATION = Citation(
