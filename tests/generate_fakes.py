@@ -23,6 +23,33 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
+def save_kandinsky(folder: Path, dim: int = 8) -> Path:
+    """A Kandinsky 2.2 of pictures of 64 pixels, with the encoder that tells their embeddings [dim]."""
+    from diffusers import DDIMScheduler, KandinskyV22Pipeline, UNet2DConditionModel, VQModel
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        in_channels=4, out_channels=8, addition_embed_type="image", encoder_hid_dim=dim, cross_attention_dim=8,
+        encoder_hid_dim_type="image_proj", down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"), block_out_channels=(8, 16),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn", layers_per_block=1, attention_head_dim=4, norm_num_groups=4,
+        resnet_time_scale_shift="scale_shift",
+    )  # fmt: skip
+    movq = VQModel(
+        block_out_channels=(32,) * 4, down_block_types=("DownEncoderBlock2D",) * 4, latent_channels=4,
+        up_block_types=("UpDecoderBlock2D",) * 4, num_vq_embeddings=6, norm_type="spatial", layers_per_block=1,
+        vq_embed_dim=4,
+    )  # fmt: skip
+    KandinskyV22Pipeline(unet, DDIMScheduler(), movq).save_pretrained(folder)
+    eyes = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=16, patch_size=8,
+        projection_dim=dim,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(eyes).save_pretrained(folder / "image_encoder")
+    return folder
+
+
 def word_tokenizer() -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

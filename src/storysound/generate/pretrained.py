@@ -15,7 +15,7 @@ FROM_DISK: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
 """For every `from_pretrained`: opens no connection, and refuses weights that are pickles."""
 
 
-def chosen_folder(choice: str, names: Collection[str], weights: Resolver, without: str) -> tuple[str, Path, str]:
+def chosen_folder(choice: str, names: Collection[str], weights: Resolver, without: str = "") -> tuple[str, Path, str]:
     """The name, the folder and the licence of the model that a user chose: one of `names`, or NAME=FOLDER.
 
     By name alone it is the catalogue's, whose files the resolver has or fetches; the licence of a folder of one's own
@@ -33,7 +33,7 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
     except MissingModelError as error:
         raise MissingModelError(
             f"the model {name} ({own[0].credit}) is not here: `storysound models pull {own[0].group}` fetches it, "
-            f"--model {name}=FOLDER takes it from a folder of yours; {without}"
+            f"--model {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
         ) from error
     return name, paths[0].parents[own[0].name.count("/") - 1], own[0].licence
 

@@ -4,14 +4,17 @@ import io
 import logging
 import math
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from storysound.errors import MediaError
-from storysound.media.files import check_readable, fault_of
+from storysound.media.files import atomic, check_readable, fault_of
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +135,18 @@ def to_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def write_png(path: str | Path, rgb: NDArray[np.uint8], texts: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Writes a picture uint8 [h w 3], in place of what was there, or nothing at all. Raises OutputError.
+
+    `texts`: what the file says of itself, by the keywords of PNG (Description, Software, Copyright).
+    """
+    said = PngInfo()
+    for keyword, text in texts.items():
+        said.add_itxt(keyword, text)
+    with atomic(path) as temporary:
+        Image.fromarray(rgb).save(temporary, "PNG", pnginfo=said)
 
 
 def from_jpeg(data: bytes) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from storysound.app.cli import streams
 if TYPE_CHECKING:
     from storysound.jobs.generate_music import MusicReport
 
-app = typer.Typer(help="Make music for a picture, a text or a mood.", no_args_is_help=True)
+app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed makes the same again.")]
@@ -41,6 +41,41 @@ def music(
     wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
     order = None if prompt_only else job.Order(out, seconds, seed, model)
     show_music(job.generate_music(wish, order, Resolver(offline=True), streams.tell), as_json)
+
+
+@app.command()
+def image(
+    audio: Annotated[Path, typer.Option(readable=False, help="The sound to be seen.")],
+    gain: Annotated[float, typer.Option(metavar="DB", help="As if the sound were so much louder.")] = 0.0,
+    mix: Annotated[
+        list[str] | None, typer.Option(metavar="FILE:WEIGHT", help="Another sound and its share, from 0 to 1.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--output", "-o", readable=False, help="A .png file.")] = Path("picture.png"),
+    seed: Seed = 0,
+    soundmap: Annotated[
+        Path | None, typer.Option("--map", readable=False, help="best.safetensors of `train soundimage`.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of denoising: more take longer.")] = 50,
+    side: Annotated[int, typer.Option(metavar="PX", help="Of the picture; a multiple of 64.")] = 512,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="kandinsky; NAME=FOLDER for files of your own.")
+    ] = "kandinsky",
+    as_json: AsJson = False,
+) -> None:
+    """Make the picture that a sound, or a mixture of sounds, calls up.
+
+    Example: storysound generate image --audio waves.wav --gain 6 --mix birds.wav:0.4 --map run/best.safetensors
+    """
+    from storysound.jobs import generate_image as job
+    from storysound.weights import Resolver
+
+    mixed = tuple(job.Mixed.parse(text) for text in mix or ())
+    order = job.Order(audio, out, gain, mixed, seed, steps, side, model, soundmap)
+    report = job.generate_image(order, Resolver(offline=True), streams.tell)
+    if as_json:
+        streams.json_line(vars(report))
+    else:
+        streams.line(report.path)
 
 
 def show_music(report: "MusicReport", as_json: bool) -> None:
