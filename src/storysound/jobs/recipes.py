@@ -1,5 +1,6 @@
-"""Recipes of `storysound train` and `evaluate`: files of this room.
+"""Recipes of `storysound build`, `train` and `evaluate`: files of this room.
 
+`build_<name>.py` has `Recipe` and `build(recipe, weights, tell)`;
 `train_<name>.py` has `Recipe` and `train(recipe, weights, tell)`;
 `evaluate_<name>.py` has `Recipe` and `evaluate(recipe, weights, tell)`.
 """
@@ -14,7 +15,7 @@ from typing import Any, get_type_hints
 import storysound.jobs
 from storysound.errors import UsageError
 
-TRAIN, EVALUATE = "train_", "evaluate_"
+BUILD, TRAIN, EVALUATE = "build_", "train_", "evaluate_"
 
 
 def names(kind: str = TRAIN) -> tuple[str, ...]:
@@ -54,6 +55,14 @@ def settings(kind: type, given: Sequence[str]) -> Any:
 def shown(kind: type) -> list[tuple[str, str]]:
     """Every key of a recipe with its default, "" where it has to be given."""
     return [(field.name, str(field.default) if _has_default(field) else "") for field in fields(kind)]
+
+
+def speaks() -> bool:
+    """Whether this process speaks for all that train together; the others run the same command (`train/loop`)."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    rank: int = getattr(rank_zero_only, "rank", 0)
+    return rank == 0
 
 
 def _has_default(field: "Field[Any]") -> bool:

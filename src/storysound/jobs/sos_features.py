@@ -23,7 +23,7 @@ from torch import Tensor
 from storysound.config import Profile
 from storysound.encode import encoder, gloss
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
+from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
 from storysound.encode.wording import in_words, sentences
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.jobs import feature_cache
@@ -134,6 +134,16 @@ class Senses:
         text = self._encoder(self._profile.text)
         return label_space(name, labels, in_words(name, labels), text, self._weights.cache)
 
+    def classes(self, name: str) -> tuple[LabelSpace, Floats]:
+        """Classes that `heard` names as points of the text encoder's space; the usual score of each [c]."""
+        ear = next(ear for ear in map(self._encoder, self.ears) if name in ear.labels)
+        usual = getattr(ear, "usual", {}).get(name, np.ones(len(ear.labels[name]), np.float32))
+        return self.space(name, ear.labels[name]), usual
+
+    def word_vectors(self, words: Sequence[str]) -> Floats:
+        """Single words as points of the text encoder's space: [n d]."""
+        return remembered_vectors("words", words, self._encoder(self._profile.text), self._weights.cache)
+
     def _encoder(self, name: str) -> Encoder[Any]:
         if name not in self._loaded:
             self._loaded[name] = encoder.load(name, self._weights)
@@ -239,6 +249,8 @@ class StoryFeatures:
     def texts(self, numbers: Tensor) -> Features:
         """The whole text, and its sentences or words."""
         tokens, mask = self.text.of(numbers)
+        if tokens.shape[1] < 2:  # none of them has a text: there is one token for all, and it isn't real
+            tokens, mask = tokens.expand(-1, 2, -1), mask.expand(-1, 2) & False
         return Features(tokens[:, 0], tokens[:, 1:], mask[:, 1:])
 
     def pictures(self, numbers: Tensor) -> tuple[Tensor, Tensor]:

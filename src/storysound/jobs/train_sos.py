@@ -35,7 +35,7 @@ from storysound.losses.contrastive import symmetric
 from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config, Features, SoundOfStory
 from storysound.metrics import retrieval
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
 from storysound.weights import Resolver
 
 Pair = Literal["AV", "AT"]
@@ -68,6 +68,7 @@ class Recipe:
     precision: str = "32-true"  # as Lightning Fabric names them: maps are small, nothing is gained by less
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
     evaluate_every: int = 100
     save_every_s: float = 120.0
 
@@ -88,21 +89,23 @@ class Recipe:
 class Batch(NamedTuple):
     """Stories, one sound of each; `positives` bool [b b]: which sound fits which story, its own or one that is shared.
 
-    `seen` and `read`: which of the stories have frames, and text.
+    `seen` and `read`: which of the stories have frames, and text; frames and texts are None where no story of the data
+    has any.
     """
 
     sounds: Features
-    frames: tuple[Tensor, Tensor]
+    frames: tuple[Tensor, Tensor] | None
     seen: Tensor
-    texts: Features
+    texts: Features | None
     read: Tensor
     positives: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        frames = (self.frames[0].to(device), self.frames[1].to(device))
+        frames = None if self.frames is None else (self.frames[0].to(device), self.frames[1].to(device))
+        texts = None if self.texts is None else self.texts.to(device)
         rest = (t.to(device) for t in (self.read, self.positives))
-        return Batch(self.sounds.to(device), frames, self.seen.to(device), self.texts.to(device), *rest)
+        return Batch(self.sounds.to(device), frames, self.seen.to(device), texts, *rest)
 
 
 def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
@@ -112,9 +115,9 @@ def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, 
     sounds = a_sound_of_each(features, stories, rng)
     return Batch(
         features.sounds(sounds, a_stretch_of_each(features, sounds, rng)),
-        features.pictures(stories),
+        features.pictures(stories) if len(features.frames.values) else None,
         features.frames.lengths()[stories] > 0,
-        features.texts(stories),
+        features.texts(stories) if len(features.text.values) else None,
         features.text.lengths()[stories] > 0,
         features.fits[stories][:, sounds],
     )
@@ -123,12 +126,14 @@ def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, 
 def losses(network: nn.Module, batch: Batch) -> Losses:
     """Symmetric contrastive loss of sounds against frames and against texts, the mean of both.
 
-    One pass for both, as several devices need it; stories that lack a modality are passed and then left out.
+    One pass for both; stories that lack a modality are passed and then left out. A modality that none of the batch has
+    is passed as well and counts nothing: with several devices every weight needs its gradient on each of them. Sounds
+    are told apart from those of the same device (X-CLIP gathers those of all).
     """
     given: dict[str, Any] = {}
-    if batch.seen.any():
+    if batch.frames is not None:
         given["frames"] = (batch.frames[0], _never_empty(batch.frames[1]))
-    if batch.read.any() and batch.texts.mask is not None:
+    if batch.texts is not None and batch.texts.mask is not None:
         given["text"] = batch.texts._replace(mask=_never_empty(batch.texts.mask))
     similarities = network(batch.sounds, **given)
     module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
@@ -139,7 +144,10 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
     }
     if not found:
         raise UsageError("a batch holds no two stories with frames, nor with text: give a larger batch=")
-    return {"loss": torch.stack(list(found.values())).mean(), **{pair: value.detach() for pair, value in found.items()}}
+    loss = torch.stack(list(found.values())).mean()
+    for pair in similarities.keys() - found.keys():
+        loss = loss + 0.0 * similarities[pair].sum()
+    return {"loss": loss, **{pair: value.detach() for pair, value in found.items()}}
 
 
 def _never_empty(mask: Tensor) -> Tensor:
@@ -205,7 +213,10 @@ def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) ->
     sounds, _ = candidates(features, learned_from)
     parts = {"text": (features.text, learned_from), "frames": (features.frames, learned_from)}
     for name, (ragged, numbers) in {**parts, "audio": (features.audio, sounds)}.items():
-        if (mean := ragged.mean(numbers)) is not None:
+        mean = ragged.mean(numbers)
+        if mean is None:
+            network.freeze(name)
+        else:
             network.centre(**{name: mean})
     return network
 
@@ -217,8 +228,11 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
+    tell = speaker(fabric, tell)
     senses = Senses(load_profile(recipe.profile), weights)
-    features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
+    with fabric.rank_zero_first():  # the others find what the first has encoded
+        features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
     out = held_out(features.groups, recipe.held_out)
     learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
     tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {features.belongs.shape[1]} sounds")
@@ -229,10 +243,10 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, features, aligned=senses.aligned)
     network = network_of(config, features, learned_from)
-    fabric = fabric_for(recipe.out, precision=recipe.precision)
     revision, data = senses.revision(), recipe.data.name
-    write_card(recipe.out, Card(config, recipe.profile, revision, recipe.crop_s, recipe.held_out, data))
-    tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), features, judged)['geometric_mean']:.3f}")
+    if fabric.is_global_zero:
+        write_card(recipe.out, Card(config, recipe.profile, revision, recipe.crop_s, recipe.held_out, data))
+        tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), features, judged)['geometric_mean']:.3f}")
     settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config)}
     task = Task(
         network,

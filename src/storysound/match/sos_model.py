@@ -115,7 +115,7 @@ class SoundOfStory(nn.Module):
 
     def freeze(self, name: str) -> None:
         """Keeps as it is what only `text`, `frames` or `audio` need: no story has any, so nothing can be learned."""
-        pair = {"frames": "AV", "text": "AT"}.get(name)
+        pair = {"frames": "AV", "text": "AT"}.get(name, "")
         for parts, key in ((self.maps, name), (self.matrices, pair)):
             if key in parts:
                 parts[key].requires_grad_(False)

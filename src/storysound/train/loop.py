@@ -3,6 +3,10 @@
 What is particular to a model is handed in: a network, a function from network and batch to losses, a function from
 step to batch, and a function that evaluates. Batches are a pure function of the step, so a run that was interrupted
 goes on with exactly the batches it would have seen.
+
+With several devices the same command runs once more for each of the others (DDP): every process learns from batches of
+its own, the first one alone evaluates, writes and speaks. The gradient of every weight that can learn must reach it in
+each step on each device.
 """
 
 import json
@@ -77,13 +81,24 @@ class _State:
 
 
 def fabric_for(run: Path, *, precision: Any = "auto", devices: int | str = "auto") -> Fabric:
-    """Fabric that logs to TensorBoard in the run's folder. "auto": bfloat16 where the hardware computes in it."""
+    """Fabric that logs to TensorBoard in the run's folder, on all `devices`: what follows runs once for each.
+
+    Precision "auto": bfloat16 where the hardware computes in it. Devices "auto": all GPUs, or the processor.
+    """
     from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
     if precision == "auto":
         precision = "bf16-mixed" if _computes_in_bfloat16() else "32-true"
     logger = TensorBoardLogger(root_dir=run, name=None, version="curves")
-    return Fabric(accelerator="auto", devices=devices, precision=precision, loggers=logger)
+    several = int(devices) if isinstance(devices, str) and devices.isdigit() else devices
+    fabric = Fabric(accelerator="auto", devices=several, precision=precision, loggers=logger)
+    fabric.launch()
+    return fabric
+
+
+def speaker(fabric: Fabric, tell: Tell) -> Tell:
+    """`tell` in the process that speaks for all; nothing is said by the others."""
+    return tell if fabric.is_global_zero else lambda _: None
 
 
 def _computes_in_bfloat16() -> bool:
@@ -99,6 +114,7 @@ def fit(task: Task[Batch], plan: Plan, run: Path, fabric: Fabric, tell: Tell) ->
     TensorBoard's `curves`. Ctrl-C saves before it ends. Raises InputError where `run` holds a run of other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
+    tell = speaker(fabric, tell)
     network, optimiser = fabric.setup(task.network, _optimiser(task.network, plan))
     average = AveragedModel(task.network, avg_fn=_average(plan.ema), use_buffers=True)
     state = _State(network, average, optimiser)
@@ -112,7 +128,7 @@ def fit(task: Task[Batch], plan: Plan, run: Path, fabric: Fabric, tell: Tell) ->
                 tell(_show(fabric, run, state.step, plan.steps, {k: float(v.detach()) for k, v in losses.items()}))
             if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
                 tell(_evaluate(state, task, plan, run, fabric))
-            if time.monotonic() - saved > plan.save_every_s:
+            if fabric.is_global_zero and time.monotonic() - saved > plan.save_every_s:
                 _save(state, settings, run, fabric)
                 saved = time.monotonic()
     finally:
@@ -185,11 +201,14 @@ def _show(fabric: Fabric, run: Path, step: int, steps: int, values: Mapping[str,
 
 
 def _save(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric) -> None:
+    """By the first process alone, which waits for no other: any of them may have ended."""
+    if not fabric.is_global_zero:
+        return
     partial = run / "last.part"
-    kept = {"network": state.network, "optimiser": state.optimiser, "average": state.average.state_dict()}
-    fabric.save(partial, {**kept, "step": state.step, "best": state.best, "settings": dict(settings)})
-    if fabric.is_global_zero:
-        partial.replace(run / "last.ckpt")
+    parts: dict[str, Any] = {"network": state.network, "optimiser": state.optimiser, "average": state.average}
+    kept = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({**kept, "step": state.step, "best": state.best, "settings": dict(settings)}, partial)
+    partial.replace(run / "last.ckpt")
 
 
 def _resume(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric, tell: Tell) -> None:

@@ -26,4 +26,5 @@ def train(
         return
     chosen = recipes.settings(module.Recipe, settings or [])
     best = module.train(chosen, Resolver(offline=True), streams.tell)
-    streams.line(f"{chosen.out}/best.safetensors: {best:.3f}")
+    if recipes.speaks():
+        streams.line(f"{chosen.out}/best.safetensors: {best:.3f}")
