@@ -24,6 +24,7 @@ from torch import Tensor
 from benchmarks import sos_material, sos_wesnoth
 from benchmarks.quality import data_folder
 from benchmarks.sos_wesnoth import interval
+from benchmarks.teaching import taught
 from storysound.config import Profile
 from storysound.jobs.sos_features import Senses, StoryFeatures, features_of
 from storysound.jobs.story_batches import candidates
@@ -62,20 +63,10 @@ def learned(features: StoryFeatures, stories: Tensor, recipe: Recipe) -> SoundOf
     """A network that has seen these stories and their sounds alone."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, features, aligned=True), features, stories)
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    rest = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    optimiser, plan = torch.optim.AdamW(groups, recipe.rate), recipe.plan()
-    network.train()
-    for step in range(recipe.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate_at(step)
-        loss = losses(network, batch_at(features, stories, recipe, step, 0, 1))["loss"]
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimiser.step()
-    return network.eval()
+    taught(
+        network, recipe.plan(), lambda step: losses(network, batch_at(features, stories, recipe, step, 0, 1))["loss"]
+    )
+    return network
 
 
 def similarities(
