@@ -150,14 +150,17 @@ class BGTAI(nn.Module):
 
     def forward(
         self, said: Mapping[Kind, Said], frames: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[dict[str, Tensor], list[tuple[Tensor, Tensor]]]:
-        """Unit vectors [b d] of "text", "audio" and "frames", and DS-Net's alignments with the paths to follow."""
+    ) -> tuple[dict[str, Tensor], dict[Kind, tuple[Tensor, Tensor]]]:
+        """Unit vectors [b d] of "text", "audio" and "frames"; DS-Net's alignments of each, with the paths to follow."""
         spoken = {kind: self.language(kind, each) for kind, each in said.items()}
         found: dict[str, Tensor] = {kind: each.whole for kind, each in spoken.items()}
         if frames is not None:
             found["frames"] = self.images(*frames)
-        pairs = [(each.alignment, each.path) for each in spoken.values()]
-        return found, [(a, p) for a, p in pairs if a is not None and p is not None]
+        return found, {
+            kind: (each.alignment, each.path)
+            for kind, each in spoken.items()
+            if each.alignment is not None and each.path is not None
+        }
 
     def _placed(self, name: str, features: Tensor, mask: Tensor) -> Tensor:
         features = without_padding(features - self.get_buffer(f"{name}_centre"), mask)
