@@ -1,0 +1,201 @@
+"""Public sets of labelled sounds, as their official archives lie on disk when unpacked.
+
+Each layout is one function from the folder to its clips; `LAYOUTS` lists them. Names of classes are those of the set.
+Audio is looked for with any ending, so sets that were converted are read too.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from storysound.errors import InputError
+from storysound.ingest.tables import Row, first_of, table_rows
+from storysound.media.files import read_text
+from storysound.story import Event
+
+TRAIN, TEST = "train", "test"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file with its classes; `fold`: the official fold, or "train" and "test"; `source`: of the same recording."""
+
+    path: Path
+    labels: tuple[str, ...]
+    fold: str
+    source: str
+
+
+@dataclass(frozen=True)
+class SoundSet:
+    """Clips and the names of all classes; `several`: a clip may have more than one."""
+
+    name: str
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...]
+    several: bool = False
+
+
+def read_set(layout: str, folder: Path) -> SoundSet:
+    """The clips of a layout of `LAYOUTS` that are there.
+
+    Raises InputError for a folder without the set's table, or without any of its sounds; ValueError for another layout.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"no layout {layout!r}: there are {', '.join(LAYOUTS)}")
+    name, read, several = LAYOUTS[layout]
+    listed = list(read(folder))
+    clips = tuple(clip for clip in listed if clip.path.is_file())
+    if not clips:
+        wanted = listed[0].path if listed else folder
+        raise InputError(folder, f"has none of the sounds of {name}, such as {wanted}", "unpack the official archive")
+    return SoundSet(name, clips, tuple(sorted({label for clip in listed for label in clip.labels})), several)
+
+
+def _esc50(folder: Path) -> Iterator[Clip]:
+    """`meta/esc50.csv` (or `labels.csv` beside the folder `audio`), `audio/*.wav`; five folds (Piczak 2015)."""
+    for row in _rows(folder, "meta/esc50.csv", "labels.csv"):
+        path = _sound(folder / "audio", Path(str(first_of(row, ("filename", "file")))).name)
+        yield Clip(path, (str(row["category"]),), str(row["fold"]), str(row["src_file"]))
+
+
+def _urbansound8k(folder: Path) -> Iterator[Clip]:
+    """`metadata/UrbanSound8K.csv`, `audio/fold1` … `fold10` (Salamon et al. 2014)."""
+    for row in _rows(folder, "metadata/UrbanSound8K.csv"):
+        path = _sound(folder / "audio" / f"fold{row['fold']}", str(row["slice_file_name"]))
+        yield Clip(path, (str(row["class"]),), str(row["fold"]), str(row["fsid"]))
+
+
+def _fsd50k(folder: Path) -> Iterator[Clip]:
+    """`FSD50K.ground_truth/dev.csv` and `eval.csv`, `FSD50K.dev_audio`, `FSD50K.eval_audio` (Fonseca et al. 2020)."""
+    for part, fold in (("dev", TRAIN), ("eval", TEST)):
+        for row in _rows(folder, f"FSD50K.ground_truth/{part}.csv"):
+            path = _sound(folder / f"FSD50K.{part}_audio", f"{row['fname']}.wav")
+            yield Clip(path, tuple(str(row["labels"]).split(",")), fold, str(row["fname"]))
+
+
+def _vggsound(folder: Path) -> Iterator[Clip]:
+    """`vggsound.csv` without heading: id, second, class, split; files `ID_000030.mp4` anywhere (Chen et al. 2020).
+
+    Or `vggsound_test.csv`: file, class.
+    """
+    table = next((folder / name for name in ("vggsound.csv", "vggsound_test.csv") if (folder / name).is_file()), None)
+    if table is None:
+        raise _missing(folder, "vggsound.csv")
+    for cells in (_cells(line) for line in read_text(table).splitlines() if line.strip()):
+        try:
+            rest = (cells[1], TEST) if len(cells) == 2 else (cells[2], cells[3])
+            name = cells[0] if len(cells) == 2 else f"{cells[0]}_{int(cells[1]):06d}.mp4"
+        except (IndexError, ValueError) as error:
+            raise InputError(table, f"{','.join(cells)}: is no row of VGGSound", "give the official table") from error
+        yield Clip(_anywhere(folder).get(Path(name).stem, folder / name), rest[:1], rest[1], name[:11])
+
+
+def _tau(folder: Path) -> Iterator[Clip]:
+    """`evaluation_setup/fold1_train.csv` and `fold1_evaluate.csv` (or `_test`), `audio/` (Wang et al. 2021).
+
+    The sets of audio-visual and of acoustic scenes name their columns differently; recordings are "city-place".
+    """
+    for parts, fold in ((("train",), TRAIN), (("evaluate", "test"), TEST)):
+        for row in _rows(folder, *(f"evaluation_setup/fold1_{part}.csv" for part in parts)):
+            name = Path(str(first_of(row, ("filename_audio", "filename"))))
+            scene = str(first_of(row, ("scene_label",)) or name.stem.split("-")[0])
+            yield Clip(_sound(folder / "audio", name.name), (scene,), fold, "-".join(name.stem.split("-")[1:3]))
+
+
+LAYOUTS: dict[str, tuple[str, Callable[[Path], Iterator[Clip]], bool]] = {
+    "esc50": ("ESC-50", _esc50, False),
+    "urbansound8k": ("UrbanSound8K", _urbansound8k, False),
+    "fsd50k": ("FSD50K", _fsd50k, True),
+    "vggsound": ("VGGSound", _vggsound, False),
+    "tau": ("TAU Urban Scenes", _tau, False),
+}
+
+
+def read_desed(table: Path, audio: Path) -> dict[Path, tuple[Event, ...]]:
+    """Strong labels of DESED (Turpault et al. 2019): a table filename, onset, offset, event_label, and its sounds.
+
+    A row without onset says that nothing is heard in a file. Raises InputError for another table, or without sounds.
+    """
+    found: dict[Path, list[Event]] = {}
+    for number, row in table_rows(table):
+        if "filename" not in row or "event_label" not in row:
+            raise InputError(table, "lacks the columns filename and event_label", "give DESED's table of strong labels")
+        events = found.setdefault(_sound(audio, str(row["filename"])), [])
+        try:
+            if row.get("onset"):
+                events.append(Event(float(row["onset"]), float(row["offset"]), str(row["event_label"]), 1.0))
+        except (TypeError, ValueError) as error:
+            raise InputError(table, f"line {number}: onset and offset are seconds", "see DESED's own table") from error
+    there = {path: tuple(events) for path, events in found.items() if path.is_file()}
+    if not there:
+        raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
+    return there
+
+
+def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
+    """Sounds and their captions of Clotho (Drossos et al. 2020): a table file_name, caption_1 … caption_5.
+
+    Any table with a file name and columns caption… is read so. Raises InputError for one without, or without sounds.
+    """
+    found = []
+    for _, row in table_rows(table):
+        name = first_of(row, ("file_name", "file", "path"))
+        told = tuple(str(value).strip() for key, value in row.items() if key.startswith("caption") and value)
+        if not name or not told:
+            raise InputError(table, "lacks the columns file_name and caption_1 …", "give a table like Clotho's")
+        found.append((_sound(audio, str(name)), told))
+    there = [pair for pair in found if pair[0].is_file()]
+    if not there:
+        raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
+    return there
+
+
+def _rows(folder: Path, *tables: str) -> Iterator[Row]:
+    """Rows of the first of these tables that is there."""
+    file = next((folder / table for table in tables if (folder / table).is_file()), None)
+    if file is None:
+        raise _missing(folder, tables[0])
+    for number, row in table_rows(file):
+        yield _Row(file, number, row)
+
+
+class _Row(dict[str, object]):
+    """A row whose missing columns are told with their table."""
+
+    def __init__(self, file: Path, number: int, row: Row) -> None:
+        super().__init__(row)
+        self._file, self._number = file, number
+
+    def __missing__(self, column: str) -> object:
+        raise InputError(self._file, f"line {self._number} has no column {column!r}", "give the official table")
+
+
+def _missing(folder: Path, table: str) -> InputError:
+    return InputError(folder, f"has no {table}", "give the folder into which the official archive was unpacked")
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of VGGSound's tables, whose classes may hold commas within quotes."""
+    return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
+
+
+def _sound(folder: Path, name: str) -> Path:
+    """The file of this name, or of its stem with another ending; the name as it is where there is neither."""
+    path = folder / name
+    if path.is_file():
+        return path
+    return _by_stem(folder).get(path.stem, path)
+
+
+@lru_cache(maxsize=64)
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {file.stem: file for file in sorted(folder.iterdir())} if folder.is_dir() else {}
+
+
+@lru_cache(maxsize=4)
+def _anywhere(folder: Path) -> dict[str, Path]:
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() not in (".csv", ".txt"))
+    return {file.stem: file for file in files if file.is_file()}
