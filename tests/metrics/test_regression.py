@@ -58,5 +58,5 @@ def test_intervals_hold_the_figure_and_are_wider_by_groups() -> None:
 def test_what_cannot_be_compared_is_refused(x: list[float], y: list[float]) -> None:
     with pytest.raises(ValueError, match=r"needs two lists|not numbers"):
         evaluate(x, y)
-    with pytest.raises(ValueError, match="as many of each"):
+    with pytest.raises(ValueError, match="a group for each of 2 items"):
         intervals([1.0, 2.0], [1.0, 2.0], groups=[1])

@@ -155,5 +155,5 @@ def test_nonsense_is_refused(similarity: object, relevant: object, fault: str) -
 
 
 def test_every_query_needs_a_group() -> None:
-    with pytest.raises(ValueError, match="a group for each of 1 queries, got 2"):
+    with pytest.raises(ValueError, match="a group for each of 1 items, got 2"):
         intervals(evaluate([[1.0]]), groups=[0, 1])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from storysound.metrics.bootstrap import resamples
+
 Floats = NDArray[np.float64]
 
 FIGURES = ("mse", "mae", "pearson", "ccc")
@@ -57,14 +59,9 @@ def intervals(
     A figure that is no number in some draw, such as the correlation of one group with itself, has no interval.
     """
     x, y = (np.asarray(values, np.float64) for values in (predicted, measured))
-    labels = np.arange(len(x)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    if len(labels) != len(x) or x.shape != y.shape:
-        raise ValueError(f"needs as many of each, got {len(x)}, {len(y)} and {len(labels)} groups")
-    members = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
-    rng, found = np.random.default_rng(seed), np.empty((draws, len(FIGURES)))
-    for draw in range(draws):
-        chosen = np.concatenate([members[group] for group in rng.integers(0, len(members), len(members))])
-        found[draw] = _figures(x[chosen], y[chosen])
+    if x.shape != y.shape:
+        raise ValueError(f"needs as many of each, got {len(x)} and {len(y)}")
+    found = np.array([_figures(x[chosen], y[chosen]) for chosen in resamples(len(x), groups, draws, seed)])
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(FIGURES) if not np.isnan(low[i])}
 

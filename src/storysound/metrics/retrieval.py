@@ -14,6 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from storysound.metrics.bootstrap import resamples
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -124,15 +126,10 @@ def intervals(
     `groups` [n]: queries of one group (takes of one film, scenes of one campaign) are not independent and are drawn
     together.
     """
-    labels = np.arange(report.n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    if len(labels) != report.n:
-        raise ValueError(f"needs a group for each of {report.n} queries, got {len(labels)}")
-    members = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(draws):
-        drawn = rng.integers(0, len(members), len(members))
-        chosen = drawn if groups is None else np.concatenate([members[group] for group in drawn])
-        found.append(list(_figures(report.ranks[chosen], report.precision10[chosen]).values()))
+    found = [
+        list(_figures(report.ranks[chosen], report.precision10[chosen]).values())
+        for chosen in resamples(report.n, groups, draws, seed)
+    ]
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(FIGURES)}
 
