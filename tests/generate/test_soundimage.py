@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from storysound.generate.soundimage import (
+    FOLDS,
     PENALTIES,
     Config,
     SoundMap,
@@ -68,42 +69,62 @@ def test_shares_of_a_mixture_lead_from_one_to_the_other() -> None:
             mixture(pair, wrong)
 
 
+def each_alone(n: int) -> list[str]:
+    return [str(i) for i in range(n)]
+
+
 def test_a_linear_relation_is_found_and_nothing_where_there_is_none() -> None:
     heard, lufs, truth = normal(60, 6), -20 * torch.rand(60), normal(6, 8)
     seen = 5 + loudness_share(lufs)[:, None] * ((heard - heard.mean(0)) @ truth)
     black = normal(8)
-    fitted = fit(heard, lufs, seen, black)
-    assert fitted.r2 > 0.999
+    fitted = fit(heard, lufs, seen, black, each_alone(60))
+    assert fitted.r2 > 0.99
     assert torch.allclose(fitted.network(heard, lufs), seen, atol=0.1)  # its silence is the mean picture, not 5
     assert torch.equal(fitted.network.black, black)
-    nothing = fit(heard, lufs, normal(60, 8), black)
+    nothing = fit(heard, lufs, normal(60, 8), black, each_alone(60))
     assert nothing.r2 < 0.05
     assert nothing.penalty > fitted.penalty
-    with pytest.raises(ValueError, match="three pairs"):
-        fit(heard[:2], lufs[:2], seen[:2], black)
+    with pytest.raises(ValueError, match="three groups"):
+        fit(heard[:4], lufs[:4], seen[:4], black, ["a", "a", "b", "b"])
 
 
-@pytest.mark.parametrize(("n", "width"), [(30, 6), (9, 20)])
+def test_what_is_left_out_stays_unknown() -> None:
+    """More numbers than pairs, and no relation: means and neighbours of one film must not give it away."""
+    films = normal(8, 300).repeat_interleave(3, dim=0)  # three pairs of a film sound alike and look alike
+    looks = normal(8, 8).repeat_interleave(3, dim=0)
+    groups = [str(i // 3) for i in range(24)]
+    found = fit(films + 0.01 * normal(24, 300), -20 * torch.rand(24), looks, normal(8), groups)
+    assert found.r2 < 0.05
+    assert fit(films, torch.full((24,), -20.0), looks, normal(8), each_alone(24)).r2 > 0.5, "pairs split: they leak"
+
+
+@pytest.mark.parametrize(("n", "width"), [(30, 6), (12, 20)])
 def test_the_fit_is_ridge_regression_with_the_penalty_that_leaving_out_chooses(n: int, width: int) -> None:
     heard, lufs = normal(n, width), -30 * torch.rand(n)
     seen = heard[:, :3] @ normal(3, 8) + normal(n, 8)
-    fitted = fit(heard, lufs, seen, normal(8))
-    x = (loudness_share(lufs)[:, None] * (heard - heard.mean(0))).double().numpy()
-    y = (seen - seen.mean(0)).double().numpy()
-    unit = (np.linalg.svd(x, compute_uv=False) ** 2).mean()
+    groups = [str(i // 2) for i in range(n)]
+    fitted = fit(heard, lufs, seen, normal(8), groups)
+    h, share, y = heard.double().numpy(), loudness_share(lufs).double().numpy()[:, None], seen.double().numpy()
 
     def ridge(rows: list[int], penalty: float) -> np.ndarray:
-        a = x[rows]
-        return np.linalg.solve(a.T @ a + penalty * unit * np.eye(width), a.T @ y[rows])
+        a, b = share[rows] * (h[rows] - h[rows].mean(0)), y[rows] - y[rows].mean(0)
+        unit = (np.linalg.svd(a, compute_uv=False) ** 2).mean()
+        return np.linalg.solve(a.T @ a + penalty * unit * np.eye(width), a.T @ b)
 
-    def left_out(penalty: float) -> np.ndarray:
-        return np.stack([x[i] @ ridge([j for j in range(n) if j != i], penalty) for i in range(n)])
+    def left_out(penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        predicted, truth = np.zeros_like(y), np.zeros_like(y)
+        for fold in range(FOLDS):
+            rows = [i for i in range(n) if (i // 2) % FOLDS != fold]
+            for i in set(range(n)) - set(rows):
+                predicted[i] = share[i] * ((h[i] - h[rows].mean(0)) @ ridge(rows, penalty))
+                truth[i] = y[i] - y[rows].mean(0)
+        return predicted, truth
 
-    errors = [((left_out(penalty) - y) ** 2).sum() for penalty in PENALTIES]
+    errors = [((predicted - truth) ** 2).sum() for predicted, truth in map(left_out, PENALTIES)]
     assert fitted.penalty == PENALTIES[int(np.argmin(errors))]
-    assert fitted.r2 == pytest.approx(1 - min(errors) / (y**2).sum(), abs=1e-4)
-    predicted = left_out(fitted.penalty)
-    spread = min(4.0, math.sqrt((y**2).sum() / (predicted**2).sum()))
+    predicted, truth = left_out(fitted.penalty)
+    assert fitted.r2 == pytest.approx(1 - min(errors) / (truth**2).sum(), abs=1e-4)
+    spread = min(4.0, math.sqrt((truth**2).sum() / (predicted**2).sum()))
     assert fitted.network.weight.numpy() == pytest.approx(spread * ridge(list(range(n)), fitted.penalty), abs=1e-3)
 
 

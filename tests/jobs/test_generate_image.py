@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from generate_fakes import no_network, save_kandinsky  # noqa: F401
 from jobs.sos_fakes import FakeSenses, tone, write_stories
 from storysound.app.cli.commands import app
-from storysound.errors import InputError, MissingModelError, UsageError
+from storysound.errors import InputError, MediaError, MissingModelError, UsageError
 from storysound.jobs import generate_image as job
 from storysound.jobs import recipes, soundimage_trained, train_soundimage
 from storysound.jobs.soundimage_trained import load_trained
@@ -112,6 +112,9 @@ def test_what_is_missing_is_said_with_the_way_out(
 ) -> None:
     monkeypatch.delenv("STORYSOUND_MODELS", raising=False)
     a, out, weights = tmp_path / "a.wav", tmp_path / "p.png", Resolver(tmp_path / "cache", offline=True)
+    with pytest.raises(MediaError, match="does not exist"):
+        job.generate_image(job.Order(a, out), weights, str)
+    write_wav(a, tone(2))
     with pytest.raises(MissingModelError, match="models pull kandinsky"):
         job.generate_image(job.Order(a, out), weights, str)
     with pytest.raises(MissingModelError, match="train soundimage"):

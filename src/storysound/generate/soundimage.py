@@ -18,6 +18,7 @@ from storysound.media.loudness import BLOCK_S, integrated_lufs
 
 SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it nothing counts as heard
 PENALTIES = tuple(10.0**power for power in range(-4, 4))  # tried, as shares of the mean squared singular value
+FOLDS = 5  # of the groups, for the choice among them
 MOST_SPREAD = 4.0  # of what a map learned nothing from; more would only magnify chance
 
 
@@ -59,8 +60,9 @@ class SoundMap(nn.Module):
         The way from the mean of all pictures towards what is heard is as long as the sound is loud, on the scale of
         loudness itself, which is logarithmic: silence is the mean picture, 10 dB more always go equally far.
         """
-        towards: Tensor = (heard - self.usual_sound) @ self.weight
-        return self.usual_picture + loudness_share(lufs)[:, None] * towards
+        towards = loudness_share(lufs)[:, None] * ((heard - self.usual_sound) @ self.weight)
+        found: Tensor = self.usual_picture + towards
+        return found
 
 
 def loudness_share(lufs: Tensor) -> Tensor:
@@ -98,47 +100,52 @@ def mixture(embeddings: Tensor, shares: Sequence[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A map, the penalty it was fitted with, and how well it predicts pairs left out: R², 1 at best."""
+    """A map, the penalty it was fitted with, and how well it predicts groups left out: R², 1 at best."""
 
     network: SoundMap
     penalty: float
     r2: float
 
 
-def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor) -> Fitted:
-    """The map of n pairs: sounds [n heard] of loudness [n], pictures [n seen].
+def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequence[str]) -> Fitted:
+    """The map of n pairs: sounds [n heard] of loudness [n], pictures [n seen], each of one of the `groups` [n].
 
-    Of `PENALTIES` the one counts with the least error on pairs left out one at a time, which costs no more than one
-    singular value decomposition (the means are of all pairs). Ridge predictions keep near the mean, where pictures are
-    of nothing: they are brought back to the spread of real pictures. Raises ValueError for fewer than three pairs.
+    Of `PENALTIES` the one counts that predicts best what was left out, a fifth of the groups at a time. Ridge
+    predictions keep near the mean, where pictures are of nothing: they are brought back to the spread of real pictures.
+    Raises ValueError for fewer than three groups.
     """
-    if len(heard) < 3:
-        raise ValueError(f"needs three pairs at least, got {len(heard)}")
-    x, y = heard.double(), seen.double()
-    usual_sound, usual_picture = x.mean(dim=0), y.mean(dim=0)
-    x, y = loudness_share(lufs.double())[:, None] * (x - usual_sound), y - usual_picture
-    u, s, v = torch.linalg.svd(x, full_matrices=False)
-    found = [_left_out(u, s, y, penalty * float((s * s).mean())) for penalty in PENALTIES]
-    best = min(range(len(found)), key=lambda i: float(((found[i] - y) ** 2).sum()))
-    predicted, penalty = found[best], PENALTIES[best] * float((s * s).mean())
-    total = (y * y).sum()
-    spread = min(MOST_SPREAD, float((total / (predicted**2).sum().clamp(min=1e-12)).sqrt()))
-    network = SoundMap(Config(x.shape[1], y.shape[1]))
-    network.usual_sound, network.usual_picture, network.black = (
-        usual_sound.float(),
-        usual_picture.float(),
-        black.float(),
-    )
-    network.weight = (spread * v.T @ ((s / (s * s + penalty))[:, None] * (u.T @ y))).float()
-    return Fitted(network, PENALTIES[best], float(1 - ((predicted - y) ** 2).sum() / total.clamp(min=1e-12)))
+    order = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    if len(order) < 3:
+        raise ValueError(f"needs pairs of three groups at least, got {len(order)}")
+    fold = torch.tensor([order[group] % FOLDS for group in groups])
+    heard, lufs, seen = heard.double(), lufs.double(), seen.double()
+    predicted = [torch.zeros_like(seen) for _ in PENALTIES]  # as differences from the usual picture of the others
+    truth = torch.zeros_like(seen)
+    for left_out in range(min(FOLDS, len(order))):
+        out = fold == left_out
+        maps = _ridge(heard[~out], lufs[~out], seen[~out], PENALTIES)
+        truth[out] = seen[out] - maps[0].usual_picture
+        for known, one in zip(predicted, maps, strict=True):
+            known[out] = one(heard[out], lufs[out]) - one.usual_picture
+    errors = [float(((known - truth) ** 2).sum()) for known in predicted]
+    best = errors.index(min(errors))
+    total = (truth**2).sum()
+    spread = min(MOST_SPREAD, float((total / (predicted[best] ** 2).sum().clamp(min=1e-12)).sqrt()))
+    (network,) = _ridge(heard, lufs, seen, PENALTIES[best : best + 1])
+    network.weight *= spread
+    network.black = black.double()
+    return Fitted(network.float(), PENALTIES[best], 1 - errors[best] / max(float(total), 1e-12))
 
 
-def _left_out(u: Tensor, s: Tensor, y: Tensor, penalty: float) -> Tensor:
-    """What ridge regression predicts of each row [n d] when it learns from all others.
-
-    The residual of a row left out is its residual over 1 minus its leverage.
-    """
-    shrunk = s * s / (s * s + penalty)
-    leverage = (u * u * shrunk).sum(dim=1)[:, None]
-    residual = y - u @ (shrunk[:, None] * (u.T @ y))
-    return y - residual / (1 - leverage).clamp(min=1e-6)
+def _ridge(heard: Tensor, lufs: Tensor, seen: Tensor, penalties: Sequence[float]) -> list[SoundMap]:
+    """A map in double precision for each penalty, from one singular value decomposition."""
+    usual_sound, usual_picture = heard.mean(dim=0), seen.mean(dim=0)
+    u, s, v = torch.linalg.svd(loudness_share(lufs)[:, None] * (heard - usual_sound), full_matrices=False)
+    answer, unit = u.T @ (seen - usual_picture), (s * s).mean()
+    maps = []
+    for penalty in penalties:
+        network = SoundMap(Config(heard.shape[1], seen.shape[1])).double()
+        network.usual_sound, network.usual_picture = usual_sound, usual_picture
+        network.weight = v.T @ ((s / (s * s + penalty * unit).clamp(min=1e-12))[:, None] * answer)
+        maps.append(network)
+    return maps

@@ -13,7 +13,7 @@ from storysound.generate.pretrained import chosen_folder
 from storysound.generate.soundimage import mixture
 from storysound.jobs.soundimage_trained import Trained, load_trained
 from storysound.media.audio import read_audio
-from storysound.media.files import check_target
+from storysound.media.files import check_readable, check_target
 from storysound.media.image import write_png
 from storysound.weights import Resolver
 
@@ -91,6 +91,8 @@ def generate_image(order: Order, weights: Resolver, tell: Callable[[str], None])
     Raises MissingModelError without decoder or map, InputError for a map of another decoder, MediaError for a sound
     that can't be read, UsageError for an unknown model, OutputError as the writer.
     """
+    for path in (order.audio, *(part.path for part in order.mixed)):
+        check_readable(path)
     check_target(order.out)
     _, folder, licence = chosen_folder(order.model, (kandinsky.NAME,), weights)
     if order.map is None:

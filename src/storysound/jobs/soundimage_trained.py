@@ -28,7 +28,7 @@ class Card:
     eyes: str  # revision of the picture encoder whose embeddings it learned
     data: str  # name of the pairs it learned from
     pairs: int
-    r2: float  # on pairs left out one at a time
+    r2: float  # on groups left out in the choice of the penalty
 
 
 @dataclass(frozen=True)

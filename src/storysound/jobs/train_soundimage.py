@@ -75,7 +75,7 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     if len(known.groups) < LEAST or len(unknown.groups) < 2:
         found = f"{len(known.groups)} pairs to learn from and {len(unknown.groups)} to judge by"
         raise InputError(recipe.data, f"has {found}", f"{LEAST} and 2 are needed, of different groups")
-    fitted = fit(known.heard, known.lufs, known.seen, eyes.black())
+    fitted = fit(known.heard, known.lufs, known.seen, eyes.black(), known.groups)
     figures = judged(fitted.network, unknown)
     write_card(
         recipe.out,
@@ -86,7 +86,7 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     )  # fmt: skip
     with atomic(recipe.out / "best.safetensors") as partial:
         save_file(fitted.network.state_dict(), partial)
-    tell(f"{len(known.groups)} pairs learned, penalty {fitted.penalty:g}, R² {fitted.r2:.3f} on pairs left out")
+    tell(f"{len(known.groups)} pairs learned, penalty {fitted.penalty:g}, R² {fitted.r2:.3f} on groups left out")
     tell(f"{len(unknown.groups)} held out: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
     return figures["mrr"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed makes the same again.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again.")]
 
 
 @app.command()
