@@ -24,10 +24,21 @@ Kind = TypeVar("Kind", bound=_Dataclass)
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def write_card(folder: Path, card: _Dataclass) -> None:
-    """Beside the weights. Raises OutputError."""
-    with atomic(folder / CARD) as partial:
-        partial.write_text(json.dumps(asdict(card), indent=1), "utf-8")
+def write_card(run: Path, card: _Dataclass) -> None:
+    """Beside the weights of a run that begins, or goes on.
+
+    Raises OutputError, and InputError where the run in this folder is of another card, which it keeps.
+    """
+    from storysound.train.loop import CHECKPOINT  # only who trains has what it needs
+
+    told = json.dumps(asdict(card), indent=1)
+    if (run / CHECKPOINT).exists() and (run / CARD).exists():
+        kept, now = json.loads((run / CARD).read_text("utf-8")), json.loads(told)
+        if differing := sorted(key for key in {*kept, *now} if kept.get(key) != now.get(key)):
+            fault = f"holds a run with other settings: {', '.join(differing)}"
+            raise InputError(run, fault, "give the same ones, or another folder with out=")
+    with atomic(run / CARD) as partial:
+        partial.write_text(told, "utf-8")
 
 
 def read_card(weights_file: Path, kind: type[Kind], config: type[Any], again: str) -> Kind:

@@ -3,6 +3,7 @@
 Works on moods alone, labelled or predicted, so that any modality can be matched with any other.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,10 +42,19 @@ def mean_distance(va_a: Tensor, va_b: Tensor) -> float:
     >>> mean_distance(torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.6, 0.8], [0.0, 0.5]]))
     0.8333333333333334
     """
+    return _mean(va_a, va_b, _distance)
+
+
+def mean_score(va_a: Tensor, va_b: Tensor, sigma: float) -> float:
+    """The mean of Eq. 1 over all pairs of [q 2] and [c 2], in strips: what a model knows that knows nothing."""
+    return _mean(va_a, va_b, lambda a, b: matching_score(a, b, sigma))
+
+
+def _mean(va_a: Tensor, va_b: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> float:
     if not len(va_a) or not len(va_b):
         raise ValueError(f"needs moods on both sides, got {len(va_a)} and {len(va_b)}")
     rows = max(1, STRIP // len(va_b))
-    total = sum(float(_distance(part, va_b).sum(dtype=torch.float64)) for part in torch.split(va_a, rows))
+    total = sum(float(of(part, va_b).sum(dtype=torch.float64)) for part in torch.split(va_a, rows))
     return total / (len(va_a) * len(va_b))
 
 

@@ -24,6 +24,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from storysound.errors import InputError
 
+CHECKPOINT = "last.ckpt"  # of a run: everything needed to go on
+
 Batch = TypeVar("Batch")
 Tell = Callable[[str], None]  # shows a line to the user
 Losses = Mapping[str, Tensor]  # "loss" is minimised, the others are shown
@@ -208,12 +210,12 @@ def _save(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric)
     parts: dict[str, Any] = {"network": state.network, "optimiser": state.optimiser, "average": state.average}
     kept = {name: part.state_dict() for name, part in parts.items()}
     torch.save({**kept, "step": state.step, "best": state.best, "settings": dict(settings)}, partial)
-    partial.replace(run / "last.ckpt")
+    partial.replace(run / CHECKPOINT)
 
 
 def _resume(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric, tell: Tell) -> None:
     """Reads weights only: no pickled code is executed."""
-    checkpoint = run / "last.ckpt"
+    checkpoint = run / CHECKPOINT
     if not checkpoint.exists():
         return
     kept: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)

@@ -1,0 +1,49 @@
+"""Trained models of MMVA: weights, and a card beside them that says what they were made with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from storysound.config import load_profile
+from storysound.errors import InputError
+from storysound.jobs.cards import read_card, with_weights
+from storysound.jobs.mmva_features import Towers
+from storysound.match.mmva_model import MMVA, Config
+from storysound.weights import Resolver
+
+_AGAIN = "train it again with: storysound train mmva data=… out=…"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a network was made with."""
+
+    model: Config
+    profile: str  # whose encoders' features it learned from
+    encoders: str  # their revisions
+    matching: str  # how pictures met music: random, or fixed pairs
+    sigma: float  # of Eq. 1
+    data: str  # name of the set it learned from
+    parts: str  # which of its files were learned from: `mmva_set.parts_sha`
+    usual: dict[str, float]  # means of the labels it learned from, by task of the evaluation
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with the encoders whose features it knows."""
+
+    network: MMVA
+    card: Card
+    towers: Towers
+
+
+def load_trained(weights_file: Path, weights: Resolver) -> Trained:
+    """The model of `best.safetensors`, ready to judge.
+
+    Raises InputError where weights or card are missing, damaged, or of features that the encoders give no more.
+    """
+    card = read_card(weights_file, Card, Config, _AGAIN)
+    network = with_weights(MMVA(card.model), weights_file, "mmva", _AGAIN)
+    towers = Towers(load_profile(card.profile), weights)
+    if towers.revision() != card.encoders:
+        raise InputError(weights_file, "learned from features of other encoders than there are now", _AGAIN)
+    return Trained(network, card, towers)
