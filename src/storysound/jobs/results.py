@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-NOT_COMPARABLE = "as published: another data set, not to be compared"
+NOT_COMPARABLE = "as published: another data set or protocol, not to be compared"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PublishedRow(Protocol):
 
 
 def published(rows: Iterable[PublishedRow], tables: Sequence[str], tasks: Sequence[str]) -> list[Row]:
-    """A paper's rows in the form of ours, marked as those of other data; a row of the task "any" stands in all."""
+    """A paper's rows in the form of ours, marked as such; a row of the task "any" stands in all."""
     return [
         Row(task, f"{row.model} (published)", row.figures, data=row.data, protocol=NOT_COMPARABLE)
         for row in rows

@@ -60,4 +60,4 @@ def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
     if any(row.intervals for row in rows):
         streams.line("in brackets: 95 % bootstrap intervals")
     if any(row.protocol == results.NOT_COMPARABLE for row in rows):
-        streams.line("published rows are of other data, not to be compared")
+        streams.line("published rows are of other data or another protocol, not to be compared")
