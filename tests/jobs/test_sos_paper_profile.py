@@ -13,8 +13,9 @@ from encode.tiny_hub import models_folder
 from jobs.sos_fakes import tone
 from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
+from storysound.encode import encoder
 from storysound.errors import MissingModelError, UsageError
-from storysound.jobs import evaluate_sos, recipes, train_sos
+from storysound.jobs import evaluate_sos, recipes, sos_baselines, train_sos
 from storysound.jobs.index import index
 from storysound.jobs.sos_features import Senses, features_of
 from storysound.jobs.sos_ranker import Ranker
@@ -99,9 +100,36 @@ def test_it_trains_is_judged_and_ranks(data: Path, weights: Resolver, models: Pa
     recipe = evaluate_sos.Recipe(data, out / "best.safetensors", draws=10)
     rows = evaluate_sos.evaluate(recipe, weights, print)
     assert {"A2V", "V2A", "A2T", "T2A"} == {row.task for row in rows if row.model == "Sound of Story"}
+    assert {"A2T", "T2A"} == {row.task for row in rows if row.model == "CLAP"}
     ranker = Ranker(load_trained(out / "best.safetensors", weights))
     heard = ranker._listened(tone(1, 2))
     assert heard.tokens.shape == (1, PATCHES, 12)
+
+
+def test_clap_hears_the_most_informative_stretch(data: Path, weights: Resolver, tmp_path: Path) -> None:
+    """Its similarities are cosines of its own towers, in the order of the features, and are kept."""
+    stories = read_stories(data)
+    (tmp_path / "5.wav").write_bytes(b"broken")
+    found = features_of(stories, Senses(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
+    lines: list[str] = []
+    for _ in range(2):
+        similarity = sos_baselines.clap(stories, found, torch.tensor([0, 3, 7]), weights, tmp_path / "f", lines.append)
+    assert lines == ["CLAP hears 3 sounds and reads 3 texts"]
+    assert similarity is not None
+    matrix = similarity(torch.tensor([0, 7]), torch.tensor([3, 7, 0]))
+    assert matrix.shape == (3, 2)
+    at = float(found.crop_s[7])
+    (heard,) = encoder.load("clap", weights).encode([stories[8].sounds[0].read().cut(at, at + 1.0)])
+    (said,) = encoder.load("clap_text", weights).encode([STORIES[8]])
+    assert found.ids[7] == "s8"
+    assert float(matrix[1, 1]) == pytest.approx(float((heard.embedding @ said.embedding.T).item()), abs=1e-5)
+
+
+def test_without_clap_a_line_says_so(data: Path, weights: Resolver, tmp_path: Path) -> None:
+    stories, lines, away = read_stories(data), list[str](), Resolver(tmp_path / "c", offline=True)
+    found = features_of(stories, Senses(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
+    assert sos_baselines.clap(stories, found, torch.arange(3), away, tmp_path, lines.append) is None
+    assert "CLAP, the paper's baseline, is not measured: clap/" in lines[0]
 
 
 def test_the_command_finds_models_of_ones_own(

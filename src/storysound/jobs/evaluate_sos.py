@@ -1,7 +1,7 @@
 """`storysound evaluate sos`: how well a trained model finds the sound of a story and the story of a sound.
 
 The rows of Sound of Story's Table 2 on data of one's own: each direction for the model, for the same model before it
-learned anything, for the mean of tokens without attention, and for chance.
+learned anything, for the mean of tokens without attention, for CLAP where its weights are here, and for chance.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.errors import InputError
+from storysound.jobs import sos_baselines
 from storysound.jobs.results import Column, Row
+from storysound.jobs.sos_baselines import Similarities
 from storysound.jobs.sos_features import StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import Trained, load_trained
@@ -33,7 +35,6 @@ COLUMNS = (
     Column("mean_rank", "mean rank", digits=1),
 )
 LEAST = 2  # stories with one another's modality, to be told apart
-NOT_HERE = "CLAP and Wav2CLIP, the paper's baselines, are not measured: no profile that ships has their weights"
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,33 @@ def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
     """All rows that are measured. Raises InputError where model and data don't go together, LibraryError."""
     trained = load_trained(recipe.model, weights)
     cache = recipe.model.parent / "features"
-    features = features_of(read_stories(recipe.data), trained.senses, cache, trained.card.crop_s, tell)
+    stories = read_stories(recipe.data)
+    features = features_of(stories, trained.senses, cache, trained.card.crop_s, tell)
     out = held_out(features.groups, trained.card.held_out)
     chosen = torch.nonzero(out if recipe.split == "held_out" else torch.ones_like(out))[:, 0]
-    rows = [row for pair in PAIRS for row in _rows(recipe, trained, features, chosen, pair)]
+    baseline = sos_baselines.clap(stories, features, chosen, weights, cache, tell)
+    rows = [row for pair in PAIRS for row in _rows(recipe, trained, features, chosen, pair, baseline)]
     if not rows:
         raise InputError(recipe.data, f"holds {len(chosen)} stories to judge by: too few", "try split=all on new data")
-    tell(NOT_HERE)
     return rows
 
 
-def _rows(recipe: Recipe, trained: Trained, features: StoryFeatures, chosen: Tensor, pair: Pair) -> Iterator[Row]:
+def _rows(
+    recipe: Recipe,
+    trained: Trained,
+    features: StoryFeatures,
+    chosen: Tensor,
+    pair: Pair,
+    baseline: Similarities | None,
+) -> Iterator[Row]:
     stories = chosen[torch.isin(chosen, features.told(pair))]
     if len(stories) < LEAST:
         return
     sounds, relevant = candidates(features, stories)
-    for name, similarity in _similarities(trained, features, stories, sounds, pair):
+    measured = [*_similarities(trained, features, stories, sounds, pair)]
+    if baseline is not None and pair == "AT":
+        measured.append(("CLAP", baseline(stories, sounds)))
+    for name, similarity in measured:
         for turned in (False, True):
             yield _row(recipe, features, name, pair, similarity, relevant, stories, turned)
     for turned in (False, True):
