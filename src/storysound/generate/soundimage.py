@@ -60,9 +60,7 @@ class SoundMap(nn.Module):
         The way from the mean of all pictures towards what is heard is as long as the sound is loud, on the scale of
         loudness itself, which is logarithmic: silence is the mean picture, 10 dB more always go equally far.
         """
-        towards = loudness_share(lufs)[:, None] * ((heard - self.usual_sound) @ self.weight)
-        found: Tensor = self.usual_picture + towards
-        return found
+        return self.usual_picture + loudness_share(lufs)[:, None] * ((heard - self.usual_sound) @ self.weight)
 
 
 def loudness_share(lufs: Tensor) -> Tensor:
@@ -71,7 +69,8 @@ def loudness_share(lufs: Tensor) -> Tensor:
     >>> loudness_share(torch.tensor([-float("inf"), -70.0, -35.0, 0.0])).tolist()
     [0.0, 0.0, 0.5, 1.0]
     """
-    return (1 - lufs / SILENT_LUFS).clamp(min=0)
+    share: Tensor = 1 - lufs / SILENT_LUFS
+    return share.clamp(min=0)
 
 
 def loudness_of(wave: Waveform) -> float:
