@@ -25,7 +25,7 @@ from storysound.jobs.story_batches import stories_at
 from storysound.losses.valence_arousal import matching_loss, mood_loss, total
 from storysound.match.mmva import mean_score, paired_score
 from storysound.match.mmva_model import MMVA, MODALITIES, Config, Predictions
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
 from storysound.weights import Resolver
 
 MATCHING = ("random", "fixed")
@@ -49,6 +49,7 @@ class Recipe:
     precision: str = "32-true"  # as Lightning Fabric names them: the network is small, nothing is gained by less
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
     evaluate_every: int = 100
     save_every_s: float = 120.0
 
@@ -158,16 +159,19 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
+    tell = speaker(fabric, tell)
     towers = Towers(load_profile(recipe.profile), weights)
-    features = features_of(read_set(recipe.data), towers, recipe.out / "features", tell)
+    with fabric.rank_zero_first():  # the others find what the first has encoded
+        features = features_of(read_set(recipe.data), towers, recipe.out / "features", tell)
     pool, judged = Pool.of(features, recipe), validation(features, recipe.seed)
     torch.manual_seed(recipe.seed)
     config = features.config(similarity=recipe.similarity, dropout=recipe.dropout)
-    network, fabric = MMVA(config), fabric_for(recipe.out, precision=recipe.precision)
-    write_card(recipe.out, card_of(config, recipe, features, towers))
+    if fabric.is_global_zero:
+        write_card(recipe.out, card_of(config, recipe, features, towers))
     settings = {"seed": recipe.seed, "batch": recipe.batch, "matching": recipe.matching, "model": asdict(config)}
     task = Task(
-        network,
+        MMVA(config),
         losses,
         lambda step, rank, ranks: triples(features, *pool.at(recipe, step, rank, ranks)).to(fabric.device),
         partial(judge, triples=judged),
