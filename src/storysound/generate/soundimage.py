@@ -93,7 +93,7 @@ def mixture(embeddings: Tensor, shares: Sequence[float]) -> Tensor:
     if len(weights) != len(embeddings) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"needs {len(embeddings)} shares of at least 0 that sum to 1, got {list(shares)}")
     mixed = weights @ embeddings
-    lengths = torch.linalg.vector_norm(torch.cat([embeddings, mixed[None]]), dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(torch.cat([embeddings, mixed[None]]), dim=1)
     return mixed * ((weights @ lengths[:-1]) / lengths[-1].clamp(min=1e-9))
 
 
