@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storysound.encode.labels import LabelSpace
 from storysound.media.audio import Waveform, write_wav
 
 Floats = NDArray[np.float32]
@@ -31,6 +32,13 @@ class FakeSenses:
 
     def revision(self) -> str:
         return "fake"
+
+    def heard(self) -> dict[str, int]:
+        return {"low": 4, "high": 6}
+
+    def space(self, name: str, labels: Sequence[str]) -> LabelSpace:
+        vectors = np.random.default_rng(1).normal(size=(len(labels), 8)).astype(np.float32)
+        return LabelSpace(name, tuple(labels), vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     def text(self, texts: Sequence[str]) -> Floats:
         rows = np.stack([self._said[WORDS.index(word)] for text in texts for word in text.split() if word in WORDS])

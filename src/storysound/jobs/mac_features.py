@@ -133,9 +133,7 @@ class Material:
             return self.experts.of_sounds(self._sounds(numbers, first))
         found = {name: Tokens(part.values[numbers], part.mask[numbers]) for name, part in self._pictures.items()}
         if SOUND in self.sides.experts:
-            own = self.features.belongs[numbers]
-            heard = self._sounds(own.int().argmax(dim=1), None)  # the first that belongs to each
-            found[SOUND] = Tokens(heard.values, heard.mask & own.any(dim=1, keepdim=True))
+            found[SOUND] = self._own_sounds(numbers)
         return {name: found[name] for name in self.sides.experts}
 
     @cached_property
@@ -156,9 +154,15 @@ class Material:
         assert told.mask is not None
         return Tokens(told.tokens, told.mask)
 
+    def _own_sounds(self, stories: Tensor) -> Tokens:
+        """The first sound that belongs to each story; no tokens where none does."""
+        own = self.features.belongs[stories]
+        if not own.any():
+            return Tokens(torch.zeros(len(stories), 1, self.experts.heard_width), torch.zeros(len(stories), 1) > 0)
+        heard = self._sounds(own.int().argmax(dim=1), None)
+        return Tokens(heard.values, heard.mask & own.any(dim=1, keepdim=True))
+
     def _sounds(self, numbers: Tensor, first: Tensor | None) -> Tokens:
-        if not len(self.features.audio):  # silent videos, all of them
-            return Tokens(torch.zeros(len(numbers), 1, self.experts.heard_width), torch.zeros(len(numbers), 1) > 0)
         found = self.features.sounds(numbers, first)
         assert found.mask is not None
         return Tokens(found.tokens, found.mask)

@@ -119,6 +119,13 @@ def _material(row: dict[str, Any], number: int, folder: Path, silent: bool, tran
     return Material(name, group, key, texts, pictures, heard, videos[0] if videos else None, span)
 
 
+def clip_of(video: Path, span: Span) -> Material:
+    """A stretch of a video of which nothing is told."""
+    name, key = f"{video}:{span.start_s:g}-{span.end_s:g}", _sha(f"{_stamp(video)}:{span}")
+    sounds = (_sound(video, span),) if _has_sound(video) else ()
+    return Material(name, str(video), key, (), partial(_pictures, [], [video], span), sounds, video, span)
+
+
 def _span(row: dict[str, Any], videos: list[Path]) -> Span | None:
     given = [row.get(key) for key in ("start_s", "end_s")]
     if given == [None, None]:

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from storysound.config import load_profile
 from storysound.encode import whisper
 from storysound.errors import InputError
+from storysound.jobs import sos_stories
 from storysound.jobs.cards import write_card
 from storysound.jobs.mac_features import HEARD, IN_PICTURES, SEEN, SOUND, Experts, Material, Sides, means
 from storysound.jobs.mac_trained import Card
 from storysound.jobs.sos_features import TOKEN_S, Senses, features_of
-from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.story_batches import LEAST_HELD_OUT, a_sound_of_each, a_stretch_of_each, held_out, stories_at
 from storysound.jobs.train_sos import features_sha
 from storysound.losses.ranking import NEGATIVES, bidirectional_margin
@@ -166,13 +166,10 @@ def network_of(config: Config, material: Material, learned_from: Tensor) -> Mac:
     return network
 
 
-def material_of(recipe: Recipe, senses: Senses, weights: Resolver, tell: Tell) -> Material:
-    """Stories of the recipe's data. Speech that describes a video is written down by Whisper, if there is any."""
-    experts = Experts(recipe.sides(senses), senses)
-    stories = read_stories(
-        recipe.data, silent=SOUND not in (recipe.seen, recipe.heard), transcribe=whisper.asked(weights)
-    )
-    return Material(features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell), experts)
+def stories_of(recipe: Recipe, weights: Resolver) -> list[sos_stories.Material]:
+    """Stories of the recipe's data. Speech that describes a video is written down by Whisper, where there is any."""
+    silent = SOUND not in (recipe.seen, recipe.heard)
+    return sos_stories.read_stories(recipe.data, silent=silent, transcribe=whisper.asked(weights))
 
 
 def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
@@ -183,7 +180,9 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     senses = Senses(load_profile(recipe.profile), weights)
-    return train_on(material_of(recipe, senses, weights, tell), senses, recipe, tell)
+    experts, stories = Experts(recipe.sides(senses), senses), stories_of(recipe, weights)
+    features = features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell)
+    return train_on(Material(features, experts), senses, recipe, tell)
 
 
 def parted(material: Material, share: float) -> tuple[Tensor, Tensor]:
