@@ -207,6 +207,7 @@ BAD = [
     ("generate music --text a -o", "o.mp3", 2, r"ends in \.wav"),
     ("generate music --text a --model", "bard", 2, "NAME=FOLDER"),
     ("generate music --text a --model", "musicgen=in", 4, "in: can't be loaded as a MusicGen"),
+    ("generate music --text a --licence-policy", "commercial", 2, "musicgen/config.json is refused"),
     ("generate music --json --image", "empty.png", 3, "empty.png: is empty"),
     ("generate music --prompt-only --image", "text.png", 3, "is not a picture"),
     ("generate image --audio", "empty.wav", 3, "empty.wav: is empty"),

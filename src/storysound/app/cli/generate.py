@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storysound.app.cli import streams
+from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
     from storysound.jobs.generate_music import MusicReport
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
+Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again.")]
 
 
@@ -28,6 +30,7 @@ def music(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="musicgen or stable-audio; NAME=FOLDER for files of your own.")
     ] = "musicgen",
+    licence_policy: Licences = Policy.any,
     as_json: AsJson = False,
 ) -> None:
     """Make music that feels like a picture, a text or a mood.
@@ -40,7 +43,8 @@ def music(
 
     wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
     order = None if prompt_only else job.Order(out, seconds, seed, model)
-    show_music(job.generate_music(wish, order, Resolver(offline=True), streams.tell), as_json)
+    weights = Resolver(offline=True, licence_policy=licence_policy.value)
+    show_music(job.generate_music(wish, order, weights, streams.tell), as_json)
 
 
 @app.command()
@@ -60,6 +64,7 @@ def image(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="kandinsky; NAME=FOLDER for files of your own.")
     ] = "kandinsky",
+    licence_policy: Licences = Policy.any,
     as_json: AsJson = False,
 ) -> None:
     """Make the picture that a sound, or a mixture of sounds, calls up.
@@ -71,7 +76,8 @@ def image(
 
     mixed = tuple(job.Mixed.parse(text) for text in mix or ())
     order = job.Order(audio, out, gain, mixed, seed, steps, side, model, soundmap)
-    report = job.generate_image(order, Resolver(offline=True), streams.tell)
+    weights = Resolver(offline=True, licence_policy=licence_policy.value)
+    report = job.generate_image(order, weights, streams.tell)
     if as_json:
         streams.json_line(vars(report))
     else:
