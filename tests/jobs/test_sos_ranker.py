@@ -14,7 +14,8 @@ from storysound.config import load_profile
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find import Hit, Query
 from storysound.jobs.rerank import finder_of
-from storysound.jobs.sos_ranker import POOL, Ranker, Reranked
+from storysound.jobs.reranked import POOL, Reranked
+from storysound.jobs.sos_ranker import Ranker
 from storysound.jobs.sos_trained import Card, Trained
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample, write_wav
@@ -110,7 +111,7 @@ def replace_start(cue: Any, start_s: float) -> Any:
 @pytest.mark.parametrize(
     ("choice", "error", "fault"),
     [
-        ("mac=x", UsageError, "give none, or sos=FILE"),
+        ("mmva=x", UsageError, "give none, or sos=FILE, mac=FILE"),
         ("sos", UsageError, "no trained model ships"),
         ("sos=nowhere/best.safetensors", InputError, "can't be read as the card of a model"),
     ],

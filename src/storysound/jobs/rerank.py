@@ -9,25 +9,36 @@ from storysound.jobs.find import Finder
 from storysound.weights import Resolver
 
 if TYPE_CHECKING:
-    from storysound.jobs.sos_ranker import Ranker, Reranked
+    from storysound.jobs.reranked import Reranked
+    from storysound.jobs.sos_ranker import Ranker
+
+MODELS = ("sos", "mac")
 
 
 def finder_of(
     library: str | Path, profile: Profile, weights: Resolver, choice: str = "none"
 ) -> "tuple[Finder | Reranked, Ranker | None]":
-    """What searches a library, and the model that judges again: `choice` is none, or sos=FILE.
+    """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
-    Raises UsageError for another choice, InputError for a file that is no trained model, LibraryError.
+    `choice` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
+    InputError for a file that is no trained model, LibraryError.
     """
     name, _, file = choice.partition("=")
     if choice == "none":
         return Finder(library, profile, weights), None
-    if name != "sos":
-        raise UsageError(f"--rerank {choice}: give none, or sos=FILE with the weights of a trained model")
+    if name not in MODELS:
+        ways = ", ".join(f"{model}=FILE" for model in MODELS)
+        raise UsageError(f"--rerank {choice}: give none, or {ways} with the weights of a trained model")
     if not file:
-        raise UsageError("--rerank sos: no trained model ships; make one with storysound train sos, and give sos=FILE")
-    from storysound.jobs.sos_ranker import Ranker, Reranked  # a plain search needs none of it
-    from storysound.jobs.sos_trained import load_trained
+        raise UsageError(
+            f"--rerank {name}: no trained model ships; make one with storysound train {name}, and give {name}=FILE"
+        )
+    from storysound.jobs import mac_ranker, mac_trained, sos_ranker, sos_trained  # a plain search needs none of them
+    from storysound.jobs.reranked import Reranked
 
-    ranker = Ranker(load_trained(Path(file).expanduser(), weights))
+    path = Path(file).expanduser()
+    if name == "mac":
+        judge = mac_ranker.Ranker(mac_trained.load_trained(path, weights))
+        return Reranked(Finder(library, profile, weights), judge), None
+    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, weights))
     return Reranked(Finder(library, profile, weights), ranker), ranker

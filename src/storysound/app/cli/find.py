@@ -42,7 +42,7 @@ def find(
     kind: Annotated[KindChoice, typer.Option(help="Which sounds are candidates.")] = KindChoice.any,
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
     rerank: Annotated[
-        str, typer.Option(metavar="sos=FILE", help="Judge the best again by a trained model; or none.")
+        str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
     ] = "none",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,

@@ -40,7 +40,7 @@ def score(
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
     licence_policy: Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")] = Policy.any,
     rerank: Annotated[
-        str, typer.Option(metavar="sos=FILE", help="Judge the best again by a trained model; or none.")
+        str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
     ] = "none",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
