@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from jobs.mmva_fakes import lines, tone, write_tables
 from storysound.app.cli.commands import app
 from storysound.encode.encoder import Encoding
-from storysound.errors import InputError, UsageError
+from storysound.errors import InputError, MissingModelError, UsageError
 from storysound.jobs import build_mmva, recipes
 from storysound.jobs.build_mmva import Kept, Recipe, build
 from storysound.jobs.mmva_set import EmotionSet, parts_sha, read_set
@@ -147,6 +147,14 @@ def test_captions_are_given_made_of_tags_or_heard_and_what_is_heard_is_kept(
     again, _ = run(tmp_path)
     assert FakeEars.heard == 4
     assert [clip.caption for clip in again.clips] == [clip.caption for clip in data.clips]
+
+
+def test_a_folder_without_the_captioner_is_named(tmp_path: Path) -> None:
+    write_tables(tmp_path, tracks=4)
+    music = tmp_path / "music.csv"
+    music.write_text("\n".join(line.rsplit(",", 1)[0] for line in music.read_text().split("\n")))
+    with pytest.raises(MissingModelError, match="holds no LP-MusicCaps"):
+        run(tmp_path, f"captioner={tmp_path / 'nothing'}")
 
 
 def test_kept_texts_outlive_a_killed_run(tmp_path: Path) -> None:

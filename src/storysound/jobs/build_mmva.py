@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from storysound.annotate import music_captions
+from storysound.annotate import lp_musiccaps, music_captions
 from storysound.annotate.chat import Chat
 from storysound.annotate.music_captions import Captioner
 from storysound.encode import encoder
@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 LeaveOut = Callable[[Path, MediaError], None]
 
 PARTS: tuple[Split, Split, Split] = ("train", "validation", "test")
-HEARD = ("musicnn", "msd")  # the encoder and label space that name music where nothing else does
+HEARD, EARS, TAGS = "heard", "musicnn", "msd"  # the captioner of no folder; its encoder and label space
 LEAST = 3  # tracks, and pictures: one of each part
 
 
@@ -47,7 +47,7 @@ class Recipe:
     out: Path  # folder of the set
     joined: int = 5  # pieces of two seconds in a clip at most; the paper's
     every: int = 1  # pieces from one clip's start to the next; the paper's. 5: clips that don't overlap
-    captioner: str = "heard"  # says what music without caption and tags is like: heard, by the tags musicnn hears
+    captioner: str = HEARD  # says what music without caption and tags is like: its tags, or a folder with LP-MusicCaps
     llm: str = ""  # OpenAI-compatible endpoint that takes talk of recording quality out of captions; empty: none
     llm_model: str = ""  # the model that the endpoint is to use
     validation: float = 0.05  # share of tracks and of pictures that choose the best weights
@@ -58,8 +58,6 @@ class Recipe:
     def __post_init__(self) -> None:
         if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1 or not 0 < self.kept <= 1:
             raise ValueError(f"needs shares above 0 that leave something to learn from, got {self}")
-        if self.captioner != "heard":
-            raise ValueError(f"captioner is heard, got {self.captioner!r}")
         if bool(self.llm) != bool(self.llm_model):
             raise ValueError("llm= and llm_model= go together: an endpoint and its model")
         _ = self.cut
@@ -198,7 +196,7 @@ def _captions(recipe: Recipe, weights: Resolver, tell: Tell) -> Callable[[Rating
     def heard(clip: Clip) -> str:
         if not ears:
             tell("some music has neither caption nor tags: the captioner listens")
-            ears.append(music_captions.Heard(encoder.load(HEARD[0], weights), HEARD[1]))
+            ears.append(_captioner(recipe, weights))
         key = f"{clip.sha256}#{clip.span.start_s:g}-{clip.span.end_s:g} {ears[0].revision}"
         span = clip.span
         return kept.get(
@@ -214,6 +212,12 @@ def _captions(recipe: Recipe, weights: Resolver, tell: Tell) -> Callable[[Rating
         return words
 
     return caption
+
+
+def _captioner(recipe: Recipe, weights: Resolver) -> Captioner:
+    if recipe.captioner == HEARD:
+        return music_captions.Heard(encoder.load(EARS, weights), TAGS)
+    return lp_musiccaps.load(Path(recipe.captioner).expanduser())
 
 
 def _parted(items: Sequence[Any], recipe: Recipe) -> list[Any]:
