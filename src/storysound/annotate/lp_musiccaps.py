@@ -49,7 +49,7 @@ class Config:
     @property
     def steps(self) -> int:
         """Steps in time that BART is given for ten seconds: 32."""
-        return -(-_STFT.frames(RATE_HZ * STRETCH_S) // 2**self.halvings)
+        return -(-_STFT.frames(RATE_HZ * STRETCH_S) // (1 << self.halvings))
 
 
 class Ears(nn.Module):
