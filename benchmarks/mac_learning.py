@@ -1,12 +1,13 @@
 """Does MAC's co-attention help? The same model with and without it, on real data that was held out.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.mac_learning [wesnoth | clips] [--cache DIR] [--json FILE]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.mac_learning [wesnoth | clips | experts] [--cache DIR] [--json FILE]
 
 `wesnoth`: a scenario's words -> the tracks its author chose, one campaign held out at a time, 40 candidates, as
 benchmarks/sos_wesnoth.py. Words: narration, title, dialogue and objectives, a vector each, through NetVLAD. Experts:
 the classes heard in a track, and its embedding. Popularity in the other campaigns is added as a prior in a second pair
 of rows. `clips`: three folds by source recording or file of ESC-50, triples and videos (benchmarks/sos_material.py):
-videos and pictures with words, pictures with sounds, sounds with words.
+videos and pictures with words, pictures with sounds, sounds with words. `experts`: the first of these three tasks with
+one expert alone and with all but one, as the paper's figure 4.
 
 Settings are the recipe's own but for the steps; both models share them, the seeds and the batches. Figures are means
 over `SEEDS` seeds, each seed's ranks counted; intervals are over groups (campaigns; recordings). Data: ../shared/data
@@ -16,7 +17,7 @@ or $STORYSOUND_TEST_DATA. Encoders: MiniLM, EfficientNet, ears.
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from benchmarks import sos_material, sos_wesnoth
 from benchmarks.quality import data_folder
 from benchmarks.sos_learning import PROFILE, folds_of
 from benchmarks.teaching import taught
+from storysound.jobs.evaluate_mac_ablation import variants
 from storysound.jobs.mac_features import Experts, Material
-from storysound.jobs.sos_features import Senses, features_of
+from storysound.jobs.sos_features import Senses, StoryFeatures, features_of
 from storysound.jobs.story_batches import stories_at
 from storysound.jobs.train_mac import Recipe, batch_at, config_of, losses, network_of, scores_of
 from storysound.losses.ranking import bidirectional_margin
@@ -52,27 +54,64 @@ PRIOR_SCALE = 5.0  # of a score beside the log of how often other campaigns chos
 Floats = NDArray[np.float64]
 
 
-def clips(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
-    """Both models on three tasks, pooled over folds and both directions."""
+def read_clips(shared: Path, weights: Resolver, cache: Path) -> "Clips":
+    """ESC-50, triples and videos; features are kept in the folder `cache`."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
     senses = Senses(PROFILE, weights)
     features = features_of(found, senses, cache / "clips", RECIPE.crop_s, print)
     words = {one.id: one.texts[0] for one in found}
-    fold = folds_of(features.groups, [words[name] for name in features.ids])
-    result: dict[str, Any] = {}
-    for task, recipe in TASKS.items():
-        material = Material(features, Experts(recipe.sides(senses), senses))
+    return Clips(features, senses, folds_of(features.groups, [words[name] for name in features.ids]))
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Stories of all clips, and the fold of each."""
+
+    features: StoryFeatures
+    senses: Senses
+    fold: NDArray[np.int64]
+
+    def material(self, recipe: Recipe) -> tuple[Material, Tensor]:
+        """What is seen and heard by a recipe, and the stories that are told by it; of videos, those with pictures."""
+        material = Material(self.features, Experts(recipe.sides(self.senses), self.senses))
         told = material.told()
-        if recipe.seen == "video":
-            told = told[features.frames.lengths()[told] > 0]
-        ranks = {
-            name: [_fold(material, told, fold, recipe, k, on) for k in range(FOLDS)] for name, on in MODELS.items()
-        }
-        groups = [label for k in range(FOLDS) for label in _groups(material, told[_of(fold, told) == k])]
-        chance = np.mean([_chance(material, told[_of(fold, told) == k]) for k in range(FOLDS)])
-        _compare(result, task, {name: np.concatenate(parts, axis=1) for name, parts in ranks.items()}, groups)
-        result[f"{task} | chance r5"] = float(chance)
-        print(f"{task}: chance r5 {chance:.3f}", flush=True)
+        return material, told if recipe.seen == "sound" else told[self.features.frames.lengths()[told] > 0]
+
+    def ranks(self, recipe: Recipe, whole: Recipe) -> Floats:
+        """Ranks [seeds, queries of both directions] of all folds, over the stories that are told by `whole`."""
+        judged, material = self.material(whole), self.material(recipe)
+        return np.concatenate([_fold(*judged, *material, self.fold, recipe, k) for k in range(FOLDS)], axis=1)
+
+    def groups(self, recipe: Recipe) -> list[str]:
+        """The group of each query."""
+        material, told = self.material(recipe)
+        return [label for k in range(FOLDS) for label in _groups(material, told[_of(self.fold, told) == k])]
+
+    def chance(self, recipe: Recipe) -> float:
+        """R@5 of random orders."""
+        material, told = self.material(recipe)
+        return float(np.mean([_chance(material, told[_of(self.fold, told) == k]) for k in range(FOLDS)]))
+
+
+def clips(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
+    """Both models on three tasks, pooled over folds and both directions."""
+    data, result = read_clips(shared, weights, cache), {}
+    for task, recipe in TASKS.items():
+        ranks = {name: data.ranks(replace(recipe, co_attention=on), recipe) for name, on in MODELS.items()}
+        result[f"{task} | chance r5"] = data.chance(recipe)
+        print(f"{task}: chance r5 {result[f'{task} | chance r5']:.3f}", flush=True)
+        _compare(result, task, ranks, data.groups(recipe))
+    return result
+
+
+def experts(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
+    """One expert alone and all but one, with co-attention."""
+    data, result, (task, recipe) = read_clips(shared, weights, cache), {}, next(iter(TASKS.items()))
+    groups = data.groups(recipe)
+    for name, names, on in variants(recipe.sides(data.senses).experts):
+        ranks = data.ranks(replace(recipe, experts=",".join(names), co_attention=on), recipe)
+        for what, values in _figures(ranks).items():
+            _line(result, f"{task} | {name}, {what}", values.mean(axis=0), groups, values.mean(axis=1))
     return result
 
 
@@ -81,14 +120,20 @@ def _of(fold: NDArray[np.int64], stories: Tensor) -> Tensor:
 
 
 def _fold(
-    material: Material, told: Tensor, fold: NDArray[np.int64], recipe: Recipe, number: int, co_attention: bool
+    whole: Material,
+    judged: Tensor,
+    material: Material,
+    told: Tensor,
+    fold: NDArray[np.int64],
+    recipe: Recipe,
+    number: int,
 ) -> Floats:
-    """Ranks [seeds, queries of both directions] of one fold."""
-    test, rest = told[_of(fold, told) == number], told[_of(fold, told) != number]
-    seen, heard, fits = material.items(test)
+    """Ranks [seeds, queries of both directions] of one fold of `judged`; learned from the other folds of `told`."""
+    rest = told[_of(fold, told) != number]
+    seen, heard, fits = whole.items(judged[_of(fold, judged) == number])
     rows = []
     for seed in range(SEEDS):
-        chosen = replace(recipe, seed=seed, co_attention=co_attention)
+        chosen = replace(recipe, seed=seed)
         torch.manual_seed(seed)
         network = network_of(config_of(chosen, material), material, rest)
         taught(network, chosen.plan(), _loss(network, material, rest, chosen))
@@ -205,15 +250,15 @@ def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) 
 
 
 def main() -> None:
-    """Runs one comparison or both."""
+    """Runs one comparison or all."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("proof", nargs="?", choices=["wesnoth", "clips"])
+    parser.add_argument("proof", nargs="?", choices=["wesnoth", "clips", "experts"])
     parser.add_argument("--cache", type=Path, default=Path("build/sos-learning"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     weights, shared = Resolver(offline=True), data_folder()
-    proofs = {"wesnoth": wesnoth, "clips": clips}
+    proofs = {"wesnoth": wesnoth, "clips": clips, "experts": experts}
     chosen = [given.proof] if given.proof else list(proofs)
     found = {name: proofs[name](shared, weights, given.cache) for name in chosen}
     if given.json:
