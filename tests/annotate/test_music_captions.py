@@ -1,51 +1,13 @@
 """Captions without talk of recording quality: the rule, and a language model that is a local server here."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
-
 import pytest
 
+from annotate.chat_server import said, serving
 from storysound.annotate.chat import KEY, Chat
 from storysound.annotate.music_captions import by_model, by_rule, speaks_of_quality
 from storysound.errors import InputError, UsageError
 
 CAPTION = "The poor audio quality recording has a harp playing a slow tune."
-
-
-@contextmanager
-def serving(status: int, answer: object, **headers: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that gives one answer to everything: its address, and what it was asked."""
-    asked: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
-            data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def said(text: str) -> dict[str, Any]:
-    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
 
 
 def test_a_model_behind_an_endpoint_takes_out_talk_of_quality(monkeypatch: pytest.MonkeyPatch) -> None:

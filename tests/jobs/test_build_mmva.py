@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from annotate.chat_server import said, serving
 from jobs.mmva_fakes import lines, tone, write_tables
 from storysound.app.cli.commands import app
 from storysound.encode.encoder import Encoding
@@ -147,6 +148,20 @@ def test_captions_are_given_made_of_tags_or_heard_and_what_is_heard_is_kept(
     again, _ = run(tmp_path)
     assert FakeEars.heard == 4
     assert [clip.caption for clip in again.clips] == [clip.caption for clip in data.clips]
+
+
+def test_a_language_model_is_asked_about_captions_that_need_it_and_once(tmp_path: Path) -> None:
+    _, music = write_tables(tmp_path, tracks=6, length_s=4.0)
+    rows = music.read_text().split("\n")
+    rows[1] = rows[1].rsplit(",", 1)[0] + ",A noisy harp in mono."
+    lines(music, rows)
+    with serving(200, said("A harp.")) as (address, asked):
+        for _ in range(2):
+            data, _ = run(tmp_path, f"llm={address}", "llm_model=m")
+            found = {clip.file.name: clip.caption for clip in data.clips}
+            assert found["m0.wav"] == "A harp."
+            assert found["m1.wav"].startswith("feels")
+    assert [one["messages"][-1]["content"] for one in asked] == ["A noisy harp in mono."]
 
 
 def test_a_folder_without_the_captioner_is_named(tmp_path: Path) -> None:
