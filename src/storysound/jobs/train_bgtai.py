@@ -96,7 +96,10 @@ class Recipe:
 
 
 class Batch(NamedTuple):
-    """Stories, one sound of each, and which of them have text (`read`) and pictures (`seen`); what fits, [b b]."""
+    """Stories, one sound of each, and which of them have text (`read`) and pictures (`seen`); what fits, [b b].
+
+    `frames` are of the stories that have any, else of one that has none: every device runs all parts of the network.
+    """
 
     texts: Said
     read: Tensor
@@ -118,12 +121,13 @@ def batch_at(stories: GlossedStories, among: Tensor, recipe: Recipe, step: int, 
     chosen = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
     sounds = a_sound_of_each(features, chosen, rng)
+    seen = features.frames.lengths()[chosen] > 0
     return Batch(
         stories.texts(chosen),
         features.text.lengths()[chosen] > 0,
         stories.sounds(sounds, a_stretch_of_each(features, sounds, rng)),
-        stories.pictures(chosen),
-        features.frames.lengths()[chosen] > 0,
+        stories.pictures(chosen[seen] if seen.any() else chosen[:1]),
+        seen,
         features.fits[chosen][:, sounds],
     )
 
@@ -136,11 +140,12 @@ def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
     embedded, alignments = network({"text": batch.texts, "audio": batch.sounds}, batch.frames)
     module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
     there = {"text": batch.read, "frames": batch.seen, "audio": torch.ones_like(batch.read)}
+    embedded = {name: embedded[name] if name == "frames" else embedded[name][own] for name, own in there.items()}
     fits = batch.positives | batch.positives.T
     parts = {}
     for a, b in PAIRS:
         if int(there[a].sum()) >= 2 and int(there[b].sum()) >= 2:
-            similarity = embedded[a][there[a]] @ embedded[b][there[b]].T
+            similarity = embedded[a] @ embedded[b].T
             positives = fits[there[a]][:, there[b]]
             if positives.any():
                 parts[LETTERS[a] + LETTERS[b]] = (
