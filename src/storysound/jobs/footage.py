@@ -157,10 +157,7 @@ def read_folder(folder: Path) -> Footage:
     Raises MediaError where there are no pictures or one can't be read, InputError for a text that can't be read.
     """
     try:
-        stills = sorted(
-            (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")),
-            key=natural_key,
-        )
+        stills = picture_files(folder)
         text_file = folder / "story.txt"
         text = read_text(text_file) if text_file.exists() else ""
     except OSError as error:
@@ -175,6 +172,12 @@ def read_folder(folder: Path) -> Footage:
     middles = tuple((s.start_s + s.end_s) / 2 for s in shots)
     title = folder.resolve().name
     return Footage(title, edges[-1], 25.0, shots, shots, pictures, middles, texts, None, tuple(stills))
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Pictures of a folder in name order, hidden ones left out. Raises OSError."""
+    shown = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
+    return sorted(shown, key=natural_key)
 
 
 def paragraphs(text: str) -> list[str]:
