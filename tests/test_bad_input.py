@@ -214,6 +214,7 @@ BAD = [
     ("generate image --audio in/ok.wav --mix", "in/ok.wav:2", 2, "--mix in/ok.wav:2"),
     ("generate image --audio in/ok.wav --gain", "99", 2, "--gain"),
     ("generate image --audio in/ok.wav --model", "kandinsky=in", 4, "--map FILE"),
+    ("evaluate pictures made=in", "real=empty folder", 3, "in: has 0 pictures"),
     ("models pull", "nope", 2, "'nope'"),
     ("models verify", "nope", 2, "'nope'"),
     ("nope", "", 2, "No such command"),
