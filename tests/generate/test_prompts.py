@@ -12,19 +12,24 @@ from storysound.story import Mood
 
 TABLE = """
 templates = ["{feeling} {genre} with {instrument}", "{feeling}, {feeling} {genre}"]
-[words]
+[[groups]]
 feeling = ["sad", "glad"]
 genre = ["rock", "jazz", "folk"]
 instrument = ["piano", "drums"]
+[[groups]]
+feeling = ["calm"]
+genre = ["rock"]
+instrument = ["flute"]
 """
 unit = st.floats(0, 1, width=32)
 
 
-def test_templates_are_filled_with_every_combination_of_their_words() -> None:
+def test_templates_are_filled_with_every_combination_of_a_groups_words() -> None:
     found = expanded(TABLE)
     wanted = [f"{a} {b} with {c}" for a, b, c in product(("sad", "glad"), ("rock", "jazz", "folk"), ("piano", "drums"))]
     assert found[:12] == tuple(wanted)
-    assert found[12:] == tuple(f"{a}, {a} {b}" for a, b in product(("sad", "glad"), ("rock", "jazz", "folk")))
+    assert found[12:18] == tuple(f"{a}, {a} {b}" for a, b in product(("sad", "glad"), ("rock", "jazz", "folk")))
+    assert found[18:] == ("calm rock with flute", "calm, calm rock"), "words of two groups never meet"
 
 
 def test_a_word_without_a_list_is_named() -> None:

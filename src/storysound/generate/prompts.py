@@ -60,17 +60,19 @@ def shipped() -> tuple[str, ...]:
 
 
 def expanded(table: str) -> tuple[str, ...]:
-    """Every template of a TOML text with every combination of its words. Raises ValueError for a word without a list.
+    """Every template of a TOML text with every combination of the words of each group.
 
-    >>> expanded('templates = ["{a} {b}", "{b}!"]' + chr(10) + 'words = {a = ["x", "y"], b = ["1"]}')
+    Raises ValueError where a group has no words for what a template names.
+
+    >>> expanded('templates = ["{a} {b}", "{b}!"]' + chr(10) + 'groups = [{a = ["x", "y"], b = ["1"]}]')
     ('x 1', 'y 1', '1!')
     """
     content = tomllib.loads(table)
     found: dict[str, None] = {}
-    for template in content["templates"]:
+    for group, template in product(content["groups"], content["templates"]):
         names = list(dict.fromkeys(name for _, name, _, _ in Formatter().parse(template) if name is not None))
-        if unknown := [name for name in names if not content["words"].get(name)]:
-            raise ValueError(f"{template!r} names {', '.join(map(repr, unknown))}, for which there are no words")
-        for words in product(*(content["words"][name] for name in names)):
+        if unknown := [name for name in names if not group.get(name)]:
+            raise ValueError(f"{template!r} names {', '.join(map(repr, unknown))}, for which a group has no words")
+        for words in product(*(group[name] for name in names)):
             found[template.format(**dict(zip(names, words, strict=True)))] = None
     return tuple(found)
