@@ -84,6 +84,8 @@ def test_a_file_is_read_and_the_model_loaded_when_it_is_needed(
 def test_what_is_missing_or_broken_is_told(weights: Resolver, models: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="whisper/config"):
         whisper.load(resolver(tmp_path, tmp_path / "cache"))
+    with pytest.raises(MissingModelError, match=r"said\.wav is speech: give its words as \.vtt"):
+        whisper.asked(resolver(tmp_path, tmp_path / "cache"))(tmp_path / "said.wav")
     file = models / "whisper" / "generation_config.json"
     text = file.read_text()
     file.write_text("no json")

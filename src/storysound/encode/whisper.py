@@ -12,13 +12,12 @@ import torch
 from tokenizers import Tokenizer
 
 from storysound.encode import hub
-from storysound.errors import InputError
+from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.weights import Resolver
 
 RATE_HZ, STRETCH_S = 16_000, 30.0  # what the network hears at once
 MOST_TOKENS = 440  # written for a stretch; it knows 448 places
-_WAY = "write the description as .vtt, .srt or .txt instead, or: storysound models pull whisper"
 
 
 class Whisper:
@@ -53,19 +52,26 @@ def load(weights: Resolver) -> Whisper:
         network.generation_config = library.GenerationConfig.from_dict(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            file, f"says not how to write: {error}", "fetch it again: storysound models pull whisper"
+            file, f"says not how to write: {error}", "fetch it again: storysound models pull speech"
         ) from error
     bands = library.WhisperFeatureExtractor(feature_size=network.config.num_mel_bins)
     return Whisper(network, hub.tokenizer(weights, "whisper", MOST_TOKENS), bands)
 
 
 def asked(weights: Resolver) -> Callable[[Path], str]:
-    """A reader of spoken descriptions that loads the model for the first of them."""
+    """A reader of spoken descriptions that loads the model for the first of them.
+
+    It raises MediaError for what can't be heard, MissingModelError as `load`.
+    """
     loaded: list[Whisper] = []
 
     def transcribe(file: Path) -> str:
-        if not loaded:
-            loaded.append(load(weights))
+        try:
+            loaded[:] = loaded or [load(weights)]
+        except MissingModelError as error:
+            raise MissingModelError(
+                f"{file.name} is speech: give its words as .vtt, .srt or .txt, or: {error}"
+            ) from error
         return loaded[0].transcribe(read_audio(file, channels=1))
 
     return transcribe

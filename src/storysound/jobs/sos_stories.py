@@ -3,7 +3,8 @@
 A line is `{"id", "text", "images", "video", "audio", "group"}`; all but a sound are optional. `audio` may be several
 files, of which each belongs to the story; a video without `audio` brings its own sound. `text` may be several texts.
 `start_s` and `end_s` make a stretch of the video the story. `description` is a file that tells it: subtitles (VTT,
-SRT), a text, or speech, which has to be written down by whoever reads the lines.
+SRT), a text, or speech, which has to be written down by whoever reads the lines. Stories of one video are one group
+where `group` isn't given.
 """
 
 import hashlib
@@ -115,7 +116,7 @@ def _material(row: dict[str, Any], number: int, folder: Path, silent: bool, tran
     key = _sha(json.dumps([texts, [_stamp(path) for path in (*images, *videos)], *of_span]))
     heard = tuple(_sound(path, None if named else span) for path in sounds if named or not silent or _has_sound(path))
     pictures = partial(_pictures, images, videos, span)
-    group = str(row.get("group", name if span is None else videos[0]))
+    group = str(row.get("group", (_strings(row, "video") or [name])[0]))
     return Material(name, group, key, texts, pictures, heard, videos[0] if videos else None, span)
 
 
