@@ -27,6 +27,7 @@ from storysound.jobs.mmva_set import Clip, EmotionSet, Item, Picture, moods_of, 
 from storysound.library.analyse import sha256_of
 from storysound.match import mmva
 from storysound.media.audio import read_audio
+from storysound.media.files import writing
 from storysound.media.probe import probe
 from storysound.weights import Resolver
 
@@ -35,6 +36,7 @@ LeaveOut = Callable[[Path, MediaError], None]
 
 PARTS: tuple[Split, Split, Split] = ("train", "validation", "test")
 HEARD, EARS, TAGS = "heard", "musicnn", "msd"  # the captioner of no folder; its encoder and label space
+SHOW_EVERY = 100  # tracks
 LEAST = 3  # tracks, and pictures: one of each part
 
 
@@ -80,7 +82,7 @@ class Kept:
         """Reads what is there; a last line that was cut off is dropped."""
         self._file = file
         self._known: dict[str, str] = {}
-        for line in file.read_text("utf-8").split("\n") if file.exists() else ():
+        for line in file.read_text("utf-8", "replace").split("\n") if file.exists() else ():
             try:
                 row = json.loads(line)
                 self._known[row["key"]] = row["text"]
@@ -88,12 +90,13 @@ class Kept:
                 continue
 
     def get(self, key: str, make: Callable[[], str]) -> str:
-        """The text of a key, made if need be."""
+        """The text of a key, made if need be. Raises OutputError, and what `make` raises."""
         if key not in self._known:
             self._known[key] = make()
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("a", encoding="utf-8") as stream:
-                stream.write("\n" + json.dumps({"key": key, "text": self._known[key]}))
+            with writing(self._file):
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                with self._file.open("a", encoding="utf-8") as stream:
+                    stream.write("\n" + json.dumps({"key": key, "text": self._known[key]}))
         return self._known[key]
 
 
@@ -168,11 +171,14 @@ def _pictures(ratings: Sequence[Rating], out: Path, leave_out: LeaveOut) -> list
 
 
 def _clips(
-    ratings: Sequence[Rating], recipe: Recipe, caption: Callable[[Rating, Clip], str], leave_out: LeaveOut
+    ratings: Sequence[Rating], recipe: Recipe, caption: Callable[[Rating, Clip], str], leave_out: LeaveOut, tell: Tell
 ) -> list[Clip]:
     """The clips of every track that can be read, with captions."""
     found: list[Clip] = []
-    for file, rows in groupby(sorted(ratings, key=lambda one: str(one.file)), key=lambda one: one.file):
+    tracks = groupby(sorted(ratings, key=lambda one: str(one.file)), key=lambda one: one.file)
+    for number, (file, rows) in enumerate(tracks):
+        if number and number % SHOW_EVERY == 0:
+            tell(f"{number} tracks are cut, {len(found)} clips so far")
         own = list(rows)
         words = next((one for one in own if one.caption), next((one for one in own if one.tags), own[0]))
         try:
