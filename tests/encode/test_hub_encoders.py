@@ -171,6 +171,22 @@ def test_mert_is_a_hubert(encoders: dict[str, Encoder[Any]], models: Path) -> No
     assert encoders["mert"].encode([noise(11.0, 24_000)])[0].embedding.shape == (2, 16)
 
 
+def test_files_laid_out_as_the_hubs_are_read(models: Path, tmp_path: Path, encoders: dict[str, Encoder[Any]]) -> None:
+    """RoBERTa is published under a language model's head, MERT with torch's former names of a normalised weight."""
+    for name in ("roberta", "mert"):
+        shutil.copytree(models / name, tmp_path / name)
+    files = [tmp_path / name / "model.safetensors" for name in ("roberta", "mert")]
+    words, music = (load_file(file) for file in files)
+    save_file({f"roberta.{name}": value for name, value in words.items() if "pooler" not in name}, files[0])
+    former = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    for new, old in former.items():
+        music[f"encoder.pos_conv_embed.conv.{old}"] = music.pop(f"encoder.pos_conv_embed.conv.{new}")
+    save_file(music, files[1])
+    laid = resolver(tmp_path, tmp_path / "cache")
+    for name, item in (("roberta", "the wolf"), ("mert", noise(1.0, 24_000))):
+        assert same(load(name, laid).encode([item])[0], encoders[name].encode([item])[0])
+
+
 def test_a_mert_that_needs_code_of_its_own_is_refused(models: Path, tmp_path: Path) -> None:
     shutil.copytree(models / "mert", tmp_path / "mert")
     file = tmp_path / "mert" / "config.json"
