@@ -192,7 +192,7 @@ def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dic
     features = stories.features
     sounds, fits = candidates(features, chosen)
     vectors = embed(network, stories, chosen, sounds)
-    first = chosen[fits.int().argmax(dim=1)]  # a sound is told by its first story
+    first = chosen[features.belongs[chosen][:, sounds].int().argmax(dim=0)]  # of the stories of each sound
     alike = (fits.T.float() @ fits.float()) > 0  # stories that share a sound, or words
     there = {"text": features.text.lengths()[chosen] > 0, "frames": features.frames.lengths()[chosen] > 0}
     found = {}
