@@ -114,9 +114,8 @@ def build(recipe: Recipe, weights: Resolver, tell: Tell) -> EmotionSet:
 
     seen, heard = (_tables(given) for given in (recipe.pictures, recipe.music))
     pictures = _pictures([one for _, ratings in seen for one in ratings], recipe.out, leave_out)
-    clips = _clips(
-        [one for _, ratings in heard for one in ratings], recipe, _captions(recipe, weights, tell), leave_out
-    )
+    caption = _captions(recipe, weights, tell)
+    clips = _clips([one for _, ratings in heard for one in ratings], recipe, caption, leave_out, tell)
     parted_pictures, parted_clips = _parted(pictures, recipe), _parted(clips, recipe)
     sigma = mmva.mean_distance(moods_of(parted_pictures), moods_of(parted_clips))
     pairs = _pairs(parted_pictures, parted_clips, sigma, recipe)
