@@ -9,10 +9,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from encode.tiny_hub import models_folder, resolver
 from jobs.mmva_fakes import FakeTowers, moods, write_tables
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
-from storysound.encode.encoder import Encoding
 from storysound.errors import InputError
 from storysound.jobs import build_mmva, evaluate_mmva, mmva_trained, recipes, results, train_mmva
 from storysound.jobs.evaluate_mmva import NOTHING, TASKS, WAYS
@@ -237,26 +237,14 @@ def test_unreadable_things_are_left_out(data: EmotionSet, tmp_path: Path) -> Non
         assert found.set.clips[c].id == data.clips[d].id
 
 
-class Layered:
-    """An encoder that offers three hidden layers."""
-
-    name, revision, dim, labels = "layered", "1", 4, dict[str, tuple[str, ...]]()
-
-    def encode(self, items: list[object]) -> list[Encoding]:
-        layers = np.arange(12, dtype=np.float32).reshape(3, 4)
-        return [Encoding(layers[-1:], layers=layers) for _ in items]
-
-
-def test_towers_take_all_layers_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the paper's profile: RoBERTa and MERT by their layers, CLIP by its one vector."""
-    profile = load_profile("mmva")
-    assert (profile.text, profile.picture, profile.audio) == ("roberta", "clip", ("mert",))
-    monkeypatch.setattr("storysound.jobs.sos_features.encoder.load", lambda *_: Layered())
-    towers = Towers(profile, OFFLINE)
-    assert towers.words("calm").shape == (3, 4)
-    assert towers.music(Waveform(np.zeros((1, 8000), np.float32), 8000)).shape == (3, 4)
-    assert towers.image(np.zeros((4, 4, 3), np.uint8)).shape == (1, 4)
-    assert towers.revision().startswith("mmva")
+def test_the_papers_towers_tell_all_their_layers(tmp_path: Path) -> None:
+    """CLIP by its one vector, MERT and RoBERTa by their blocks and embeddings: miniatures of three blocks here."""
+    hub = resolver(models_folder(tmp_path / "models"), tmp_path / "cache")
+    towers = Towers(load_profile("mmva"), hub)
+    assert towers.words("rain falls on the roof").shape == (4, 16)
+    assert towers.music(Waveform(0.1 * np.ones((1, 8000), np.float32), 8000)).shape == (4, 16)
+    assert towers.image(np.zeros((40, 40, 3), np.uint8)).shape == (1, 12)
+    assert towers.revision() == Towers(load_profile("mmva"), hub).revision()
 
 
 @pytest.mark.models
