@@ -31,7 +31,7 @@ def draw(rows: Sequence[Row], task: str, suffix: str) -> bytes:
     highest = max(_top(known[name], key) for _, bars in panels for name in bars.values() for key in RECALLS)
     sheet: Canvas = (Svg if suffix == ".svg" else Png)(WIDTH, HEIGHT)
     n = known["MAC"].n
-    sheet.text(_LEFT, 22, f"{task}: recall in per cent, n = {n} held-out queries", _INK, 15)
+    sheet.text(_LEFT, 22, f"{task}: recall in per cent, n = {n} held-out queries; lines: 95 % intervals; numbers: R@1", _INK, 15)
     for i, (label, colour) in enumerate(zip(RECALLS.values(), _COLOURS, strict=True)):
         sheet.box(WIDTH - 230 + 70 * i, 16, 12, 12, colour, 2)
         sheet.text(WIDTH - 213 + 70 * i, 22, label, _SOFT, 12)
