@@ -9,8 +9,9 @@ import torch
 
 from generate_fakes import no_network, save_musicgen, save_stable_audio  # noqa: F401
 from storysound.errors import MissingModelError, UsageError
-from storysound.generate import music, stable_audio
+from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
+from storysound.generate.stable_audio import StableAudio
 from storysound.weights import Resolver
 from storysound.weights_catalogue import Entry
 
@@ -25,12 +26,9 @@ def musicgen(tmp_path_factory: pytest.TempPathFactory) -> music.Composer:
 
 @pytest.fixture(scope="module")
 def stable(tmp_path_factory: pytest.TempPathFactory) -> music.Composer:
-    module = pytest.MonkeyPatch()
-    module.setattr(stable_audio, "STEPS", 3)
-    folder = save_stable_audio(tmp_path_factory.mktemp("stable"))
-    loaded = music.load("stable-audio", folder, CPU)
-    module.undo()
-    return loaded
+    loaded = music.load("stable-audio", save_stable_audio(tmp_path_factory.mktemp("stable")), CPU)
+    assert isinstance(loaded, StableAudio)
+    return StableAudio(loaded._pipeline, steps=3)
 
 
 @pytest.mark.parametrize(("name", "channels", "rate_hz"), [("musicgen", 1, 8000), ("stable", 2, 400)])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from storysound.encode.clip import prepare
 from storysound.errors import MissingModelError
-from storysound.generate.pretrained import FROM_DISK, loading, quiet
+from storysound.generate.pretrained import FROM_DISK, loading, pipeline, quiet
 
 Pixels = NDArray[np.uint8]
 
@@ -75,11 +75,7 @@ class Eyes:
 def load_painter(folder: Path, device: torch.device) -> Painter:
     """From a folder in the layout of diffusers. Raises MissingModelError."""
     with loading(folder, "a Kandinsky 2.2 decoder of diffusers"):
-        made = import_module("diffusers").KandinskyV22Pipeline
-        kind = torch.float16 if device.type == "cuda" else torch.float32
-        pipeline = made.from_pretrained(folder, low_cpu_mem_usage=False, torch_dtype=kind, **FROM_DISK).to(device)
-        pipeline.set_progress_bar_config(disable=True)
-        return Painter(pipeline)
+        return Painter(pipeline("KandinskyV22Pipeline", folder, device))
 
 
 def load_eyes(folder: Path, device: torch.device) -> Eyes:

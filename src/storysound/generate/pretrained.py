@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from storysound.errors import MissingModelError, UsageError
 from storysound.weights import Resolver
 
@@ -36,6 +38,15 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
             f"--model {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
         ) from error
     return name, paths[0].parents[own[0].name.count("/") - 1], own[0].licence
+
+
+def pipeline(kind: str, folder: Path, device: torch.device) -> Any:
+    """The pipeline of diffusers of the class `kind`, in half precision on a GPU; to be called within `loading`."""
+    precision = torch.float16 if device.type == "cuda" else torch.float32
+    made = getattr(import_module("diffusers"), kind)
+    found = made.from_pretrained(folder, low_cpu_mem_usage=False, torch_dtype=precision, **FROM_DISK).to(device)
+    found.set_progress_bar_config(disable=True)
+    return found
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Stable Audio Open (Evans et al. 2024, arXiv:2407.14358) through diffusers: latent diffusion of 44.1 kHz stereo."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 
 from storysound.generate.music import check_length
-from storysound.generate.pretrained import FROM_DISK, loading, quiet
+from storysound.generate.pretrained import loading, pipeline, quiet
 from storysound.media.audio import Waveform
 
 GUIDANCE = 7.0  # diffusers' weight of the words against no words
@@ -39,7 +38,4 @@ class StableAudio:
 def load(folder: Path, device: torch.device) -> StableAudio:
     """From a folder in the layout of diffusers. Raises MissingModelError."""
     with loading(folder, "a Stable Audio pipeline of diffusers"):
-        made = import_module("diffusers").StableAudioPipeline
-        pipeline = made.from_pretrained(folder, low_cpu_mem_usage=False, **FROM_DISK).to(device)
-        pipeline.set_progress_bar_config(disable=True)
-        return StableAudio(pipeline)
+        return StableAudio(pipeline("StableAudioPipeline", folder, device))
