@@ -36,6 +36,8 @@ Writes = Literal["gloss", "caption"]
 
 LONGEST_S = 60.0  # of a sound that is heard
 MOST_WORDS = 128  # of a text that is read
+MOST_STATES, ALIKE = 4, 0.8  # stretches of a sound, and the cosine from which two in a row are one
+_VERSION = "1"  # of this file: raised whenever the same text or sound would give other states
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Readers:
 
     def revision(self) -> str:
         """Changes whenever the same text or sound would give other states."""
-        return "+".join(f"{one.name}:{one.revision}" for one in (self._reader, self._ear))
+        return "+".join([_VERSION, *(f"{one.name}:{one.revision}" for one in (self._reader, self._ear))])
 
     def texts(self, texts: Sequence[str]) -> list[Floats]:
         """States [n d] of each text: of its words as the encoder reads them in place, else each word read alone.
@@ -120,9 +122,34 @@ class Readers:
         return [vectors[[row[word] for word in words]] for words in split]
 
     def sound(self, path: Path) -> Floats:
-        """States [t d] of a sound file, its first minute. Raises MediaError."""
+        """States [t d] of a sound file, its first minute, one for each thing heard in turn. Raises MediaError."""
         wave = read_audio(path, channels=1, end_s=LONGEST_S)
-        return self._ear.encode([wave])[0].embedding
+        return in_turn(self._ear.encode([wave])[0].embedding)
+
+
+def in_turn(rows: Floats) -> Floats:
+    """Steps [t d] as stretches [s d] of length 1: neighbours that are most alike are joined first.
+
+    Until no two in a row are alike (`ALIKE`) and no more than `MOST_STATES` are left: as few as a text has words.
+
+    >>> in_turn(np.array([[1, 0], [2, 0], [0, 3]], np.float32)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    sums = [row.astype(np.float64) for row in rows]
+    while len(sums) > 1:
+        units = _unit(np.stack(sums))
+        near = (units[1:] * units[:-1]).sum(axis=1)
+        at = int(near.argmax())
+        if near[at] < ALIKE and len(sums) <= MOST_STATES:
+            break
+        sums[at : at + 2] = [sums[at] + sums[at + 1]]
+    result: Floats = _unit(np.stack(sums)).astype(np.float32)
+    return result
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return result
 
 
 def _states(parts: Floats | None) -> Floats:
