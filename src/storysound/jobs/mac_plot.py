@@ -1,23 +1,15 @@
 """MAC's figures 3 and 4 for one's own data: what co-attention and each expert are worth, drawn as SVG or PNG."""
 
-import math
 from collections.abc import Sequence
 
+from storysound.jobs import recall_plot
 from storysound.jobs.results import Row
-from storysound.jobs.stats_plots import step_of
-from storysound.media.canvas import RGB, Canvas, Png, Svg
-
-WIDTH, HEIGHT = 1200, 380
-RECALLS = {"r1": "R@1", "r5": "R@5", "r10": "R@10"}
-_COLOURS: tuple[RGB, ...] = ((58, 112, 205), (120, 164, 228), (190, 212, 244))  # of the three recalls
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 78, 56
-_INK, _SOFT, _LINE = (31, 36, 48), (120, 127, 142), (231, 234, 240)
 
 
 def draw(rows: Sequence[Row], task: str, suffix: str) -> bytes:
     """Recalls of one task by variant, in three panels; the content of an .svg or .png file.
 
-    Thin lines are 95 % intervals. Rows of other tasks and of no known variant are left out.
+    Rows of other tasks and of no known variant are left out.
     """
     known = {row.model: row for row in rows if row.task == task}
     only = [name for name in known if name.startswith("only ")]
@@ -27,48 +19,6 @@ def draw(rows: Sequence[Row], task: str, suffix: str) -> bytes:
         ("one expert alone", {name.removeprefix("only "): name for name in only}),
         ("all experts but one", {"all": "MAC", **{name.removeprefix("without "): name for name in less}}),
     ]
-    panels = [(title, bars) for title, bars in panels if bars]
-    highest = max(_top(known[name], key) for _, bars in panels for name in bars.values() for key in RECALLS)
-    sheet: Canvas = (Svg if suffix == ".svg" else Png)(WIDTH, HEIGHT)
-    n = known["MAC"].n
-    sheet.text(_LEFT, 22, f"{task}: recall in per cent, n = {n} held-out queries; lines: 95 % intervals; numbers: R@1", _INK, 15)
-    for i, (label, colour) in enumerate(zip(RECALLS.values(), _COLOURS, strict=True)):
-        sheet.box(WIDTH - 230 + 70 * i, 16, 12, 12, colour, 2)
-        sheet.text(WIDTH - 213 + 70 * i, 22, label, _SOFT, 12)
-    room = WIDTH - _LEFT - _RIGHT
-    groups = sum(len(bars) + 1 for _, bars in panels)
-    at = float(_LEFT)
-    for title, bars in panels:
-        width = room * (len(bars) + 1) / groups
-        _panel(sheet, title, {label: known[name] for label, name in bars.items()}, at, width, highest)
-        at += width
-    return sheet.data()
-
-
-def _top(row: Row, key: str) -> float:
-    """The highest point that is drawn, in per cent."""
-    return 100 * max(row.figures[key], row.intervals.get(key, (0.0, 0.0))[1])
-
-
-def _panel(sheet: Canvas, title: str, rows: dict[str, Row], left: float, width: float, highest: float) -> None:
-    base, height, inner = HEIGHT - _BOTTOM, HEIGHT - _TOP - _BOTTOM, width - 40
-    rung = step_of(max(highest, 1.0), 5)
-    ceiling = math.ceil(highest / rung) * rung or rung
-    sheet.text(left, _TOP - 24, title, _INK, 14)
-    for i in range(round(ceiling / rung) + 1):
-        level = base - height * i * rung / ceiling
-        sheet.box(left, level - 0.5, inner, 1, _LINE if i else _SOFT)
-        sheet.text(left - 6, level, f"{i * rung:g}", _SOFT, 10, "end")
-    slot = inner / len(rows)
-    bar = min(26.0, 0.8 * slot / len(RECALLS))
-    for i, (label, row) in enumerate(rows.items()):
-        start = left + slot * (i + 0.5) - bar * len(RECALLS) / 2
-        for j, (key, colour) in enumerate(zip(RECALLS, _COLOURS, strict=True)):
-            value = 100 * row.figures[key]
-            rise = height * value / ceiling
-            sheet.box(start + bar * j + 0.5, base - rise, bar - 1, rise, colour)
-            if key in row.intervals:
-                low, high = (base - height * 100 * bound / ceiling for bound in row.intervals[key])
-                sheet.box(start + bar * (j + 0.5) - 0.5, high, 1, max(low - high, 0.5), _SOFT)
-        sheet.text(left + slot * (i + 0.5), base + 16, label, _INK, 12, "middle")
-        sheet.text(left + slot * (i + 0.5), base + 33, f"{100 * row.figures['r1']:.1f}", _SOFT, 11, "middle")
+    drawn = [(title, {label: known[name] for label, name in bars.items()}) for title, bars in panels if bars]
+    heading = f"{task}: recall in per cent, n = {known['MAC'].n} held-out queries"
+    return recall_plot.draw(heading, drawn, suffix)
