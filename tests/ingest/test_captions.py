@@ -86,8 +86,8 @@ def test_no_captions() -> None:
     [
         ("c.csv", "name\nrain\n", "line 2 has no text"),
         ("c.csv", "text\nrain\n", "line 2 has no video"),
-        ("c.jsonl", "{", "line 1 is not JSON"),
-        ("c.jsonl", "[1]", "line 1 is not an object"),
+        ("c.jsonl", "{", "line 1: Expecting"),
+        ("c.jsonl", "[1]", "line 1: is no JSON object"),
         ("c.jsonl", '{"id": "a", "text": "b", "start": "soon"}', "'soon' is no time"),
         ("c.jsonl", '{"id": "a", "text": "b", "start": 3, "end": 2}', "ends at 2 s"),
         ("c.srt", "hello", "has no subtitles in it"),

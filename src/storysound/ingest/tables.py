@@ -2,14 +2,13 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from storysound.errors import InputError
-from storysound.media.files import read_text
+from storysound.media.files import json_lines, read_text
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
@@ -27,8 +26,11 @@ def table_rows(file: Path) -> Iterator[tuple[int, Row]]:
     suffix = file.suffix.lower()
     if suffix not in TABLES:
         raise InputError(file, f"is no table ({suffix or 'no ending'})", f"give {', '.join(TABLES)}")
-    text = read_text(file)
-    rows = _json_rows(text, file) if suffix in (".jsonl", ".ndjson") else _separated_rows(text, suffix)
+    rows: Iterable[tuple[int, Row]]
+    if suffix in (".jsonl", ".ndjson"):
+        rows = json_lines(file, None, lambda row, number: (number, row))
+    else:
+        rows = _separated_rows(read_text(file), suffix)
     for number, row in rows:
         yield number, {str(name).strip().lower(): value for name, value in row.items() if name is not None}
 
@@ -59,19 +61,6 @@ def clock(hours: str | None, minutes: str, seconds: str) -> float:
     62.5
     """
     return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-
-
-def _json_rows(text: str, file: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(file, f"line {number} is not JSON: {error}", "write one object per line") from error
-        if not isinstance(row, dict):
-            raise InputError(file, f"line {number} is not an object", 'write lines like {"path": …, "caption": …}')
-        yield number, row
 
 
 def _separated_rows(text: str, suffix: str) -> Iterator[tuple[int, Row]]:

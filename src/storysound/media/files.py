@@ -228,11 +228,13 @@ def read_text(path: str | Path) -> str:
         raise InputError(path, f"can't be read: {fault_of(error)}", "check its name and its rights") from error
 
 
-def json_lines(path: str | Path, keys: Collection[str], make: Callable[[dict[str, Any], int], Made]) -> Iterator[Made]:
+def json_lines(
+    path: str | Path, keys: Collection[str] | None, make: Callable[[dict[str, Any], int], Made]
+) -> Iterator[Made]:
     """What `make` makes of each line's object and its number, of a file the user wrote; empty lines don't count.
 
-    Raises InputError that names the line where it is no object of these keys, or where `make` raises ValueError,
-    TypeError or UsageError.
+    `keys`: those that an object may have; None: any. Raises InputError that names the line where it is no object of
+    these keys, or where `make` raises ValueError, TypeError or UsageError.
     """
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
@@ -241,11 +243,12 @@ def json_lines(path: str | Path, keys: Collection[str], make: Callable[[dict[str
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise ValueError("is no JSON object")
-            if odd := row.keys() - keys:
+            if keys is not None and (odd := row.keys() - keys):
                 raise ValueError(f"unknown keys: {', '.join(sorted(odd))}")
             yield make(row, number)
         except (ValueError, TypeError, RecursionError, UsageError) as error:
-            raise InputError(path, f"line {number}: {error}", f"keys are {', '.join(sorted(keys))}") from error
+            do = "write one object a line" if keys is None else f"keys are {', '.join(sorted(keys))}"
+            raise InputError(path, f"line {number}: {error}", do) from error
 
 
 @contextmanager
