@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import mood as moods
 from benchmarks import speech_removal
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
@@ -28,9 +29,9 @@ from storysound.encode.wording import in_words
 from storysound.jobs.find import Finder, Query
 from storysound.jobs.index import index
 from storysound.jobs.listen import ears_of, listen
+from storysound.library.search import Index
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
-from storysound.story import Mood
 from storysound.weights import Resolver
 from storysound.weights_catalogue import catalogue
 
@@ -178,25 +179,15 @@ def story_music(bench: Bench) -> dict[str, float]:
 
 
 def music_mood(bench: Bench) -> dict[str, float]:
-    """Moods of the starter tracks by ear: does a track of one folder lie above one of another? AUC of all pairs."""
+    """Moods of tracks by ear: those of the starter library, and of Wesnoth."""
     tracks = [
         bench.weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")
     ]
     library = bench.scratch / "starter"
     index(tracks, library, profile=bench.profile, weights=bench.weights)
-    moods: dict[str, list[Mood]] = {}
-    for sound in Finder(library, bench.profile, bench.weights).index.sounds:
-        moods.setdefault(Path(sound.path).name.split("_")[0], []).append(sound.mood)
-
-    def auc(axis: str, high: Iterable[str], low: Iterable[str]) -> float:
-        above, below = ([getattr(mood, axis) for name in names for mood in moods[name]] for names in (high, low))
-        return float(np.mean([(a > b) + 0.5 * (a == b) for a in above for b in below]))
-
-    return {
-        "n": len(tracks),
-        "arousal_auc": auc("arousal", ["energetic"], ["calm"]),
-        "valence_auc": auc("valence", ["happy", "energetic"], ["tender", "nostalgic"]),
-    }
+    starter = {Path(sound.path).name: sound.mood for sound in Index.load(library).sounds}
+    own = Index.load(bench.indexed(bench.shared / "wesnoth" / "music")).sounds
+    return moods.of_music(starter, {Path(sound.path).stem: sound.mood for sound in own}, bench.weights)
 
 
 def share(first: list[int], k: int) -> float:
@@ -224,8 +215,20 @@ TASKS: dict[str, Callable[[Bench], dict[str, float]]] = {
     "own_sound": own_sound,
     "dialogue": dialogue,
     "story_music": story_music,
+    "picture_mood": lambda bench: moods.of_pictures(bench.shared, bench.weights),
+    "word_mood": lambda bench: moods.of_words(bench.shared, bench.weights),
     "music_mood": music_mood,
     "speech_removal": lambda bench: speech_removal.measure(bench.shared),
+}
+# What must be reached, and what is aimed at.
+GOALS = {
+    ("picture_mood", "valence_r"): (0.60, 0.72),
+    ("picture_mood", "arousal_r"): (0.64, 0.70),
+    ("word_mood", "valence_r"): (0.70, 0.80),
+    ("word_mood", "arousal_r"): (0.60, 0.70),
+    ("music_mood", "five_moods_mAP"): (0.45, 0.65),
+    ("music_mood", "arousal_auc"): (0.85, 0.95),
+    ("music_mood", "valence_auc"): (0.65, 0.80),
 }
 
 
@@ -240,11 +243,12 @@ def main() -> None:
         bench = Bench(data_folder(), Path(scratch), Resolver(offline=True), load_profile(args.profile))
         figures = {name: TASKS[name](bench) for name in args.only}
     table = Table(box=None)
-    for heading in ("task", "figure", "value"):
+    for heading in ("task", "figure", "value", "floor", "aim"):
         table.add_column(heading)
     for task, values in figures.items():
         for figure, value in values.items():
-            table.add_row(task, figure, f"{value:.3f}" if isinstance(value, float) else str(value))
+            goals = [f"{goal:.2f}" for goal in GOALS.get((task, figure), ())]
+            table.add_row(task, figure, f"{value:.3f}" if isinstance(value, float) else str(value), *goals)
     Console().print(table)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1), "utf-8")

@@ -88,7 +88,7 @@ def full(tmp_path: Path) -> Page:
         thumbnails=[(t, rng.integers(0, 255, (360, 640, 3), np.uint8)) for t in (1.0, 5.0, 8.0, 12.0)],
         waveforms={"original": None, "added": wave(0.1), "mix": wave(0.5)},
         attention={"m1": (rng.random((20, 7)), np.linspace(0, 12, 20), np.arange(7.0))},
-        mood_curve=[(0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)],
+        moods={"pictures": [(0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)], "music": [(0.0, 0.9, 0.9)]},
         video=tmp_path / 'my "film" #1.mp4',
     )
     return Page(tmp_path / "report.html")

@@ -55,7 +55,7 @@ class Reader:
 
     def encode(self, items: list[str]) -> list[Encoding]:
         rows = [np.eye(1, 384, len(text) % 384, dtype=np.float32) for text in items]
-        return [Encoding(row) for row in rows]
+        return [Encoding(row, layers=np.zeros((7, 384), np.float32)) for row in rows]
 
 
 class Shelf:

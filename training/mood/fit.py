@@ -1,110 +1,110 @@
-"""Fits the embedded mood heads (valence and arousal of words and of pictures) and writes their model card.
+"""Fits the embedded mood heads (texts, pictures, music, other sounds) and writes weights and their model card.
 
-    python training/mood/fit.py --words Ratings_Warriner_et_al.csv --pictures oasis/norms.csv
+    python -m training.mood.fit --words Ratings_Warriner_et_al.csv --pictures oasis/norms.csv
 
-Words: Warriner et al. 2013, 13,915 English words rated 1-9. Pictures: OASIS, Kurdi et al. 2017, rated 1-7; paths in
-the first column are relative to the CSV. The correlations in the card are of five-fold cross-validation, seed 0.
+The corpus of `training/ears` has to be there (`python training/ears/corpus.py`). What was heard in it is kept in
+`--pieces`, so that fitting again doesn't listen again. Seed 0 everywhere; about half an hour on one core.
 """
 
 import argparse
-import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 
-from storysound.encode import encoder
-from storysound.encode.labels import text_vectors
-from storysound.encode.mood import MoodHead, rbf
-from storysound.media.image import read_image
+from storysound.encode import encoder, mood
+from storysound.encode.ears import class_names
+from storysound.encode.encoder import Encoder
+from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale
+from storysound.encode.wording import in_words
 from storysound.weights import Resolver
+from training.ears.corpus import cache_folder
+from training.mood import pictures, sounds, texts
 
 OUT = Path(__file__).parents[2] / "src" / "storysound" / "encode" / "weights"
+RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 Array = NDArray[np.float32]
+Tensors = dict[str, NDArray[np.generic]]
 
 
-def fit(x: Array, y: Array, landmarks: Array, gamma: float, ridge: float) -> tuple[Array, Array]:
-    """Nyström kernel ridge: x [n d], y [n 2] -> coefficients [m 2], bias [2]."""
-    bias = y.mean(axis=0)
-    kernel = rbf(x, landmarks, gamma)
-    gram = (kernel.T @ kernel).astype(np.float64) + ridge * rbf(landmarks, landmarks, gamma)
-    gram[np.diag_indices_from(gram)] += 1e-6
-    return np.linalg.solve(gram, kernel.T @ (y - bias)).astype(np.float32), bias.astype(np.float32)
+def correlations(foretold: Array, ratings: Array) -> tuple[float, float]:
+    """Pearson's r of valence and of arousal: [n 2], [n 2]."""
+    valence, arousal = (float(np.corrcoef(foretold[:, axis], ratings[:, axis])[0, 1]) for axis in (0, 1))
+    return valence, arousal
 
 
-def cross_validate(x: Array, y: Array, m: int, gamma: float, ridge: float, folds: int = 5) -> NDArray[np.float64]:
-    """Pearson r of valence and arousal, predicted for the fold left out: [2]."""
-    order = np.random.default_rng(0).permutation(len(x))
-    predicted = np.zeros_like(y)
-    for k in range(folds):
-        test = order[k::folds]
-        train = np.setdiff1d(order, test, assume_unique=True)
-        landmarks = x[train[:: max(1, len(train) // m)][:m]]
-        coefficients, bias = fit(x[train], y[train], landmarks, gamma, ridge)
-        predicted[test] = rbf(x[test], landmarks, gamma) @ coefficients + bias
-    return np.array([np.corrcoef(predicted[:, i], y[:, i])[0, 1] for i in (0, 1)])
+def text_head(file: Path, weights: Resolver) -> tuple[NetworkHead, str]:
+    """The head of texts, on the scale of words as they are used, and its row of the card."""
+    data = texts.read(file, encoder.load(mood.READER, weights))
+    foretold = texts.cross_validated(data)
+    vocabulary = Tokenizer.from_file(str(weights.path("minilm.tokenizer"))).get_vocab()
+    scale = Scale.of(foretold, texts.usage(data.words, vocabulary))
+    head = replace(texts.fit(data, np.arange(len(data.words))), scale=scale)
+    return head, row("texts", len(data.words), "words, five folds", correlations(foretold, data.ratings))
 
 
-def words(file: Path, weights: Resolver) -> tuple[Array, Array]:
-    """MiniLM vectors and ratings scaled to [0, 1]."""
-    rows = list(csv.DictReader(file.open(newline="")))
-    encodings = encoder.load("minilm", weights).encode([r["Word"] for r in rows])
-    y = np.array([[float(r["V.Mean.Sum"]), float(r["A.Mean.Sum"])] for r in rows], np.float32)
-    return np.concatenate([e.embedding for e in encodings]), (y - 1) / 8
+def picture_head(file: Path, weights: Resolver) -> tuple[KernelHead, str]:
+    """The head of pictures, on the scale of what it says of those it has not seen, and its row of the card."""
+    data = pictures.read(file, encoder.load(mood.EYES, weights))
+    foretold = pictures.cross_validated(data)
+    head = replace(pictures.fit(data, np.arange(len(data.ratings))), scale=Scale.of(foretold))
+    return head, row("pictures", len(data.ratings), "photographs, five folds", correlations(foretold, data.ratings))
 
 
-def pictures(file: Path, weights: Resolver) -> tuple[Array, Array]:
-    """EfficientNet vectors and ratings scaled to [0, 1]."""
-    rows = list(csv.DictReader(file.open(newline="")))
-    network = encoder.load("efficientnet_lite2", weights)
-    x = np.concatenate([network.encode([read_image(file.parent / r["file"])])[0].embedding for r in rows])
-    y = np.array([[float(r["valence_mean"]), float(r["arousal_mean"])] for r in rows], np.float32)
-    return x / np.linalg.norm(x, axis=1, keepdims=True), (y - 1) / 6
+def music_head(pieces: sounds.Pieces, reader: Encoder[str], text: NetworkHead) -> tuple[LinearHead, list[str]]:
+    """The head of music and its rows of the card: one for each firmness of the prior."""
+    ratings = sounds.named_moods(pieces, reader, text)
+    tried = {ridge: correlations(sounds.cross_validated(pieces, ratings, ridge), ratings) for ridge in RIDGES}
+    rows = [row("music", len(pieces.titles), f"titles, five folds, ridge {ridge:g}", r) for ridge, r in tried.items()]
+    return sounds.fit(pieces, ratings), rows
 
 
-def class_moods(tensors: dict[str, NDArray[np.generic]], weights: Resolver) -> Array:
-    """The mood of every AudioSet class by its name: [521 2]."""
-    part = {k: tensors[f"text.{k}"].astype(np.float32) for k in ("landmarks", "coefficients", "bias")}
-    head = MoodHead(**part, gamma=float(tensors["text.gamma"]))
-    names = [name.lower() for name in (OUT / "audioset_labels.txt").read_text("utf-8").splitlines()]
-    return head(text_vectors(encoder.load("minilm", weights), names))
+def row(head: str, count: int, judged: str, r: tuple[float, float]) -> str:
+    """A row of the card."""
+    return f"| {head} | {count} | {judged} | {r[0]:.3f} | {r[1]:.3f} |"
 
 
-def best(x: Array, y: Array, sizes: tuple[int, ...]) -> tuple[int, float, float, NDArray[np.float64]]:
-    """Landmarks, gamma and ridge with the highest mean r."""
-    grid = [(m, g, r) for m in sizes for g in (1.0, 2.0) for r in (0.1, 1.0)]
-    scored = [(*point, cross_validate(x, y, *point)) for point in grid]
-    return max(scored, key=lambda row: float(row[3].mean()))
+def class_moods(reader: Encoder[str], head: NetworkHead) -> Array:
+    """How people would rate the words that name AudioSet's classes, those of one class averaged: [521 2]."""
+    wordings = in_words("audioset", class_names())
+    return np.stack([head.ratings(mood.reading(reader.encode(words))).mean(axis=0) for words in wordings])
+
+
+def half(values: Array) -> NDArray[np.float16]:
+    """As it is shipped."""
+    return values.astype(np.float16)
 
 
 def main() -> None:
-    """Fit both heads, write weights and card."""
+    """Fit all heads, write weights and card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--words", type=Path, required=True)
     parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, default=cache_folder())
+    parser.add_argument("--pieces", type=Path, default=cache_folder() / "mood-pieces.npz")
     args = parser.parse_args()
-    tensors: dict[str, NDArray[np.generic]] = {}
-    lines = []
-    for modality, (x, y), sizes in (
-        ("text", words(args.words, Resolver()), (1500,)),
-        ("image", pictures(args.pictures, Resolver()), (400, 600)),
-    ):
-        m, gamma, ridge, r = best(x, y, sizes)
-        order = np.random.default_rng(0).permutation(len(x))
-        landmarks = x[order[:m]].astype(np.float16)
-        coefficients, bias = fit(x, y, landmarks.astype(np.float32), gamma, ridge)
-        tensors |= {
-            f"{modality}.landmarks": landmarks,
-            f"{modality}.coefficients": coefficients,
-            f"{modality}.bias": bias,
-            f"{modality}.gamma": np.array(gamma, np.float32),
-        }
-        lines.append(f"| {modality} | {len(x)} | {m} | {gamma} | {ridge} | {r[0]:.3f} | {r[1]:.3f} |")
-    tensors["audioset.moods"] = class_moods(tensors, Resolver())
-    save_file(tensors, OUT / "mood.safetensors")
-    card = Path(__file__).with_name("card.md").read_text("utf-8").replace("{rows}", "\n".join(lines))
-    (OUT / "mood.md").write_text(card, "utf-8")
+    weights = Resolver(offline=True)
+    reader, ears = encoder.load(mood.READER, weights), encoder.load("ears", weights)
+    text, text_row = text_head(args.words, weights)
+    picture, picture_row = picture_head(args.pictures, weights)
+    if not args.pieces.exists():
+        sounds.listen(args.corpus, ears).save(args.pieces)
+    music, music_rows = music_head(sounds.Pieces.load(args.pieces), reader, text)
+    moods = class_moods(reader, text)
+    tensors: Tensors = {f"text.{name}": half(getattr(text, name)) for name in mood.TEXT_PARTS}
+    tensors |= {f"image.{name}": half(getattr(picture, name)) for name in mood.PICTURE_PARTS}
+    tensors |= {f"music.{name}": getattr(music, name) for name in mood.MUSIC_PARTS}
+    tensors |= {"image.gamma": np.array(picture.gamma, np.float32), "audioset.moods": moods}
+    effect = Scale.of(sounds.meanings(args.corpus, ears, moods))
+    for kind, scale in (("text", text.scale), ("image", picture.scale), ("music", music.scale), ("effect", effect)):
+        tensors[f"{kind}.usual"] = np.stack([scale.mean, scale.deviation]).astype(np.float32)
+    save_file({name: np.array(value, order="C") for name, value in tensors.items()}, OUT / "mood.safetensors")
+    card = Path(__file__).with_name("card.md").read_text("utf-8")
+    rows = "\n".join([text_row, picture_row, *music_rows])
+    (OUT / "mood.md").write_text(card.replace("{rows}", rows).replace("{ridge}", f"{sounds.RIDGE:g}"), "utf-8")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,11 @@ Thumbnails = Sequence[tuple[float, NDArray[np.uint8]]]
 Attention = tuple[NDArray[np.floating], Sequence[float] | NDArray[np.floating], Sequence[float] | NDArray[np.floating]]
 """(map [frames steps], story times of the frames, times of the steps in the sound)."""
 
+MoodCurve = Sequence[tuple[float, float, float]]
+"""(story time, valence, arousal), both in [0, 1] and on one scale for all modalities, in time order."""
+
 _LAYERS = {"music": "Music", "ambience": "Ambience", "spot": "Spot effects"}
+_MODALITIES = ("pictures", "words", "music")
 _MAX_THUMBS = 240  # about 1.5 MB of page
 _MAX_MAP_ROWS = 12  # thumbnails beside an attention map
 
@@ -43,13 +47,13 @@ def write_report(
     thumbnails: Thumbnails = (),
     waveforms: Mapping[str, Waveform | None] | None = None,
     attention: Mapping[str, Attention] | None = None,
-    mood_curve: Sequence[tuple[float, float, float]] = (),
+    moods: Mapping[str, MoodCurve] | None = None,
     video: str | Path | None = None,
 ) -> None:
     """Writes the page for `sheet` to `out_html`, whole or not at all.
 
     `waveforms` has "original", "added" and "mix"; missing ones and None are left out. `attention` maps cue ids to
-    (map [frames steps], frame times, sound times). `mood_curve` is (time_s, valence, arousal), both in [0, 1].
+    (map [frames steps], frame times, sound times). `moods` maps "pictures", "words" and "music" to their moods over time.
     `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
     """
     view = _View(sheet, _pick(thumbnails), attention or {})
@@ -70,7 +74,7 @@ def write_report(
         ],
         waves=view.waves(waveforms or {}),
         layers=view.layers(),
-        curves=view.curves(mood_curve),
+        moods=view.moods(moods or {}),
         cues=[view.card(cue) for cue in view.cues],
         sounds=_sounds(view.cues),
         credits=_credits(sheet, view.cues),
@@ -275,13 +279,22 @@ class _View:
             "when": f"{draw.clock(cue.start_s)} to {draw.clock(cue.end_s)}",
         }
 
-    def curves(self, points: Sequence[tuple[float, float, float]]) -> dict[str, str]:
-        """Paths of valence and arousal; empty without points."""
-        clean = [point for point in points if all(math.isfinite(value) for value in point)]
-        return {
-            axis: draw.curve_path([(point[0], min(max(point[k], 0.0), 1.0)) for point in clean], self.sheet.duration_s)
-            for k, axis in ((1, "valence"), (2, "arousal"))
+    def moods(self, curves: Mapping[str, MoodCurve]) -> list[dict[str, Any]]:
+        """Valence and arousal, each with a line per modality; none where there are no points."""
+        clean = {
+            name: [point for point in points if all(math.isfinite(value) for value in point)]
+            for name, points in curves.items()
         }
+        names = [name for name in _MODALITIES if clean.get(name)]
+        return [
+            {"axis": axis, "lines": [(name, self._line([(p[0], p[k]) for p in clean[name]])) for name in names]}
+            for k, axis in ((1, "Valence"), (2, "Arousal"))
+            if names
+        ]
+
+    def _line(self, points: Sequence[tuple[float, float]]) -> str:
+        """Path of values over time."""
+        return draw.curve_path([(time_s, min(max(value, 0.0), 1.0)) for time_s, value in points], self.sheet.duration_s)
 
     def card(self, cue: Cue) -> dict[str, Any]:
         """Everything about one cue."""

@@ -1,11 +1,17 @@
-"""Valence and arousal of words and pictures: a kernel regression on the profile's encoders.
+"""Valence and arousal of texts, pictures and sounds, all on one scale.
+
+Four heads learned to foretell how people rate words and photographs, how pieces of music are called, and what the
+classes of sounds mean. What they foretell crowds around the middle, of each modality around another one. So every
+mood that leaves this file is put on one scale, by what its head usually says (`Scale`): 0.5 is usual for things of
+its kind, and moods of a text, a picture and a sound can be compared.
 
 Shipped weights: `encode/weights/mood.safetensors`, made by `training/mood/fit.py`; the card beside them says from
-which ratings, under which licence, and how well they predict ratings they have not seen.
+which data, under which licence, and how well they do on what they have not seen.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Literal
 
@@ -13,73 +19,209 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from storysound.encode import gloss
+from storysound.encode.encoder import Encoding
+from storysound.media.expression import Expression
 from storysound.story import Mood
+
+Floats = NDArray[np.float32]
+Tensors = Mapping[str, NDArray[np.float32]]
+
+READER, EYES = "minilm", "efficientnet_lite2"  # encoders that the heads learned to go by
+STRONGEST = 5  # classes heard in an effect that its mood is made of
+# What the heads consist of.
+TEXT_PARTS = ("centre", "spread", "inner", "inner_bias", "outer", "bias")
+PICTURE_PARTS = ("centre", "axes", "landmarks", "coefficients", "bias")
+MUSIC_PARTS = ("centre", "spread", "weights")
+BEYOND = 3.0  # deviations of a measure beyond which more of it says no more
 
 
 @dataclass(frozen=True)
-class MoodHead:
-    """Radial-basis kernel regression from an embedding to (valence, arousal).
+class Scale:
+    """Where what a head says lies among what it usually says: `mean` [2] and `deviation` [2] of valence and arousal."""
 
-    `landmarks` [m d] unit vectors; `coefficients` [m 2]; `bias` [2]; `gamma`: width of the kernel
-    exp(-gamma · |x - landmark|²).
-    """
+    mean: Floats
+    deviation: Floats
 
-    landmarks: NDArray[np.float32]
-    coefficients: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    gamma: float
-
-    def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings [n d] of any length -> [n 2], valence and arousal in [0, 1]."""
-        unit = embedding / np.maximum(np.linalg.norm(embedding, axis=-1, keepdims=True), 1e-9)
-        kernel = rbf(unit, self.landmarks, self.gamma)
-        result: NDArray[np.float32] = np.clip(kernel @ self.coefficients + self.bias, 0, 1).astype(np.float32)
+    def __call__(self, said: Floats) -> Floats:
+        """What a head says of n things [n 2] -> [n 2] in [0, 1]: 0.5 is usual, .73 a deviation above it (logistic)."""
+        result: Floats = (1 / (1 + np.exp((self.mean - said) / self.deviation))).astype(np.float32)
         return result
 
-    def mood(self, embedding: NDArray[np.float32]) -> Mood:
-        """The mood of one thing seen as n vectors (sentences, frames): their mean. [n d] -> Mood."""
-        valence, arousal = self(embedding).mean(axis=0)
-        return Mood(float(valence), float(arousal))
+    @classmethod
+    def of(cls, said: Floats, weights: Floats | None = None) -> "Scale":
+        """The scale of a head by what it says of many things [n 2]; `weights` [n]: how often each is met."""
+        mean = np.average(said, axis=0, weights=weights)
+        return cls(mean, np.sqrt(np.average((said - mean) ** 2, axis=0, weights=weights)))
 
-    def tone(self, embedding: NDArray[np.float32]) -> Mood:
-        """How the mood of one thing seen as n vectors compares with others of its modality: [n d] -> Mood.
-
-        People's ratings crowd around the middle, of pictures more than of words; a tone is spread over [0, 1], so that
-        it can be compared with that of another modality. 0.5 is the average of what the head learned from.
-        """
-        mean, deviation = self._usual
-        valence, arousal = 1 / (1 + np.exp((mean - self(embedding).mean(axis=0)) / deviation))
-        return Mood(float(valence), float(arousal))
-
-    @cached_property
-    def _usual(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation of what it says of the things it learned from: [2], [2]."""
-        known = self(self.landmarks)
-        return known.mean(axis=0), known.std(axis=0)
+    @classmethod
+    def plain(cls) -> "Scale":
+        """That of a head of which it is not known yet what it usually says."""
+        return cls(np.zeros(2, np.float32), np.ones(2, np.float32))
 
 
-def rbf(x: NDArray[np.float32], y: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
-    """exp(-gamma · |x - y|²) of unit vectors: [n d], [m d] -> [n m].
+@dataclass(frozen=True)
+class NetworkHead:
+    """A network with one hidden layer, from features [f] to what people would rate.
 
-    >>> rbf(np.eye(2), np.eye(2), 0.5).round(3).tolist()
+    `centre` and `spread` [f]: mean and deviation of the features; `inner` [f h], `inner_bias` [h], `outer` [h 2],
+    `bias` [2].
+    """
+
+    centre: Floats
+    spread: Floats
+    inner: Floats
+    inner_bias: Floats
+    outer: Floats
+    bias: Floats
+    scale: Scale
+
+    def ratings(self, features: Floats) -> Floats:
+        """Features [n f] -> valence and arousal as people would rate them [n 2], in [0, 1] over their scale."""
+        usual = (features - self.centre) / self.spread
+        hidden = np.maximum(usual @ self.inner + self.inner_bias, 0)
+        result: Floats = np.clip(hidden @ self.outer + self.bias, 0, 1).astype(np.float32)
+        return result
+
+    def __call__(self, features: Floats) -> Floats:
+        """Features [n f] -> valence and arousal [n 2] on the common scale."""
+        return self.scale(self.ratings(features))
+
+
+@dataclass(frozen=True)
+class KernelHead:
+    """Kernel regression from features [f] to what people would rate.
+
+    `centre` [f], `axes` [f k]: features are centred and turned onto k axes. `landmarks` [m k], `coefficients` [m 2],
+    `bias` [2]; `gamma`: of the kernel exp(-gamma · |x - landmark|²).
+    """
+
+    centre: Floats
+    axes: Floats
+    landmarks: Floats
+    coefficients: Floats
+    bias: Floats
+    gamma: float
+    scale: Scale
+
+    def ratings(self, features: Floats) -> Floats:
+        """Features [n f] -> valence and arousal as people would rate them [n 2], in [0, 1] over their scale."""
+        turned = np.asarray((features - self.centre) @ self.axes, np.float32)
+        near = rbf(turned, self.landmarks, self.gamma)
+        result: Floats = np.clip(near @ self.coefficients + self.bias, 0, 1).astype(np.float32)
+        return result
+
+    def __call__(self, features: Floats) -> Floats:
+        """Features [n f] -> valence and arousal [n 2] on the common scale."""
+        return self.scale(self.ratings(features))
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Linear regression from measures of sounds [f], brought to mean 0 and deviation 1 by `centre` and `spread`."""
+
+    centre: Floats
+    spread: Floats
+    weights: Floats
+    scale: Scale
+
+    def says(self, features: Floats) -> Floats:
+        """Measures [n f] -> valence and arousal [n 2] on no scale in particular."""
+        usual = np.clip((features - self.centre) / self.spread, -BEYOND, BEYOND)
+        result: Floats = (usual @ self.weights).astype(np.float32)
+        return result
+
+    def __call__(self, features: Floats) -> Floats:
+        """Measures [n f] -> valence and arousal [n 2] on the common scale."""
+        return self.scale(self.says(features))
+
+
+def rbf(x: Floats, y: Floats, gamma: float) -> Floats:
+    """exp(-gamma · |x - y|²): [n d], [m d] -> [n m].
+
+    >>> rbf(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 0.5).round(3).tolist()
     [[1.0, 0.368], [0.368, 1.0]]
     """
-    result: NDArray[np.float32] = np.exp(2 * gamma * (x @ y.T - 1))
+    squares = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2 * (x @ y.T)
+    result: Floats = np.exp(-gamma * np.maximum(squares, 0)).astype(np.float32)
     return result
 
 
-def load(modality: Literal["text", "image"]) -> MoodHead:
-    """The shipped head: of texts (on MiniLM) or of pictures (on EfficientNet-lite2)."""
-    part = {name: _tensors()[f"{modality}.{name}"] for name in ("landmarks", "coefficients", "bias")}
-    return MoodHead(**part, gamma=float(_tensors()[f"{modality}.gamma"]))
+def of_texts(read: Sequence[Encoding]) -> Floats:
+    """Texts as `READER` reads them -> [n 2] on the common scale."""
+    return head("text")(reading(read))
 
 
-def class_moods() -> NDArray[np.float32]:
-    """Valence and arousal of the words that name AudioSet's 521 classes: [521 2] in [0, 1]."""
+def of_pictures(seen: Sequence[Encoding]) -> Floats:
+    """Pictures as `EYES` see them -> [n 2] on the common scale."""
+    return head("image")(looks(np.concatenate([picture.embedding for picture in seen])))
+
+
+def of_music(expression: Expression) -> Mood:
+    """Music by what carries its feeling."""
+    return as_mood(music_head()(expression.vector()[None].astype(np.float32)))
+
+
+def of_effect(heard: Floats) -> Mood:
+    """Any other sound by what the classes heard in it mean: mean probabilities [521]."""
+    said = effect_meaning(heard, class_moods())
+    return as_mood(_scale("effect")(said[None])) if heard.any() else Mood(0.5, 0.5)
+
+
+def as_mood(moods: Floats) -> Mood:
+    """The mood of one thing that has several parts (sentences, frames): their mean, [n 2] -> Mood."""
+    valence, arousal = moods.mean(axis=0).tolist()
+    return Mood(valence, arousal)
+
+
+def reading(read: Sequence[Encoding]) -> Floats:
+    """What the text head goes by: all layers of `READER`, one after the other: [n 7 · 384]."""
+    layers = [text.layers for text in read if text.layers is not None]
+    if len(layers) < len(read):
+        raise ValueError(f"the mood of a text needs the layers of {READER}")
+    return np.stack([states.reshape(-1) for states in layers])
+
+
+def looks(embeddings: Floats) -> Floats:
+    """What the picture head goes by: embeddings of `EYES` at length 1: [n 1280]."""
+    result: Floats = embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-9)
+    return result
+
+
+def effect_meaning(heard: Floats, moods: Floats) -> Floats:
+    """What the strongest classes heard in a sound mean: probabilities [521], moods of the classes [521 2] -> [2]."""
+    result: Floats = gloss.strongest(heard, STRONGEST) @ moods
+    return result
+
+
+def class_moods() -> Floats:
+    """Valence and arousal of the words that name AudioSet's 521 classes, as people would rate them: [521 2]."""
     return _tensors()["audioset.moods"]
 
 
 @cache
-def _tensors() -> dict[str, NDArray[np.float32]]:
+def head(modality: Literal["text", "image"]) -> NetworkHead | KernelHead:
+    """The shipped head of texts or of pictures."""
+    if modality == "text":
+        return NetworkHead(**_parts("text", TEXT_PARTS), scale=_scale("text"))
+    return KernelHead(**_parts("image", PICTURE_PARTS), gamma=float(_tensors()["image.gamma"]), scale=_scale("image"))
+
+
+@cache
+def music_head() -> LinearHead:
+    """The shipped head of music."""
+    return LinearHead(**_parts("music", MUSIC_PARTS), scale=_scale("music"))
+
+
+def _parts(kind: str, names: tuple[str, ...]) -> dict[str, Floats]:
+    return {name: _tensors()[f"{kind}.{name}"] for name in names}
+
+
+def _scale(kind: str) -> Scale:
+    return Scale(*_tensors()[f"{kind}.usual"])
+
+
+@cache
+def _tensors() -> Tensors:
     data = (files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()
     return {name: value.astype(np.float32) for name, value in safetensors.numpy.load(data).items()}

@@ -17,9 +17,10 @@ from storysound.annotate.hearing import SPACE as EVENTS
 from storysound.config import Profile
 from storysound.encode import encoder, gloss
 from storysound.encode import mood as moods
-from storysound.encode.encoder import Encoder
+from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
 from storysound.encode.wording import asked, in_words, sentences
+from storysound.jobs.feeling import Feeling
 from storysound.jobs.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
@@ -133,8 +134,10 @@ class Finder:
         tones: list[Mood] = []
         text = asked(query.text)
         if text.wanted:
-            parts = text_vectors(self._text, sentences(text.wanted))
-            tones += [moods.load("text").tone(parts)] if for_music else []
+            said = sentences(text.wanted)
+            read = self._text.encode(said)
+            parts = np.concatenate([text.embedding for text in read])
+            tones += [self._mood_of_texts(said, read)] if for_music else []
             yield from self._by_text(parts)
             if not ignore_names:
                 yield from self._by_name(words(text.wanted), parts, 1.0)
@@ -142,7 +145,7 @@ class Finder:
             yield from self._by_unwanted(text_vectors(self._text, text.unwanted))
         if pictures:
             seen = self._picture.encode(pictures)
-            tones += [moods.load("image").tone(np.concatenate([e.embedding for e in seen]))] if for_music else []
+            tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
             scores = np.concatenate([e.scores["imagenet"] for e in seen])
             yield from self._by_pictures(scores, seen_weight)
             if not ignore_names:
@@ -153,8 +156,18 @@ class Finder:
         if query.mood is not None:
             yield self._by_mood(query.mood, MOOD_WEIGHT)
         elif tones:
-            tone = Mood(*np.mean([(tone.valence, tone.arousal) for tone in tones], axis=0).tolist())
+            tone = moods.as_mood(np.array([(tone.valence, tone.arousal) for tone in tones], np.float32))
             yield self._by_mood(tone, TONE_WEIGHT)
+
+    def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
+        """Texts are read again only where the profile's reader is not the one that moods need."""
+        known = self._profile.text == moods.READER
+        return moods.as_mood(moods.of_texts(read) if known else self._feeling.texts(texts))
+
+    def _mood_of_pictures(self, pictures: Sequence[Pixels], seen: Sequence[Encoding]) -> Mood:
+        """Likewise pictures."""
+        known = self._profile.picture == moods.EYES
+        return moods.as_mood(moods.of_pictures(seen) if known else self._feeling.pictures(pictures))
 
     def _by_text(self, parts: Floats) -> Iterator[Evidence]:
         """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
@@ -236,7 +249,12 @@ class Finder:
     def _by_mood(self, mood: Mood, weight: float) -> Evidence:
         """Nearness of each sound's mood."""
         closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
-        return Evidence("mood", closeness, weight, lambda at: f"mood {-closeness[at]:.2f} away")
+
+        def told_of(at: int) -> str:
+            own = self.index.sounds[int(self.index.sound_of[at])].mood
+            return f"mood {-closeness[at]:.2f} away: valence {own.valence:.2f}, arousal {own.arousal:.2f}"
+
+        return Evidence("mood", closeness, weight, told_of)
 
     def _columns(self) -> dict[str, str]:
         """Label spaces of the library that searching knows -> their column of mean scores."""
@@ -249,6 +267,10 @@ class Finder:
         mean = self.index.matrix(column)
         heard = from_logits(mean) if space in LOGITS else probabilities(mean, self.index.matrix(f"{column}^max"))
         return Hearing(named, heard)
+
+    @cached_property
+    def _feeling(self) -> Feeling:
+        return Feeling(self._weights)
 
     @cached_property
     def _text(self) -> Encoder[str]:

@@ -109,7 +109,7 @@ def _tools(profile: Profile, weights: Resolver | None) -> Tools:
 
 def _judge(ear: Ear, sound: Listening) -> Judged:
     kind = judging.kind(sound.duration_s, sound.heard)
-    mood = judging.mood(kind, sound.heard, sound.tempo_bpm)
+    mood = judging.mood(kind, sound.heard, sound.expression)
     events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s)
     return Judged(kind, mood, events)
 

@@ -23,7 +23,6 @@ LicencePolicy = Literal["any", "commercial"]
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
 CHANGE_COST = 0.6  # a new track has to fit better by this much
 CONTOUR_COST = 1.0  # per unit of arousal by which the music misses a step of the story
-USUAL_SCENE = Mood(0.55, 0.42)  # mean over our videos, where the deviations are .12 and .07
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
 JINGLE_S = 25.0  # music of this length is never called a jingle
 SHORTEST_BED_S = 6.0  # music beside the clip's own
@@ -79,7 +78,7 @@ def music_drafts(story: Understanding, finder: Searches, wish: Wish) -> list[Dra
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
         text = " ".join(part for part in (wish.text, scene.text) if part)
-        query = Query(text=text, mood=wish.mood or marked(scene.mood))
+        query = Query(text=text, mood=wish.mood or scene.mood)
         found.append(_search(finder, query, MUSIC_HITS, "music", wish))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
     if not sounds:
@@ -89,7 +88,7 @@ def music_drafts(story: Understanding, finder: Searches, wish: Wish) -> list[Dra
         [_fits(hits, names, sounds, s.end_s - s.start_s) for hits, s in zip(found, story.scenes, strict=True)]
     )
     energy = (
-        np.array([marked(scene.mood).arousal for scene in story.scenes]),
+        np.array([scene.mood.arousal for scene in story.scenes]),
         np.array([sounds[name].mood.arousal for name in names]),
     )
     path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=story.alike)
@@ -114,16 +113,6 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
             rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
         out += [part for part in [*parts, rest] if part.end_s - part.start_s >= SHORTEST_BED_S]
     return out
-
-
-def marked(mood: Mood) -> Mood:
-    """A scene's mood on the scale of music: what pictures show stays near the middle, where music goes to the edges.
-
-    >>> marked(Mood(0.55, 0.42))
-    Mood(valence=0.5, arousal=0.5)
-    """
-    spread = [(mood.valence - USUAL_SCENE.valence) / 0.12, (mood.arousal - USUAL_SCENE.arousal) / 0.07]
-    return Mood(*(float(1 / (1 + np.exp(-s))) for s in spread))
 
 
 def _beds(

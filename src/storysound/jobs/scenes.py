@@ -1,6 +1,7 @@
 """What happens in footage, scene by scene: where scenes change, what is seen in them, and how they feel."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from storysound.jobs.footage import Footage, Pixels
 from storysound.story import Mood, Span
 
 Floats = NDArray[np.float32]
+MoodCurve = tuple[tuple[float, float, float], ...]
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
@@ -30,11 +32,12 @@ class Understanding:
     scenes: tuple[Scene, ...]
     members: tuple[tuple[int, int], ...]  # per scene its first unit and the one after its last
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
-    curve: tuple[tuple[float, float, float], ...]  # (middle of the unit, valence, arousal)
+    curve: MoodCurve  # (middle of the unit, valence, arousal)
     classes: Floats  # what is recognised in each picture [p c]
     owner: NDArray[np.intp]  # the unit of each picture [p]
     seen: LabelSpace  # the classes as points of the text space
     clarity: tuple[float, ...]  # per unit, in [0, 1]: how sure and of one meaning is what is recognised
+    moods: Mapping[str, MoodCurve] = field(default_factory=dict)  # of "pictures", and of "words" where there are any
 
 
 def understand(
@@ -49,7 +52,10 @@ def understand(
     looks = np.concatenate([e.embedding for e in seen])
     classes = np.concatenate([e.scores["imagenet"] for e in seen])
     words = [_text_vector(reader, own) for own in footage.texts]
-    tone = _tones(footage, looks, owner, reader, text)
+    seen_moods = moods.of_pictures(seen)
+    of_pictures = np.stack([_mean(seen_moods, owner, u) for u in range(len(words))])
+    of_words = _told(footage, reader, text)
+    tone = np.where(np.isnan(of_words), of_pictures, (of_pictures + np.nan_to_num(of_words)) / 2)
     features = np.stack([np.concatenate([_unit(_mean(looks, owner, u)), words[u]]) for u in range(len(words))])
     members = group_scenes(footage.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
     scenes, means = [], []
@@ -73,12 +79,14 @@ def understand(
         means.append(_unit(np.average(features[first:last], axis=0, weights=lengths)))
     near = np.stack(means) @ np.stack(means).T
     middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
-    curve = tuple((m, float(v), float(a)) for m, (v, a) in zip(middles, tone, strict=True))
+    curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
     space = label_space(
         "imagenet", eyes.labels["imagenet"], in_words("imagenet", eyes.labels["imagenet"]), reader, cache
     )
     clarity = tuple(max(clearness(row, space) for row in classes[owner == u]) for u in range(len(footage.units)))
-    return Understanding(tuple(scenes), tuple(members), near >= RETURNING, curve, classes, owner, space, clarity)
+    return Understanding(
+        tuple(scenes), tuple(members), near >= RETURNING, _curve(middles, tone), classes, owner, space, clarity, curves
+    )
 
 
 def clearness(scores: Floats, space: LabelSpace) -> float:
@@ -90,22 +98,20 @@ def clearness(scores: Floats, space: LabelSpace) -> float:
     return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 
-def _tones(footage: Footage, looks: Floats, owner: NDArray[np.intp], reader: Encoder[str], text: str) -> Floats:
-    """[units 2] valence and arousal: the mean of what is seen and what is said, each where there is any."""
-    seen = moods.load("image")(looks)
-    tones = np.stack([_mean(seen, owner, u) for u in range(len(footage.units))])
-    told = {own: _told(reader, own) for own in {*footage.texts, text}}
-    for u, own in enumerate(footage.texts):
-        said = [t for t in (told[own], told[text]) if t is not None]
-        if said:
-            tones[u] = (tones[u] + np.mean(said, axis=0)) / 2
-    return tones
+def _told(footage: Footage, reader: Encoder[str], text: str) -> Floats:
+    """[units 2] valence and arousal of what is said of each unit and of the whole; NaN where nothing is."""
+    known = {
+        own: moods.of_texts(reader.encode(sentences(own))).mean(axis=0) for own in {*footage.texts, text} if own.strip()
+    }
+    nothing = np.full(2, np.nan, np.float32)
+    of_units = [[known[own] for own in (unit, text) if own in known] for unit in footage.texts]
+    return np.stack([np.mean(said, axis=0) if said else nothing for said in of_units])
 
 
-def _told(reader: Encoder[str], text: str) -> Floats | None:
-    if not text.strip():
-        return None
-    return np.asarray(moods.load("text")(text_vectors(reader, sentences(text))).mean(axis=0))
+def _curve(times_s: Sequence[float], values: Floats) -> MoodCurve:
+    """Points where there is a mood."""
+    rows = zip(times_s, values.tolist(), strict=True)
+    return tuple((time_s, valence, arousal) for time_s, (valence, arousal) in rows if not np.isnan(valence))
 
 
 def _text_vector(reader: Encoder[str], text: str) -> Floats:

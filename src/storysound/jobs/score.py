@@ -301,9 +301,16 @@ def _write_papers(
         thumbnails=list(zip(footage.times_s, pictures, strict=True)),
         waveforms={"mix": mixed.wave, "original": original, "added": mixed.added},
         attention=maps,
-        mood_curve=understood.curve,
+        moods={**understood.moods, "music": _music_moods(sheet)},
         video=files["video"],
     )
+
+
+def _music_moods(sheet: CueSheet) -> list[tuple[float, float, float]]:
+    """The mood of the music that is laid, over time."""
+    beds = [cue for cue in sheet.cues if cue.layer == "music"]
+    moods = [(cue, cue.sound.mood) for cue in sorted(beds, key=lambda cue: cue.start_s)]
+    return [(time_s, m.valence, m.arousal) for cue, m in moods for time_s in (cue.start_s, cue.end_s)]
 
 
 def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from storysound.encode.encoder import Encoder, Encoding, ticks
 from storysound.errors import MediaError
 from storysound.library.store import Segments, Shape
+from storysound.media import rhythm, tonality
 from storysound.media.audio import Waveform, read_audio, resample
+from storysound.media.expression import Expression, expression
 from storysound.media.loudness import momentary_lufs, peaks_db, true_peak_dbtp
 from storysound.media.probe import probe
-from storysound.media.rhythm import tempo_bpm
-from storysound.media.tonality import key
 from storysound.story import Event, Kind, Mood, Sound, Span
 
 log = logging.getLogger(__name__)
 
-REVISION = "2"  # of everything here; raise it when the same file would get other numbers
+REVISION = "3"  # of everything here; raise it when the same file would get other numbers
 RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
 WINDOW_S = 10.0
 SHORTEST_REST_S = 5.0  # a shorter rest joins the window before it
@@ -40,7 +40,7 @@ class Listening:
     """What is known of a whole sound when it is judged."""
 
     duration_s: float
-    tempo_bpm: float | None
+    expression: Expression  # of the loudest block
     heard: Mapping[str, Encoding]  # by encoder; rows at the ticks of its own step, from the beginning to the end
     peaks_db: NDArray[np.float32]  # of each tenth of a second, dBFS
 
@@ -108,18 +108,20 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         start_s += BLOCK_S
     if hearing.peak_dbtp < _SILENT_DBTP:
         raise MediaError(file, _SILENT, _SILENT_DO)
-    tempo = tempo_bpm(hearing.loudest)
+    spectrogram, peaks = rhythm.analyse(hearing.loudest), tonality.analyse(hearing.loudest)
+    loudness_lufs = _gated(np.concatenate(hearing.loudness))
+    cues = expression(hearing.loudest, spectrogram=spectrogram, peaks=peaks, loudness_lufs=loudness_lufs)
     heard = {name: _joined(parts, hearing.duration_s) for name, parts in hearing.encodings.items()}
-    judged = judge(Listening(hearing.duration_s, tempo, heard, np.concatenate(hearing.peaks)))
+    judged = judge(Listening(hearing.duration_s, cues, heard, np.concatenate(hearing.peaks)))
     sound = Sound(
         path="",
         root="",
         duration_s=hearing.duration_s,
         kind=judged.kind,
-        loudness_lufs=_gated(np.concatenate(hearing.loudness)),
+        loudness_lufs=loudness_lufs,
         true_peak_dbtp=hearing.peak_dbtp,
-        tempo_bpm=tempo,
-        key=key(hearing.loudest)[0],
+        tempo_bpm=rhythm.tempo_bpm(spectrogram),
+        key=tonality.key(peaks)[0],
         mood=judged.mood,
     )
     return Analysis(sound, tags, hearing.segments(judged.events))

@@ -16,10 +16,12 @@ from storysound.app.cli import (
     ingest,
     listen,
     models,
+    mood,
     score,
     split_speech,
     stats,
     streams,
+    summarize,
     train,
 )
 from storysound.errors import InputError, StorysoundError
@@ -28,7 +30,9 @@ app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, 
 app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
+app.command()(summarize.summarize)
 app.command()(listen.listen)
+app.command()(mood.mood)
 app.command()(gloss.gloss)
 app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
