@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from storysound.app.cli.commands import app
 from storysound.encode import lemmas
 from storysound.encode.labels import LabelSpace
 from storysound.errors import InputError, UsageError
-from storysound.jobs import bgtai_trained, evaluate_bgtai, recipes, results, train_bgtai
+from storysound.jobs import bgtai_trained, evaluate_bgtai, evaluate_bgtai_ablation, recipes, results, train_bgtai
 from storysound.jobs.bgtai_gloss import GlossedStories, SoundGloss, gloss_of, glossed
 from storysound.jobs.sos_features import features_of
 from storysound.jobs.sos_stories import read_stories
@@ -214,3 +215,33 @@ def test_a_model_must_know_its_encoders(tmp_path: Path, monkeypatch: pytest.Monk
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, word: str, fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
         recipes.settings(Recipe, ["data=x", f"out={tmp_path}", word])
+
+
+def test_both_studies_train_their_settings_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    studies = evaluate_bgtai_ablation.STUDIES.items()
+    some = {study: dict(list(settings.items())[-1 if study == "losses" else -2 :]) for study, settings in studies}
+    monkeypatch.setattr(evaluate_bgtai_ablation, "STUDIES", some)
+    data = write_stories(tmp_path / "data", 16)
+    given = [f"data={data}", f"out={tmp_path / 'out'}", "batch=4", "held_out=0.4", "threads=1", "steps=2", "draws=20"]
+    for words in (["study=parts", "seeds=1", "evaluate_every=1"], ["study=losses", "seeds=2", "plot=png"]):
+        recipe = recipes.settings(evaluate_bgtai_ablation.Recipe, [*given, *words])
+        rows = evaluate_bgtai_ablation.evaluate(recipe, Resolver(offline=True), told)
+        assert [row.model for row in rows if row.task == "A2I"] == list(some[recipe.study])
+        assert {row.task for row in rows} == set(evaluate_bgtai_ablation.TASKS)
+        assert all(row.n == 6 and set(row.intervals) >= {"mrr", "r5"} for row in rows)
+    assert all(escape(name) in (tmp_path / "out" / "parts.svg").read_text() for name in some["parts"])
+    assert (tmp_path / "out" / "losses.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_study_compares_what_it_says(tmp_path: Path) -> None:
+    kind = evaluate_bgtai_ablation.Recipe
+    recipe = recipes.settings(kind, ["data=x", f"out={tmp_path}", "seed=3", "study=losses"])
+    change = evaluate_bgtai_ablation.STUDIES["losses"]["D: total, D, 1 s"]
+    run = evaluate_bgtai_ablation.variant_of(recipe, "D: total, D, 1 s", change, 2)
+    assert (run.crop_s, run.seed, run.steps, run.ds_net, run.sp) == (1.0, 5, 300, True, 1.0)
+    for settings in evaluate_bgtai_ablation.STUDIES.values():
+        runs = [evaluate_bgtai_ablation.variant_of(recipe, name, changed, 0) for name, changed in settings.items()]
+        assert len({run.out for run in runs}) == len({replace(run, out=tmp_path) for run in runs}) == len(settings)
+    for word, fault in (("study=all", "parts or losses"), ("ds_net=false", "what is compared")):
+        with pytest.raises(UsageError, match=fault):
+            recipes.settings(kind, ["data=x", f"out={tmp_path}", word])

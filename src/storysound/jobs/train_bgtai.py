@@ -250,11 +250,26 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     senses = Senses(load_profile(recipe.profile), weights)
+    return train_on(stories_of(recipe, senses, weights, recipe.out / "features", tell), senses, recipe, tell)
+
+
+def stories_of(recipe: Recipe, senses: Senses, weights: Resolver, cache: Path, tell: Tell) -> GlossedStories:
+    """What the recipe learns from and is judged by. Raises as `train`."""
     material = read_stories(recipe.data)
-    features = features_of(material, senses, recipe.out / "features", recipe.crop_s, tell)
-    stories = glossed(features, material, senses, lemmas.load(weights).of, read_gloss=recipe.gloss)
-    out = held_out(features.groups, recipe.held_out)
-    learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
+    features = features_of(material, senses, cache, recipe.crop_s, tell)
+    return glossed(features, material, senses, lemmas.load(weights).of, read_gloss=recipe.gloss)
+
+
+def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
+    """Numbers of the stories to learn from, and of those held out."""
+    out = held_out(stories.features.groups, share)
+    return torch.nonzero(~out)[:, 0], torch.nonzero(out)[:, 0]
+
+
+def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, tell: Tell) -> float:
+    """`train` with what it learns from at hand."""
+    features = stories.features
+    learned_from, judged = parted(stories, recipe.held_out)
     tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {features.belongs.shape[1]} sounds")
     if len(learned_from) < 2 or len(judged) < LEAST_HELD_OUT:
         raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
@@ -262,10 +277,8 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     config = config_of(recipe, stories, aligned=senses.aligned)
     network = network_of(config, stories, learned_from)
     fabric = fabric_for(recipe.out, precision=recipe.precision)
-    write_card(
-        recipe.out,
-        Card(config, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name),
-    )
+    card = Card(config, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name)
+    write_card(recipe.out, card)
     tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), stories, judged)['geometric_mean']:.3f}")
     settings = {
         "seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config),

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import math
 from html import escape
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +43,17 @@ class Canvas(Protocol):
 def text_width(text: str, size: float) -> float:
     """How wide a line is set, in units; to the letter in a PNG, nearly so in an SVG."""
     return float(ImageFont.load_default(size).getlength(text))
+
+
+def stroke(sheet: Canvas, points: Points, colour: RGB, thick: float = 2.0) -> None:
+    """Straight lines from each point to the next, with round ends."""
+    for (x, y), (to_x, to_y) in pairwise(points):
+        length = max(math.hypot(to_x - x, to_y - y), 1e-9)
+        across, along = thick / 2 * (to_y - y) / length, thick / 2 * (to_x - x) / length
+        corners = [(x + across, y - along), (to_x + across, to_y - along), (to_x - across, to_y + along)]
+        sheet.shape([*corners, (x - across, y + along)], colour)
+    for x, y in points:
+        sheet.box(x - thick / 2, y - thick / 2, thick, thick, colour, thick / 2)
 
 
 class Svg:

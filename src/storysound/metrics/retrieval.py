@@ -5,7 +5,7 @@ the row. Ranks start at 1. Items of equal similarity share the mean of the ranks
 same of all candidates gets the rank of chance, not the first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,24 @@ def both_ways(similarity: Tensor, a: str, b: str, relevant: Tensor | None = None
     """
     turned = None if relevant is None else relevant.T
     return {f"{a}2{b}": evaluate(similarity, relevant), f"{b}2{a}": evaluate(similarity.T, turned)}
+
+
+def pooled(reports: Sequence[RetrievalReport]) -> RetrievalReport:
+    """One report over the queries of several, such as one model's trained from several seeds.
+
+    >>> report = pooled([evaluate(torch.eye(2)), evaluate(1 - torch.eye(2))])
+    >>> report.r1, report.n, report.ranks.tolist()
+    (0.5, 4, [1.0, 1.0, 2.0, 2.0])
+    """
+    ranks, precision10 = (np.concatenate([getattr(one, key) for one in reports]) for key in ("ranks", "precision10"))
+    return RetrievalReport(
+        **_figures(ranks, precision10),
+        n=sum(one.n for one in reports),
+        ties=sum(one.ties for one in reports),
+        protocol=reports[0].protocol,
+        ranks=ranks,
+        precision10=precision10,
+    )
 
 
 def at_random(

@@ -138,6 +138,12 @@ def fit(task: Task[Batch], plan: Plan, run: Path, fabric: Fabric, tell: Tell) ->
     return state.best
 
 
+def last_weights(run: Path) -> dict[str, Tensor]:
+    """The averaged weights at the end of a run, which no evaluation has chosen, unlike `best.safetensors`."""
+    kept: dict[str, Any] = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
+    return {key.removeprefix("module."): value for key, value in kept["average"].items() if key != "n_averaged"}
+
+
 def _lasting(plan: Plan) -> dict[str, Any]:
     """What of the plan a resumed run must keep: length and end of the schedule may change, its course not."""
     free = {"steps", "decay_share", "show_every", "evaluate_every", "save_every_s"}
