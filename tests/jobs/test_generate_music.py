@@ -1,7 +1,10 @@
 """From a wish to a prompt to a tagged file, at the command line too."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +14,10 @@ from typer.testing import CliRunner
 
 from generate_fakes import no_network, save_musicgen  # noqa: F401
 from storysound.app.cli.commands import app
-from storysound.encode.labels import remembered_vectors
 from storysound.errors import MediaError, UsageError
 from storysound.jobs import generate_music as job
+from storysound.jobs.feature_cache import Tensors, kept
+from storysound.jobs.feeling import Feeling
 from storysound.story import Mood
 from storysound.weights import Resolver
 
@@ -24,9 +28,13 @@ runner = CliRunner()
 
 @pytest.fixture(autouse=True)
 def few_prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Three prompts, remembered elsewhere than in the user's cache."""
+    """Three prompts, kept elsewhere than in the user's cache."""
     monkeypatch.setattr(job, "shipped", lambda: PROMPTS)
-    monkeypatch.setattr(job, "remembered_vectors", lambda *given: remembered_vectors(*given[:3], tmp_path / "cache"))
+    monkeypatch.setattr(job.feature_cache, "kept", partial(keep_in, tmp_path / "cache"))
+
+
+def keep_in(cache: Path, _: Path, of: Any, make: Callable[[], Tensors]) -> Tensors:
+    return kept(cache, of, make)
 
 
 def lines_of(text: str) -> list[str]:
@@ -38,19 +46,24 @@ def lines_of(text: str) -> list[str]:
 
 
 def test_a_text_gets_a_prompt_that_feels_like_it() -> None:
-    assert lines_of("Everyone laughed and danced at the birthday party.")[0] == PROMPTS[0]
-    assert lines_of("She cried at her mother's grave. He was dead.")[0] != PROMPTS[0]
+    prompt, *told = lines_of("Everyone laughed and danced at the birthday party.")
+    assert prompt == PROMPTS[0]
+    assert "done once" in told[0]
+    prompt, *told = lines_of("She cried at her mother's grave. He was dead.")
+    assert prompt != PROMPTS[0]
+    assert not told
 
 
 def test_pictures_words_and_moods_are_averaged(tmp_path: Path, weights: Resolver) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
+    feeling = Feeling(weights)
     alone = [
-        job.wanted_mood(wish, weights)
+        job.wanted_mood(wish, feeling)
         for wish in (job.Wish((tmp_path / "p.png",)), job.Wish(text="A dog."), job.Wish(mood=Mood(1.0, 0.0)))
     ]
     assert alone[2] == Mood(1.0, 0.0)
-    both = job.wanted_mood(job.Wish((tmp_path / "p.png",), "A dog.", Mood(1.0, 0.0)), weights)
+    both = job.wanted_mood(job.Wish((tmp_path / "p.png",), "A dog.", Mood(1.0, 0.0)), feeling)
     assert both.valence == pytest.approx(sum(mood.valence for mood in alone) / 3)
     assert both.arousal == pytest.approx(sum(mood.arousal for mood in alone) / 3)
 

@@ -14,6 +14,7 @@ from string import Formatter
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.encode.mood import Scale
 from storysound.story import Mood
 
 Floats = NDArray[np.float32]
@@ -30,24 +31,23 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """p prompts and what the text mood head says of each: `moods` [p 2], valence and arousal in [0, 1]."""
+    """p prompts, and valence and arousal as people would rate them, told by the text head: `moods` [p 2]."""
 
     texts: tuple[str, ...]
     moods: Floats
 
     @cached_property
     def tones(self) -> Floats:
-        """How each compares with the others: [p 2] in [0, 1], 0.5 is the mean of all, as `MoodHead.tone`.
+        """Moods on the common scale (`encode.mood.Scale`): [p 2] in [0, 1], 0.5 is the mean of all prompts.
 
         The paper compares moods as they are predicted. Here what is said of music crowds in a corner of what is said
         of pictures, and the same few prompts at its edge would be nearest to most pictures.
         """
-        mean, deviation = self.moods.mean(axis=0), self.moods.std(axis=0)
-        result: Floats = 1 / (1 + np.exp((mean - self.moods) / np.maximum(deviation, 1e-6)))
-        return result
+        scale = Scale.of(self.moods)
+        return Scale(scale.mean, np.maximum(scale.deviation, 1e-6))(self.moods)
 
     def nearest(self, wanted: Mood) -> Choice:
-        """The prompt at the least Euclidean distance from a tone; of equal ones the first."""
+        """The prompt at the least Euclidean distance from a mood; of equal ones the first."""
         distances = np.hypot(*(self.tones - np.array([wanted.valence, wanted.arousal], np.float32)).T)
         best = int(distances.argmin())
         valence, arousal = self.tones[best]

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from storysound.config import load_profile
-from storysound.encode import encoder
-from storysound.encode import mood as moods
-from storysound.encode.labels import remembered_vectors, text_vectors
-from storysound.encode.wording import sentences
+from storysound.encode.mood import as_mood, head, reading
 from storysound.errors import UsageError
 from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.prompts import Choice, Prompts, shipped
+from storysound.jobs import feature_cache
+from storysound.jobs.feeling import Feeling
 from storysound.media.audio import write_wav
-from storysound.media.files import check_target
+from storysound.media.files import check_readable, check_target
 from storysound.media.image import read_image
 from storysound.story import Mood
 from storysound.weights import Resolver
@@ -80,6 +80,8 @@ def generate_music(wish: Wish, order: Order | None, weights: Resolver, tell: Cal
     """
     if order is None:
         return _report(*_chosen(wish, weights, tell))
+    for path in wish.images:
+        check_readable(path)
     check_target(order.out)
     name, folder, licence = chosen_folder(order.model, tuple(music.MODELS), weights, _WITHOUT)
     composer = music.load(name, folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -96,39 +98,39 @@ def generate_music(wish: Wish, order: Order | None, weights: Resolver, tell: Cal
 _WITHOUT = "--prompt-only gives the prompt without any model"
 
 
-def wanted_mood(wish: Wish, weights: Resolver) -> Mood:
-    """The tone of what is given, on one scale for pictures and words (`MoodHead.tone`): the mean where it is several.
+def wanted_mood(wish: Wish, feeling: Feeling) -> Mood:
+    """The mood of what is given, on the scale on which all moods are compared: the mean where it is several.
 
     Raises MediaError for a picture that can't be read, MissingModelError without the embedded encoders.
     """
-    profile = load_profile()  # the mood heads know its encoders
-    tones = [wish.mood] if wish.mood else []
+    found = [wish.mood] if wish.mood else []
     if wish.text.strip():
-        parts = text_vectors(encoder.load(profile.text, weights), sentences(wish.text))
-        tones.append(moods.load("text").tone(parts))
+        found.append(feeling.text(wish.text))
     if wish.images:
-        pictures = [read_image(path, max_side=SIDE_PX) for path in wish.images]
-        seen = encoder.load(profile.picture, weights).encode(pictures)
-        tones.append(moods.load("image").tone(np.concatenate([e.embedding for e in seen])))
-    return Mood(*np.mean([(tone.valence, tone.arousal) for tone in tones], axis=0).tolist())
+        found.append(as_mood(feeling.pictures([read_image(path, max_side=SIDE_PX) for path in wish.images])))
+    return Mood(*np.mean([(mood.valence, mood.arousal) for mood in found], axis=0).tolist())
 
 
-def all_prompts(weights: Resolver, tell: Callable[[str], None]) -> Prompts:
+def all_prompts(feeling: Feeling, cache: Path, tell: Callable[[str], None]) -> Prompts:
     """The shipped prompts with the moods that the text head gives them.
 
-    Their vectors are kept in the user's cache by text and encoder revision, so that the encoder reads them once; what
-    a new head says of them is computed anew each time, in a twentieth of a second.
+    They are read once: their moods are kept in the folder `cache` until prompts, reader or head change.
     """
     texts = shipped()
-    reader = encoder.load(load_profile().text, weights)
-    tell(f"looking among {len(texts)} prompts (the first time takes some seconds)")
-    vectors = remembered_vectors("music-prompts", texts, reader, weights.cache)
-    return Prompts(texts, moods.load("text")(vectors))
+
+    def read() -> feature_cache.Tensors:
+        tell(f"reading {len(texts)} prompts; this is done once")
+        return {"moods": torch.from_numpy(head("text").ratings(reading(feeling.reader.encode(texts))))}
+
+    learned = sha256((files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()).hexdigest()
+    depends = [list(texts), feeling.reader.revision, learned]
+    return Prompts(texts, feature_cache.kept(cache, depends, read)["moods"].numpy())
 
 
 def _chosen(wish: Wish, weights: Resolver, tell: Callable[[str], None]) -> tuple[Choice, Mood]:
-    wanted = wanted_mood(wish, weights)
-    return all_prompts(weights, tell).nearest(wanted), wanted
+    feeling = Feeling(weights)
+    wanted = wanted_mood(wish, feeling)
+    return all_prompts(feeling, weights.cache / "prompts", tell).nearest(wanted), wanted
 
 
 def _report(
