@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,20 @@ class MeanColour:
 
     def encode(self, items: Sequence[NDArray[np.uint8]]) -> list[Encoding]:
         return [Encoding(item.mean(axis=(0, 1), dtype=np.float32)[None] / 255) for item in items]
+
+
+class Colours(MeanColour):
+    """Recognises whether a picture is more red than blue."""
+
+    def __init__(self) -> None:
+        super().__init__(labels={"colours": ("red", "other")})
+
+    def encode(self, items: Sequence[NDArray[np.uint8]]) -> list[Encoding]:
+        return [
+            replace(one, scores={"colours": np.array([[red > blue, red <= blue]], np.float32)})
+            for one in super().encode(items)
+            for red, _, blue in one.embedding
+        ]
 
 
 class Halves:

@@ -146,6 +146,7 @@ def _contents(folder: Path) -> dict[str, int]:
 FIND = "find -l lib --json --text rain"
 SCORE = "score -l lib --json -o out/o.mp4"
 SPLIT = "split-speech --json -o out/o.wav"
+SUMMARIZE = "summarize --json -o out/o.mp4"
 # Command, further words, exit code, what the error must say.
 BAD = [
     ("index -o new --jobs 1", "empty.wav", 3, "nothing in it could be indexed"),
@@ -202,6 +203,15 @@ BAD = [
     ("split-speech in/ok.wav -o", "in/../in/ok.wav", 3, "is the input itself"),
     ("split-speech in/ok.wav -o", "o.mp3", 2, "o.mp3"),
     ("split-speech in/ok.wav -o a.wav --speech", "lib/../a.wav", 2, "one file"),
+    (SUMMARIZE, "empty.mp4", 3, "empty.mp4: is empty"),
+    (SUMMARIZE, "text.mp4", 3, "holds text"),
+    (SUMMARIZE, "sound only.mp4", 3, "no video stream"),
+    (SUMMARIZE, "ok.png", 3, "is a picture"),
+    (SUMMARIZE, "ok.mp4", 3, "ok.mp4: is too short"),
+    ("summarize ok.mp4 -o", "ok.mp4", 3, "is the input itself"),
+    ("summarize ok.mp4 -o", "o.webm", 3, r"\.webm can't hold h264"),
+    ("summarize ok.mp4 -o o.mp4 --share", "2", 2, "--share"),
+    ("evaluate tvsum", "data=empty folder", 3, "ydata-anno.tsv.gz: can't be read"),
     ("generate music --text", " ", 2, "nothing to make music for"),
     ("generate music --mood", "2,0", 2, "mood '2,0'"),
     ("generate music --text a -o", "o.mp3", 2, r"ends in \.wav"),
@@ -332,7 +342,7 @@ def test_help_is_complete_and_light() -> None:
     script = """
 import sys
 from storysound.app.cli import main
-for words in ([], ["index"], ["find"], ["score"], ["split-speech"], ["models"], ["models", "pull"]):
+for words in ([], ["index"], ["find"], ["score"], ["summarize"], ["split-speech"], ["models"], ["models", "pull"]):
     sys.argv = ["storysound", *words, "--help"]
     try:
         main()

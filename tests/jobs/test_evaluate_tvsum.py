@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
+from storysound.encode import mood as moods
 from storysound.errors import InputError, StorysoundError
 from storysound.jobs import evaluate_tvsum as job
 from storysound.jobs.evaluate_tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, Recipe, evaluate, read
@@ -48,6 +50,29 @@ def test_people_agree_and_chance_does_not(tmp_path: Path) -> None:
     again = evaluate(recipe, Resolver(offline=True), told.append)
     assert [row.figures for row in again] == [row.figures for row in rows]
     assert {row.task for row in rows} < set(job.TASKS)
+
+
+def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People find red important, pictures are exciting by their red, and shots change where the colour does."""
+    lengths = [40, 90, 30, 120, 20]  # frames, at 10 a second
+    red = np.repeat([1, 5, 1, 4, 1], lengths)
+    people = "".join(f"a\tVT\t{','.join(map(str, red))}\n" for _ in range(3)) + "b\tVT\t1,2\n" * 2
+    (tmp_path / "ydata-tvsum50-anno.tsv").write_text(people)
+    folder = tmp_path / "videos"
+    recipe = Recipe(tmp_path, seeds=2, draws=20, videos=str(folder))
+    monkeypatch.setattr(job, "SHOTS", {})
+    monkeypatch.setattr(job.Feeling, "eyes", Colours())
+    monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
+    with pytest.raises(InputError, match=r"none of TVSum's videos \(name them by their ids, as a\.mp4"):
+        evaluate(recipe, Resolver(offline=True), lambda _: None)
+    colours = [BLUE, RED, GREEN, (150, 25, 30), BLUE]
+    film(folder / "a.mp4", [(colour, frames / FPS) for colour, frames in zip(colours, lengths, strict=True)], hz=None)
+    rows = evaluate(recipe, Resolver(offline=True), lambda _: None)[2:]
+    assert [(row.task, row.model, row.n) for row in rows] == [
+        ("change points", model, 1) for model in ("arousal of pictures", RANDOM, HUMAN)
+    ]
+    assert rows[0].figures["kendall"] > 0.7
+    assert rows[0].figures["f_mean"] == rows[2].figures["f_mean"] == 1.0
 
 
 @pytest.mark.parametrize("task", SHOTS)

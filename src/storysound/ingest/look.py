@@ -85,7 +85,7 @@ def look(parts: Sequence[Part], config: LookConfig | None = None) -> Looked:
     at_s = 0.0
     for number, length_s in ends:
         try:
-            found, kept = _watch(parts[number], length_s, every_s, config.side_px)
+            found, kept = watch(parts[number], length_s, every_s, config.side_px)
         except MediaError as error:
             faults.append(error)
             continue
@@ -109,7 +109,7 @@ def _length_s(part: Part) -> float:
     return end_s - part.start_s
 
 
-def _watch(part: Part, length_s: float, every_s: float, side_px: int) -> tuple[list[Span], list[tuple[float, bytes]]]:
+def watch(part: Part, length_s: float, every_s: float, side_px: int) -> tuple[list[Span], list[tuple[float, bytes]]]:
     """Shots of a part, and the first picture of each stretch of `every_s`, on the part's own clock."""
     kept: list[tuple[float, bytes]] = []
 

@@ -1,9 +1,10 @@
 """`storysound evaluate tvsum`: what a random summary and a person reach on TVSum, by the shots a summary is made of.
 
-TVSum's videos don't come with its annotations, so the shots by kernel temporal segmentation over which the literature
-reports F can't be made from them. Here are shots that need no picture: those of the authors' own script, those of
-Otani et al. 2019, and shots of random length around five seconds whose spread is set. They show what the published
-figures are made of: F rises with the spread of the shots' lengths, for a random summary as for a person.
+TVSum's videos don't come with its annotations, and without them the shots by kernel temporal segmentation over which
+the literature reports F can't be made. So there are shots that need no picture: those of the authors' own script, those
+of Otani et al. 2019, and shots of random length around five seconds whose spread is set. They show what the published
+figures are made of: F rises with the spread of the shots' lengths, for a random summary as for a person. Who has the
+videos gets the paper's own experiment too: shots by change points, and the arousal of pictures as importance.
 """
 
 import gzip
@@ -14,16 +15,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.encode.encoder import Encoder
 from storysound.errors import InputError
+from storysound.ingest.change_points import change_points
+from storysound.jobs.feeling import Feeling
+from storysound.jobs.footage import Pixels
 from storysound.jobs.results import Column, Row
+from storysound.jobs.summarize import look
 from storysound.media.files import fault_of
+from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.summary import SHARE, kendall, leave_one_out, overlap, pairwise, spearman, summarise
+from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.train.loop import Tell
 from storysound.weights import Resolver
 
 Floats = NDArray[np.float64]
 Edges = NDArray[np.int64]
+People = dict[str, Floats]  # by video, the importance of its frames as each person gave it [n t]
 Cutter = Callable[[int, np.random.Generator], Edges]  # number of frames -> boundaries of shots
 
 ANNOTATIONS = ("ydata-anno.tsv.gz", "ydata-tvsum50-anno.tsv")  # as others hand it on, and as it was released
@@ -50,6 +59,7 @@ class Recipe:
     share: float = SHARE  # of a video that a summary may last
     draws: int = 2000  # of the bootstrap, by videos
     seed: int = 0
+    videos: str = ""  # folder of the videos, named by their ids, where one has them
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.draws < 1 or not 0 < self.share < 1:
@@ -57,16 +67,22 @@ class Recipe:
 
 
 def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
-    """All rows that are measured. Raises InputError for a folder without annotations, or broken ones."""
-    videos = read(recipe.data)
-    rows = list(_without_shots(recipe, videos))
-    for task in SHOTS:
+    """All rows that are measured.
+
+    Raises InputError for a folder without annotations, or broken ones, or without one of the videos; MissingModelError
+    where videos are to be seen and there are no weights.
+    """
+    people = read(recipe.data)
+    rows = list(_without_shots(recipe, people))
+    for task, shots in SHOTS.items():
         tell(f"{task} …")
-        rows += _with_shots(recipe, videos, task)
+        rows += _with_shots(recipe, people, task, lambda _, shots=shots: shots)  # type: ignore[misc]
+    if recipe.videos:
+        rows += _with_pictures(recipe, people, Feeling(weights).eyes, tell)
     return rows
 
 
-def read(folder: Path) -> dict[str, Floats]:
+def read(folder: Path) -> People:
     """Importance of every frame, from 1 to 5, as each annotator gave it, by video: {id: [20 t]}.
 
     The file has a line per video and annotator: id, category, and the importances parted by commas.
@@ -89,7 +105,35 @@ def read(folder: Path) -> dict[str, Floats]:
     return videos
 
 
-def _without_shots(recipe: Recipe, videos: dict[str, Floats]) -> Iterator[Row]:
+def _with_pictures(recipe: Recipe, people: People, eyes: Encoder[Pixels], tell: Tell) -> Iterator[Row]:
+    """The arousal of pictures over shots by change points, and chance and people over the same shots."""
+    names = {path.stem: path for path in sorted(Path(recipe.videos).glob("*"))}
+    here = {video: own for video, own in people.items() if video in names}
+    if not here:
+        raise InputError(
+            recipe.videos, "has none of TVSum's videos", f"name them by their ids, as {next(iter(people))}.mp4"
+        )
+    found, edges = [], {}
+    for video, own in here.items():
+        tell(f"{names[video].name} …")
+        duration_s, frames = picture_end_s(names[video]), own.shape[1]
+        looked = look(names[video], duration_s, eyes)
+        per_s = frames / duration_s
+        edges[video] = _edges(
+            np.rint(looked.times_s[change_points(looked.embeddings)] * per_s).astype(np.int64), frames
+        )
+        latest = np.searchsorted(looked.times_s, np.arange(frames) / per_s, side="right") - 1
+        report = evaluate_summary(
+            looked.arousal[np.maximum(latest, 0)], own, edges[video], share=recipe.share, step=STEP
+        )
+        found.append([[report.figures()[column.key]] for column in COLUMNS])
+    what = "shots by change points of the pictures"
+    keys = tuple(column.key for column in COLUMNS)
+    yield _row(recipe, BY_PICTURE, "arousal of pictures", keys, np.array(found), f"{what}; {report.protocol}")
+    yield from _with_shots(recipe, here, BY_PICTURE, lambda video: Shots(what, lambda frames, rng: edges[video]))
+
+
+def _without_shots(recipe: Recipe, videos: People) -> Iterator[Row]:
     """Rank correlations, which no shots enter."""
     rng = np.random.default_rng(recipe.seed)
     chance, human = [], []
@@ -105,12 +149,12 @@ def _without_shots(recipe: Recipe, videos: dict[str, Floats]) -> Iterator[Row]:
         yield _row(recipe, IMPORTANCE, model, ("kendall", "spearman"), np.array(figures), protocol)
 
 
-def _with_shots(recipe: Recipe, videos: dict[str, Floats], task: str) -> Iterator[Row]:
+def _with_shots(recipe: Recipe, videos: People, task: str, shots_of: "Callable[[str], Shots]") -> Iterator[Row]:
     """F of a random importance against people, and of people against each other."""
-    shots = SHOTS[task]
     rng = np.random.default_rng(recipe.seed)
     chance, human = [], []
-    for people in videos.values():
+    for video, people in videos.items():
+        shots = shots_of(video)
         frames = people.shape[1]
         drawn, among = [], []
         for _ in range(recipe.seeds):
@@ -208,5 +252,6 @@ SHOTS = {
         for ratio in SPREADS
     },
 }
+BY_PICTURE = "change points"
 PUBLISHED_TASK = "TVSum"  # in the paper: shots by kernel temporal segmentation, as all since Zhang et al. 2016
-TASKS = (IMPORTANCE, *SHOTS, PUBLISHED_TASK)
+TASKS = (IMPORTANCE, *SHOTS, BY_PICTURE, PUBLISHED_TASK)

@@ -21,6 +21,7 @@ from storysound.app.cli import (
     split_speech,
     stats,
     streams,
+    summarize,
     train,
 )
 from storysound.errors import InputError, StorysoundError
@@ -29,6 +30,7 @@ app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, 
 app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
+app.command()(summarize.summarize)
 app.command()(listen.listen)
 app.command()(mood.mood)
 app.command()(gloss.gloss)
