@@ -11,7 +11,7 @@ from storysound.annotate.events import Heard
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs import train_caption, train_langue2gloss
+from storysound.jobs import evaluate_langue2gloss, train_caption, train_langue2gloss
 from storysound.jobs.gloss import Glosser
 from storysound.jobs.langue_pairs import read_pairs
 from storysound.jobs.langue_trained import load_trained
@@ -98,6 +98,14 @@ def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path)
     assert row["gloss"]
     with pytest.raises(InputError, match="writes gloss"):
         load_trained(model, weights, "caption")
+    rows = evaluate_langue2gloss.evaluate(
+        evaluate_langue2gloss.Recipe(chosen.data, model, split="all", draws=5), weights, told.append
+    )
+    found = {(row.task, row.model): row.figures for row in rows}
+    text = evaluate_langue2gloss.TEXT
+    assert found[text, "all words"]["f1"] == pytest.approx((2 / 5 + 4 / 8 + 2 / 5 + 1) / 4)
+    assert found[text, "content words as they are"]["exact"] == 0.25
+    assert (evaluate_langue2gloss.WORDS, "Langue2Gloss, greedy") in found
 
 
 def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`storysound evaluate langue2gloss`: how near a model's glosses are to the targets it didn't learn from.
 
-Beside it stands what needs no training: every word, and every word but function words, of the text as it is.
+Beside it stands what needs no training: of a text every word, and every word but function words, as they are; of a
+sound the names of what `storysound listen` hears.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from storysound.config import load_profile
 from storysound.encode import gloss, lemmas
 from storysound.errors import InputError
+from storysound.jobs.captioners import by_events
 from storysound.jobs.langue_pairs import Examples, Pair, examples_of, read_pairs
 from storysound.jobs.langue_trained import Trained, load_trained, said
 from storysound.jobs.results import Column, Row
@@ -30,6 +33,7 @@ TASKS = (TEXT, WORDS, SOUND)
 COLUMNS = (Column("exact", "exact %", 100, 1), Column("f1", "word F1"), Column("bleu", "BLEU-4"))
 
 Words = Sequence[str]
+_KINDS: tuple[tuple[str, Sense, bool], ...] = ((TEXT, "text", False), (WORDS, "audio", True), (SOUND, "audio", False))
 
 
 @dataclass(frozen=True)
@@ -53,27 +57,33 @@ def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
     trained = load_trained(recipe.model, weights, "gloss")
     pairs = read_pairs(recipe.data, "gloss", lemmas.load(weights).of)
     examples = examples_of(pairs, "gloss", trained.readers, tell)
-    rows = list(_rows(recipe, trained, pairs, examples))
+    rows = list(_rows(recipe, trained, pairs, examples, weights))
     if not rows:
         raise InputError(recipe.data, "holds no pair to judge by", "try split=all on new data")
     return rows
 
 
-def _rows(recipe: Recipe, trained: Trained, pairs: Sequence[Pair], examples: Examples) -> Iterator[Row]:
+def _rows(
+    recipe: Recipe, trained: Trained, pairs: Sequence[Pair], examples: Examples, weights: Resolver
+) -> Iterator[Row]:
     keys = tuple(" ".join(target) for target in examples.targets)
     chosen = held_out(keys, trained.card.held_out) if recipe.split == "held_out" else torch.ones(len(keys)) > 0
-    for task, sense, imagined in ((TEXT, "text", False), (WORDS, "audio", True), (SOUND, "audio", False)):
-        rows = examples.among(chosen & (examples.imagined == imagined), sense)  # type: ignore[arg-type]
+    for task, sense, imagined in _KINDS:
+        rows = examples.among(chosen & (examples.imagined == imagined), sense)
         if not len(rows):
             continue
-        numbers = examples.numbers[sense][rows].tolist()  # type: ignore[index]
+        numbers = examples.numbers[sense][rows].tolist()
         wanted = [examples.targets[number] for number in numbers]
-        for model, told in _told(recipe, trained, examples, sense, rows):  # type: ignore[arg-type]
+        for model, told in _told(recipe, trained, examples, sense, rows):
             yield _row(recipe, task, model, told, wanted)
         if task == TEXT:
             texts = [pairs[examples.of[number]].text for number in numbers]
             for model, keep in _UNTRAINED.items():
                 yield _row(recipe, task, model, [keep(text) for text in texts], wanted)
+        if task == SOUND:
+            heard = by_events(load_profile(trained.card.profile), weights)
+            told = [tuple(heard(pairs[examples.of[number]].sound).split()) for number in numbers]
+            yield _row(recipe, task, "names of what is heard", told, wanted)
 
 
 _UNTRAINED: dict[str, Callable[[str], Words]] = {
