@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ from safetensors.torch import load_file, save_file
 
 from encode.test_contract import check, empty, odd, ordinary, same
 from encode.tiny_hub import WORDS, models_folder, resolver
+from storysound import weights_sources
 from storysound.encode import ast, clap, clip
 from storysound.encode.encoder import Encoder, load
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import log_mel
 from storysound.weights import Resolver
+from storysound.weights_catalogue import catalogue
 
 NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert")
 END = len(WORDS) - 1  # the token that ends a text
@@ -185,6 +189,31 @@ def test_files_laid_out_as_the_hubs_are_read(models: Path, tmp_path: Path, encod
     laid = resolver(tmp_path, tmp_path / "cache")
     for name, item in (("roberta", "the wolf"), ("mert", noise(1.0, 24_000))):
         assert same(load(name, laid).encode([item])[0], encoders[name].encode([item])[0])
+
+
+def test_a_checkpoint_of_the_hub_is_converted_once(
+    models: Path, tmp_path: Path, encoders: dict[str, Encoder[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CLAP and MERT are published as PyTorch checkpoints alone: read weights-only, kept as safetensors."""
+    published = tmp_path / "snapshots" / "c0ffee"
+    published.mkdir(parents=True)
+    shutil.copy(models / "mert" / "config.json", published)
+    torch.save(load_file(models / "mert" / "model.safetensors"), published / "pytorch_model.bin")
+    monkeypatch.setattr(weights_sources, "hub_file", lambda repo, revision, file, offline: published / file)
+    entries = {name: replace(catalogue()[name], sha256="") for name in ("mert/config.json", "mert/model.safetensors")}
+    cache = Resolver(tmp_path / "cache", entries=entries)
+    wave = noise(1.0, 24_000)
+    assert same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
+    shutil.rmtree(published)
+    assert same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
+    assert cache.path("mert/model.safetensors") == tmp_path / "cache" / "tensors" / "mert" / "model.safetensors"
+    assert cache.verify("mert/model.safetensors") == "ok"
+
+
+def test_without_the_library_the_error_says_so(weights: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingModelError, match=r"pip install 'storysound\[hub\]'; `--profile embedded` works"):
+        load("clip", weights)
 
 
 def test_a_mert_that_needs_code_of_its_own_is_refused(models: Path, tmp_path: Path) -> None:
