@@ -32,7 +32,8 @@ def evaluate(
         return
     measured = module.evaluate(recipes.settings(module.Recipe, settings or []), Resolver(offline=True), streams.tell)
     published = import_module(f"storysound.papers.{module.PAPER}").PUBLISHED
-    beside = results.published(published, module.TABLES, module.TASKS)
+    judged = [task for task in module.TASKS if any(row.task == task for row in measured)]
+    beside = [row for row in results.published(published, module.TABLES, module.TASKS) if row.task in judged]
     rows = results.in_order([*measured, *beside], module.TASKS)
     if as_json:
         for row in rows:
