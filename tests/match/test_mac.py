@@ -117,6 +117,16 @@ def test_without_co_attention_it_is_the_mean_cosine() -> None:
     assert (matcher().pair_scores(video, audio) - expected).abs().max() > 0.01
 
 
+def test_it_can_begin_as_none_and_still_learns() -> None:
+    model, plain = matcher(), matcher(Config(dim=16, heads=2, experts=3, co_attention=False))
+    model.begin_as_none()
+    video, audio = sides(3, 3, model.config)
+    scores = model.pair_scores(video, audio)
+    torch.testing.assert_close(scores, plain.pair_scores(video, audio))
+    gradients = torch.autograd.grad(bidirectional_margin(scores, 0.3), [model._layers()[0].video.out.weight])
+    assert gradients[0].any()
+
+
 def test_gradients_don_t_depend_on_blocks() -> None:
     model = matcher()
     video, audio = sides(5, 5, model.config)

@@ -51,6 +51,12 @@ class CoAttentionMatcher(nn.Module):
         self.config = config
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers if config.co_attention else 0))
 
+    def begin_as_none(self) -> None:
+        """Output maps of zeros: at first the scores are those without co-attention, and it is learned on top."""
+        for layer in self._layers():
+            for stream in (layer.video, layer.audio):
+                nn.init.zeros_(stream.out.weight)
+
     def pair_scores(
         self,
         video: Tensor,

@@ -103,6 +103,7 @@ class Mac(nn.Module):
         self.listen = NetVlad(config.heard_width, config.heard_clusters, config.heard_ghosts)
         self.gates = nn.ModuleDict({name: GatedEmbedding(self.listen.out_width, config.dim) for name in parts})
         self.matcher = mac.CoAttentionMatcher(config.matcher)
+        self.matcher.begin_as_none()  # a deviation: started at random it learns a small set by heart, docs/RESULTS.md
         self.dropout = nn.Dropout(config.dropout)
         for name, width in (*parts.items(), ("heard", config.heard_width)):
             self.register_buffer(f"{name}_centre", torch.zeros(width))
