@@ -40,8 +40,8 @@ class Prompts:
     def tones(self) -> Floats:
         """Moods on the common scale (`encode.mood.Scale`): [p 2] in [0, 1], 0.5 is the mean of all prompts.
 
-        The paper compares moods as they are predicted. Here what is said of music crowds in a corner of what is said
-        of pictures, and the same few prompts at its edge would be nearest to most pictures.
+        The paper compares moods as they are predicted. Here what is said of prompts lies elsewhere than what is said
+        of pictures, so that more pictures would share the same few prompts (docs/RESULTS.md).
         """
         scale = Scale.of(self.moods)
         return Scale(scale.mean, np.maximum(scale.deviation, 1e-6))(self.moods)
