@@ -121,8 +121,7 @@ def test_two_steps_lower_the_loss(name: str) -> None:
         optimiser.step()
         told.append(parts["loss"].item())
     assert told[2] < told[1] < told[0]
-    unused = {n for n, p in model.named_parameters() if p.grad is None}
-    assert unused == ({"maps.gloss.weight"} if name == "none" else set())
+    assert all(weight.grad is not None for weight in model.parameters())  # several devices need that
 
 
 def test_text_and_sound_share_their_tower_and_their_words() -> None:

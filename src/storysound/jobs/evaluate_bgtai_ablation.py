@@ -25,7 +25,7 @@ from storysound.jobs.train_bgtai import Judged, config_of, parted, similarities,
 from storysound.match.bgtai import BGTAI
 from storysound.media.files import atomic
 from storysound.metrics import retrieval
-from storysound.train.loop import Tell, last_weights
+from storysound.train.loop import Tell, fabric_for, last_weights
 from storysound.weights import Resolver
 
 PAPER, TABLES = "bgtai", ()
@@ -100,7 +100,8 @@ def variant_of(recipe: Recipe, name: str, change: Mapping[str, Any], number: int
 
 def _judged(stories: GlossedStories, senses: Senses, run: train_bgtai.Recipe, tell: Tell) -> dict[str, Judged]:
     """What a run's last weights say of the stories it held out: not its best ones, which they chose."""
-    train_on(stories, senses, run, lambda line: tell(f"{run.out}: {line}"))
+    fabric = fabric_for(run.out, precision=run.precision, devices=1)
+    train_on(stories, senses, run, fabric, lambda line: tell(f"{run.out}: {line}"))
     network = BGTAI(config_of(run, stories, aligned=senses.aligned))
     network.load_state_dict(last_weights(run.out))
     return similarities(network.eval(), stories, parted(stories, run.held_out)[1])

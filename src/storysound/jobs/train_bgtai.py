@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from storysound.config import load_profile
@@ -36,7 +37,7 @@ from storysound.losses.contrastive import squared_distance, symmetric
 from storysound.match.bgtai import BGTAI, Config, Said
 from storysound.match.sos_inputs import FRAMES
 from storysound.metrics import retrieval
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
 from storysound.weights import Resolver
 
 CONTRASTIVE = ("infonce", "l2")
@@ -71,6 +72,7 @@ class Recipe:
     precision: str = "32-true"
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
     evaluate_every: int = 100
     save_every_s: float = 120.0
 
@@ -98,7 +100,7 @@ class Recipe:
 class Batch(NamedTuple):
     """Stories, one sound of each, and which of them have text (`read`) and pictures (`seen`); what fits, [b b].
 
-    `frames` are of the stories that have any, else of one that has none: every device runs all parts of the network.
+    `frames` are of the stories that have any, else of one that has none.
     """
 
     texts: Said
@@ -135,10 +137,12 @@ def batch_at(stories: GlossedStories, among: Tensor, recipe: Recipe, step: int, 
 def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
     """The whole objective, its contrastive part the mean over the three pairs of modalities.
 
-    The paper trains language against images; sound and text meet in UniBriVL's first stage, here at the same time.
+    The paper trains language against images; sound and text meet in UniBriVL's first stage, here at the same time. What
+    a batch lacks counts nothing, but gets a gradient: with several devices every weight needs one on each of them.
     """
     embedded, alignments = network({"text": batch.texts, "audio": batch.sounds}, batch.frames)
     module: Any = getattr(network, "module", network)  # as it is, or wrapped for several devices
+    nothing = 0.0 * torch.stack([each.sum() for each in embedded.values()]).sum()
     there = {"text": batch.read, "frames": batch.seen, "audio": torch.ones_like(batch.read)}
     embedded = {name: embedded[name] if name == "frames" else embedded[name][own] for name, own in there.items()}
     fits = batch.positives | batch.positives.T
@@ -156,7 +160,7 @@ def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
     if not parts:
         raise UsageError("a batch holds no two stories with pictures, nor with text: give a larger batch=")
     aligned = [(a[there[kind]], path[there[kind]]) for kind, (a, path) in alignments.items() if there[kind].any()]
-    found = total(torch.stack(list(parts.values())).mean(), aligned, recipe.weights())
+    found = total(torch.stack(list(parts.values())).mean() + nothing, aligned, recipe.weights())
     return {name: part if name == "loss" else part.detach() for name, part in {**found, **parts}.items()}
 
 
@@ -236,7 +240,7 @@ def network_of(config: Config, stories: GlossedStories, learned_from: Tensor) ->
     network = BGTAI(config)
     features = stories.features
     sounds, _ = candidates(features, learned_from)
-    parts = {"text": features.text, "frames": features.frames, "gloss": stories.words}
+    parts = {"text": features.text, "frames": features.frames, **({"gloss": stories.words} if config.gloss else {})}
     means = {name: part.mean(learned_from) for name, part in parts.items()} | {"audio": features.audio.mean(sounds)}
     network.centre(**{name: mean for name, mean in means.items() if mean is not None})
     return network
@@ -249,8 +253,12 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
+    tell = speaker(fabric, tell)
     senses = Senses(load_profile(recipe.profile), weights)
-    return train_on(stories_of(recipe, senses, weights, recipe.out / "features", tell), senses, recipe, tell)
+    with fabric.rank_zero_first():  # the others find what the first has encoded
+        stories = stories_of(recipe, senses, weights, recipe.out / "features", tell)
+    return train_on(stories, senses, recipe, fabric, tell)
 
 
 def stories_of(recipe: Recipe, senses: Senses, weights: Resolver, cache: Path, tell: Tell) -> GlossedStories:
@@ -266,7 +274,7 @@ def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
     return torch.nonzero(~out)[:, 0], torch.nonzero(out)[:, 0]
 
 
-def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, tell: Tell) -> float:
+def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
     """`train` with what it learns from at hand."""
     features = stories.features
     learned_from, judged = parted(stories, recipe.held_out)
@@ -276,9 +284,9 @@ def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, tell: Tell
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, stories, aligned=senses.aligned)
     network = network_of(config, stories, learned_from)
-    fabric = fabric_for(recipe.out, precision=recipe.precision)
     card = Card(config, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name)
-    write_card(recipe.out, card)
+    if fabric.is_global_zero:
+        write_card(recipe.out, card)
     tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), stories, judged)['geometric_mean']:.3f}")
     settings = {
         "seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config),

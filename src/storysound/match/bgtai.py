@@ -103,8 +103,7 @@ class BGTAI(nn.Module):
             "text": config.text_width,
             "audio": config.audio_width,
             "frames": config.frame_width,
-            "gloss": config.gloss_width,
-        }
+        } | ({"gloss": config.gloss_width} if config.gloss else {})
         make = AddedMap if config.aligned else straight_map
         self.maps = nn.ModuleDict({name: make(width, config.width) for name, width in widths.items()})
         for name, width in widths.items():
