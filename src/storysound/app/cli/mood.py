@@ -20,7 +20,7 @@ def mood(
         Path | None, typer.Option(readable=False, help="What is said in videos: subtitles, a table, or a folder.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the mood of a video or a sound over time: .svg or .png.")
+        Path | None, typer.Option(readable=False, help="Draw the mood of a video or a sound over time: .svg or .png.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
