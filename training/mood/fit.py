@@ -104,7 +104,7 @@ def main() -> None:
     save_file({name: np.array(value, order="C") for name, value in tensors.items()}, OUT / "mood.safetensors")
     card = Path(__file__).with_name("card.md").read_text("utf-8")
     rows = "\n".join([text_row, picture_row, *music_rows])
-    (OUT / "mood.md").write_text(card.replace("{rows}", rows).replace("{ridge}", f"{sounds.RIDGE:g}"), "utf-8")
+    (OUT / "mood.md").write_text(card.replace("{rows}", rows), "utf-8")
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ def write_report(
     """Writes the page for `sheet` to `out_html`, whole or not at all.
 
     `waveforms` has "original", "added" and "mix"; missing ones and None are left out. `attention` maps cue ids to
-    (map [frames steps], frame times, sound times). `moods` maps "pictures", "words" and "music" to their moods over time.
-    `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
+    (map [frames steps], frame times, sound times). `moods` maps "pictures", "words" and "music" to their moods over
+    time. `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
     """
     view = _View(sheet, _pick(thumbnails), attention or {})
     page = _template().render(

@@ -14,6 +14,7 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
 from storysound.encode.labels import LabelSpace, label_space, text_vectors
 from storysound.encode.wording import in_words, sentences
+from storysound.jobs.feeling import Feeling
 from storysound.jobs.footage import Footage, Pixels
 from storysound.story import Mood, Span
 
@@ -41,20 +42,27 @@ class Understanding:
 
 
 def understand(
-    footage: Footage, eyes: Encoder[Pixels], reader: Encoder[str], text: str = "", cache: Path | None = None
+    footage: Footage,
+    eyes: Encoder[Pixels],
+    reader: Encoder[str],
+    text: str = "",
+    cache: Path | None = None,
+    feeling: Feeling | None = None,
 ) -> Understanding:
     """Looks at all pictures in one batch; `text` is what the user says of the whole story.
 
-    `cache`: folder in which the vectors of label names are kept.
+    `cache`: folder in which the vectors of label names are kept. `feeling` tells moods where `eyes` and `reader` are
+    not those that moods need.
     """
-    seen = eyes.encode([picture for own in footage.pictures for picture in own])
+    pictures = [picture for own in footage.pictures for picture in own]
+    seen = eyes.encode(pictures)
     owner = np.repeat(np.arange(len(footage.units)), [len(own) for own in footage.pictures])
     looks = np.concatenate([e.embedding for e in seen])
     classes = np.concatenate([e.scores["imagenet"] for e in seen])
     words = [_text_vector(reader, own) for own in footage.texts]
-    seen_moods = moods.of_pictures(seen)
+    seen_moods = feeling.pictures(pictures) if feeling and eyes.name != moods.EYES else moods.of_pictures(seen)
     of_pictures = np.stack([_mean(seen_moods, owner, u) for u in range(len(words))])
-    of_words = _told(footage, reader, text)
+    of_words = _told(footage, feeling.reader if feeling and reader.name != moods.READER else reader, text)
     tone = np.where(np.isnan(of_words), of_pictures, (of_pictures + np.nan_to_num(of_words)) / 2)
     features = np.stack([np.concatenate([_unit(_mean(looks, owner, u)), words[u]]) for u in range(len(words))])
     members = group_scenes(footage.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)

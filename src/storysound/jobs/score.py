@@ -25,6 +25,7 @@ from storysound.encode import encoder, separator, silero
 from storysound.encode.encoder import Encoder
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.cutting import Accepts, Laid, cut
+from storysound.jobs.feeling import Feeling
 from storysound.jobs.find import Hit
 from storysound.jobs.footage import Footage, Pixels, read_folder, read_video
 from storysound.jobs.listener import Attention, Listener
@@ -91,6 +92,7 @@ class Tools:
     cache: Path | None  # folder for what is worth keeping between stories
     listener: Callable[[], Listener]
     events: FindsEvents = lambda wave: ()
+    feeling: Feeling | None = None  # tells moods; None: eyes and reader do
     explains: Explains | None = None  # says why a sound was chosen; None: the listener
 
 
@@ -122,6 +124,7 @@ def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "
         weights.cache,
         cache(lambda: Listener(profile, load, weights.cache)),
         events,
+        Feeling(weights),
         ranker.attention if ranker else None,
     )
 
@@ -155,7 +158,7 @@ def score(
         aside = _stepped_aside(heard, options)
         own = _kept(heard, options, tools)
     with clock("understand"):
-        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text, tools.cache)
+        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text, tools.cache, tools.feeling)
     with clock("match"):
         drafts = [] if aside else _drafts(footage, understood, own, tools.finder, options)
     with clock("cue"):
