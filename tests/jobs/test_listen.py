@@ -116,7 +116,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(UsageError, match="one file"):
         list(job.listen_all([good, good], load_profile(), Resolver(), job.Wish(plot=tmp_path / "a.svg")))
     with pytest.raises(UsageError, match=r"\.svg or \.png"):
-        check_plot(tmp_path / "a.pdf", good)
+        check_plot(tmp_path / "a.pdf", [good])
 
 
 @pytest.mark.parametrize("events", [(), (Event(0.2, 0.9, "Dog", 0.9), Event(0.5, 2, "<Odd> & \n class", 0.7))])

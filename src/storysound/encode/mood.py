@@ -139,7 +139,7 @@ class LinearHead:
 def rbf(x: Floats, y: Floats, gamma: float) -> Floats:
     """exp(-gamma · |x - y|²): [n d], [m d] -> [n m].
 
-    >>> rbf(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 0.5).round(3).tolist()
+    >>> rbf(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 0.5).astype(float).round(3).tolist()
     [[1.0, 0.368], [0.368, 1.0]]
     """
     squares = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2 * (x @ y.T)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from storysound.config import Profile
 from storysound.encode import encoder, silero
 from storysound.encode.encoder import Encoder, ticks
 from storysound.errors import MediaError, UsageError
+from storysound.jobs.faults import one_by_one
 from storysound.jobs.timeline import check_plot, write_timeline
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable
@@ -87,32 +89,22 @@ def listen_all(files: Sequence[Path], profile: Profile, weights: Resolver, wish:
     """Hears files one after the other, and draws the timeline if one is wanted.
 
     A file that can't be heard doesn't keep the others from being heard: its MediaError is raised at the end.
-    Raises UsageError for a timeline of several files; as `ears_of` and `timeline.check_plot`.
+    Raises as `ears_of` and `timeline.check_plot`.
     """
-    wish = wish or Wish()
-    if wish.plot:
-        if len(files) != 1:
-            raise UsageError(f"--plot draws one file, {len(files)} were given (call it once for each)")
-        check_plot(wish.plot, files[0])
-    faults: list[MediaError] = []
-    ears: Ears | None = None
-    for file in files:
-        try:
-            check_readable(file)
-            ears = ears or ears_of(profile, weights)
-            heard = listen(file, ears, Config.from_score(wish.least), with_sketch=wish.plot is not None)
-        except MediaError as error:
-            faults.append(error)
-            continue
-        if wish.top:
-            heard = replace(heard, events=surest(heard.events, wish.top))
-        if wish.plot:
-            write_timeline(heard, wish.plot)
-        yield heard
-    for fault in faults[1:]:
-        log.warning("%s", fault)
-    if faults:
-        raise faults[0]
+    wanted = wish or Wish()
+    if wanted.plot:
+        check_plot(wanted.plot, files)
+    ears = cache(lambda: ears_of(profile, weights))
+
+    def hear(file: Path) -> Heard:
+        check_readable(file)
+        return listen(file, ears(), Config.from_score(wanted.least), with_sketch=wanted.plot is not None)
+
+    for heard in one_by_one(files, hear):
+        told = replace(heard, events=surest(heard.events, wanted.top)) if wanted.top else heard
+        if wanted.plot:
+            write_timeline(told, wanted.plot)
+        yield told
 
 
 def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_sketch: bool = False) -> Heard:

@@ -61,12 +61,10 @@ def feel_all(
     """The moods of files, one after the other; of the only one a drawing over time, if it is wanted.
 
     A file that can't be used doesn't keep the others from being felt: its error is raised at the end. Raises UsageError
-    for a drawing of several files or of what has no time, as `timeline.check_plot` and `read_captions`.
+    for a drawing of what has no time, and as `timeline.check_plot` and `read_captions`.
     """
     if plot:
-        if len(files) != 1:
-            raise UsageError(f"--plot draws one file, {len(files)} were given (call it once for each)")
-        check_plot(plot, files[0])
+        check_plot(plot, files)
     told = read_captions(captions)
     feeling = Feeling(weights)
     for felt in one_by_one(

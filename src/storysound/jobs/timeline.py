@@ -1,6 +1,6 @@
 """The picture of what is heard when: waveform and spectrum over time, and a bar per event, coloured by family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +55,13 @@ class _Row:
         return FAMILY_RGB.get(self.family, _OTHER)
 
 
-def check_plot(path: Path, source: Path) -> None:
-    """Tells before any work that a picture can't be written there: UsageError for its ending, OutputError else."""
+def check_plot(path: Path, files: Sequence[Path]) -> None:
+    """Tells before any work that files can't be drawn there: UsageError for several or an ending, OutputError else."""
+    if len(files) != 1:
+        raise UsageError(f"--plot draws one file, {len(files)} were given (call it once for each)")
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: a name that ends in {' or '.join(FORMATS)} is wanted")
-    check_target(path, source)
+    check_target(path, files[0])
 
 
 def write_timeline(heard: Heard, path: Path) -> None:
