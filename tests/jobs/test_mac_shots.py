@@ -15,7 +15,7 @@ from storysound.jobs.sos_stories import Material, clip_of, read_stories
 from storysound.story import Span
 from storysound.weights import Resolver
 
-PAIRS = [(1, 2), (4, 6), (3, 5), (2, 4), (6, 1)]  # kinds of thing in each video, one after the other
+PAIRS = [(1, 2), (4, 6), (3, 5), (2, 4), (6, 1), (5, 2), (1, 3), (6, 3)]  # kinds of thing in each video
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,12 @@ def test_a_stretch_is_a_story_of_its_own(clips: Path) -> None:
 
 
 def test_words_find_stretches_and_shots(clips: Path, tmp_path: Path) -> None:
-    words = [f"data={clips}", f"out={tmp_path}", "experts=object", "batch=6", "rate=0.01", "held_out=0.5", "dim=16"]
-    words += ["steps=120", "ema=0.8", "dropout=0", "threads=1", "evaluate_every=120"]
+    words = [f"data={clips}", f"out={tmp_path}", "experts=object", "batch=6", "rate=0.01", "held_out=0.2", "dim=16"]
+    words += ["steps=60", "ema=0.8", "dropout=0", "threads=1", "evaluate_every=60"]
     lines: list[str] = []
     with pytest.raises(InputError, match="held out"):
         train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lines.append)
-    words[5] = "held_out=0.6"
+    words[5] = "held_out=0.4"
     train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lines.append)
     found = {}
     for proposals in ("given", "shots"):
@@ -69,10 +69,10 @@ def test_words_find_stretches_and_shots(clips: Path, tmp_path: Path) -> None:
         for task in ("clip A2V", "clip V2A", "clip A2V, own shots")
         for model in ("MAC", "random, mean of five")
     }
-    assert "10 shots in 5 videos" in lines
+    assert "16 shots in 8 videos" in lines
     given, shots = found["clip A2V", "MAC"].figures, found["clip A2V, own shots", "MAC"].figures
-    assert shots["r5"] == pytest.approx(given["r5"], abs=0.21)  # shots are the stretches here
-    assert given["r5"] >= found["clip A2V", "random, mean of five"].figures["r5"]
+    assert given["r1"] > found["clip A2V", "random, mean of five"].figures["r1"] + 0.3
+    assert shots["r5"] > 0.3  # one shot of 16 is right, though others show the same thing
 
 
 def test_shots_are_what_lies_between_cuts(clips: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_right_shot_shares_half_or_most() -> None:
 def test_shots_need_stretches(clips: Path, tmp_path: Path) -> None:
     whole = [{"video": f"{i}.mp4", "text": WORDS[i]} for i in range(5)]
     (clips.parent / "whole.jsonl").write_text("\n".join(map(json.dumps, whole)))
-    words = [f"data={clips}", f"out={tmp_path}", "experts=object", "steps=1", "held_out=0.6", "dim=8"]
+    words = [f"data={clips}", f"out={tmp_path}", "experts=object", "steps=1", "held_out=0.4", "dim=8"]
     train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lambda _: None)
     data, model = clips.parent / "whole.jsonl", tmp_path / "best.safetensors"
     recipe = evaluate_mac.Recipe(data, model, "shots", "all")
