@@ -45,32 +45,38 @@ def evaluate(
         raise ValueError("each caption needs a list of one or more references")
     told = [ptb.tokens(text) for text in candidates]
     wanted = [[ptb.tokens(text) for text in texts] for texts in references]
-    left_out = {"SPICE": "asked for by its own: storysound.metrics.judges.Spice", "SPIDEr": "needs SPICE"}
+    items, figures = _counted(told, wanted)
+    left_out = {
+        "METEOR": "not among the judges",
+        "SPICE": "needs Java and Stanford's models: give judges.Spice(folder)",
+        "SPIDEr": "needs SPICE",
+    }
     if judges is None:
         try:
             judges = (meteor(),)
         except MissingModelError as error:
             judges, left_out["METEOR"] = (), str(error)
+    for judge in judges:
+        figures[judge.name], items[judge.name] = judge.scores(told, wanted)
+    if "SPICE" in figures:
+        figures["SPIDEr"] = (figures["CIDEr"] + figures["SPICE"]) / 2
+        items["SPIDEr"] = [(a + b) / 2 for a, b in zip(items["CIDEr"], items["SPICE"], strict=True)]
+    counts = "/".join(str(count) for count in sorted({len(some) for some in references}))
+    protocol = f"{counts} references a caption; corpus BLEU, closest length; CIDEr-D, sigma {SIGMA:g}"
+    left_out = {name: why for name, why in left_out.items() if name not in figures}
+    about = {"n": len(candidates), "tokeniser": ptb.NAME, "protocol": protocol, "left_out": left_out}
+    return {**figures, "items": items, **about}
+
+
+def _counted(told: Sequence[Tokens], wanted: Sequence[Sequence[Tokens]]) -> tuple[dict[str, Items], dict[str, float]]:
+    """What needs no other program: per caption, and of all."""
     items: dict[str, Items] = {}
     figures: dict[str, float] = {}
     for order, (figure, each) in enumerate(zip(*bleu(told, wanted), strict=True), 1):
         figures[f"Bleu_{order}"], items[f"Bleu_{order}"] = figure, each
     items["ROUGE_L"] = [rouge_l(*pair) for pair in zip(told, wanted, strict=True)]
     items["CIDEr"] = cider_d(told, wanted)
-    figures |= {name: float(np.mean(items[name])) for name in ("ROUGE_L", "CIDEr")}
-    for judge in judges:
-        figures[judge.name], items[judge.name] = judge.scores(told, wanted)
-        left_out.pop(judge.name, None)
-    if "SPICE" in figures:
-        left_out.pop("SPIDEr", None)
-        figures["SPIDEr"] = (figures["CIDEr"] + figures["SPICE"]) / 2
-        items["SPIDEr"] = [(a + b) / 2 for a, b in zip(items["CIDEr"], items["SPICE"], strict=True)]
-    counts = sorted({len(some) for some in references})
-    protocol = (
-        f"{'/'.join(map(str, counts))} references a caption; corpus BLEU, closest length; CIDEr-D, sigma {SIGMA:g}"
-    )
-    about = {"n": len(candidates), "tokeniser": ptb.NAME, "protocol": protocol, "left_out": left_out}
-    return {**figures, "items": items, **about}
+    return items, figures | {name: float(np.mean(items[name])) for name in ("ROUGE_L", "CIDEr")}
 
 
 def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> tuple[list[float], list[Items]]:
