@@ -48,6 +48,13 @@ class NamingSenses(FakeSenses):
         return self._said[[WORDS.index(word) for word in words]]
 
 
+class NamelessSenses(NamingSenses):
+    """Hears the same, without a name for it."""
+
+    def heard(self) -> dict[str, int]:
+        return {"low": 18}
+
+
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_bgtai, bgtai_trained):
@@ -147,14 +154,9 @@ def test_texts_are_read_without_their_whole(tmp_path: Path) -> None:
     assert torch.allclose(sounds.gloss[0, [0, 2]], words, atol=2e-3)
 
 
-def test_an_ear_that_names_nothing_can_be_read_without_gloss(tmp_path: Path) -> None:
+def test_what_an_ear_has_no_name_for_has_no_gloss(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="gloss=false"):
-        stories_in(tmp_path, 3, FakeSenses_with_words())
-
-
-class FakeSenses_with_words(NamingSenses):  # noqa: N801
-    def heard(self) -> dict[str, int]:
-        return {"low": 18}
+        stories_in(tmp_path, 3, NamelessSenses())
 
 
 def test_stories_may_lack_pictures_or_text(tmp_path: Path) -> None:
