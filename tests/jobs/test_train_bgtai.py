@@ -188,6 +188,23 @@ def test_stories_may_lack_pictures_or_text(tmp_path: Path) -> None:
     assert found["AT"].rows.tolist() == [0, 2, 3]
 
 
+@pytest.mark.parametrize("lack", ["images", "text"])
+def test_all_stories_may_lack_pictures_or_all_text(tmp_path: Path, lack: str) -> None:
+    data = write_stories(tmp_path / "data", 8)
+    lines = [json.loads(line) for line in data.read_text().splitlines()]
+    data.write_text("\n".join(json.dumps({key: value for key, value in row.items() if key != lack}) for row in lines))
+    material, senses = read_stories(data), NamingSenses()
+    features = features_of(material, senses, tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    stories = glossed(features, material, senses, str, read_gloss=True)  # type: ignore[arg-type]
+    recipe, everyone = Recipe(Path(), Path(), batch=4), torch.arange(8)
+    network = train_bgtai.network_of(train_bgtai.config_of(recipe, stories, aligned=True), stories, everyone)
+    found = losses(network.train(), batch_at(stories, everyone, recipe, 0, 0, 1), recipe)
+    found["loss"].backward()
+    assert all(weight.grad is not None for weight in network.parameters())
+    assert set(found) & {"AI", "AT", "TI"} == ({"AT"} if lack == "images" else {"AI"})
+    assert set(similarities(network.eval(), stories, everyone)) == ({"AT"} if lack == "images" else {"AI"})
+
+
 def test_batches_are_a_function_of_the_step(tmp_path: Path) -> None:
     stories, recipe = stories_in(tmp_path, 12), Recipe(Path(), Path(), batch=6)
     once, again, other = (batch_at(stories, torch.arange(12), recipe, step, 0, 1) for step in (3, 3, 2))

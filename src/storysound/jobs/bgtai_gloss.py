@@ -4,7 +4,7 @@ Of a text: the words of its rule-based gloss. Of a sound: in each step the class
 is usual for each; a class that goes on from the step before is not said again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from storysound.encode import gloss
 from storysound.errors import UsageError
 from storysound.jobs.sos_features import PROBABILITIES, Ragged, Senses, StoryFeatures
 from storysound.jobs.sos_stories import Material
+from storysound.jobs.train_sos import LONE_WIDTH
 from storysound.match.bgtai import Said
 from storysound.match.sos_model import Features
 
@@ -36,6 +37,7 @@ class SoundGloss:
         self._part = slice(start, start + parts[space])
         classes, usual = senses.classes(space)
         self._vectors = torch.from_numpy(classes.vectors)
+        self.width = self._vectors.shape[1]
         self._rarity = torch.from_numpy(usual).float().clamp(min=1e-6) ** -EVENNESS
 
     def __call__(self, heard: Features) -> tuple[Tensor, Tensor]:
@@ -60,14 +62,18 @@ class GlossedStories:
     words: Ragged
     sound_gloss: SoundGloss | None
 
+    def width(self, part: Ragged) -> int:
+        """Of the features in a part; that of the gloss's words where no story has any."""
+        return (part if len(part.values) else self.words).values.shape[1]
+
     def texts(self, stories: Tensor) -> Said:
         """Texts of stories, by number; of those that have none a step and a word of zeros."""
-        steps, mask = _something(*self.features.text.of(stories))
+        steps, mask = self._something(self.features.text, stories)
         led = mask[:, 1:].any(dim=1, keepdim=True)  # the whole comes first and is no step of the sequence
         steps = torch.where(led[..., None], steps.roll(-1, dims=1), steps)[:, : max(1, steps.shape[1] - 1)]
         mask = torch.where(led, mask.roll(-1, dims=1), mask)[:, : steps.shape[1]]
-        words, real = _something(*self.words.of(stories, most=MOST))
-        return Said(steps[:, :MOST], mask[:, :MOST], words, real)
+        words, real = self._something(self.words, stories)
+        return Said(steps[:, :MOST], mask[:, :MOST], words[:, :MOST], real[:, :MOST])
 
     def sounds(self, sounds: Tensor, first: Tensor | None = None) -> Said:
         """Sounds, by number, from token `first` on, by default where they are most informative."""
@@ -80,7 +86,14 @@ class GlossedStories:
 
     def pictures(self, stories: Tensor) -> tuple[Tensor, Tensor]:
         """Frames of stories; of those that have none a frame of zeros."""
-        return _something(*self.features.pictures(stories))
+        return self._something(self.features.frames, stories)
+
+    def _something(self, part: Ragged, stories: Tensor) -> tuple[Tensor, Tensor]:
+        """A part's rows, of items that hold nothing a row of zeros: [b n width], bool [b n]."""
+        rows, mask = part.of(stories)
+        rows = rows if len(part.values) else rows.new_zeros(*mask.shape, self.width(part))
+        first = torch.arange(mask.shape[1]) == 0
+        return rows, mask | (first & ~mask.any(dim=1, keepdim=True))
 
 
 def glossed(
@@ -98,20 +111,14 @@ def glossed(
     texts = {one.id: one.texts for one in stories}
     said = [gloss_of(texts[name], lemma) for name in features.ids]
     every = list(dict.fromkeys(word for words in said for word in words))
-    vectors: Mapping[str, Tensor] = {}
-    if every:
-        vectors = dict(zip(every, torch.from_numpy(senses.word_vectors(every)), strict=True))
-    width = len(next(iter(vectors.values()))) if vectors else features.text.values.shape[1]
-    rows = [torch.stack([vectors[word] for word in words]) if words else torch.zeros(0, width) for words in said]
-    return GlossedStories(features, Ragged.from_list(rows, width), SoundGloss(senses) if read_gloss else None)
+    vectors = torch.from_numpy(senses.word_vectors(every)) if every else torch.zeros(0, LONE_WIDTH)
+    sound_gloss = SoundGloss(senses) if read_gloss else None
+    width = vectors.shape[1] if every or sound_gloss is None else sound_gloss.width
+    place = {word: i for i, word in enumerate(every)}
+    rows = [vectors.reshape(-1, width)[[place[word] for word in words]] for words in said]
+    return GlossedStories(features, Ragged.from_list(rows, width), sound_gloss)
 
 
 def gloss_of(texts: Sequence[str], lemma: Callable[[str], str]) -> tuple[str, ...]:
     """Words of the texts' gloss in order; a text without content words stands for itself."""
     return tuple(word for text in texts for word in gloss.of_text(text, lemma) or (text.strip(),) if word)
-
-
-def _something(rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Items that hold nothing get a row of zeros as their only one."""
-    first = torch.arange(mask.shape[1]) == 0
-    return rows, mask | (first & ~mask.any(dim=1, keepdim=True))

@@ -226,10 +226,9 @@ def config_of(recipe: Recipe, stories: GlossedStories, *, aligned: bool) -> Conf
     """The network for these features: as wide as the gloss's words, heads of 64."""
     features = stories.features
     common = stories.words.values.shape[1]
-    least = common if aligned else 1  # of a modality that no story has
-    text, frames, audio = (part.values.shape[1] for part in (features.text, features.frames, features.audio))
+    text, audio, frames = (stories.width(part) for part in (features.text, features.audio, features.frames))
     return Config(
-        max(text, least), max(audio, least), max(frames, least), common, common,
+        text, audio, frames, common, common,
         steps=2 * MOST, frames=FRAMES, heads=max(1, common // HEAD_WIDTH), dropout=recipe.dropout, scale=recipe.scale,
         aligned=aligned, gloss=recipe.gloss, ds_net=recipe.ds_net, result_filter=recipe.result_filter,
     )  # fmt: skip
