@@ -16,13 +16,16 @@ from storysound.config import Profile, load_profile
 from storysound.encode import encoder
 from storysound.errors import MissingModelError, UsageError
 from storysound.jobs import evaluate_sos, recipes, sos_baselines, train_sos
+from storysound.jobs.find import Hit
 from storysound.jobs.index import index
 from storysound.jobs.sos_features import Senses, features_of
 from storysound.jobs.sos_ranker import Ranker
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import load_trained
 from storysound.jobs.story_batches import a_stretch_of_each
+from storysound.match.sos_model import Features
 from storysound.media.audio import write_wav
+from storysound.story import Sound
 from storysound.weights import Resolver
 
 STORIES = (
@@ -101,9 +104,17 @@ def test_it_trains_is_judged_and_ranks(data: Path, weights: Resolver, models: Pa
     rows = evaluate_sos.evaluate(recipe, weights, print)
     assert {"A2V", "V2A", "A2T", "T2A"} == {row.task for row in rows if row.model == "Sound of Story"}
     assert {"A2T", "T2A"} == {row.task for row in rows if row.model == "CLAP"}
-    ranker = Ranker(load_trained(out / "best.safetensors", weights))
-    heard = ranker._listened(tone(1, 2))
-    assert heard.tokens.shape == (1, PATCHES, 12)
+    trained = load_trained(out / "best.safetensors", weights)
+    hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 3.0, "sfx"), 0.5, 1.5, 0.9, ()) for i in range(3)]
+    found = Ranker(trained).scores(hits, "rain", [])
+    read = torch.from_numpy(trained.senses.text(("rain",)))[None]
+    told = trained.network.text(Features(read[:, 0], read[:, 1:]))
+    for i, score in enumerate(found):
+        rows = torch.from_numpy(trained.senses.stretches(tone(i, (i + 3) % 8, i), [0.5], 1.0))
+        assert rows.shape == (1, 1 + PATCHES, 16)
+        heard = trained.network.audio(Features(rows[:, 0], rows[:, 1:]))
+        assert score == pytest.approx(float(trained.network.similarity(heard, told, "AT")), abs=1e-3)
+    assert len(set(found.tolist())) == 3
 
 
 def test_clap_hears_the_most_informative_stretch(data: Path, weights: Resolver, tmp_path: Path) -> None:
