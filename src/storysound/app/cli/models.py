@@ -22,7 +22,9 @@ class Policy(enum.StrEnum):
     commercial = "commercial"
 
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Entries or groups (embedded, starter, demo, paper).")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Entries or groups (embedded, starter, demo, paper).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 
