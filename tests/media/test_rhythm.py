@@ -4,7 +4,7 @@ from media_making import noise, tone
 
 from storysound.media import rhythm
 from storysound.media.audio import Waveform
-from storysound.media.rhythm import analyse, beat_times_s, onset_envelope, quiet_points_s, tempo_bpm
+from storysound.media.rhythm import analyse, beat_times_s, felt_tempo, onset_envelope, quiet_points_s, tempo_bpm
 
 
 def strokes(bpm: float, duration_s: float, rate_hz: int = 22050, first_s: float = 0.2) -> tuple[Waveform, np.ndarray]:
@@ -30,6 +30,13 @@ def test_tempo_and_beats_of_strokes(bpm: float, rate_hz: int) -> None:
     distance = np.abs(beats[None] - inner[:, None]).min(axis=1)
     assert distance.max() < 0.03
     assert abs(len(beats) - len(times)) <= 2
+
+
+def test_felt_tempo_rises_with_tempo_and_is_within_an_octave_of_it() -> None:
+    felt = [felt_tempo(strokes(bpm, 12)[0]) for bpm in (80, 110, 150)]
+    assert felt == sorted(felt)
+    assert felt == pytest.approx(np.log2(np.array([80, 110, 150]) / 100), abs=1)
+    assert felt_tempo(Waveform(np.zeros((1, 44_100), np.float32), 22_050)) == 0.0
 
 
 def test_what_does_not_pulse_has_no_tempo() -> None:

@@ -34,7 +34,7 @@ PRIOR = {
     "bass": (-0.1, 0.05), "density": (-0.05, 0.15), "register": (0.15, 0.0), "roughness": (-0.15, 0.2),
     "clarity": (0.2, -0.05), "majorness": (0.4, 0.0),
 }  # fmt: skip
-RIDGE = 300.0  # how firmly the prior holds; see the card
+RIDGE = 100.0  # how firmly the prior holds; see the card
 FOLDS = 5
 LEAST_S, MOST_S = 8.0, 20.0  # of a piece that is listened to
 # Never trained on: the starter library and Wesnoth are what the head is judged by.

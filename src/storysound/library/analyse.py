@@ -22,7 +22,7 @@ from storysound.story import Event, Kind, Mood, Sound, Span
 
 log = logging.getLogger(__name__)
 
-REVISION = "3"  # of everything here; raise it when the same file would get other numbers
+REVISION = "4"  # of everything here; raise it when the same file would get other numbers
 RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
 WINDOW_S = 10.0
 SHORTEST_REST_S = 5.0  # a shorter rest joins the window before it

@@ -29,7 +29,7 @@ _ONSET, _ONSET_APART_S = 1.0, 0.07  # deviations of the envelope from which a ri
 class Expression:
     """The cues of one sound."""
 
-    tempo: float  # octaves above 100 beats a minute; 0 where nothing pulses
+    tempo: float  # see `rhythm.felt_tempo`
     pulse: float  # share of the onsets that repeat with the beat, in [-1, 1]
     onsets: float  # octaves above one a second
     flux: float  # how fast the spectrum rises, mean of all bands
@@ -64,12 +64,12 @@ def expression(
     spectrogram = spectrogram or rhythm.analyse(wave)
     peaks = peaks or tonality.analyse(wave)
     lufs = integrated_lufs(wave) if loudness_lufs is None else loudness_lufs
-    bpm, envelope = rhythm.tempo_bpm(spectrogram), rhythm.onset_envelope(spectrogram)
+    envelope = rhythm.onset_envelope(spectrogram)
     apart = math.ceil(_ONSET_APART_S * rhythm.FRAMES_PER_S)
     rises, _ = scipy.signal.find_peaks(envelope, height=_ONSET, distance=apart)
     fits = tonality.key_fits(peaks)
     return Expression(
-        tempo=math.log2(bpm / 100) if bpm else 0.0,
+        tempo=rhythm.felt_tempo(spectrogram),
         pulse=rhythm.pulse(envelope),
         onsets=math.log2(max(len(rises) / max(wave.duration_s, 1e-3), 0.25)),
         loudness=max(lufs, _SOFTEST_LUFS),
