@@ -1,15 +1,16 @@
 """What lies beside the weights of a model that was trained here: a card that says what it was made with."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from storysound.config import Profile, load_profile
 from storysound.errors import InputError
 from storysound.media.files import atomic
 
@@ -20,8 +21,46 @@ class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-Kind = TypeVar("Kind", bound=_Dataclass)
+class Card(_Dataclass, Protocol):
+    """What all cards say."""
+
+    @property
+    def model(self) -> Any:
+        """Configuration of the network."""
+
+    @property
+    def profile(self) -> str:
+        """Whose encoders' features it learned from."""
+
+    @property
+    def encoders(self) -> str:
+        """Their revisions."""
+
+
+class Readers(Protocol):
+    """The encoders of a profile, as a model reads with them."""
+
+    def revision(self) -> str:
+        """Changes whenever they would say something else."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=Card)
 Network = TypeVar("Network", bound=nn.Module)
+Senses = TypeVar("Senses", bound=Readers)
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class StoryCard(Generic[Config]):
+    """Of a network that learned from the features of stories."""
+
+    model: Config
+    profile: str  # whose encoders' features it learned from
+    encoders: str  # their revisions
+    crop_s: float  # of sound
+    held_out: float  # share of the groups it did not learn from
+    data: str  # name of the data it did learn from
 
 
 def write_card(run: Path, card: _Dataclass) -> None:
@@ -41,11 +80,30 @@ def write_card(run: Path, card: _Dataclass) -> None:
         partial.write_text(told, "utf-8")
 
 
-def read_card(weights_file: Path, kind: type[Kind], config: type[Any], again: str) -> Kind:
-    """The card of the dataclass `kind` beside `weights_file`; its field `model` is of the dataclass `config`.
+def load_model(
+    weights_file: Path,
+    task: str,
+    card: type[Kind],
+    config: type[Any],
+    network: Callable[[Any], Network],
+    senses: Callable[[Profile], Senses],
+) -> tuple[Network, Kind, Senses]:
+    """A model of `storysound train TASK`, ready to judge, its card, and the encoders whose features it knows.
 
-    Raises InputError, with the advice `again`, where it is missing or damaged.
+    `weights_file`: `best.safetensors`, beside it a card of the dataclass `card`, whose field `model` is of the
+    dataclass `config`. Raises InputError where weights or card are missing, damaged, of another model, or of features
+    that the encoders give no more.
     """
+    again = f"train it again with: storysound train {task} data=… out=…"
+    told = _read_card(weights_file, card, config, again)
+    made = with_weights(network(told.model), weights_file, task, again)
+    readers = senses(load_profile(told.profile))
+    if readers.revision() != told.encoders:
+        raise InputError(weights_file, "learned from features of other encoders than there are now", again)
+    return made, told, readers
+
+
+def _read_card(weights_file: Path, kind: type[Kind], config: type[Any], again: str) -> Kind:
     file = weights_file.parent / CARD
     try:
         table = json.loads(file.read_text("utf-8"))

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from storysound.config import load_profile
 from storysound.errors import InputError
-from storysound.jobs.cards import read_card, with_weights
+from storysound.jobs.cards import load_model
 from storysound.jobs.langue_pairs import Floats, Readers, Writes
 from storysound.match.langue2gloss import Config, Langue2Gloss, Sense, Vocabulary
 from storysound.weights import Resolver
@@ -74,15 +73,12 @@ def load_trained(weights_file: Path, weights: Resolver, writes: Writes | None = 
     Raises InputError where weights or card are missing, damaged, of something else, or of states that the encoders give
     no more.
     """
-    again = "train it again with: storysound train langue2gloss (or caption) data=… out=…"
-    card = read_card(weights_file, Card, Config, again)
-    network = with_weights(Langue2Gloss(card.model), weights_file, "langue2gloss", again)
+    network, card, readers = load_model(
+        weights_file, "langue2gloss (or caption)", Card, Config, Langue2Gloss, lambda known: Readers(known, weights)
+    )
     if writes and card.writes != writes:
         task = "langue2gloss" if writes == "gloss" else "caption"
         raise InputError(
             weights_file, f"writes {_MANY[card.writes]}, not {_MANY[writes]}", f"use a run of: storysound train {task}"
         )
-    readers = Readers(load_profile(card.profile), weights)
-    if readers.revision() != card.encoders:
-        raise InputError(weights_file, "learned from states of other encoders than there are now", again)
     return Trained(network, card, readers)

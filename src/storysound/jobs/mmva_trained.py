@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from storysound.config import load_profile
-from storysound.errors import InputError
-from storysound.jobs.cards import read_card, with_weights
+from storysound.jobs.cards import load_model
 from storysound.jobs.mmva_features import Towers
 from storysound.match.mmva_model import MMVA, Config
 from storysound.weights import Resolver
-
-_AGAIN = "train it again with: storysound train mmva data=… out=…"
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,5 @@ class Trained:
 
 
 def load_trained(weights_file: Path, weights: Resolver) -> Trained:
-    """The model of `best.safetensors`, ready to judge.
-
-    Raises InputError where weights or card are missing, damaged, or of features that the encoders give no more.
-    """
-    card = read_card(weights_file, Card, Config, _AGAIN)
-    network = with_weights(MMVA(card.model), weights_file, "mmva", _AGAIN)
-    towers = Towers(load_profile(card.profile), weights)
-    if towers.revision() != card.encoders:
-        raise InputError(weights_file, "learned from features of other encoders than there are now", _AGAIN)
-    return Trained(network, card, towers)
+    """The model of `best.safetensors`, ready to judge. Raises InputError as `cards.load_model`."""
+    return Trained(*load_model(weights_file, "mmva", Card, Config, MMVA, lambda known: Towers(known, weights)))

@@ -3,26 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from storysound.config import load_profile
-from storysound.errors import InputError
-from storysound.jobs.cards import read_card, with_weights
+from storysound.jobs.cards import StoryCard, load_model
 from storysound.jobs.sos_features import Senses
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.weights import Resolver
 
-_AGAIN = "train it again with: storysound train sos data=… out=…"
 
-
-@dataclass(frozen=True)
-class Card:
+class Card(StoryCard[Config]):
     """What a network was made with."""
-
-    model: Config
-    profile: str  # whose encoders' features it learned from
-    encoders: str  # their revisions
-    crop_s: float  # of sound
-    held_out: float  # share of the groups it did not learn from
-    data: str  # name of the data it did learn from
 
 
 @dataclass(frozen=True)
@@ -35,13 +23,5 @@ class Trained:
 
 
 def load_trained(weights_file: Path, weights: Resolver) -> Trained:
-    """The model of `best.safetensors`, ready to judge.
-
-    Raises InputError where weights or card are missing, damaged, or of features that the encoders give no more.
-    """
-    card = read_card(weights_file, Card, Config, _AGAIN)
-    network = with_weights(SoundOfStory(card.model), weights_file, "sos", _AGAIN)
-    senses = Senses(load_profile(card.profile), weights)
-    if senses.revision() != card.encoders:
-        raise InputError(weights_file, "learned from features of other encoders than there are now", _AGAIN)
-    return Trained(network, card, senses)
+    """The model of `best.safetensors`, ready to judge. Raises InputError as `cards.load_model`."""
+    return Trained(*load_model(weights_file, "sos", Card, Config, SoundOfStory, lambda known: Senses(known, weights)))

@@ -7,15 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from storysound.config import load_profile
-from storysound.errors import InputError
 from storysound.generate.soundimage import Config, SoundMap, loudness_of
-from storysound.jobs.cards import read_card, with_weights
+from storysound.jobs.cards import load_model
 from storysound.jobs.sos_features import Senses
 from storysound.media.audio import Waveform
 from storysound.weights import Resolver
-
-_AGAIN = "train it again with: storysound train soundimage data=… out=…"
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Card:
 
     model: Config
     profile: str  # whose ears it listens with
-    ears: str  # their revisions
+    encoders: str  # their revisions
     eyes: str  # revision of the picture encoder whose embeddings it learned
     data: str  # name of the pairs it learned from
     pairs: int
@@ -53,13 +49,7 @@ def heard_by(senses: Senses, wave: Waveform) -> Tensor:
 
 
 def load_trained(weights_file: Path, weights: Resolver) -> Trained:
-    """The map of `best.safetensors`.
-
-    Raises InputError where weights or card are missing, damaged, or of ears that hear differently now.
-    """
-    card = read_card(weights_file, Card, Config, _AGAIN)
-    network = with_weights(SoundMap(card.model), weights_file, "soundimage", _AGAIN)
-    senses = Senses(load_profile(card.profile), weights)
-    if senses.revision() != card.ears:
-        raise InputError(weights_file, "learned with other encoders than there are now", _AGAIN)
-    return Trained(network, card, senses)
+    """The map of `best.safetensors`, ready to be used. Raises InputError as `cards.load_model`."""
+    return Trained(
+        *load_model(weights_file, "soundimage", Card, Config, SoundMap, lambda known: Senses(known, weights))
+    )

@@ -202,13 +202,8 @@ def train_on(material: Material, senses: Senses, recipe: Recipe, tell: Tell) -> 
     config, sides = config_of(recipe, material), material.sides
     network = network_of(config, material, learned_from)
     fabric = fabric_for(recipe.out, precision=recipe.precision)
-    write_card(
-        recipe.out,
-        Card(
-            config, sides.seen, sides.heard, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out,
-            recipe.data.name,
-        ),
-    )  # fmt: skip
+    made_with = (recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name)
+    write_card(recipe.out, Card(config, *made_with, sides.seen, sides.heard))
     settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(material.features)}
     settings |= {"model": asdict(config), "negatives": recipe.negatives, "margin": recipe.margin}
     task = Task(
