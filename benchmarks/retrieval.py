@@ -1,4 +1,4 @@
-"""What all-pairs similarity, retrieval metrics and log-mel bands cost beside what can't be avoided.
+"""What all-pairs similarity, co-attention, retrieval metrics and log-mel bands cost beside what can't be avoided.
 
 CPU time of one thread, both sides in the same process, the least of several runs. The similarity is measured on some of
 the queries; `--full N` takes all 1,300 with N tokens each and says how much memory it took.
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.encoders import cpu_s
+from storysound.match.mac import CoAttentionMatcher, Config
 from storysound.match.sos import similarity
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.metrics.retrieval import evaluate
@@ -26,6 +27,7 @@ Row = tuple[str, str, str, str]  # what, value, limit, n
 ITEMS, FRAMES, WIDTH = 1300, 40, 512  # Sound of Story's test set, its frames, and CLIP's space
 TOKENS = {60: 64, 250: 16, 512: 8}  # audio tokens: queries that are measured
 CANDIDATES = 10_000
+PAIRED = 128  # MAC's batch
 RATE_HZ, SECONDS = 16_000, 60
 BANDS = LogMel(RATE_HZ, Stft(512, 160, win_length=400, centre=False), 80, f_min=20.0)
 
@@ -38,6 +40,7 @@ def measure() -> Iterator[Row]:
         ours = cpu_s(lambda items=items: similarity(*items), 2)  # type: ignore[misc]
         what = f"similarity, {tokens} × {FRAMES} tokens"
         yield what, f"{ours / bare:.2f} × its products", f"1 ({bare:.1f} s)", f"{queries} × {ITEMS} pairs"
+    yield co_attention()
     matrix = torch.randn(CANDIDATES, CANDIDATES, generator=torch.Generator().manual_seed(0))
     reading, ranking = cpu_s(matrix.max, 5), cpu_s(lambda: evaluate(matrix), 5)
     n = f"{CANDIDATES} × {CANDIDATES}"
@@ -45,6 +48,29 @@ def measure() -> Iterator[Row]:
     samples = np.random.default_rng(0).normal(0, 0.1, SECONDS * RATE_HZ).astype(np.float32)
     theirs, ours = cpu_s(lambda: kaldi_bands(samples), 3), cpu_s(lambda: log_mel(samples, BANDS), 5)
     yield "log-mel bands", f"{theirs / ours:.1f} × kaldi-native-fbank", "", f"{SECONDS} s of sound, 80 bands"
+
+
+@torch.inference_mode()
+def co_attention() -> Row:
+    """MAC's scores of all pairs of a batch, beside torch's attention over every pair."""
+    torch.manual_seed(0)
+    matcher = CoAttentionMatcher(Config()).eval()
+    width, experts, heads = matcher.config.dim, matcher.config.experts, matcher.config.heads
+    video, audio = torch.randn(PAIRED, experts, width), torch.randn(PAIRED, experts, width)
+    plain = [torch.nn.MultiheadAttention(width, heads, batch_first=True).eval() for _ in range(2)]
+
+    def naive() -> None:
+        a, b = (x.flatten(0, 1) for x in torch.broadcast_tensors(video[:, None], audio[None]))
+        for attention, (asks, answers) in zip(plain, ((a, b), (b, a)), strict=True):
+            attention(asks, answers, answers)
+
+    ours, theirs = cpu_s(lambda: matcher.pair_scores(video, audio), 3), cpu_s(naive, 1)
+    return (
+        "MAC, co-attention",
+        f"{ours:.2f} s",
+        f"{theirs:.1f} s pair by pair",
+        f"{PAIRED} × {PAIRED} pairs, D = {width}",
+    )
 
 
 def unit(*shape: int) -> Tensor:
