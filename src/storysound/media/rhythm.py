@@ -25,7 +25,8 @@ _USUAL_BPM = 110.0  # centre of the log-normal prior over tempo
 _PRIOR_OCTAVES = 1.0  # and its width
 _COMB = (1, 2, 4, 8)  # multiples of the beat that repeat in most music: beat, half bar, bar, two bars
 _LEAST_PULSE = 0.22  # below this share of the onsets repeating, a sound has no tempo
-_DECIDED = 15.0  # how far a better fit outweighs others in `felt_tempo`; r with the starter tracks' tempi .65 (`tempo_bpm` .41)
+# How far a better fit outweighs others in `felt_tempo`: r .65 with the starter tracks' tempi; `tempo_bpm` has .41.
+_DECIDED = 15.0
 _TIGHTNESS = 100.0  # weight of an even beat against strong onsets
 
 _LEVEL_RANGE_DB = 80.0  # below the loudest moment by this much, all is silence
