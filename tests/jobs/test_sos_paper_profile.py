@@ -15,7 +15,16 @@ from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.encode import encoder
 from storysound.errors import MissingModelError, UsageError
-from storysound.jobs import evaluate_sos, recipes, sos_baselines, train_sos
+from storysound.jobs import (
+    evaluate_mac,
+    evaluate_sos,
+    mac_ranker,
+    mac_trained,
+    recipes,
+    sos_baselines,
+    train_mac,
+    train_sos,
+)
 from storysound.jobs.find import Hit
 from storysound.jobs.index import index
 from storysound.jobs.sos_features import Senses, features_of
@@ -179,3 +188,27 @@ def test_encoders_without_parts_say_the_same_of_all(weights: Resolver) -> None:
     assert rows.shape == (1 + PATCHES, 16 + 10)
     assert np.array_equal(rows[0, 16:], rows[-1, 16:])
     assert not np.array_equal(rows[0, :16], rows[-1, :16])
+
+
+@pytest.mark.parametrize(
+    ("words", "task"),
+    [
+        ((), "paragraph A2V"),  # CLIP's words through NetVLAD; a picture's places, its embedding, AST's patches
+        (("seen=sound",), "T2A"),
+        (("heard=sound",), "sound A2V"),
+    ],
+)
+def test_mac_takes_the_same_encoders(
+    data: Path, weights: Resolver, tmp_path: Path, words: tuple[str, ...], task: str
+) -> None:
+    out = tmp_path / "mac"
+    given = [f"data={data}", f"out={out}", *SETTINGS, "dim=8", "evaluate_every=2", *words]
+    train_mac.train(recipes.settings(train_mac.Recipe, given), weights, print)
+    recipe = evaluate_mac.Recipe(data, out / "best.safetensors", draws=5)
+    rows = evaluate_mac.evaluate(recipe, weights, print)
+    assert (rows[0].task, rows[0].n) == (task, 6)
+    if words:
+        judge = mac_ranker.Ranker(mac_trained.load_trained(out / "best.safetensors", weights))
+        hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 2.0, "sfx"), 0.0, 1.0, 0.5, ()) for i in range(3)]
+        pictures = [np.zeros((8, 8, 3), np.uint8)]
+        assert np.isfinite(judge.scores(hits, "rain", pictures)).all()
