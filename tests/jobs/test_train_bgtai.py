@@ -69,7 +69,7 @@ def told(_: str) -> None:
 def run(data: Path, out: Path, *words: str) -> tuple[float, list[str]]:
     lines: list[str] = []
     given = [f"data={data}", f"out={out}", "batch=8", "rate=0.01", "held_out=0.4", "ema=0.8", "threads=1", "scale=10"]
-    given += ["evaluate_every=40", "seed=1", *words]
+    given += ["evaluate_every=40", "seed=1", "result_filter=true", *words]
     return train_bgtai.train(recipes.settings(Recipe, given), Resolver(offline=True), lines.append), lines
 
 
@@ -168,7 +168,7 @@ def test_stories_may_lack_pictures_or_text(tmp_path: Path) -> None:
     material, senses = read_stories(file), NamingSenses()
     features = features_of(material, senses, tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
     stories = glossed(features, material, senses, str, read_gloss=True)  # type: ignore[arg-type]
-    recipe = Recipe(Path(), Path(), batch=4)
+    recipe = Recipe(Path(), Path(), batch=4, result_filter=True)
     everyone = torch.arange(4)
     network = train_bgtai.network_of(train_bgtai.config_of(recipe, stories, aligned=True), stories, everyone)
     batch = batch_at(stories, everyone, recipe, 0, 0, 1)

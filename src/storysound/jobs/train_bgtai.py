@@ -53,7 +53,7 @@ class Recipe:
     out: Path  # folder of the run; what stands there is gone on with
     gloss: bool = True  # false: texts and sounds are read as they are; then ds_net and result_filter are false too
     ds_net: bool = True  # learned alignments of gloss and sequence
-    result_filter: bool = True  # alignments by dynamic time warping, which DS-Net follows where it is on
+    result_filter: bool = False  # alignments by time warping, which DS-Net follows where it is on (docs/RESULTS.md)
     contrastive: str = "infonce"  # or "l2": what belongs together is drawn together, nothing pushed apart
     cross_entropy: float = 1.0  # weight of Eq. 5
     sp: float = 1.0  # weight of Eq. 6
