@@ -17,6 +17,7 @@ from storysound.jobs.evaluate_mac import COLUMNS, TASKS, chance, kind_of, names,
 from storysound.jobs.mac_features import Experts, Material
 from storysound.jobs.results import Row
 from storysound.jobs.sos_features import Senses, features_of
+from storysound.jobs.story_training import begin
 from storysound.match.mac_model import Mac
 from storysound.media.files import atomic
 from storysound.train.loop import Tell
@@ -97,7 +98,8 @@ def variant_of(recipe: Recipe, name: str, experts: Sequence[str], co_attention: 
 def _scores(whole: Material, variant: train_mac.Recipe, senses: Senses, tell: Tell) -> Tensor:
     """Scores of all held-out stories, of those too of which the variant's experts say nothing."""
     material = Material(whole.features, Experts(variant.sides(senses), senses))
-    train_mac.train_on(material, senses, variant, lambda line: tell(f"{variant.out}: {line}"))
+    fabric, speak = begin(variant, lambda line: tell(f"{variant.out}: {line}"))
+    train_mac.train_on(material, senses, variant, fabric, speak)
     network = with_weights(Mac(train_mac.config_of(variant, material)), variant.out / "best.safetensors", "mac", _AGAIN)
     seen, heard, _ = whole.items(train_mac.parted(whole, variant.held_out)[1])
     return train_mac.scores_of(network, material, seen, heard)

@@ -10,8 +10,10 @@ are its words instead of its sentences, a sound's the patches of a stretch that 
 token of which stands for the whole. Of a sound `STRETCHES` are kept beside the most informative one.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -263,6 +265,13 @@ class StoryFeatures:
         if self.stretch:
             return self.stretch - 1
         return max(1, round(self.length_s / TOKEN_S))
+
+    def sha(self) -> str:
+        """Changes with the stories and what the encoders say of them."""
+        told = sha256(json.dumps([self.ids, self.groups, self.length_s]).encode())
+        for part in (self.text, self.frames, self.audio):
+            told.update(part.values.numpy().tobytes())
+        return told.hexdigest()[:24]
 
 
 def _mean(tokens: Tensor, mask: Tensor) -> Tensor:

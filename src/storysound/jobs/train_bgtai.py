@@ -4,8 +4,7 @@ On stories of one's own, out of features that are kept in the run's folder. `glo
 the paper's parts on and off (figure 2); `contrastive`, `cross_entropy` and `sp` are its loss (table 4).
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +16,10 @@ from torch import Tensor, nn
 
 from storysound.config import load_profile
 from storysound.encode import lemmas
-from storysound.errors import InputError, UsageError
+from storysound.errors import UsageError
 from storysound.jobs.bgtai_gloss import MOST, GlossedStories, glossed
 from storysound.jobs.bgtai_trained import Card
-from storysound.jobs.cards import write_card
-from storysound.jobs.sos_features import TOKEN_S, Senses, features_of
+from storysound.jobs.sos_features import Senses, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.story_batches import (
     LEAST_HELD_OUT,
@@ -31,13 +29,14 @@ from storysound.jobs.story_batches import (
     held_out,
     stories_at,
 )
-from storysound.jobs.train_sos import HEAD_WIDTH, features_sha
+from storysound.jobs.story_training import StoryRecipe, begin, check_parts, run
+from storysound.jobs.train_sos import HEAD_WIDTH
 from storysound.losses.alignment import Weights, total
 from storysound.losses.contrastive import squared_distance, symmetric
 from storysound.match.bgtai import BGTAI, Config, Said
 from storysound.match.sos_inputs import FRAMES
 from storysound.metrics import retrieval
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
+from storysound.train.loop import Losses, Tell
 from storysound.weights import Resolver
 
 CONTRASTIVE = ("infonce", "l2")
@@ -46,55 +45,28 @@ PAIRS = (("audio", "frames"), ("text", "frames"), ("audio", "text"))
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(StoryRecipe):
     """Settings of the training; each can be given as key=value."""
 
-    data: Path  # data set of `storysound ingest`, or a file of JSON lines (`jobs/sos_stories.py`)
-    out: Path  # folder of the run; what stands there is gone on with
     gloss: bool = True  # false: texts and sounds are read as they are; then ds_net and result_filter are false too
     ds_net: bool = True  # learned alignments of gloss and sequence
     result_filter: bool = False  # alignments by time warping, which DS-Net follows where it is on (docs/RESULTS.md)
     contrastive: str = "infonce"  # or "l2": what belongs together is drawn together, nothing pushed apart
     cross_entropy: float = 1.0  # weight of Eq. 5
     sp: float = 1.0  # weight of Eq. 6
-    steps: int = 2000
-    batch: int = 64
-    rate: float = 3e-4
-    warmup_share: float = 0.1  # of the steps
-    weight_decay: float = 0.2
-    clip: float = 1.0
-    ema: float = 0.99
-    dropout: float = 0.1
     scale: float = 20.0  # of similarities in the loss, at first
-    crop_s: float = 10.24  # of sound: anywhere in training, the most informative stretch in tests
-    held_out: float = 0.1  # share of the groups that choose the best weights and are what is evaluated later
-    profile: str = "embedded"  # whose encoders tell what is said, seen and heard
-    precision: str = "32-true"
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
-    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
-    evaluate_every: int = 100
-    save_every_s: float = 120.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.contrastive not in CONTRASTIVE:
             raise ValueError(f"contrastive is {' or '.join(CONTRASTIVE)}, got {self.contrastive!r}")
         if (self.ds_net or self.result_filter) and not self.gloss:
             raise ValueError("without a gloss there is nothing to align: give ds_net=false result_filter=false too")
-        if self.batch < 2 or not 0 < self.held_out < 1 or self.crop_s < TOKEN_S or not 0 <= self.warmup_share <= 1:
-            raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
         self.weights()
 
     def weights(self) -> Weights:
         """Of the loss."""
         return Weights(1.0, self.cross_entropy, self.sp)
-
-    def plan(self) -> Plan:
-        """The part that the loop needs."""
-        return Plan(
-            self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
-            clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -250,10 +222,7 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
 
     Raises InputError and LibraryError for data that can't be learned from, UsageError, MissingModelError.
     """
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
-    tell = speaker(fabric, tell)
+    fabric, tell = begin(recipe, tell)
     senses = Senses(load_profile(recipe.profile), weights)
     with fabric.rank_zero_first():  # the others find what the first has encoded
         stories = stories_of(recipe, senses, weights, recipe.out / "features", tell)
@@ -275,32 +244,19 @@ def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
 
 def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
     """`train` with what it learns from at hand."""
-    features = stories.features
     learned_from, judged = parted(stories, recipe.held_out)
-    tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {features.belongs.shape[1]} sounds")
-    if len(learned_from) < 2 or len(judged) < LEAST_HELD_OUT:
-        raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
+    check_parts(recipe, stories.features, learned_from, judged, tell)
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, stories, aligned=senses.aligned)
-    network = network_of(config, stories, learned_from)
-    card = Card(config, recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name)
-    if fabric.is_global_zero:
-        write_card(recipe.out, card)
-    tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), stories, judged)['geometric_mean']:.3f}")
-    settings = {
-        "seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config),
-        "loss": [recipe.contrastive, recipe.cross_entropy, recipe.sp],
-    }  # fmt: skip
-    task = Task(
-        network,
-        partial(losses, recipe=recipe),
-        lambda step, rank, ranks: batch_at(stories, learned_from, recipe, step, rank, ranks).to(fabric.device),
-        partial(_judge, stories=stories, judged=judged),
-        "geometric_mean",
-        settings,
+    return run(
+        recipe,
+        fabric,
+        network_of(config, stories, learned_from),
+        Card(config, *recipe.made_with(senses.revision())),
+        stories.features,
+        losses=partial(losses, recipe=recipe),
+        batch_at=partial(batch_at, stories, learned_from, recipe),
+        evaluate=partial(evaluate, stories=stories, judged=judged),
+        tell=tell,
+        settings={"loss": [recipe.contrastive, recipe.cross_entropy, recipe.sp]},
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
-
-
-def _judge(network: nn.Module, *, stories: GlossedStories, judged: Tensor) -> Mapping[str, float]:
-    return evaluate(network, stories, judged)  # type: ignore[arg-type]

@@ -7,39 +7,34 @@ thousands of videos; what differs here is for data sets of hundreds: a narrower 
 mean over all negatives instead of their sum.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from storysound.config import load_profile
 from storysound.encode import whisper
-from storysound.errors import InputError
 from storysound.jobs import sos_stories
-from storysound.jobs.cards import write_card
 from storysound.jobs.mac_features import HEARD, IN_PICTURES, SEEN, SOUND, Experts, Material, Sides, means
 from storysound.jobs.mac_trained import Card
-from storysound.jobs.sos_features import TOKEN_S, Senses, features_of
-from storysound.jobs.story_batches import LEAST_HELD_OUT, a_sound_of_each, a_stretch_of_each, held_out, stories_at
-from storysound.jobs.train_sos import features_sha
+from storysound.jobs.sos_features import Senses, features_of
+from storysound.jobs.story_batches import a_sound_of_each, a_stretch_of_each, held_out, stories_at
+from storysound.jobs.story_training import StoryRecipe, begin, check_parts, run
 from storysound.losses.ranking import NEGATIVES, bidirectional_margin
 from storysound.match.mac_model import SOUND_CLUSTERS, WORD_CLUSTERS, WORD_GHOSTS, Config, Mac, Tokens
 from storysound.metrics import retrieval
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.train.loop import Losses, Tell
 from storysound.weights import Resolver
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(StoryRecipe):
     """Settings of the training; each can be given as key=value."""
 
-    data: Path  # data set of `storysound ingest`, or a file of JSON lines (`jobs/sos_stories.py`)
-    out: Path  # folder of the run; what stands there is gone on with
     seen: str = "video"  # what experts judge: video or sound
     heard: str = "words"  # what is matched to it: words or sound
     experts: str = ""  # by name, commas between; "": all that there are
@@ -51,34 +46,16 @@ class Recipe:
     steps: int = 1000
     batch: int = 32  # the paper's 128
     rate: float = 1e-3  # the paper's 1e-2
-    warmup_share: float = 0.1  # of the steps
-    weight_decay: float = 0.2
     clip: float = 5.0
-    ema: float = 0.99
     dropout: float = 0.3
-    crop_s: float = 10.24  # of sound: anywhere in training, the most informative stretch in tests
-    held_out: float = 0.1  # share of the groups that choose the best weights and are what is evaluated later
-    profile: str = "embedded"  # whose encoders tell what is said, seen and heard
-    precision: str = "32-true"
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
     evaluate_every: int = 50
-    save_every_s: float = 120.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.negatives not in NEGATIVES:
             raise ValueError(f"negatives are {', '.join(NEGATIVES)}, got {self.negatives!r}")
         if self.seen not in SEEN or self.heard not in HEARD:
             raise ValueError(f"seen is {' or '.join(SEEN)}, heard is {' or '.join(HEARD)}")
-        if self.batch < 2 or not 0 < self.held_out < 1 or self.crop_s < TOKEN_S or not 0 <= self.warmup_share <= 1:
-            raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
-
-    def plan(self) -> Plan:
-        """The part that the loop needs."""
-        return Plan(
-            self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
-            clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
     def sides(self, senses: Senses) -> Sides:
         """What is matched to what; by default by all experts."""
@@ -177,12 +154,12 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
 
     Raises InputError and LibraryError for data that can't be learned from, MissingModelError, UsageError.
     """
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
+    fabric, tell = begin(recipe, tell)
     senses = Senses(load_profile(recipe.profile), weights)
     experts, stories = Experts(recipe.sides(senses), senses), stories_of(recipe, weights)
-    features = features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell)
-    return train_on(Material(features, experts), senses, recipe, tell)
+    with fabric.rank_zero_first():  # the others find what the first has encoded
+        features = features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell)
+    return train_on(Material(features, experts), senses, recipe, fabric, tell)
 
 
 def parted(material: Material, share: float) -> tuple[Tensor, Tensor]:
@@ -192,30 +169,21 @@ def parted(material: Material, share: float) -> tuple[Tensor, Tensor]:
     return told[~out], told[out]
 
 
-def train_on(material: Material, senses: Senses, recipe: Recipe, tell: Tell) -> float:
+def train_on(material: Material, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
     """As `train`, on stories that were read."""
     learned_from, judged = parted(material, recipe.held_out)
-    tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out")
-    if len(learned_from) < 2 or len(judged) < LEAST_HELD_OUT:
-        raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
+    check_parts(recipe, material.features, learned_from, judged, tell)
     torch.manual_seed(recipe.seed)
     config, sides = config_of(recipe, material), material.sides
-    network = network_of(config, material, learned_from)
-    fabric = fabric_for(recipe.out, precision=recipe.precision)
-    made_with = (recipe.profile, senses.revision(), recipe.crop_s, recipe.held_out, recipe.data.name)
-    write_card(recipe.out, Card(config, *made_with, sides.seen, sides.heard))
-    settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(material.features)}
-    settings |= {"model": asdict(config), "negatives": recipe.negatives, "margin": recipe.margin}
-    task = Task(
-        network,
-        partial(losses, recipe=recipe),
-        lambda step, rank, ranks: batch_at(material, learned_from, recipe, step, rank, ranks).to(fabric.device),
-        partial(_judge, material=material, judged=judged),
-        "geometric_mean",
-        settings,
+    return run(
+        recipe,
+        fabric,
+        network_of(config, material, learned_from),
+        Card(config, *recipe.made_with(senses.revision()), sides.seen, sides.heard),
+        material.features,
+        losses=partial(losses, recipe=recipe),
+        batch_at=partial(batch_at, material, learned_from, recipe),
+        evaluate=partial(evaluate, material=material, stories=judged),
+        tell=tell,
+        settings={"negatives": recipe.negatives, "margin": recipe.margin},
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
-
-
-def _judge(network: nn.Module, *, material: Material, judged: Tensor) -> Mapping[str, float]:
-    return evaluate(network, material, judged)  # type: ignore[arg-type]

@@ -5,12 +5,8 @@ of the data. The paper's numbers (`papers/sos.RETRIEVAL`) are for 26,054 stories
 here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder scale.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from storysound.config import load_profile
-from storysound.errors import InputError, UsageError
-from storysound.jobs.cards import write_card
-from storysound.jobs.sos_features import TOKEN_S, Senses, StoryFeatures, features_of
+from storysound.errors import UsageError
+from storysound.jobs.sos_features import Senses, StoryFeatures, features_of
 from storysound.jobs.sos_stories import read_stories
 from storysound.jobs.sos_trained import Card
 from storysound.jobs.story_batches import (
@@ -31,11 +26,12 @@ from storysound.jobs.story_batches import (
     held_out,
     stories_at,
 )
+from storysound.jobs.story_training import StoryRecipe, begin, check_parts, run
 from storysound.losses.contrastive import symmetric
 from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config, Features, SoundOfStory
 from storysound.metrics import retrieval
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
+from storysound.train.loop import Losses, Tell
 from storysound.weights import Resolver
 
 Pair = Literal["AV", "AT"]
@@ -45,45 +41,19 @@ LONE_WIDTH = 384  # of the common space where no story has a text
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(StoryRecipe):
     """Settings of the training; each can be given as key=value."""
 
-    data: Path  # data set of `storysound ingest`, or a file of JSON lines (`jobs/sos_stories.py`)
-    out: Path  # folder of the run; what stands there is gone on with
-    steps: int = 2000
     batch: int = 64  # stories a step and device; the paper's 128 and 256 are for far more of them
-    rate: float = 3e-4
-    warmup_share: float = 0.1  # of the steps
-    weight_decay: float = 0.2
-    clip: float = 1.0
-    ema: float = 0.99
-    dropout: float = 0.1
     scale: float = 20.0  # of similarities in the loss, at first: 100 at once learns a small set by heart
-    crop_s: float = 10.24  # of sound: anywhere in training, the most informative stretch in tests
-    held_out: float = 0.1  # share of the groups (films) that choose the best weights and are what is evaluated later
     mode: str = "corrected"  # or "paper": see match/sos_model.py
     matrices: bool = False  # X-CLIP's learned matrices
     tokens: bool = True  # false: global vectors alone, for comparison
-    profile: str = "embedded"  # whose encoders tell what is said, seen and heard
-    precision: str = "32-true"  # as Lightning Fabric names them: maps are small, nothing is gained by less
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
-    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
-    evaluate_every: int = 100
-    save_every_s: float = 120.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.mode not in {"corrected", "paper"}:
             raise ValueError(f"mode must be corrected or paper, got {self.mode!r}")
-        if self.batch < 2 or not 0 < self.held_out < 1 or self.crop_s < TOKEN_S or not 0 <= self.warmup_share <= 1:
-            raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
-
-    def plan(self) -> Plan:
-        """The part that the loop needs; the rate falls as a cosine from the end of the warm-up on, as the paper's."""
-        return Plan(
-            self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
-            clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -226,46 +196,24 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
 
     Raises InputError and LibraryError for data that can't be learned from, MissingModelError.
     """
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
-    tell = speaker(fabric, tell)
+    fabric, tell = begin(recipe, tell)
     senses = Senses(load_profile(recipe.profile), weights)
     with fabric.rank_zero_first():  # the others find what the first has encoded
         features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
     out = held_out(features.groups, recipe.held_out)
     learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
-    tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {features.belongs.shape[1]} sounds")
-    if len(learned_from) < 2 or not any(
-        int(torch.isin(judged, features.told(p)).sum()) >= LEAST_HELD_OUT for p in PAIRS
-    ):
-        raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
+    most = max((judged[torch.isin(judged, features.told(pair))] for pair in PAIRS), key=len)
+    check_parts(recipe, features, learned_from, most, tell)
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, features, aligned=senses.aligned)
-    network = network_of(config, features, learned_from)
-    revision, data = senses.revision(), recipe.data.name
-    if fabric.is_global_zero:
-        write_card(recipe.out, Card(config, recipe.profile, revision, recipe.crop_s, recipe.held_out, data))
-        tell(f"untrained: geometric mean of recalls {evaluate(network.eval(), features, judged)['geometric_mean']:.3f}")
-    settings = {"seed": recipe.seed, "batch": recipe.batch, "data": features_sha(features), "model": asdict(config)}
-    task = Task(
-        network,
-        losses,
-        lambda step, rank, ranks: batch_at(features, learned_from, recipe, step, rank, ranks).to(fabric.device),
-        partial(_judge, features=features, judged=judged),
-        "geometric_mean",
-        settings,
+    return run(
+        recipe,
+        fabric,
+        network_of(config, features, learned_from),
+        Card(config, *recipe.made_with(senses.revision())),
+        features,
+        losses=losses,
+        batch_at=partial(batch_at, features, learned_from, recipe),
+        evaluate=partial(evaluate, features=features, stories=judged),
+        tell=tell,
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
-
-
-def _judge(network: nn.Module, *, features: StoryFeatures, judged: Tensor) -> Mapping[str, float]:
-    return evaluate(network, features, judged)  # type: ignore[arg-type]
-
-
-def features_sha(features: StoryFeatures) -> str:
-    """Changes with the stories and what the encoders say of them."""
-    sha = sha256(json.dumps([features.ids, features.groups, features.length_s]).encode())
-    for part in (features.text, features.frames, features.audio):
-        sha.update(part.values.numpy().tobytes())
-    return sha.hexdigest()[:24]
