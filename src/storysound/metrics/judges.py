@@ -4,6 +4,7 @@ METEOR 1.5 (Denkowski and Lavie 2014) comes by `storysound models pull captions`
 models of Stanford that no package index has. Neither is ever fetched by itself.
 """
 
+import contextlib
 import json
 import math
 import shutil
@@ -71,6 +72,8 @@ class Meteor:
                 each += [float(run.stdout.readline()) for _ in candidates]
             except (OSError, ValueError) as error:
                 run.kill()
+                with contextlib.suppress(OSError):  # what was still to be written
+                    run.stdin.close()
                 raise MissingModelError(f"METEOR failed: {run.stderr.read().strip()[-300:] or error}") from error
             run.stdin.close()
             run.kill()
