@@ -1,13 +1,11 @@
 """The picture of a mood over time: a panel for valence and one for arousal, in each a line per modality."""
 
-import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storysound.cue.report_draw import clock, tick_step_s
 from storysound.jobs.timeline import FORMATS
-from storysound.media.canvas import RGB, Canvas, Points
+from storysound.media.canvas import RGB, Canvas, Points, stroke
 from storysound.media.files import atomic
 
 if TYPE_CHECKING:
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 28, 78
 _PANEL_H, _GAP, _FOOT = 190, 26, 66
 _TICKS = 10
-_THICK = 2.0
 _INK, _SOFT, _LINE, _GROUND = (31, 36, 48), (108, 115, 130), (229, 231, 237), (247, 248, 250)
 # Hues that stay apart for colour-blind people; the legend names them as well.
 COLOURS: dict[str, tuple[str, RGB]] = {
@@ -60,25 +57,12 @@ def _ground(sheet: Canvas, axis: str, top: float) -> None:
         sheet.text(LEFT - 10, _y(value, top), f"{value:g}", _SOFT, 11, "end")
 
 
-def _draw(sheet: Canvas, points: Sequence[tuple[float, float]], colour: RGB) -> None:
+def _draw(sheet: Canvas, points: Points, colour: RGB) -> None:
     """A line through points, and a dot on each where there are few."""
-    for (x, y), (to_x, to_y) in itertools.pairwise(points):
-        sheet.shape(_strip(x, y, to_x, to_y), colour)
+    stroke(sheet, points, colour)
     if len(points) <= 40:
         for x, y in points:
             sheet.box(x - 3, y - 3, 6, 6, colour, 3)
-
-
-def _strip(x: float, y: float, to_x: float, to_y: float) -> Points:
-    """The outline of a line of some thickness."""
-    length = max(((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5, 1e-9)
-    across, along = _THICK / 2 * (to_y - y) / length, _THICK / 2 * (to_x - x) / length
-    return [
-        (x + across, y - along),
-        (to_x + across, to_y - along),
-        (to_x - across, to_y + along),
-        (x - across, y + along),
-    ]
 
 
 def _legend(sheet: Canvas, felt: "Felt") -> None:
