@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue import report_draw as draw
+from storysound.cue import report_facts as told
 from storysound.cue.cues import Cue, CueSheet, Scene
 from storysound.cue.sheet import timecode
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
-from storysound.story import Sound
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ Attention = tuple[NDArray[np.floating], Sequence[float] | NDArray[np.floating], 
 MoodCurve = Sequence[tuple[float, float, float]]
 """(story time, valence, arousal), both in [0, 1] and on one scale for all modalities, in time order."""
 
-_LAYERS = {"music": "Music", "ambience": "Ambience", "spot": "Spot effects"}
 _MODALITIES = ("pictures", "words", "music")
 _MAX_THUMBS = 240  # about 1.5 MB of page
 _MAX_MAP_ROWS = 12  # thumbnails beside an attention map
@@ -61,8 +60,8 @@ def write_report(
         sheet=sheet,
         title=draw.shown(sheet.title) or "Untitled",
         video=_link(video, out_html),
-        facts=_facts(sheet),
-        loudness=_loudness(sheet),
+        facts=told.facts(sheet),
+        loudness=told.loudness(sheet),
         thumbs=[(round(time_s, 3), draw.thumbnail(rgb)) for time_s, rgb in view.thumbnails],
         ticks=view.ticks(),
         strip=view.strip(),
@@ -76,8 +75,8 @@ def write_report(
         layers=view.layers(),
         moods=view.moods(moods or {}),
         cues=[view.card(cue) for cue in view.cues],
-        sounds=_sounds(view.cues),
-        credits=_credits(sheet, view.cues),
+        sounds=told.sounds(view.cues),
+        credits=told.credits_text(sheet, view.cues),
     )
     with atomic(out_html) as part:
         part.write_text(page, encoding="utf-8", errors="replace")
@@ -111,80 +110,6 @@ def _link(video: str | Path | None, out_html: Path) -> str:
     return quote(Path(relative).as_posix(), errors="surrogateescape")
 
 
-def _level(value: float, unit: str) -> str:
-    """A level with a true minus sign; silence has none."""
-    return f"{value:.1f} {unit}".replace("-", "−") if math.isfinite(value) else "silent"
-
-
-def _facts(sheet: CueSheet) -> list[tuple[str, str]]:
-    """Name and value of what the page opens with."""
-    count = sum(len(scene.shots) for scene in sheet.scenes)
-    facts = [("Duration", draw.clock(sheet.duration_s)), ("Scenes", f"{len(sheet.scenes)}"), ("Shots", f"{count}")]
-    if sheet.fps > 0:
-        facts.append(("Frame rate", f"{sheet.fps:.5g} fps"))
-    speech_s = sum(span.duration_s for span in sheet.speech)
-    if speech_s > 0:
-        facts.append(("Speech", f"{speech_s:.1f} s"))
-    music_s = sum(span.duration_s for span in sheet.own_music)
-    if music_s > 0:
-        facts.append(("Own music", f"{music_s:.1f} s"))
-    return [*facts, ("Cues", f"{len(sheet.cues)}")]
-
-
-def _loudness(sheet: CueSheet) -> list[tuple[str, str, str]]:
-    """Name, value and remark of each measured level."""
-    levels = sheet.loudness
-    ducking = levels["ducking_db"]
-    lowered = f"−{abs(ducking):.1f} dB" if sheet.speech and ducking else "none"
-    return [
-        ("Loudness", _level(levels["lufs"], "LUFS"), "integrated, ITU-R BS.1770"),
-        ("True peak", _level(levels["dbtp"], "dBTP"), "4× oversampled"),
-        ("Ducking", lowered, "bed under speech" if sheet.speech else "no speech found"),
-    ]
-
-
-def _sounds(cues: Sequence[Cue]) -> list[dict[str, Any]]:
-    """Every sound once, with the cues that use it, in order of first use."""
-    uses: dict[tuple[str, str], list[Cue]] = {}
-    for cue in cues:
-        uses.setdefault((cue.sound.root, cue.sound.path), []).append(cue)
-    return [
-        {
-            "sound": group[0].sound,
-            "name": _name(group[0].sound),
-            "cues": group,
-            "page": _page(group[0].sound),
-            "layers": sorted({_LAYERS[cue.layer] for cue in group}),
-            "used_s": sum(cue.duration_s for cue in group),
-        }
-        for group in uses.values()
-    ]
-
-
-def _name(sound: Sound) -> str:
-    """What to call a sound: its title, else its file's name."""
-    return draw.shown(sound.title.strip() or sound.path.rsplit("/", 1)[-1])
-
-
-def _page(sound: Sound) -> str:
-    """Where on the web a sound comes from; paths of the user's machine don't belong into a page that is passed on."""
-    uri = sound.source.uri
-    return draw.shown(uri) if "://" in uri and not uri.lower().startswith("file:") else ""
-
-
-def _credits(sheet: CueSheet, cues: Sequence[Cue]) -> str:
-    """Plain text for the film's credits."""
-    lines = []
-    for row in _sounds(cues):
-        sound: Sound = row["sound"]
-        parts = [f"“{row['name']}”"]
-        if sound.source.credit:
-            parts.append(f"by {draw.shown(sound.source.credit)}")
-        parts.append(f"({draw.shown(sound.source.licence) or 'licence not stated'})")
-        lines.append(" ".join(parts))
-    return "\n".join([f"Sound in “{draw.shown(sheet.title)}”", "", *lines]) if lines else ""
-
-
 @dataclass
 class _View:
     """A sheet with what is needed to place its parts on the page."""
@@ -195,7 +120,7 @@ class _View:
 
     def __post_init__(self) -> None:
         self.scale = draw.Scale(self.sheet.duration_s)
-        self.cues = sorted(self.sheet.cues, key=lambda cue: (cue.start_s, list(_LAYERS).index(cue.layer), cue.id))
+        self.cues = sorted(self.sheet.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
 
     def ticks(self) -> list[tuple[float, str]]:
         """Position and label of the ruler's marks."""
@@ -258,7 +183,7 @@ class _View:
     def layers(self) -> list[dict[str, Any]]:
         """The cue tracks that have cues, each with its bars spread over lanes."""
         rows = []
-        for layer, label in _LAYERS.items():
+        for layer, label in told.LAYERS.items():
             cues = [cue for cue in self.cues if cue.layer == layer]
             if cues:
                 lane = draw.lanes([(cue.start_s, cue.end_s) for cue in cues])
@@ -271,7 +196,7 @@ class _View:
         rise, fall = draw.fade_edges(cue.duration_s, cue.fade_in_s, cue.fade_out_s)
         return {
             "cue": cue,
-            "name": _name(cue.sound),
+            "name": told.name_of(cue.sound),
             "box": self.scale.box(cue.start_s, cue.end_s),
             "lane": lane,
             "rise": rise,
@@ -302,19 +227,19 @@ class _View:
         source = draw.Scale(max(sound.duration_s, *(piece.out_s for piece in cue.pieces), 1e-3))
         return {
             "cue": cue,
-            "layer": _LAYERS[cue.layer],
-            "name": _name(sound),
+            "layer": told.LAYERS[cue.layer],
+            "name": told.name_of(sound),
             "when": f"{draw.clock(cue.start_s)} – {draw.clock(cue.end_s)}",
             "timecode": f"{timecode(cue.start_s, self.sheet.fps)} – {timecode(cue.end_s, self.sheet.fps)}",
             "gain": f"{cue.gain_db:+.1f} dB".replace("-", "−"),
             "tempo": f"{sound.tempo_bpm:.0f} BPM" if sound.tempo_bpm else "",
-            "level": _level(sound.loudness_lufs, "LUFS"),
+            "level": told.level(sound.loudness_lufs, "LUFS"),
             "pieces": [
                 {"box": source.box(piece.in_s, piece.out_s), "label": f"{piece.in_s:.1f}–{piece.out_s:.1f} s"}
                 for piece in cue.pieces
             ],
             "source_s": draw.clock(sound.duration_s),
-            "page": _page(sound),
+            "page": told.page_of(sound),
             "scores": self._scores(cue),
             "map": self._map(cue),
         }
@@ -326,7 +251,7 @@ class _View:
         span = max(score for _, score in rows) - floor
         return [
             {
-                "name": _name(cue.sound) if number == 0 else draw.shown(path.rsplit("/", 1)[-1]),
+                "name": told.name_of(cue.sound) if number == 0 else draw.shown(path.rsplit("/", 1)[-1]),
                 "path": draw.shown(path),
                 "score": score,
                 "chosen": number == 0,

@@ -4,9 +4,7 @@ All moods are on one scale (`encode/mood.py`), so those of a film's pictures, it
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from storysound.encode import mood as moods
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.captions import Caption, Captions, read_captions, told_in
 from storysound.jobs.faults import one_by_one
-from storysound.jobs.feeling import Feeling
+from storysound.jobs.feeling import Feeling, Felt, Moment
 from storysound.jobs.mood_plot import write_curve
 from storysound.jobs.timeline import check_plot
 from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, windows
@@ -26,33 +24,11 @@ from storysound.media.video import iter_frames
 from storysound.story import Mood
 from storysound.weights import Resolver
 
-Modality = Literal["image", "audio", "text", "video"]
-
 RATE_HZ = 44_100
 SUBTITLES = (".srt", ".vtt")
 PICTURES_EVERY_S, MOST_PICTURES = 1.0, 300  # looked at in a video; longer ones are looked at more rarely
 SIDE_PX = 320
 FAINT = 1e-3  # stretches whose loudest sample is below are silent: they have no mood
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The mood of one modality around a time."""
-
-    time_s: float
-    modality: Modality
-    mood: Mood
-
-
-@dataclass(frozen=True)
-class Felt:
-    """The mood of a file as a whole, and over time where it lasts: moments in the order of time."""
-
-    path: str
-    modality: Modality
-    mood: Mood
-    curve: tuple[Moment, ...] = ()
-    duration_s: float = 0.0
 
 
 def feel_all(

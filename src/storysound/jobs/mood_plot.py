@@ -1,15 +1,12 @@
 """The picture of a mood over time: a panel for valence and one for arousal, in each a line per modality."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from storysound.cue.report_draw import clock, tick_step_s
+from storysound.jobs.feeling import Felt
 from storysound.jobs.timeline import FORMATS
 from storysound.media.canvas import RGB, Canvas, Points, stroke
 from storysound.media.files import atomic
-
-if TYPE_CHECKING:
-    from storysound.jobs.mood import Felt
 
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 28, 78
 _PANEL_H, _GAP, _FOOT = 190, 26, 66
@@ -21,7 +18,7 @@ COLOURS: dict[str, tuple[str, RGB]] = {
 }  # fmt: skip
 
 
-def write_curve(felt: "Felt", path: Path) -> None:
+def write_curve(felt: Felt, path: Path) -> None:
     """Draws the moments of a file to an SVG or PNG (`timeline.FORMATS`). Raises OutputError."""
     bottom = TOP + 2 * _PANEL_H + _GAP
     sheet = FORMATS[path.suffix.lower()](WIDTH, bottom + _FOOT)
@@ -65,7 +62,7 @@ def _draw(sheet: Canvas, points: Points, colour: RGB) -> None:
             sheet.box(x - 3, y - 3, 6, 6, colour, 3)
 
 
-def _legend(sheet: Canvas, felt: "Felt") -> None:
+def _legend(sheet: Canvas, felt: Felt) -> None:
     x = float(LEFT)
     for modality, (name, colour) in COLOURS.items():
         if any(moment.modality == modality for moment in felt.curve):

@@ -8,7 +8,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.jobs.mood import Felt
+    from storysound.jobs.feeling import Felt
 
 
 def mood(
