@@ -17,6 +17,7 @@ from storysound.app.cli import (
     listen,
     models,
     mood,
+    papers,
     score,
     split_speech,
     stats,
@@ -42,6 +43,7 @@ app.command()(build.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(generate.app, name="generate")
+app.command()(papers.papers)
 app.add_typer(models.app, name="models")
 
 

@@ -1,0 +1,66 @@
+"""What `storysound papers` tells, and docs/PAPERS.md: each paper's equations, where they live, and its errata.
+
+storysound papers > docs/PAPERS.md
+"""
+
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+import storysound.papers
+from storysound.errors import UsageError
+from storysound.papers.paper import Erratum
+
+_FORMS = {"paper", "pages"}  # modules that are no papers
+_HEAD = """# The papers, equation by equation
+
+Made by `storysound papers > docs/PAPERS.md` from `src/storysound/papers`, where recipes and published figures stand
+too.
+"""
+
+
+def names() -> tuple[str, ...]:
+    """Keys of all papers, in alphabetical order."""
+    found = (module.name for module in pkgutil.iter_modules(storysound.papers.__path__))
+    return tuple(sorted(name for name in found if name not in _FORMS))
+
+
+def page() -> str:
+    """All papers, as Markdown."""
+    return "\n".join([_HEAD, *(section(name) for name in names())])
+
+
+def section(name: str) -> str:
+    """One paper, as Markdown. Raises UsageError for a key that isn't one."""
+    if name not in names():
+        raise UsageError(f"no paper {name!r}: there are {', '.join(names())}")
+    paper: Any = import_module(f"storysound.papers.{name}")
+    missing: dict[str, str] = getattr(paper, "NOT_BUILT", {})
+    equations = [f"| {number} | {_link(where)} |" for number, where in paper.EQUATIONS.items()]
+    equations += [f"| {number} | not built yet: {what} |" for number, what in missing.items()]
+    return "\n".join([
+        f"## {name}: {paper.CITATION.title}", "", str(paper.CITATION), "",
+        "| equation | code |", "|---|---|", *equations, "",
+        "| erratum | printed, or silent | our reading | code |", "|---|---|---|---|", *map(_row, paper.ERRATA), "",
+    ])  # fmt: skip
+
+
+def _row(erratum: Erratum) -> str:
+    cells = (str(erratum.number), _cell(erratum.printed), _cell(erratum.reading), _link(erratum.where))
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _link(where: str | None) -> str:
+    """A dotted path as a link to its file; what isn't built has none.
+
+    >>> _link("storysound.match.sos.similarity")
+    '[match.sos.similarity](../src/storysound/match/sos.py)'
+    """
+    if where is None:
+        return "not built yet"
+    module = where.rpartition(".")[0]
+    return f"[{where.removeprefix('storysound.')}](../src/{module.replace('.', '/')}.py)"
