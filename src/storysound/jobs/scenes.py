@@ -66,25 +66,14 @@ def understand(
     tone = np.where(np.isnan(of_words), of_pictures, (of_pictures + np.nan_to_num(of_words)) / 2)
     features = np.stack([np.concatenate([_unit(_mean(looks, owner, u)), words[u]]) for u in range(len(words))])
     members = group_scenes(footage.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
+    lengths_s = np.array([unit.duration_s for unit in footage.units])
     scenes, means = [], []
     for first, last in members:
-        units = range(first, last)
-        of_scene = (owner >= first) & (owner < last)
-        span = Span(footage.units[first].start_s, footage.units[last - 1].end_s)
-        lengths = np.array([footage.units[u].duration_s for u in units])
-        scenes.append(
-            Scene(
-                span.start_s,
-                span.end_s,
-                Mood(*np.average(tone[first:last], axis=0, weights=lengths).clip(0, 1).tolist()),
-                ", ".join(gloss.words(classes[of_scene].mean(axis=0), eyes.labels["imagenet"])),
-                tuple(
-                    shot for shot in footage.shots if shot.overlap_s(span) > 0.5 * min(shot.duration_s, span.duration_s)
-                ),
-                " ".join(dict.fromkeys(footage.texts[u] for u in units if footage.texts[u])),
-            )
-        )
-        means.append(_unit(np.average(features[first:last], axis=0, weights=lengths)))
+        weights = lengths_s[first:last]
+        mood = Mood(*np.average(tone[first:last], axis=0, weights=weights).clip(0, 1).tolist())
+        sight = gloss.words(classes[(owner >= first) & (owner < last)].mean(axis=0), eyes.labels["imagenet"])
+        scenes.append(_scene(footage, range(first, last), mood, sight))
+        means.append(_unit(np.average(features[first:last], axis=0, weights=weights)))
     near = np.stack(means) @ np.stack(means).T
     middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
     curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
@@ -104,6 +93,22 @@ def clearness(scores: Floats, space: LabelSpace) -> float:
     """
     top = np.argsort(-scores)[: gloss.MOST]
     return float(np.linalg.norm(scores[top] @ space.vectors[top]))
+
+
+def _scene(footage: Footage, units: range, mood: Mood, sight: Sequence[str]) -> Scene:
+    """The scene of neighbouring units; `sight` names what is recognised in it.
+
+    A shot counts to it where the two share more than half of the shorter one.
+    """
+    span = Span(footage.units[units[0]].start_s, footage.units[units[-1]].end_s)
+    return Scene(
+        span.start_s,
+        span.end_s,
+        mood,
+        ", ".join(sight),
+        tuple(shot for shot in footage.shots if shot.overlap_s(span) > 0.5 * min(shot.duration_s, span.duration_s)),
+        " ".join(dict.fromkeys(footage.texts[u] for u in units if footage.texts[u])),
+    )
 
 
 def _told(footage: Footage, reader: Encoder[str], text: str) -> Floats:
