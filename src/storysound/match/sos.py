@@ -107,16 +107,18 @@ def token_similarity(
     learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (a, b, *matrices))
     # Split once: slicing inside the loop would cost a gradient of full size for every block.
     a_blocks = list(zip(torch.split(a, rows), _split(a_mask, rows, len(a)), strict=True))
+    result = None if learns else a.new_empty(len(a), len(b))  # small pieces kept between large ones would litter memory
     strips = []
-    for b_block, b_keep in zip(torch.split(b, columns), _split(b_mask, columns, len(b)), strict=True):
+    for k, (b_block, b_keep) in enumerate(zip(torch.split(b, columns), _split(b_mask, columns, len(b)), strict=True)):
         # Candidates innermost: softmax and sums over tokens then run along whole vectors of candidates.
         tokens_first = without_padding(b_block, b_keep).transpose(0, 1).contiguous()
-        strip = []
-        for a_block, a_keep in a_blocks:
-            call = (a_block, tokens_first, a_keep, b_keep, matrices, temperature)
-            strip.append(checkpoint(_pairs, *call, use_reentrant=False) if learns else _pairs(*call))
-        strips.append(torch.cat(strip))
-    return torch.cat(strips, dim=1)
+        calls = [(a_block, tokens_first, a_keep, b_keep, matrices, temperature) for a_block, a_keep in a_blocks]
+        if result is None:
+            strips.append(torch.cat([checkpoint(_pairs, *call, use_reentrant=False) for call in calls]))
+            continue
+        for i, call in enumerate(calls):
+            result[i * rows : (i + 1) * rows, k * columns : (k + 1) * columns] = _pairs(*call)
+    return torch.cat(strips, dim=1) if result is None else result
 
 
 def _pairs(
