@@ -91,15 +91,23 @@ class CoAttentionMatcher(nn.Module):
         # What the first layer makes of an item doesn't depend on its partner: it is made once.
         seen, heard = first.prepared(video), first.prepared(audio, turned=True)
         rows, columns = self._block_shape(len(video), len(audio), video.device, block)
-        strips, single = [], rows >= len(video) and columns >= len(audio)
+        learns = torch.is_grad_enabled()
+        again = learns and not (rows >= len(video) and columns >= len(audio))  # a single block is kept
+        # Small pieces kept between large ones would litter memory.
+        result = None if learns else video.new_empty(len(video), len(audio))
+        strips = []
         heard_blocks = list(zip(*(torch.split(part, columns) for part in heard), strict=True))
-        seen_blocks = list(zip(*(torch.split(part, rows) for part in seen), strict=True))
-        for own, keep, weight in zip(seen_blocks, torch.split(present, rows), torch.split(weights, rows), strict=True):
+        seen_blocks = zip(*(torch.split(part, rows) for part in seen), strict=True)
+        sides = zip(seen_blocks, torch.split(present, rows), torch.split(weights, rows), strict=True)
+        for i, (own, keep, weight) in enumerate(sides):
             calls = [(_Side(*own), _Side(*others), keep, weight) for others in heard_blocks]
-            learns = torch.is_grad_enabled() and not single
-            strip = [checkpoint(self._pairs, *c, use_reentrant=False) if learns else self._pairs(*c) for c in calls]
-            strips.append(torch.cat(strip, dim=1))
-        return torch.cat(strips)
+            if result is None:
+                strip = [checkpoint(self._pairs, *c, use_reentrant=False) if again else self._pairs(*c) for c in calls]
+                strips.append(torch.cat(strip, dim=1))
+                continue
+            for k, call in enumerate(calls):
+                result[i * rows : (i + 1) * rows, k * columns : (k + 1) * columns] = self._pairs(*call)
+        return torch.cat(strips) if result is None else result
 
     def _pairs(self, seen: "_Side", heard: "_Side", present: Tensor, weights: Tensor) -> Tensor:
         """One block of pairs."""
