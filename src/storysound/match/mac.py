@@ -93,8 +93,7 @@ class CoAttentionMatcher(nn.Module):
         rows, columns = self._block_shape(len(video), len(audio), video.device, block)
         learns = torch.is_grad_enabled()
         again = learns and not (rows >= len(video) and columns >= len(audio))  # a single block is kept
-        # Small pieces kept between large ones would litter memory.
-        result = None if learns else video.new_empty(len(video), len(audio))
+        result = None if learns else video.new_empty(len(video), len(audio))  # small pieces would litter memory
         strips = []
         heard_blocks = list(zip(*(torch.split(part, columns) for part in heard), strict=True))
         seen_blocks = zip(*(torch.split(part, rows) for part in seen), strict=True)
