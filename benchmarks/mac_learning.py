@@ -14,8 +14,6 @@ over `SEEDS` seeds, each seed's ranks counted; intervals are over groups (campai
 or $STORYSOUND_TEST_DATA. Encoders: MiniLM, EfficientNet, ears.
 """
 
-import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks import sos_material, sos_wesnoth
-from benchmarks.quality import data_folder
+from benchmarks import proofs, sos_material, sos_wesnoth
 from benchmarks.sos_learning import PROFILE, folds_of
 from benchmarks.teaching import taught
 from storysound.jobs.evaluate_mac_ablation import variants
@@ -251,21 +248,5 @@ def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) 
     return {way: sos_wesnoth.judge(s, data.chosen[test], data.campaign[test]) for way, s in ways.items()}
 
 
-def main() -> None:
-    """Runs one comparison or all."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("proof", nargs="?", choices=["wesnoth", "clips", "experts"])
-    parser.add_argument("--cache", type=Path, default=Path("build/sos-learning"))
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    weights, shared = Resolver(offline=True), data_folder()
-    proofs = {"wesnoth": wesnoth, "clips": clips, "experts": experts}
-    chosen = [given.proof] if given.proof else list(proofs)
-    found = {name: proofs[name](shared, weights, given.cache) for name in chosen}
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    proofs.run(__doc__ or "", {"wesnoth": wesnoth, "clips": clips, "experts": experts})

@@ -9,8 +9,6 @@ higher rate and fewer steps, fixed before the first run. Seeds 0 to `SEEDS` - 1;
 Data: ../shared/data or $STORYSOUND_TEST_DATA. Encoders: MiniLM, EfficientNet, ears.
 """
 
-import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks import sos_material, sos_wesnoth
-from benchmarks.quality import data_folder
+from benchmarks import proofs, sos_material, sos_wesnoth
 from benchmarks.sos_wesnoth import interval
 from benchmarks.teaching import taught
 from storysound.config import Profile
@@ -143,21 +140,5 @@ def _report(
     return result
 
 
-def main() -> None:
-    """Runs one proof or both."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("proof", nargs="?", choices=["wesnoth", "clips"])
-    parser.add_argument("--cache", type=Path, default=Path("build/sos-learning"))
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    weights, shared = Resolver(offline=True), data_folder()
-    proofs = {"wesnoth": sos_wesnoth.measure, "clips": clips}
-    chosen = [given.proof] if given.proof else list(proofs)
-    found = {name: proofs[name](shared, weights, given.cache) for name in chosen}
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    proofs.run(__doc__ or "", {"wesnoth": sos_wesnoth.measure, "clips": clips})

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.sos_fakes import COLOURS, WORDS, FakeSenses, tone, write_stories
+from jobs import ranker_fakes
+from jobs.ranker_fakes import order
+from jobs.sos_fakes import COLOURS, WORDS, FakeSenses, write_stories
 from storysound.config import load_profile
 from storysound.errors import InputError, UsageError
 from storysound.jobs import mac_trained, recipes, train_mac
@@ -15,9 +17,9 @@ from storysound.jobs.mac_ranker import Ranker
 from storysound.jobs.mac_trained import load_trained
 from storysound.jobs.rerank import finder_of
 from storysound.jobs.reranked import POOL, Reranked
-from storysound.media.audio import write_wav
-from storysound.story import Sound
 from storysound.weights import Resolver
+
+hits = ranker_fakes.hits  # a fixture
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +50,6 @@ def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ranker(file: Path) -> Ranker:
     return Ranker(load_trained(file, Resolver(offline=True)))
-
-
-@pytest.fixture
-def hits(tmp_path: Path) -> list[Hit]:
-    for kind in range(4):
-        write_wav(tmp_path / f"{kind}.wav", tone(kind, kind))
-    sounds = [Sound(f"{kind}.wav", str(tmp_path), 2.0, "sfx") for kind in range(4)]
-    return [Hit(sound, 0.0, 2.0, 0.9 - i / 10, ("first",)) for i, sound in enumerate(sounds)]
-
-
-def order(hits: tuple[Hit, ...]) -> list[str]:
-    return [hit.sound.path for hit in hits]
 
 
 @pytest.mark.parametrize("told", ["words", "pictures"])

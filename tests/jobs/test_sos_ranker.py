@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from jobs import ranker_fakes
+from jobs.ranker_fakes import order
 from jobs.sos_fakes import COLOURS, FakeSenses, tone
 from storysound.config import load_profile
 from storysound.errors import InputError, UsageError
@@ -18,9 +20,10 @@ from storysound.jobs.reranked import POOL, Reranked
 from storysound.jobs.sos_ranker import Ranker
 from storysound.jobs.sos_trained import Card, Trained
 from storysound.match.sos_model import Config, SoundOfStory
-from storysound.media.audio import resample, write_wav
-from storysound.story import Sound
+from storysound.media.audio import resample
 from storysound.weights import Resolver
+
+hits = ranker_fakes.hits  # a fixture
 
 CONFIG = Config(
     8, 12, 10, 8, ("text", "frames", "audio"), words=8, frames=4, sounds=5, temporal_layers=1, temporal_heads=1
@@ -35,18 +38,6 @@ def ranker() -> Ranker:
     for name, rows in (("text", senses._said), ("frames", senses._seen), ("audio", senses._heard)):
         network.get_parameter(f"maps.{name}.weight").copy_(torch.linalg.pinv(torch.from_numpy(rows)).T)
     return Ranker(Trained(network, Card(CONFIG, "embedded", "fake", 2.0, 0.1, "d"), senses))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def hits(tmp_path: Path) -> list[Hit]:
-    for kind in range(4):
-        write_wav(tmp_path / f"{kind}.wav", tone(kind, kind))
-    sounds = [Sound(f"{kind}.wav", str(tmp_path), 2.0, "sfx") for kind in range(4)]
-    return [Hit(sound, 0.0, 2.0, 0.9 - i / 10, ("first",)) for i, sound in enumerate(sounds)]
-
-
-def order(hits: tuple[Hit, ...]) -> list[str]:
-    return [hit.sound.path for hit in hits]
 
 
 def test_order_and_scores_are_those_of_the_model(

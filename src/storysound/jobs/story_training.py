@@ -64,11 +64,16 @@ def begin(recipe: StoryRecipe, tell: Tell) -> tuple[Fabric, Tell]:
     return fabric, speaker(fabric, tell)
 
 
-def check_parts(recipe: StoryRecipe, features: StoryFeatures, learned_from: Tensor, judged: Tensor, tell: Tell) -> None:
-    """Tells how many stories are learned from, and can be judged by. Raises InputError where they are too few."""
+def check_parts(
+    recipe: StoryRecipe, features: StoryFeatures, learned_from: Tensor, judged: Tensor, judgeable: int, tell: Tell
+) -> None:
+    """Tells how many stories are learned from, and held out, of which `judgeable` can be judged by.
+
+    Raises InputError where they are too few.
+    """
     sounds = features.belongs.shape[1]
     tell(f"{len(learned_from)} stories to learn from, {len(judged)} held out, {sounds} sounds")
-    if len(learned_from) < 2 or len(judged) < LEAST_HELD_OUT:
+    if len(learned_from) < 2 or judgeable < LEAST_HELD_OUT:
         raise InputError(recipe.data, f"needs {LEAST_HELD_OUT} stories held out, and more to learn from", "add stories")
 
 

@@ -245,7 +245,7 @@ def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
 def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
     """`train` with what it learns from at hand."""
     learned_from, judged = parted(stories, recipe.held_out)
-    check_parts(recipe, stories.features, learned_from, judged, tell)
+    check_parts(recipe, stories.features, learned_from, judged, len(judged), tell)
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, stories, aligned=senses.aligned)
     return run(

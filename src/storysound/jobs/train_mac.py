@@ -172,7 +172,7 @@ def parted(material: Material, share: float) -> tuple[Tensor, Tensor]:
 def train_on(material: Material, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
     """As `train`, on stories that were read."""
     learned_from, judged = parted(material, recipe.held_out)
-    check_parts(recipe, material.features, learned_from, judged, tell)
+    check_parts(recipe, material.features, learned_from, judged, len(judged), tell)
     torch.manual_seed(recipe.seed)
     config, sides = config_of(recipe, material), material.sides
     return run(

@@ -202,8 +202,8 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
         features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
     out = held_out(features.groups, recipe.held_out)
     learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
-    most = max((judged[torch.isin(judged, features.told(pair))] for pair in PAIRS), key=len)
-    check_parts(recipe, features, learned_from, most, tell)
+    judgeable = max(int(torch.isin(judged, features.told(pair)).sum()) for pair in PAIRS)
+    check_parts(recipe, features, learned_from, judged, judgeable, tell)
     torch.manual_seed(recipe.seed)
     config = config_of(recipe, features, aligned=senses.aligned)
     return run(
