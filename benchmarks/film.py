@@ -47,9 +47,8 @@ def main() -> None:
     edges = [cue[edge] for cue in sheet["cues"] for edge in ("start_s", "end_s")]
     for at in np.argsort(-jumps)[:JUMPS]:
         time_s = at / mixed.rate_hz
-        print(
-            f"jump {jumps[at]:.2f} at {time_s:.2f} s, {min(abs(time_s - edge) for edge in edges):.2f} s from a cue's edge"
-        )
+        away_s = min(abs(time_s - edge) for edge in edges)
+        print(f"jump {jumps[at]:.2f} at {time_s:.2f} s, {away_s:.2f} s from a cue's edge")
 
 
 if __name__ == "__main__":
