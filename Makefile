@@ -28,10 +28,10 @@ check: $(STAMP)
 	$(BIN)/python tests/check_environment.py
 
 bench: $(STAMP)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.speed
 
 bench-quality: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.quality
 
 clean:
 	rm -rf $(VENV) demo build dist

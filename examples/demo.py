@@ -22,8 +22,8 @@ from PIL import Image
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.weights import Resolver
-from storysound.weights_catalogue import Entry, catalogue
+from storysound.weights.catalogue import Entry, catalogue
+from storysound.weights.resolver import Resolver
 
 WIDTH, HEIGHT, FPS, RATE_HZ = 960, 540, 25, 48_000
 Picture = NDArray[np.uint8]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 # Property tests look for new examples on a developer's machine; a submission is judged by the same ones every time.
 settings.register_profile("ci", derandomize=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from storysound.encode.encoder import Encoding, Modality
 from storysound.engine.stages import Outcome, Row, Stage, Worker, _outcome, _state
-from storysound.jobs.ingest_stages import Tools
+from storysound.jobs.ingest.stages import Tools
 from storysound.media.audio import Waveform
 
 FPS, RATE_HZ = 10, 16_000

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from storysound.encode.encoder import Encoding, Modality
-from storysound.jobs.crew import Tools
+from storysound.engine.crew import Tools
 from storysound.library.analyse import Judged, Listening
 from storysound.library.store import Entry, Segments, Shape
 from storysound.media.audio import Waveform

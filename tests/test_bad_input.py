@@ -21,7 +21,7 @@ from media.media_making import full_disk_after, noise, tone, write_sound, write_
 from storysound.app.cli import commands, endings
 from storysound.library.store import Library
 from storysound.media.audio import Waveform
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 pytestmark = pytest.mark.models
 

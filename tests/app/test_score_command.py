@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from storysound.app.cli.commands import app
-from storysound.cue.cues import Cue, CueSheet, Loudness, Piece
-from storysound.jobs import score as job
+from storysound.cue.score import Cue, CueSheet, Loudness, Piece
+from storysound.jobs.score import score as job
 from storysound.story import Sound
 
 runner = CliRunner()

@@ -7,7 +7,7 @@ from pathlib import Path
 import opentimelineio as otio
 import pytest
 
-from storysound.cue.cues import Cue, CueSheet, Piece, RunnerUp, Scene
+from storysound.cue.score import Cue, CueSheet, Piece, RunnerUp, Scene
 from storysound.cue.sheet import COLUMNS, timecode, write_csv, write_json, write_otio
 from storysound.errors import OutputError
 from storysound.story import Mood, Sound, Source, Span

@@ -11,7 +11,7 @@ from storysound.encode import aisfx
 from storysound.encode.wording import in_words
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 # ESC-50's classes that one UCS category names; the heads that know the category well enough to be asked.
 ANCHORS = {

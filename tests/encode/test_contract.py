@@ -16,7 +16,7 @@ from storysound.encode.encoder import Encoder, Encoding, load
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 pytestmark = pytest.mark.models
 

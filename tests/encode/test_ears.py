@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from storysound.encode import ears
 from storysound.encode.ears import PATCH_SAMPLES, RATE_HZ, Config, Ears, Network, load, patches
 from storysound.media.audio import Waveform, read_audio, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 Float = NDArray[np.float32]
 

@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 
 from encode.test_contract import check, empty, odd, ordinary, same
 from encode.tiny_hub import WORDS, models_folder, resolver
-from storysound import weights_sources
 from storysound.encode import ast, clap, clip
 from storysound.encode.encoder import Encoder, load
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import log_mel
-from storysound.weights import Resolver
-from storysound.weights_catalogue import catalogue
+from storysound.weights.catalogue import catalogue
+from storysound.weights.resolver import Resolver
+from storysound.weights import index as weights_sources
 
 NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert")
 END = len(WORDS) - 1  # the token that ends a text

@@ -7,7 +7,7 @@ import pytest
 
 from storysound.encode import gloss, lemmas
 from storysound.encode.lemmas import Lemmas
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 TABLE = {
     "barking": {"verb": ("bark",)}, "bark": {"verb": ("bark",), "noun": ("bark",)},

@@ -10,7 +10,7 @@ from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale, r
 from storysound.media.audio import read_audio
 from storysound.media.expression import CUES, Expression, expression
 from storysound.story import Mood
-from storysound.weights import Resolver, catalogue
+from storysound.weights.resolver import Resolver, catalogue
 
 
 def changed(**cues: float) -> Expression:

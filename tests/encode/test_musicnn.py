@@ -7,7 +7,7 @@ import torch
 from storysound.encode import musicnn
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storysound.encode import nsnet2, separator, silero
 from storysound.encode.voice_mask import BINS, COARSE, FINER, Config, VoiceMask, beside, smooth, spread
 from storysound.media.audio import Waveform, read_audio, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 
 @settings(max_examples=20, deadline=None)

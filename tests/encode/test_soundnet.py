@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from storysound.encode import soundnet
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 Array = NDArray[np.float64]
 KERNELS, CHANNELS = (64, 32, 16, 8, 4, 4, 4), (3, 2, 4, 3, 2, 5, 3)

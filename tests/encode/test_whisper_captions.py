@@ -11,7 +11,7 @@ from encode.tiny_hub import WORDS, resolver, tokenizer
 from storysound.encode import whisper_captions
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 START, PAD, END = 0, 1, len(WORDS) - 1
 

@@ -8,7 +8,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 WORDS = ("<s>", "<pad>", "<unk>", "rain", "falls", "on", "the", "roof", "a", "bear", "wolf", "thunder", "far", "</s>")
 SIZES: dict[str, Any] = {

@@ -12,8 +12,8 @@ from storysound.errors import MissingModelError, UsageError
 from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.stable_audio import StableAudio
-from storysound.weights import Resolver
-from storysound.weights_catalogue import Entry
+from storysound.weights.catalogue import Entry
+from storysound.weights.resolver import Resolver
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from library_fakes import FakeEncoder, judge, tone
-from storysound.jobs.crew import Tools
-from storysound.jobs.index import IndexReport
+from storysound.engine.crew import Tools
+from storysound.jobs.index.index import IndexReport
 
 
 class Ears:

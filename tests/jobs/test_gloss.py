@@ -11,14 +11,16 @@ from storysound.annotate.events import Heard
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs import evaluate_langue2gloss, train_caption, train_langue2gloss
 from storysound.jobs.gloss import Glosser
-from storysound.jobs.langue_pairs import read_pairs
-from storysound.jobs.langue_trained import load_trained
-from storysound.jobs.train_langue2gloss import Recipe
 from storysound.media.audio import Waveform, write_wav
+from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
+from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
+from storysound.research.bgtai.langue2gloss import train_caption
+from storysound.research.bgtai.langue2gloss.pairs import read_pairs
+from storysound.research.bgtai.langue2gloss.train import Recipe
 from storysound.story import Event
-from storysound.weights import Resolver
+from storysound.trained.langue2gloss import load_trained
+from storysound.weights.resolver import Resolver
 
 pytestmark = pytest.mark.models
 LINES = ("a dog barks\tdog bark", "rain falls on a roof\train fall roof", "the dogs bark\tdog bark", "rain\train")

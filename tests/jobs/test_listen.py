@@ -18,15 +18,15 @@ from storysound.annotate.events import Heard
 from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
+from storysound.draw.timeline import FAMILY_RGB, check_plot, short, write_timeline
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError, UsageError
 from storysound.jobs import listen as job
-from storysound.jobs.timeline import FAMILY_RGB, check_plot, short, write_timeline
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.canvas import text_width
 from storysound.media.sketch import joined, sketch
 from storysound.story import Event
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 44100
 

@@ -14,14 +14,14 @@ import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
+from storysound.annotate.feeling import Feeling
 from storysound.app.cli.commands import app
 from storysound.encode import mood as moods
 from storysound.encode.encoder import load
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs.faults import one_by_one
-from storysound.jobs.feeling import Feeling
+from storysound.jobs.files import one_by_one
 from storysound.jobs.mood import feel, feel_all
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 22_050
 pytestmark = pytest.mark.models

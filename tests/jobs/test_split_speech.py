@@ -9,7 +9,7 @@ import pytest
 from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.split_speech import split_speech
 from storysound.media.audio import Waveform, read_audio, write_wav
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 
 def test_names_are_checked_before_any_work(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 from ingest_fakes import BLUE, GREEN, RED, TOOLS, Inline, film
 from storysound.app.cli.commands import app
+from storysound.draw.histograms import Panel, draw, edges_of
 from storysound.errors import LibraryError, OutputError, UsageError
 from storysound.ingest.clips import Join
-from storysound.jobs import ingest as job
 from storysound.jobs.export import export, key_of
-from storysound.jobs.ingest import ingest
+from storysound.jobs.ingest.ingest import ingest
+from storysound.jobs.ingest import ingest as job
 from storysound.jobs.stats import PUBLISHED, stats, summarise
-from storysound.jobs.stats_plots import Panel, draw, edges_of
 from storysound.library.dataset import Dataset
 from storysound.media.audio import read_flac
 

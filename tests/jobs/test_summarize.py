@@ -9,19 +9,19 @@ import pytest
 
 from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
 from media.media_making import tone, write_sound
+from storysound.annotate.feeling import Feeling
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError, OutputError, UsageError
+from storysound.ingest.footage import RATE_HZ
 from storysound.jobs import summarize as job
-from storysound.jobs.feeling import Feeling
-from storysound.jobs.footage import RATE_HZ
 from storysound.jobs.summarize import Shot, Wish, choose, joined, on_frames, placed, summarize
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
 from storysound.media.video import iter_frames
 from storysound.story import Mood, Span
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 HALF_RED = (120, 20, 60)
 SCENES = [(BLUE, 11.0), (RED, 3.0), (GREEN, 12.0), (HALF_RED, 2.5), (BLUE, 11.5)]  # 40 s

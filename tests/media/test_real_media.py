@@ -11,7 +11,7 @@ from storysound.media.mux import mux_copy
 from storysound.media.probe import probe
 from storysound.media.rhythm import tempo_bpm
 from storysound.media.tonality import key
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 # Mood, take: beats a minute and key, from the music's own licence file (immich-memories-music 0.1.0).
 ASKED = {

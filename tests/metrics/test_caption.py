@@ -15,7 +15,7 @@ from reference_captions import captions
 from storysound.errors import MissingModelError
 from storysound.metrics import judges
 from storysound.metrics.caption import bleu, cider_d, evaluate, rouge_l
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 OWN = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr")
 FOUR_DIGITS = 5e-5

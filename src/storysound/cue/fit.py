@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.cues import Piece
+from storysound.cue.score import Piece
 from storysound.media.audio import Waveform
 from storysound.story import Span
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.cues import Layer
 from storysound.cue.fit import raised_cosine
+from storysound.cue.score import Layer
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
 from storysound.story import Span

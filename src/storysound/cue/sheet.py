@@ -13,7 +13,7 @@ from typing import Any
 
 import opentimelineio as otio
 
-from storysound.cue.cues import Cue, CueSheet, Piece
+from storysound.cue.score import Cue, CueSheet, Piece
 from storysound.media.files import atomic
 from storysound.story import Sound, Span
 

@@ -21,7 +21,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 # The 82 categories of UCS 8.2 in alphabetical order.
 UCS = (

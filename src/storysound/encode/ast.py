@@ -15,7 +15,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import kaldi_fbank
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ, HOP_S = 16_000, 0.010
 MEAN, SPREAD = -4.2677393, 4.5689974  # of log-mel energies over AudioSet, as the model was trained with

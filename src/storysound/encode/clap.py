@@ -15,7 +15,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 48_000, 10
 BANDS = LogMel(

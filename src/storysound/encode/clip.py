@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.pictures import Pixels, each_alone
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures
 _LONGEST = 4  # sides of the square that a picture is cut to before it is scaled: the rest would be cut off anyway

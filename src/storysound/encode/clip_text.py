@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.texts import each_alone
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 _VERSION = "1"  # of this file: raised whenever the same text would give other numbers
 

@@ -1,6 +1,6 @@
 """Ears of our own: what is heard in each 0.98 s, as 521 AudioSet classes and as a point of MiniLM's text space.
 
-A residual network on log-mel patches that we trained on the answers of a public tagger (`training/ears`, `storysound
+A residual network on log-mel patches that we trained on the answers of a public tagger (`shipped_weights/ears`, `storysound
 train ears`); the card beside its weights, `encode/weights/ears.md`, says on which audio and what it does badly.
 Classes are those of AudioSet (Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio
 events"). The front end is the teacher's: Hershey et al. 2017, "CNN Architectures for Large-Scale Audio
@@ -27,7 +27,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 Float = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.pictures import Pixels, each_alone
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 SIDE_PX = 260
 _CROP_MARGIN_PX = 32  # the crop of the reference preprocessing: 260 of 292

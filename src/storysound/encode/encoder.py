@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 Modality = Literal["text", "image", "audio"]
 Item_contra = TypeVar("Item_contra", contravariant=True)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from storysound.errors import InputError, MissingModelError
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 

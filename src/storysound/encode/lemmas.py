@@ -8,7 +8,7 @@ import gzip
 from collections import defaultdict
 from collections.abc import Mapping
 
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 # Names of things that look like activities; everywhere else in descriptions "-ing" is something going on.
 _THINGS = frozenset(

@@ -17,7 +17,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.errors import InputError
 from storysound.media.audio import Waveform
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 24_000, 5  # MERT learned from stretches of 5 s
 SHORTEST = 400  # samples that make one step

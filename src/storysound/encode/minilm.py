@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.texts import each_alone
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 MAX_TOKENS = 256  # word pieces the model was made for, [CLS] and [SEP] among them
 # Hidden states in the graph of this export, from the embeddings to the last block but one; then its output.

@@ -19,7 +19,7 @@ from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 TAGS = (
     "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s", "alternative rock",

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 48000
 WINDOW = RATE_HZ * 20 // 1000  # samples

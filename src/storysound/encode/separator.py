@@ -12,7 +12,7 @@ from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.audio import Samples, Waveform, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 _BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
 _SILENT = 1e-8  # mean power below which there is nothing to split

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
 from storysound.story import Span
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 16000
 FRAME = 512  # samples

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from storysound.encode.encoder import Encoding, Modality
 from storysound.encode.waves import Samples, each_alone, looped
 from storysound.media.audio import Waveform
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 22050
 LOOP_S = 20.0  # shorter sounds are repeated: the heads saturate on a short or zero-padded input

@@ -4,7 +4,7 @@ NSNet2 was trained on noise and takes much of the music for speech. A U-Net read
 four times the frequency resolution, in which the partials of voices and instruments lie apart, and of the whole sound
 before and after, and gives the gain of the background that leaves the least error (the minimum of
 |mask · mixture - background|², a Wiener gain without its independence assumption). Trained by
-training/speech_mask/train.py on speech and music of Debian packages.
+shipped_weights/speech_mask/train.py on speech and music of Debian packages.
 """
 
 import hashlib

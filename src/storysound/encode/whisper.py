@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from storysound.encode import hub
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform, read_audio, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 16_000, 30.0  # what the network hears at once
 MOST_TOKENS = 440  # written for a stretch; it knows 448 places

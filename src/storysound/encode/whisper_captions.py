@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from storysound.encode import hub
 from storysound.errors import InputError
 from storysound.media.audio import Waveform, resample
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 MODEL = "whisper_captions"
 RATE_HZ, LONGEST_S = 16_000, 30.0  # what the network hears at once

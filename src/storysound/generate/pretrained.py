@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from storysound.errors import MissingModelError, UsageError
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 FROM_DISK: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
 """For every `from_pretrained`: opens no connection, and refuses weights that are pickles."""

@@ -20,11 +20,11 @@ from storysound.encode.wording import in_words
 from storysound.errors import UsageError
 from storysound.ingest.captions import SUFFIXES, bare, read_captions
 from storysound.ingest.tables import TABLES
-from storysound.jobs.langue_trained import Trained, load_trained
 from storysound.jobs.listen import Ears, ears_of, listen
 from storysound.media.files import check_readable
 from storysound.metrics.ptb import tokens
-from storysound.weights import Resolver
+from storysound.trained.langue2gloss import Trained, load_trained
+from storysound.weights.resolver import Resolver
 
 TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .txt
 

@@ -23,18 +23,18 @@ from storysound.annotate.events import (
 )
 from storysound.annotate.hearing import Ear, audible, ear_among, tightened
 from storysound.config import Profile
+from storysound.draw.timeline import check_plot, write_timeline
 from storysound.encode import encoder, silero
 from storysound.encode.encoder import Encoder, ticks
 from storysound.errors import MediaError, UsageError
-from storysound.jobs.faults import one_by_one
-from storysound.jobs.timeline import check_plot, write_timeline
+from storysound.jobs.files import one_by_one
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable
 from storysound.media.loudness import peaks_db
 from storysound.media.probe import probe
 from storysound.media.sketch import joined, sketch
 from storysound.story import Event, Span
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 log = logging.getLogger(__name__)
 

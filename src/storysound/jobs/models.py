@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from storysound.errors import UsageError
-from storysound.weights import Resolver
-from storysound.weights_catalogue import Entry
+from storysound.weights.catalogue import Entry
+from storysound.weights.resolver import Resolver
 
 DEFAULT_GROUP = "embedded"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from storysound.annotate.feeling import Feeling, Felt, Moment
+from storysound.draw.mood import write_curve
+from storysound.draw.timeline import check_plot
 from storysound.encode import mood as moods
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.captions import Caption, Captions, read_captions, told_in
-from storysound.jobs.faults import one_by_one
-from storysound.jobs.feeling import Feeling, Felt, Moment
-from storysound.jobs.mood_plot import write_curve
-from storysound.jobs.timeline import check_plot
+from storysound.jobs.files import one_by_one
 from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, windows
 from storysound.media.audio import read_audio
 from storysound.media.files import check_readable, read_text
@@ -22,7 +22,7 @@ from storysound.media.image import read_image
 from storysound.media.probe import MediaInfo, probe
 from storysound.media.video import iter_frames
 from storysound.story import Mood
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 RATE_HZ = 44_100
 SUBTITLES = (".srt", ".vtt")

@@ -8,7 +8,7 @@ from storysound.errors import UsageError
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.files import check_readable, check_target
 from storysound.media.mux import mux_copy
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 SOUND = (".wav",)
 VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".webm")

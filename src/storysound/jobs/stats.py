@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from storysound.jobs.stats_plots import Panel, draw
+from storysound.draw.histograms import Panel, draw
 from storysound.library.dataset import Dataset
 from storysound.media.files import atomic, check_target
 

@@ -18,17 +18,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.annotate.feeling import Feeling
 from storysound.annotate.sound import SHORTEST_MUSIC_S
-from storysound.cue.cues import Piece
 from storysound.cue.fit import EDGE_S, Fit, render
+from storysound.cue.score import Piece
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.errors import MediaError, UsageError
 from storysound.ingest.change_points import ChangeConfig, change_points
+from storysound.ingest.footage import RATE_HZ, SIDE_PX, Pixels, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part, watch
-from storysound.jobs.feeling import Feeling
-from storysound.jobs.footage import RATE_HZ, SIDE_PX, Pixels, split_long
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from storysound.errors import MissingModelError
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 Tokens = list[str]
 

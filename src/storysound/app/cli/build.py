@@ -16,8 +16,8 @@ def build(
 
     Example: storysound build mmva pictures=norms.csv@1:7 music=deam.csv@1:9 out=set
     """
-    from storysound.jobs import recipes
-    from storysound.weights import Resolver
+    from storysound.research import recipes
+    from storysound.weights.resolver import Resolver
 
     module = recipes.module_of(recipe, recipes.BUILD)
     if show:

@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.jobs.results import Column, Row
+    from storysound.research.results import Column, Row
 
 
 def evaluate(
@@ -22,8 +22,8 @@ def evaluate(
 
     Example: storysound evaluate sos data=stories model=runs/sos/best.safetensors
     """
-    from storysound.jobs import recipes, results
-    from storysound.weights import Resolver
+    from storysound.research import recipes, results
+    from storysound.weights.resolver import Resolver
 
     module = recipes.module_of(task, recipes.EVALUATE)
     if show:
@@ -31,7 +31,7 @@ def evaluate(
             streams.line(f"{key}={value}")
         return
     measured = module.evaluate(recipes.settings(module.Recipe, settings or []), Resolver(offline=True), streams.tell)
-    published = import_module(f"storysound.papers.{module.PAPER}").PUBLISHED
+    published = import_module(f"storysound.research.{module.PAPER}.about").PUBLISHED
     judged = [task for task in module.TASKS if any(row.task == task for row in measured)]
     beside = [row for row in results.published(published, module.TABLES, module.TASKS) if row.task in judged]
     rows = results.in_order([*measured, *beside], module.TASKS)
@@ -47,7 +47,7 @@ def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from storysound.jobs import results
+    from storysound.research import results
 
     drawn = Table(box=None)
     for heading in ("", "model", *(column.heading for column in columns), "n"):

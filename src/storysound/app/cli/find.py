@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:
-    from storysound.jobs.find import Hit
+    from storysound.jobs.find.find import Hit
 
 
 class KindChoice(enum.StrEnum):
@@ -48,10 +48,10 @@ def find(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Rank the sounds of a library by text, pictures, a video, a sound, a mood, or any mix of them."""
+    from storysound.app.queries import gather
     from storysound.config import load_profile
-    from storysound.jobs.queries import gather
-    from storysound.jobs.rerank import finder_of
-    from storysound.weights import Resolver
+    from storysound.jobs.find.rerank import finder_of
+    from storysound.weights.resolver import Resolver
 
     seen = pictures(image or [], more or [])
     asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
@@ -83,7 +83,7 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     from rich.table import Table
 
     from storysound.errors import one_line
-    from storysound.jobs.moments import times_of
+    from storysound.jobs.find.moments import times_of
     from storysound.story import Span
 
     table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")

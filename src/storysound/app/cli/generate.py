@@ -9,7 +9,7 @@ from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
-    from storysound.jobs.generate_music import MusicReport
+    from storysound.jobs.generate.music import MusicReport
 
 app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
 
@@ -37,9 +37,9 @@ def music(
 
     What is given becomes a mood, the mood a prompt, and the prompt music.
     """
-    from storysound.jobs import generate_music as job
-    from storysound.jobs.queries import parse_mood
-    from storysound.weights import Resolver
+    from storysound.app.queries import parse_mood
+    from storysound.jobs.generate import music as job
+    from storysound.weights.resolver import Resolver
 
     wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
     order = None if prompt_only else job.Order(out, seconds, seed, model)
@@ -71,8 +71,8 @@ def image(
 
     Example: storysound generate image --audio waves.wav --gain 6 --mix birds.wav:0.4 --map run/best.safetensors
     """
-    from storysound.jobs import generate_image as job
-    from storysound.weights import Resolver
+    from storysound.jobs.generate import image as job
+    from storysound.weights.resolver import Resolver
 
     mixed = tuple(job.Mixed.parse(text) for text in mix or ())
     order = job.Order(audio, out, gain, mixed, seed, steps, side, model, soundmap)

@@ -24,7 +24,7 @@ def gloss(
     """
     from storysound.config import load_profile
     from storysound.jobs.gloss import gloss_all
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     for found in gloss_all(sources, load_profile(profile), Resolver(offline=True), learned):
         if as_json:

@@ -9,7 +9,7 @@ from storysound.app.cli.streams import json_line, tell
 from storysound.errors import InputError
 
 if TYPE_CHECKING:
-    from storysound.jobs.index import IndexReport
+    from storysound.jobs.index.index import IndexReport
 
 
 def index(
@@ -25,8 +25,8 @@ def index(
 ) -> None:
     """Add the sounds of folders to a library, or refresh it: only what is new or changed is analysed."""
     from storysound.app.cli.progress import file_progress
-    from storysound.jobs.index import index as run
-    from storysound.jobs.index import usable_cores
+    from storysound.jobs.index.index import index as run
+    from storysound.jobs.index.index import usable_cores
 
     with file_progress("indexing") as progress:
         report = run(folders, library, jobs=jobs or usable_cores(), profile=profile, progress=progress)

@@ -11,7 +11,7 @@ from storysound.app.cli.streams import json_line, tell
 from storysound.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from storysound.jobs.ingest import IngestReport
+    from storysound.jobs.ingest.ingest import IngestReport
 
 KEY_CLIP = "150s"  # what --join-clips means by itself; the length of a key clip in the paper
 
@@ -62,8 +62,8 @@ def ingest(
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
     from storysound.app.cli.progress import file_progress
     from storysound.ingest.clips import Join
-    from storysound.jobs import ingest as job
-    from storysound.jobs.index import usable_cores
+    from storysound.jobs.index.index import usable_cores
+    from storysound.jobs.ingest import ingest as job
 
     config = wish(frames_per_s, similarity, paper=paper)
     joining = Join.parse(join_clips) if join_clips else None
@@ -81,7 +81,7 @@ def wish(frames_per_s: float | None, similarity: float, *, paper: bool) -> Any:
     """The settings of the stages. Raises UsageError for one out of its range."""
     from dataclasses import replace
 
-    from storysound.jobs.ingest_stages import Config
+    from storysound.jobs.ingest.stages import Config
 
     try:
         config = Config.paper(similarity) if paper else Config(similarity=similarity)

@@ -26,7 +26,7 @@ def listen(
     """Tell what is heard when: events with start, end, name and score."""
     from storysound.config import load_profile
     from storysound.jobs import listen as job
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     wish = job.Wish(min_score, top, plot)
     for heard in job.listen_all(files, load_profile(profile), Resolver(offline=True), wish):

@@ -32,7 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 def ls(names: Names = None, as_json: AsJson = False) -> None:
     """List the weights, their licences, and which are here."""
     from storysound.jobs import models
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     _show(models.ls(names or [], Resolver(offline=True)), as_json)
 
@@ -47,7 +47,7 @@ def pull(
     """Fetch weights into the cache; those of the embedded profile by default."""
     from storysound.app.cli.progress import download_progress
     from storysound.jobs import models
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     with download_progress() as progress:
         weights = Resolver(offline=offline, licence_policy=licence_policy.value, progress=progress)
@@ -59,7 +59,7 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
     """Read the cached weights again and compare their hashes; exit code 4 if one is broken."""
     from storysound.errors import MissingModelError
     from storysound.jobs import models
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     rows = list(models.verify(names or [], Resolver(offline=True)))
     _show(rows, as_json)

@@ -8,7 +8,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.jobs.feeling import Felt
+    from storysound.annotate.feeling import Felt
 
 
 def mood(
@@ -26,7 +26,7 @@ def mood(
 ) -> None:
     """Tell how pictures, sounds, texts and videos feel: valence (pleasant) and arousal (excited), from 0 to 1."""
     from storysound.jobs.mood import feel_all
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     for felt in feel_all(files, Resolver(offline=True), captions=captions, plot=plot):
         show(felt, as_json)

@@ -14,7 +14,7 @@ def papers(
 
     Example: storysound papers sos
     """
-    from storysound.papers import pages
+    from storysound.research import pages
 
     for line in (pages.section(name) if name else pages.page()).splitlines():
         streams.line(line)

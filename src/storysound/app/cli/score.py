@@ -9,7 +9,7 @@ from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
-    from storysound.jobs.score import Scored
+    from storysound.jobs.score.score import Scored
 
 Gain = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 
@@ -46,11 +46,12 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Give a video, or a folder of pictures with a text, its sound."""
+    from storysound.app import queries
     from storysound.config import load_profile
     from storysound.cue.mix import Levels
-    from storysound.jobs import matching, queries
-    from storysound.jobs import score as job
-    from storysound.weights import Resolver
+    from storysound.jobs.score import choice as matching
+    from storysound.jobs.score import score as job
+    from storysound.weights.resolver import Resolver
 
     feel = queries.parse_mood(mood) if mood else None
     wish = matching.Wish(text, feel, ignore_names, licence_policy.value)

@@ -18,7 +18,7 @@ def split_speech(
 ) -> None:
     """Take the speech out of a sound or video; the length stays exactly the same."""
     from storysound.jobs.split_speech import split_speech as run
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     report = run(source, background, speech, Resolver(offline=True))
     if as_json:

@@ -27,9 +27,9 @@ def summarize(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout: a line per shot kept.")] = False,
 ) -> None:
     """Cut a video to its most exciting shots, with their sound; says which and why."""
+    from storysound.annotate.feeling import Feeling
     from storysound.jobs import summarize as job
-    from storysound.jobs.feeling import Feeling
-    from storysound.weights import Resolver
+    from storysound.weights.resolver import Resolver
 
     wish = job.Wish(by.value, share)
     show(job.summarize(video, out, Feeling(Resolver(offline=True)), wish, streams.tell), out, as_json)

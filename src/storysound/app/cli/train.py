@@ -16,8 +16,8 @@ def train(
 
     Example: storysound train ears data=shards out=runs/ears steps=60000
     """
-    from storysound.jobs import recipes
-    from storysound.weights import Resolver
+    from storysound.research import recipes
+    from storysound.weights.resolver import Resolver
 
     module = recipes.module_of(recipe)
     if show:

@@ -1,0 +1,1 @@
+"""What the models of the papers learn, on real data."""

@@ -1,0 +1,1 @@
+"""What is found, heard and told, on real data."""

@@ -1,0 +1,1 @@
+"""What is fast, beside the limits of the machine."""

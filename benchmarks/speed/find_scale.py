@@ -1,0 +1,99 @@
+"""How long a library of ten thousand segments takes to load and to search: the shape is that of the embedded profile.
+
+Run: python -m benchmarks.speed.speed.find_scale (one thread: OMP_NUM_THREADS=1)
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+from storysound.config import load_profile
+from storysound.encode.encoder import load
+from storysound.jobs.find.find import Finder, Query
+from storysound.library.analyse import shape_of
+from storysound.library.search import Index, top_k
+from storysound.library.store import Entry, Library, Segments, Shape
+from storysound.story import Sound
+from storysound.weights.resolver import Resolver
+
+SOUNDS, PER_SOUND = 2_500, 4
+CLASSES = 20  # a query's words name about this many
+QUERIES = (
+    "an old man walks through rain",
+    "battle",
+    "quiet forest in the morning",
+    "engine",
+    "children laugh far away",
+)
+
+
+def measure(repeats: int = 7) -> list[dict[str, object]]:
+    """Median milliseconds of each step, warm; n is the number of segments."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library.create(Path(folder) / "library")
+        weights_of_models = Resolver(offline=True)
+        encoders = {name: load(name, weights_of_models) for name in load_profile().audio}
+        writing_ms = _fill(library, shape_of(encoders), {name: encoder.dim for name, encoder in encoders.items()})
+        finder = Finder(library.folder, load_profile(), weights_of_models)
+        texts = cycle(QUERIES)
+        picture = (np.random.default_rng(0).integers(0, 255, (260, 260, 3), dtype=np.uint8),)
+        index = Index.load(library)
+        rng = np.random.default_rng(0)
+        classes, weights = np.arange(CLASSES) * 7, rng.random(CLASSES, np.float32)
+        unit = rng.standard_normal(encoders["ears"].dim, np.float32)
+        by_class, matrix = index.by_class("soundnet.imagenet"), index.matrix("ears")
+        scores = weights @ by_class[classes]
+        steps: dict[str, Callable[[], object]] = {
+            "load, all columns": lambda: Index.load(library),
+            "load, two columns": lambda: Index.load(library, columns=["ears", "ears.audioset"]),
+            "find by text, warm": lambda: finder.search(Query(text=next(texts)), 10, ignore_names=True),
+            "find by text and names, warm": lambda: finder.search(Query(text=next(texts)), 10),
+            "find by picture, warm": lambda: finder.search(Query(images=picture), 10, ignore_names=True),
+            f"weighted sum of {CLASSES} classes": lambda: weights @ by_class[classes],
+            "similarity to one embedding": lambda: matrix @ unit,
+            "best segment of each sound and top 10": lambda: top_k(index.best_segments(scores)[0], 10),
+        }
+        rows: list[dict[str, object]] = [{"what": "write, per sound", "ms": writing_ms, "n": len(index)}]
+        rows += [{"what": what, "ms": _median_ms(step, repeats), "n": len(index)} for what, step in steps.items()]
+    return rows
+
+
+def _fill(library: Library, shape: Shape, dims: dict[str, int]) -> float:
+    """Writes the sounds in batches as indexing does; milliseconds per sound."""
+    rng = np.random.default_rng(1)
+    widths = dims | {name: len(classes) for name, classes in shape.labels.items()}
+    start_s = np.arange(PER_SOUND) * 10.0
+    entries, segments = [], {}
+    for i in range(SOUNDS):
+        sound = Sound(f"folder {i % 50}/sound {i}.ogg", "/sounds", 10.0 * PER_SOUND, "music", tags=("a", "b", "c"))
+        entries.append(Entry(f"{i:032x}", sound, 1, 1, "", f"{i:x}", PER_SOUND, "segments", "2026-01-01"))
+        vectors = {
+            name: rng.random((PER_SOUND, width), np.float32).astype(np.float16) for name, width in widths.items()
+        }
+        segments[f"{i:x}"] = Segments(start_s, start_s + 10, np.full(PER_SOUND, -20, np.float32), vectors)
+    before = time.perf_counter()
+    with library.writer(shape) as writer:
+        for at in range(0, SOUNDS, 64):
+            batch = entries[at : at + 64]
+            writer.commit(batch, {entry.analysis: segments[entry.analysis] for entry in batch})
+        writer.tidy()
+    return round(1000 * (time.perf_counter() - before) / SOUNDS, 3)
+
+
+def _median_ms(step: Callable[[], object], repeats: int) -> float:
+    times = []
+    for _ in range(repeats):
+        before = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - before)
+    return round(1000 * float(np.median(times)), 3)
+
+
+if __name__ == "__main__":
+    for row in measure():
+        print(json.dumps(row))

@@ -1,0 +1,118 @@
+"""How fast it is on this machine: `make bench`.
+
+One thread unless a row says otherwise. Absolute times depend on the machine and on what else runs on it; the `limit`
+column is the same machine doing only what can't be avoided, measured in the same run. The film and the library of the
+last row are those of `make demo`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.speed.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
+from storysound.jobs.index.index import index
+from storysound.media.audio import read_audio
+from storysound.weights.catalogue import catalogue
+from storysound.weights.resolver import Resolver
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sys.executable).with_name("storysound")
+Row = tuple[str, str, str, str]  # what, value, limit, n
+
+
+def main() -> None:
+    """Measure and print."""
+    torch.set_num_threads(1)
+    table = Table(box=None)
+    for heading in ("what", "value", "limit of this machine", "n"):
+        table.add_column(heading)
+    for measured in (
+        start_up,
+        hearing,
+        indexing,
+        ingesting,
+        searching,
+        scoring,
+        retrieval.measure,
+        dtw.measure,
+        knapsack.measure,
+    ):
+        for row in measured():
+            table.add_row(*row)
+    Console().print(table)
+
+
+def start_up(runs: int = 7) -> Iterator[Row]:
+    """`storysound --help` as a fresh process, against Python alone importing nothing."""
+    bare = wall_s([sys.executable, "-c", "pass"], runs)
+    yield "storysound --help", f"{wall_s([COMMAND, '--help'], runs):.2f} s", f"{bare:.2f} s (python alone)", str(runs)
+
+
+def hearing() -> Iterator[Row]:
+    """Each audio encoder alone."""
+    for row in encoders.measure():
+        value = f"{row['ms_per_10_s']:.0f} ms per 10 s ({row['audio_s_per_cpu_s']:.0f} audio s per CPU s)"
+        yield f"encoder {row['encoder']}", value, "", "5"
+
+
+def indexing() -> Iterator[Row]:
+    """The whole of `storysound index` on the starter tracks, against bare decoding of the same files."""
+    weights = Resolver(offline=True)
+    tracks = [weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")]
+    with tempfile.TemporaryDirectory() as scratch:
+        for profile in ("warm up", "measured"):  # the first run loads the models
+            before = time.process_time()
+            report = index(tracks[:2] if profile == "warm up" else tracks, Path(scratch) / profile, weights=weights)
+            spent = time.process_time() - before
+        bare = ingest.cpu_s(lambda: [read_audio(track) for track in tracks])
+    rate = report.duration_s / spent
+    yield "index", f"{rate:.0f} audio s per CPU s", f"{report.duration_s / bare:.0f} (decoding only)", str(report.added)
+
+
+def ingesting() -> Iterator[Row]:
+    """What `storysound ingest` does before any network, against PyAV decoding the same film and letting it go."""
+    film = ROOT / "demo" / "film.mp4"
+    for row in ingest.measure([film] if film.exists() else []):
+        value = f"{row['video_s_per_cpu_s']:.0f} video s per CPU s"
+        yield str(row["what"]), value, f"reaches {row['ratio']:.2f} of bare decoding", str(row["n"])
+
+
+def searching() -> Iterator[Row]:
+    """Searches of a library of 10,000 segments."""
+    for row in find_scale.measure():
+        yield f"{row['what']}", f"{row['ms']:.1f} ms", "", f"{row['n']} segments"
+
+
+def scoring() -> Iterator[Row]:
+    """`storysound score` of the demo's film, models cached, two threads: a fresh process as a user starts it."""
+    film, library = ROOT / "demo" / "film.mp4", ROOT / "demo" / "library"
+    if not film.exists() or not library.exists():
+        yield "score", "run `make demo` first", "", "0"
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [COMMAND, "score", film, "-l", library, "-o", Path(scratch) / "out.mp4"]
+        value = wall_s(command, 3, {"OMP_NUM_THREADS": "2"})
+    yield "score a 57-s 720p film", f"{value:.1f} s", "", "3"
+
+
+def wall_s(command: list[str | Path], runs: int, environment: dict[str, str] | None = None) -> float:
+    """Median wall time of a process."""
+    times = []
+    for _ in range(runs):
+        before = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **(environment or {})})
+        times.append(time.perf_counter() - before)
+    return float(np.median(times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures of records, on one palette."""

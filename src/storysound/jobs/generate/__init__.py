@@ -1,0 +1,1 @@
+"""`storysound generate`."""

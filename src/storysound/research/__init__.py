@@ -1,0 +1,1 @@
+"""One folder a paper: what it says, its trainings and evaluations."""

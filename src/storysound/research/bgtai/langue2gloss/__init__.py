@@ -1,0 +1,1 @@
+"""Langue2Gloss: sentences and sounds to gloss, and captions."""

@@ -1,0 +1,1 @@
+"""Ears of our own."""

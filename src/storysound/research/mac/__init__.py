@@ -1,0 +1,1 @@
+"""Listen and Look (MAC, 2022)."""

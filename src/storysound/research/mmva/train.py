@@ -1,0 +1,203 @@
+"""`storysound train mmva`: moods of pictures, music and captions, and how well they match (Choi et al. 2025).
+
+Encoders stay as they are: their features are kept in the run's folder. Rate, decay, batch and schedule are the paper's
+(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small sets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from storysound.config import load_profile
+from storysound.errors import InputError
+from storysound.losses.valence_arousal import matching_loss, mood_loss, total
+from storysound.match.mmva import mean_score, paired_score
+from storysound.match.mmva_model import MMVA, MODALITIES, Config, Predictions
+from storysound.research.mmva.features import TowerFeatures, Towers, features_of
+from storysound.research.mmva.set import AXES, Item, parts_sha, read_set
+from storysound.research.stories.batches import stories_at
+from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
+from storysound.trained.cards import write_card
+from storysound.trained.mmva import Card
+from storysound.weights.resolver import Resolver
+
+MATCHING = ("random", "fixed")
+JUDGED = 2000  # triples of the validation part, at random, by which the best weights are chosen
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of the training; each can be given as key=value."""
+
+    data: Path  # folder of `storysound build mmva`
+    out: Path  # folder of the run; what stands there is gone on with
+    steps: int = 1000
+    batch: int = 128  # triples a step and device
+    rate: float = 3e-4
+    weight_decay: float = 0.01
+    dropout: float = 0.5  # of the predictors
+    matching: str = "random"  # pictures that music meets; fixed: IMEMNet's pairs, the paper's first ablation
+    similarity: bool = True  # the similarity predictor; false: the paper's second ablation
+    profile: str = "embedded"  # whose encoders tell what is said, seen and heard; mmva: the paper's, of the hub
+    precision: str = "32-true"  # as Lightning Fabric names them: the network is small, nothing is gained by less
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
+    evaluate_every: int = 100
+    save_every_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.matching not in MATCHING:
+            raise ValueError(f"matching is {' or '.join(MATCHING)}, got {self.matching!r}")
+        if self.batch < 2 or not 0 <= self.dropout < 1:
+            raise ValueError(f"needs batch >= 2 and 0 <= dropout < 1, got {self}")
+
+    def plan(self) -> Plan:
+        """The part that the loop needs: a cosine from the first step to the last; weights are not averaged."""
+        return Plan(
+            self.steps, self.rate, warmup=0, decay_share=1.0, weight_decay=self.weight_decay, ema=0.0,
+            evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
+        )  # fmt: skip
+
+
+class Batch(NamedTuple):
+    """Triples: features [b l d], labelled moods [b 2] of picture and music (a caption's is its music's), Eq. 1 [b]."""
+
+    image: Tensor
+    music: Tensor
+    text: Tensor
+    image_mood: Tensor
+    music_mood: Tensor
+    score: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(part.to(device) for part in self))
+
+
+def triples(features: TowerFeatures, pictures: Tensor, clips: Tensor) -> Batch:
+    """Pictures and clips, by number, that stand side by side."""
+    seen, heard = features.set.picture_moods[pictures], features.set.clip_moods[clips]
+    score = paired_score(seen, heard, features.set.sigma)
+    given = (features.images[pictures].float(), features.music[clips].float(), features.text(clips))
+    return Batch(*given, seen, heard, score)
+
+
+class Pool(NamedTuple):
+    """What is learned from: numbers of pictures [p] and clips [c] or, where `paired`, of both of each pair [m]."""
+
+    pictures: Tensor
+    clips: Tensor
+    paired: bool
+
+    @classmethod
+    def of(cls, features: TowerFeatures, recipe: Recipe) -> "Pool":
+        """The training part. Raises InputError where there is nothing to learn from."""
+        data = features.set
+        if recipe.matching == "random":
+            pictures, clips = data.numbers("train")
+        else:
+            pairs = [pair for pair in data.pairs if data.clips[pair[1]].split == "train"]
+            pictures, clips = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T
+        if not len(pictures) or not len(clips):
+            raise InputError(
+                recipe.data, "has nothing to learn from in its part train", "build it with kept=1, or more"
+            )
+        return cls(pictures, clips, recipe.matching == "fixed")
+
+    def at(self, recipe: Recipe, step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+        """Pictures and clips [b] of a step: every clip once an epoch, with any picture, or every fixed pair once."""
+        among = torch.arange(len(self.clips))
+        chosen = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
+        if self.paired:
+            return self.pictures[chosen], self.clips[chosen]
+        rng = np.random.default_rng([recipe.seed, 1, step, rank])
+        return self.pictures[torch.from_numpy(rng.integers(0, len(self.pictures), len(chosen)))], self.clips[chosen]
+
+
+def losses(network: nn.Module, batch: Batch) -> Losses:
+    """Eq. 4 and its parts."""
+    predicted: Predictions = network(batch.image, batch.music, batch.text)
+    labels = (batch.image_mood, batch.music_mood, batch.music_mood)
+    guesses = (predicted.image, predicted.music, predicted.text)
+    moods = [mood_loss(guess, label) for guess, label in zip(guesses, labels, strict=True)]
+    parts: dict[str, Tensor] = dict(zip(MODALITIES, moods, strict=True))
+    matching = None if predicted.matching is None else matching_loss(predicted.matching, batch.score)
+    if matching is not None:
+        parts["matching"] = matching
+    return {"loss": total(moods, matching), **{name: part.detach() for name, part in parts.items()}}
+
+
+def judge(network: nn.Module, *, triples: Batch) -> Mapping[str, float]:
+    """Eq. 4 of the validation part, less being better: `score` is what is left to 0."""
+    device = next(network.parameters()).device
+    found = {name: float(value) for name, value in losses(network, triples.to(device)).items()}
+    return {"score": -found["loss"], **found}
+
+
+def validation(features: TowerFeatures, seed: int) -> Batch:
+    """Triples of the validation part: every clip and every picture as often as any other, in random company."""
+    pictures, clips = features.set.numbers("validation")
+    if not len(pictures) or not len(clips):
+        raise InputError(features.set.folder, "has nothing readable in its part validation", "give more")
+    rng = np.random.default_rng([seed, 2])
+    drawn = [part[torch.from_numpy(rng.permutation(JUDGED) % len(part))] for part in (pictures, clips)]
+    return triples(features, drawn[0], drawn[1])
+
+
+def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+    """Runs the recipe, or goes on with it; the best Eq. 4 of the validation part, with a minus.
+
+    Raises InputError for a set that can't be learned from, MissingModelError.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
+    tell = speaker(fabric, tell)
+    towers = Towers(load_profile(recipe.profile), weights)
+    with fabric.rank_zero_first():  # the others find what the first has encoded
+        features = features_of(read_set(recipe.data), towers, recipe.out / "features", tell)
+    pool, judged = Pool.of(features, recipe), validation(features, recipe.seed)
+    torch.manual_seed(recipe.seed)
+    config = features.config(similarity=recipe.similarity, dropout=recipe.dropout)
+    if fabric.is_global_zero:
+        write_card(recipe.out, card_of(config, recipe, features, towers))
+    settings = {"seed": recipe.seed, "batch": recipe.batch, "matching": recipe.matching, "model": asdict(config)}
+    task = Task(
+        MMVA(config),
+        losses,
+        lambda step, rank, ranks: triples(features, *pool.at(recipe, step, rank, ranks)).to(fabric.device),
+        partial(judge, triples=judged),
+        "score",
+        {**settings, "data": features_sha(features)},
+    )
+    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+
+
+def card_of(config: Config, recipe: Recipe, features: TowerFeatures, towers: Towers) -> Card:
+    """The card of a run."""
+    data = features.set
+    pictures, clips = data.numbers("train")
+    seen, heard = data.picture_moods[pictures], data.clip_moods[clips]
+    labels = {"image": seen.mean(dim=0), "music": heard.mean(dim=0), "text": heard.mean(dim=0)}
+    usual = {f"{name} {axis}": float(mean[i]) for name, mean in labels.items() for i, axis in enumerate(AXES)}
+    usual["similarity"] = mean_score(seen, heard, data.sigma)
+    revision, parts = towers.revision(), parts_sha(data)
+    return Card(config, recipe.profile, revision, recipe.matching, data.sigma, recipe.data.name, parts, usual)
+
+
+def features_sha(features: TowerFeatures) -> str:
+    """Changes with the set and what the encoders say of it."""
+    both: tuple[Item, ...] = (*features.set.pictures, *features.set.clips)
+    items = [(one.id, one.mood, one.split) for one in both]
+    sha = sha256(repr((items, features.set.pairs)).encode("utf-8", "replace"))
+    for part in (features.images, features.music, features.captions):
+        sha.update(part.numpy().tobytes())
+    return sha.hexdigest()[:24]

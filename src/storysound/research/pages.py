@@ -1,0 +1,63 @@
+"""What `storysound papers` tells, and docs/PAPERS.md: each paper's equations, where they live, and its errata.
+
+storysound papers > docs/PAPERS.md
+"""
+
+from importlib import import_module
+from typing import Any
+
+from storysound.errors import UsageError
+from storysound.research.paper import Erratum
+
+PAPERS = ("bgtai", "mac", "mmva", "sos")
+_HEAD = """# The papers, equation by equation
+
+Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`, where recipes and published figures stand
+too.
+"""
+
+
+def names() -> tuple[str, ...]:
+    """Keys of all papers, in alphabetical order."""
+    return PAPERS
+
+
+def page() -> str:
+    """All papers, as Markdown."""
+    return "\n".join([_HEAD, *(section(name) for name in names())])
+
+
+def section(name: str) -> str:
+    """One paper, as Markdown. Raises UsageError for a key that isn't one."""
+    if name not in names():
+        raise UsageError(f"no paper {name!r}: there are {', '.join(names())}")
+    paper: Any = import_module(f"storysound.research.{name}.about")
+    missing: dict[str, str] = getattr(paper, "NOT_BUILT", {})
+    equations = [f"| {number} | {_link(where)} |" for number, where in paper.EQUATIONS.items()]
+    equations += [f"| {number} | not built yet: {what} |" for number, what in missing.items()]
+    return "\n".join([
+        f"## {name}: {paper.CITATION.title}", "", str(paper.CITATION), "",
+        "| equation | code |", "|---|---|", *equations, "",
+        "| erratum | printed, or silent | our reading | code |", "|---|---|---|---|", *map(_row, paper.ERRATA), "",
+    ])  # fmt: skip
+
+
+def _row(erratum: Erratum) -> str:
+    cells = (str(erratum.number), _cell(erratum.printed), _cell(erratum.reading), _link(erratum.where))
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _link(where: str | None) -> str:
+    """A dotted path as a link to its file; what isn't built has none.
+
+    >>> _link("storysound.match.sos.similarity")
+    '[match.sos.similarity](../src/storysound/match/sos.py)'
+    """
+    if where is None:
+        return "not built yet"
+    module = where.rpartition(".")[0]
+    return f"[{where.removeprefix('storysound.')}](../src/{module.replace('.', '/')}.py)"

@@ -1,0 +1,1 @@
+"""Sound of Story (Bae et al. 2023)."""

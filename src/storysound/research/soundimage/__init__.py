@@ -1,0 +1,1 @@
+"""Pictures painted by sound (BGTAI)."""

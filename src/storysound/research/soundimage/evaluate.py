@@ -1,0 +1,106 @@
+"""`storysound evaluate pictures`: how near generated pictures are to real ones, by any picture encoder of a profile.
+
+FID, KID and inception score as in BGTAI's Table 4, but without Inception: what the profile's encoder says of a
+picture takes its place, so figures compare models judged here with each other, never with published ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.config import load_profile
+from storysound.encode import encoder
+from storysound.encode.encoder import Encoder
+from storysound.errors import InputError, MediaError
+from storysound.ingest.footage import picture_files
+from storysound.media.image import read_image
+from storysound.metrics.frechet import frechet_distance
+from storysound.metrics.inception import inception_score
+from storysound.metrics.kernel import kernel_distance
+from storysound.research.results import Column, Row
+from storysound.train.loop import Tell
+from storysound.weights.resolver import Resolver
+
+PAPER, TABLES, TASKS = "bgtai", ("4",), ("A2I",)
+COLUMNS = (Column("fid", "FID", digits=2), Column("kid", "KID", digits=4), Column("is", "IS", digits=2))
+LEAST = 4  # pictures of a folder
+SIDE_PX = 512  # encoders look at fewer
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is evaluated; each can be given as key=value."""
+
+    made: Path  # folder of generated pictures
+    real: Path  # folder of real ones of the same kind, best twice as many: half of them are what is compared with
+    profile: str = "embedded"  # whose picture encoder looks
+    seed: int = 0  # of the halves, and of the choice where there are more pictures than that
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an encoder says of n pictures: features [n d], and classes [n c] where it names any."""
+
+    features: Floats
+    classes: Floats | None
+
+
+def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+    """Made pictures against half of the real ones; and as many of the other half, the best that can be reached.
+
+    Both are of one size, for the Fréchet distance of few pictures is larger. Raises InputError for a folder of fewer
+    than four pictures, MissingModelError.
+    """
+    eyes: Encoder[Pixels] = encoder.load(load_profile(recipe.profile).picture, weights)
+    made, real = (seen_by(eyes, folder, tell) for folder in (recipe.made, recipe.real))
+    rng = np.random.default_rng(recipe.seed)
+    half, other = np.array_split(rng.permutation(len(real.features)), 2)
+    n = min(len(made.features), len(other))
+    reference = _of(real, half)
+    return [
+        _row(recipe.made.name, _of(made, rng.permutation(len(made.features))[:n]), reference, eyes, recipe),
+        _row("real pictures", _of(real, other[:n]), reference, eyes, recipe),
+    ]
+
+
+def seen_by(eyes: Encoder[Pixels], folder: Path, tell: Callable[[str], None]) -> Seen:
+    """What `eyes` see in all pictures of a folder. One that can't be read is told and left out."""
+    try:
+        files = picture_files(folder)
+    except OSError as error:
+        raise InputError(folder, f"can't be read: {error.strerror}", "give a folder of pictures") from error
+    found = []
+    for path in files:
+        try:
+            found += eyes.encode([read_image(path, max_side=SIDE_PX)])
+        except MediaError as error:
+            tell(f"left out: {error}")
+    if len(found) < LEAST:
+        raise InputError(folder, f"has {len(found)} pictures that can be read", f"{LEAST} at least are needed")
+    classes = [next(iter(one.scores.values()))[0] for one in found if one.scores]
+    features = np.stack([one.embedding.mean(axis=0) for one in found])
+    return Seen(features, np.stack(classes) if len(classes) == len(found) else None)
+
+
+def _of(seen: Seen, chosen: NDArray[np.intp]) -> Seen:
+    return Seen(seen.features[chosen], None if seen.classes is None else seen.classes[chosen])
+
+
+def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: Recipe) -> Row:
+    figures = {
+        "fid": frechet_distance(made.features, real.features),
+        "kid": kernel_distance(made.features, real.features),
+    }
+    if made.classes is not None:
+        figures["is"] = inception_score(made.classes)
+    protocol = (
+        f"{eyes.name} {eyes.revision} in the place of Inception, {made.features.shape[1]} features; "
+        f"{len(made.features)} against {len(real.features)} real pictures, seed {recipe.seed}; KID unbiased, of all"
+    )
+    return Row("A2I", name, figures, n=len(made.features), data=recipe.real.name, protocol=protocol)

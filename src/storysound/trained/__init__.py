@@ -1,0 +1,1 @@
+"""Models made here, ready for use."""

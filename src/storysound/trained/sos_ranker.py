@@ -1,0 +1,89 @@
+"""Sound of Story behind `find` and `score`: it hears each candidate against the query's sentences and pictures."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from storysound.cue.mix import RATE_HZ
+from storysound.ingest.footage import Footage
+from storysound.jobs.find.reranked import Floats, PairRanker
+from storysound.jobs.score.agreement import LISTENED_S, SHORTEST_S, Attention
+from storysound.jobs.score.cuts import Laid
+from storysound.jobs.score.scenes import Understanding
+from storysound.match.sos import attention
+from storysound.match.sos_inputs import frame_indices
+from storysound.match.sos_model import Features
+from storysound.media.audio import Waveform
+from storysound.research.stories.features import TOKEN_S
+from storysound.research.stories.read import Pixels
+from storysound.trained.sos import Trained
+
+Pair = Literal["AV", "AT"]
+
+
+class Ranker(PairRanker[Features]):
+    """A trained model beside a library."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__(trained.senses, trained.card.crop_s)
+        self._trained = trained
+
+    def judges(self, text: str, pictures: Sequence[Pixels]) -> bool:
+        """Text, pictures, or both."""
+        return bool(text.strip() or pictures)
+
+    def listened(self, features: Features) -> Features:
+        """A sound in the common space, as much of it as the model takes."""
+        room = self._trained.card.model.sounds
+        return self._trained.network.audio(features._replace(tokens=features.tokens[:, :room]))
+
+    def compared(self, text: str, pictures: Sequence[Pixels], sounds: Sequence[Features]) -> Floats:
+        """Similarity to text and pictures, the mean of both."""
+        network, told = self._trained.network, self._told(text, pictures)
+        pairs = [[network.similarity(sound, part, pair) for pair, part in told.items()] for sound in sounds]
+        return np.array([float(torch.stack(own).mean()) for own in pairs], np.float32)
+
+    def attention(self, footage: Footage, _: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
+        """Maps for the report, as `Listener.attention`: how much of the pair score each picture and moment make up.
+
+        1 is the largest share of a cue. Cues under which no picture was looked at, and very short ones, have none; nor
+        has any where an encoder hears stretches as a whole: its parts are patches, not moments.
+        """
+        if self._trained.senses.stretch_s:
+            return {}
+        pictures = [picture for own in footage.pictures for picture in own]
+        times = np.array(footage.times_s)
+        maps: dict[str, Attention] = {}
+        for one in laid:
+            under = np.flatnonzero((times >= one.cue.start_s) & (times < one.cue.end_s))
+            if under.size and one.samples.shape[1] >= SHORTEST_S * RATE_HZ:
+                frames = self._frames([pictures[i] for i in self._chosen(under)]).tokens[0]
+                heard = self.listened(self.features(Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S))).tokens[0]
+                shares = attention(frames, heard, temperature=self._trained.card.model.temperature).clamp(min=0)
+                at = one.cue.pieces[0].in_s + TOKEN_S * np.arange(len(heard))
+                values = (shares / shares.max().clamp(min=1e-9)).numpy()
+                maps[one.cue.id] = (values, times[self._chosen(under)].tolist(), at.tolist())
+        return maps
+
+    def _chosen(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """As many pictures as the model takes."""
+        room = self._trained.card.model.frames
+        return numbers[frame_indices(len(numbers), min(len(numbers), room))]
+
+    def _told(self, text: str, pictures: Sequence[Pixels]) -> dict[Pair, Features]:
+        network, senses = self._trained.network, self._trained.senses
+        told: dict[Pair, Features] = {}
+        if text.strip():
+            rows = torch.from_numpy(senses.text((text,)))[None]
+            told["AT"] = network.text(Features(rows[:, 0], rows[:, 1:]))
+        if pictures:
+            told["AV"] = self._frames(pictures)
+        return told
+
+    def _frames(self, pictures: Sequence[Pixels]) -> Features:
+        chosen = self._chosen(np.arange(len(pictures)))
+        rows = self._trained.senses.frames([pictures[i] for i in chosen])
+        return self._trained.network.frames(torch.from_numpy(rows)[None])

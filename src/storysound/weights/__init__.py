@@ -1,0 +1,1 @@
+"""Weights of models: where they come from, how they are fetched, checked and converted."""

@@ -1,0 +1,142 @@
+"""Searching a small library of synthetic sounds with the real encoders."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from storysound.app.cli.commands import app
+from storysound.config import load_profile
+from storysound.errors import LibraryError, MediaError, UsageError
+from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.index.index import index
+from storysound.media.audio import Waveform, write_wav
+from storysound.story import Mood
+from storysound.weights.resolver import Resolver
+
+pytestmark = pytest.mark.models
+RATE_HZ = 44_100
+
+
+def sounds() -> dict[str, np.ndarray]:
+    """Four sounds that nobody confuses, under names that say nothing or lie."""
+    t = np.arange(6 * RATE_HZ) / RATE_HZ
+    noise = np.random.default_rng(0).standard_normal(len(t)) * 0.1
+    wail = 0.3 * np.sin(2 * np.pi * (900 * t - 400 / np.pi / 2 * np.cos(np.pi * t)))
+    ticks = np.where((t % 0.5) < 0.004, 0.6, 0) * np.sin(2 * np.pi * 3000 * t)
+    chord = sum(np.sin(2 * np.pi * f * t) * (0.5 + 0.5 * np.sin(2 * np.pi * 2 * t) ** 8) for f in (262, 330, 392)) / 8
+    return {"a.wav": noise, "b.wav": wail, "c.wav": ticks, "gun shot.wav": chord}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, weights: Resolver) -> Path:
+    folder = tmp_path_factory.mktemp("find")
+    (folder / "sounds").mkdir()
+    for name, samples in sounds().items():
+        write_wav(folder / "sounds" / name, Waveform(samples.astype(np.float32)[None], RATE_HZ))
+    index([folder / "sounds"], folder / "library", weights=weights)
+    return folder / "library"
+
+
+@pytest.fixture(scope="module")
+def finder(library: Path, weights: Resolver) -> Finder:
+    return Finder(library, load_profile(), weights)
+
+
+@pytest.mark.parametrize(("text", "want"), [("clock ticking", "c.wav"), ("police siren", "b.wav")])
+def test_words_find_what_is_heard(finder: Finder, text: str, want: str) -> None:
+    hits = finder.search(Query(text=text), ignore_names=True)
+    assert hits[0].sound.path == want
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+    assert all(0 < h.score < 1 for h in hits)
+    assert any("heard" in reason for reason in hits[0].why), hits[0].why
+
+
+def test_names_count_unless_ignored(finder: Finder) -> None:
+    named = finder.search(Query(text="gun shot"))
+    assert named[0].sound.path == "gun shot.wav"
+    assert any(reason.startswith("named gun, shot") for reason in named[0].why)
+    assert finder.search(Query(text="gun shot"), ignore_names=True)[0].sound.path != "gun shot.wav"
+
+
+def test_a_sound_is_most_like_itself(finder: Finder, library: Path) -> None:
+    for name, samples in sounds().items():
+        by_file = finder.search(Query(audio=library.parent / "sounds" / name))
+        by_array = finder.search(Query(audio=Waveform(samples.astype(np.float32)[None], RATE_HZ)))
+        assert by_file[0].sound.path == by_array[0].sound.path == name
+
+
+def test_mood_orders_by_distance(finder: Finder) -> None:
+    wanted = Mood(0.2, 0.9)
+    distances = [hit.sound.mood.distance(wanted) for hit in finder.search(Query(mood=wanted))]
+    assert distances == sorted(distances)
+
+
+def test_pictures_and_text_mix(finder: Finder) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    alone = finder.search(Query(images=(picture,)))
+    mixed = finder.search(Query(images=(picture,), text="clock ticking"), ignore_names=True)
+    assert len(alone) == len(mixed) == 4
+    assert mixed[0].sound.path == "c.wav"
+
+
+def test_k_and_kind(finder: Finder) -> None:
+    assert len(finder.search(Query(text="x"), 2)) == 2
+    kinds = {sound.kind for sound in finder.index.sounds}
+    found = {kind: finder.search(Query(text="x"), kind=kind) for kind in ("music", "sfx")}
+    assert {kind for kind, hits in found.items() if hits} == kinds
+    assert all(hit.sound.kind == kind for kind, hits in found.items() for hit in hits)
+
+
+def test_an_empty_query_is_an_error(finder: Finder) -> None:
+    with pytest.raises(ValueError, match="nothing to judge by"):
+        finder.search(Query(text="  "))
+
+
+def test_unreadable_query_media(finder: Finder, tmp_path: Path) -> None:
+    fake = tmp_path / "fake.mp4"
+    fake.write_text("no video")
+    for query in (Query(video=fake), Query(audio=fake), Query(images=(fake,))):
+        with pytest.raises(MediaError):
+            finder.search(query)
+
+
+def test_no_library(tmp_path: Path, weights: Resolver) -> None:
+    with pytest.raises(LibraryError, match="does not exist"):
+        Finder(tmp_path / "none", load_profile(), weights)
+
+
+def test_the_command_prints_a_row_a_hit(library: Path, tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"id": "one", "text": "clock ticking"}\n{"text": "police siren"}\n')
+    arguments = ["find", "-l", str(library), "--ignore-names", "-k", "2", "--json"]
+    many = CliRunner().invoke(app, [*arguments, "--queries", str(file)])
+    rows = [json.loads(line) for line in many.stdout.splitlines()]
+    assert [(row["id"], row["rank"]) for row in rows] == [("one", 1), ("one", 2), ("2", 1), ("2", 2)]
+    assert set(rows[0]) == {"id", "rank", "sound", "score", "start_s", "end_s", "why"}
+    single = CliRunner().invoke(app, [*arguments, "--text", "clock ticking"])
+    assert [json.loads(line)["score"] for line in single.stdout.splitlines()] == [row["score"] for row in rows[:2]]
+
+
+def test_several_pictures_after_one_option(library: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(tmp_path / f"{name}.png")
+    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    arguments = ["find", "-l", str(library), "--json"]
+    results = [
+        CliRunner().invoke(app, [*arguments, *given]) for given in (["--image", a, b], ["--image", a, "--image", b])
+    ]
+    assert results[0].exit_code == 0
+    assert results[0].stdout == results[1].stdout
+    stray = CliRunner().invoke(app, [*arguments, "rain"])
+    assert isinstance(stray.exception, UsageError)
+    assert "--text" in str(stray.exception)
+
+
+def test_the_command_prints_a_table(library: Path) -> None:
+    result = CliRunner().invoke(app, ["find", "-l", str(library), "--text", "clock ticking", "--ignore-names"])
+    assert result.exit_code == 0
+    assert "c.wav" in result.stdout

@@ -1,0 +1,165 @@
+"""Indexing when processes crash or are killed: a batch is lost at most, no worker is left, every other file goes in."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from jobs import index_fakes
+from jobs.index_fakes import Ears, counts
+from library_fakes import FakeEncoder, judge, tone, tools
+from storysound.engine import crew
+from storysound.engine.crew import Tools
+from storysound.jobs.index.index import index
+from storysound.library.search import Index
+from storysound.library.store import Library
+
+TESTS = Path(__file__).parents[2]
+
+sounds = index_fakes.sounds  # a fixture
+
+
+KILL = """
+import os, signal, sys
+from library_fakes import tools
+from storysound.jobs import index as job
+from storysound.library.store import Writer
+job._BATCH = 2
+append, commits = Writer._append, []
+def dying(self, segments):
+    append(self, segments)
+    commits.append(1)
+    if len(commits) == 3:  # the segments are there, the sounds are not
+        os.kill(os.getpid(), signal.SIGKILL)
+Writer._append = dying
+job.index([sys.argv[1]], sys.argv[2], tools=tools)
+"""
+
+
+def test_kill_between_two_commits_loses_one_batch_at_most(tmp_path: Path) -> None:
+    for i in range(7):
+        tone(tmp_path / "sounds" / f"{i}.wav", 0.5, 300 + 50 * i)
+    done = subprocess.run(
+        [sys.executable, "-c", KILL, tmp_path / "sounds", tmp_path / "lib"], env=environment(), check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [sound.path for sound in Index.load(tmp_path / "lib").sounds] == ["0.wav", "1.wav", "2.wav", "3.wav"]
+    ears = Ears()
+    assert counts(index([tmp_path / "sounds"], tmp_path / "lib", tools=ears)) == (3, 0, 0, 4, 0)
+    assert ears.heard == 3
+    assert len(Index.load(tmp_path / "lib")) == 7
+
+
+SLOW = """
+import sys, time
+from library_fakes import FakeEncoder, judge
+from storysound.jobs import index as job
+from storysound.engine.crew import Tools
+class Slow(FakeEncoder):
+    def encode(self, items):
+        time.sleep(0.3)
+        return super().encode(items)
+def tools():
+    return Tools({"fake": Slow()}, judge)
+if __name__ == "__main__":
+    job._BATCH = 2
+    job.index([sys.argv[1]], sys.argv[2], jobs=2, tools=tools, progress=lambda *done: print(done[0], flush=True))
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_workers_die_with_their_parent(tmp_path: Path, end: signal.Signals) -> None:
+    for i in range(40):
+        tone(tmp_path / "sounds" / f"{i:02}.wav", 0.2, 300 + 20 * i)
+    (tmp_path / "slow.py").write_text(SLOW)
+    command_line = [sys.executable, tmp_path / "slow.py", tmp_path / "sounds", tmp_path / "lib"]
+    # Its own group, and the signal to all of it: as Ctrl-C in a terminal does.
+    run = subprocess.Popen(command_line, env=environment(), stdout=subprocess.PIPE, start_new_session=True)
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line == b"5\n":
+            break
+    os.killpg(run.pid, end) if end == signal.SIGINT else run.kill()
+    run.stdout.close()
+    assert run.wait(20) in (-end, 130, 1)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and alive(run.pid):
+        time.sleep(0.1)
+    assert not alive(run.pid)
+    assert 4 <= len(Index.load(tmp_path / "lib").sounds) < 40
+    report = index([tmp_path / "sounds"], tmp_path / "lib", tools=tools)
+    assert report.added + report.unchanged == 40
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(TESTS)}
+
+
+def crashing(folder: str) -> Tools:
+    class Crash(FakeEncoder):
+        def encode(self, items: object) -> object:
+            if abs(items[0].duration_s - 2) < 0.01:
+                os._exit(11)
+            return super().encode(items)
+
+    return Tools({"fake": Crash()}, judge)
+
+
+def test_several_processes_and_a_file_that_kills_one(sounds: Path, tmp_path: Path) -> None:
+    for i in range(6):
+        tone(sounds / f"more{i}.wav", 0.5, 1000 + 50 * i)
+    (sounds / "broken.wav").write_bytes(b"RIFF")
+    seen = []
+    report = index(
+        [sounds],
+        tmp_path / "lib",
+        jobs=2,
+        tools=partial(crashing, "x"),
+        progress=lambda done, total, path: seen.append((done, total)),
+    )
+    assert counts(report) == (8, 0, 0, 0, 0)
+    reasons = {Path(path).name: reason for path, reason in report.skipped}
+    assert reasons.keys() == {'it\'s "two".flac', "broken.wav"}
+    assert reasons['it\'s "two".flac'].startswith("crashed the program that read it")
+    assert seen == [(i + 1, 10) for i in range(10)]
+    alone = index([sounds], tmp_path / "alone", tools=tools)
+    assert alone.added == 9
+    theirs = {s.path: s for s in Library.open(tmp_path / "lib").sounds()}
+    ours = {s.path: s for s in Library.open(tmp_path / "alone").sounds()}
+    assert all(ours[path] == sound for path, sound in theirs.items())
+
+
+def test_no_file_is_lost_when_the_pool_breaks_while_one_is_handed_over() -> None:
+    handed: list[str] = []
+
+    class Breaks(crew._Pool):
+        def __init__(self) -> None:
+            self.jobs = 1
+
+        def _submit(self, piece: tuple[str, str]) -> Future[str]:  # breaks at the second piece, once
+            handed.append(piece[0])
+            if handed == ["a", "b"]:
+                raise BrokenProcessPool
+            future: Future[str] = Future()
+            future.set_result(piece[0].upper())
+            return future
+
+        def _replace(self) -> None: ...
+
+    work = iter([(name, "") for name in "abcd"])
+    assert sorted(outcome for _, outcome in Breaks().outcomes(work)) == ["A", "B", "C", "D"]

@@ -1,0 +1,163 @@
+"""From hits to drafts: overlaps, jingles, licences, ambience across cuts, doubt."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storysound.cue.score import Scene
+from storysound.encode.labels import LabelSpace
+from storysound.ingest.footage import Footage
+from storysound.jobs.find.find import Hit, Query
+from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, Wish, beside, effect_drafts, music_drafts
+from storysound.jobs.score.scenes import Understanding
+from storysound.story import Mood, Sound, Source, Span
+
+PICTURE = np.zeros((4, 4, 3), np.uint8)
+
+
+def sound(name: str, kind: str = "music", seconds: float = 60.0, licence: str = "CC0") -> Sound:
+    return Sound(name, "/l", seconds, kind, source=Source(name, licence=licence))  # type: ignore[arg-type]
+
+
+def hit(found: Sound, fit: float) -> Hit:
+    return Hit(found, 10.0, 20.0, 1 / (1 + math.exp(-fit)), (f"fits {fit}",))
+
+
+class Shelf:
+    """Answers with the hits it was given, call by call."""
+
+    def __init__(self, *answers: list[Hit]) -> None:
+        self.answers = list(answers)
+        self.asked: list[Query] = []
+
+    def search(self, query: Query, k: int = 10, *, kind: Any, ignore_names: bool = False) -> tuple[Hit, ...]:
+        self.asked.append(query)
+        return tuple(sorted(self.answers.pop(0), key=lambda h: -h.score)[:k])
+
+
+def story(*lengths_s: float) -> tuple[Footage, Understanding]:
+    """One scene a unit, all alike in mood, unlike in looks."""
+    edges = np.concatenate([[0], np.cumsum(lengths_s)]).tolist()
+    units = tuple(Span(a, b) for a, b in pairwise(edges))
+    count = len(units)
+    footage = Footage("t", edges[-1], 25.0, units, units, ((PICTURE,),) * count, tuple(edges[:-1]), ("",) * count)
+    scenes = tuple(Scene(u.start_s, u.end_s, Mood(0.5, 0.4), "", (u,)) for u in units)
+    space = LabelSpace("imagenet", ("a",), np.ones((1, 1), np.float32))
+    members = tuple((i, i + 1) for i in range(count))
+    curve = tuple((u.start_s, 0.5, 0.4) for u in units)
+    classes, owner = np.ones((count, 1), np.float32), np.arange(count)
+    return footage, Understanding(
+        scenes, members, np.eye(count, dtype=bool), curve, classes, owner, space, (1.0,) * count
+    )
+
+
+A, B = sound("a"), sound("b")
+
+
+def test_tracks_overlap_where_they_change_and_go_on_where_they_do_not() -> None:
+    _, understood = story(20, 20, 20)
+    answers = [[hit(A, 2), hit(B, 0)], [hit(A, 2), hit(B, 1.9)], [hit(A, 0), hit(B, 3)]]
+    one, two = music_drafts(understood, Shelf(*answers), Wish())
+    assert (one.hits[0].sound, two.hits[0].sound) == (A, B)
+    assert one.start_s == 0
+    assert two.end_s == 60
+    assert one.end_s - two.start_s == pytest.approx(CROSS_S)
+    assert (one.cross_in_s, one.cross_out_s, two.cross_in_s, two.cross_out_s) == (0, CROSS_S, CROSS_S, 0)
+    assert one.hits[1].sound == B
+
+
+def test_a_jingle_does_not_loop_under_a_long_scene() -> None:
+    _, understood = story(40)
+    jingle = sound("jingle", seconds=3.0)
+    assert music_drafts(understood, Shelf([hit(jingle, 2.5), hit(A, 1)]), Wish())[0].hits[0].sound == A
+    _, short = story(3)
+    assert music_drafts(short, Shelf([hit(jingle, 2.5), hit(A, 1)]), Wish())[0].hits[0].sound == jingle
+
+
+def test_the_query_holds_what_the_user_says() -> None:
+    _, understood = story(20)
+    shelf = Shelf([hit(A, 1)], [hit(A, 1)])
+    music_drafts(understood, shelf, Wish(text="A wedding.", mood=Mood(0.9, 0.1)))
+    music_drafts(understood, shelf, Wish())
+    assert (shelf.asked[0].text, shelf.asked[0].mood) == ("A wedding.", Mood(0.9, 0.1))
+    assert shelf.asked[1].mood == Mood(0.5, 0.4)
+
+
+@pytest.mark.parametrize("licence", ["", "CC BY-NC 4.0", "free for non-commercial use"])
+def test_sounds_that_may_not_be_sold_are_refused(licence: str) -> None:
+    _, understood = story(20)
+    offer = [hit(sound("bad", licence=licence), 3), hit(A, 0)]
+    (draft,) = music_drafts(understood, Shelf(offer), Wish(licence_policy="commercial"))
+    assert [h.sound for h in draft.hits] == [A]
+    (draft,) = music_drafts(understood, Shelf(offer), Wish())
+    assert draft.hits[0].sound.path == "bad"
+
+
+def test_an_empty_shelf_gives_no_music() -> None:
+    assert music_drafts(story(20)[1], Shelf([]), Wish()) == []
+
+
+def test_ambience_goes_on_over_a_cut_and_crosses_into_the_next() -> None:
+    footage, understood = story(6, 6, 6)
+    wind, sea = sound("wind", "sfx", 30), sound("sea", "sfx", 30)
+    one, two = effect_drafts(
+        footage, understood, Shelf([hit(wind, 3)], [hit(wind, 3)], [hit(sea, 3)]), Wish(), [False] * 3
+    )
+    assert (one.layer, one.start_s, two.hits[0].sound) == ("ambience", 0, sea)
+    assert 12 < one.end_s < 13
+    assert one.end_s - two.start_s == pytest.approx(two.cross_in_s) == pytest.approx(one.cross_out_s)
+
+
+def test_effects_keep_still_in_doubt() -> None:
+    footage, understood = story(6)
+    bark = sound("bark", "sfx", 0.5)
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), Wish(), [False])[0].layer == "spot"
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 1)]), Wish(), [False]) == []
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), Wish(), [True]) == []
+    unclear = replace(understood, clarity=(0.1,))
+    assert effect_drafts(footage, unclear, Shelf(), Wish(), [False]) == []
+    told = replace(footage, texts=("A dog barks.",))
+    assert len(effect_drafts(told, unclear, Shelf([hit(bark, 3)]), Wish(), [False])) == 1
+
+
+def test_ambience_of_a_moment_is_left_out() -> None:
+    footage, understood = story(1, 9)
+    wind = sound("wind", "sfx", 30)
+    assert effect_drafts(footage, understood, Shelf([hit(wind, 3)], []), Wish(), [False] * 2) == []
+
+
+own_music = st.lists(st.floats(0, 120), min_size=0, max_size=8, unique=True).map(
+    lambda times: [Span(a, b) for a, b in zip(sorted(times)[::2], sorted(times)[1::2], strict=False)]
+)
+
+
+@given(st.floats(0, 60), st.floats(1, 90), own_music)
+def test_no_music_is_laid_over_music(start_s: float, length_s: float, music: list[Span]) -> None:
+    """Oracle: tenth by tenth, a bed plays where it was drafted and the clip has none, but for crossings and scraps."""
+    bed = Draft("music", start_s, start_s + length_s, (hit(A, 1),), 0.5)
+    parts = beside([bed], music)
+    assert all(one.end_s <= two.start_s + CROSS_S + 1e-9 for one, two in pairwise(parts))
+    for time_s in np.arange(start_s + 0.05, start_s + length_s, 0.1):
+        is_laid = any(part.start_s <= time_s < part.end_s for part in parts)
+        near = [span for span in music if span.start_s - CROSS_S < time_s < span.end_s + CROSS_S]
+        if any(span.start_s + CROSS_S / 2 < time_s < span.end_s - CROSS_S / 2 for span in music):
+            assert not is_laid
+        elif not near and is_laid is False:  # a scrap
+            before = max([start_s, *(span.end_s for span in music if span.end_s <= time_s)])
+            after = min([start_s + length_s, *(span.start_s for span in music if span.start_s >= time_s)])
+            assert after - before < SHORTEST_BED_S
+    assert parts == [bed] or all(part.end_s - part.start_s >= SHORTEST_BED_S for part in parts)
+
+
+def test_beds_fade_into_the_clips_own_music_and_effects_stay() -> None:
+    bed, wind = Draft("music", 0, 60, (hit(A, 1),), 0.5), Draft("ambience", 0, 60, (hit(B, 1),), 0.5)
+    one, two, same = beside([bed, wind], [Span(20, 30)])
+    assert (one.start_s, one.end_s, one.cross_in_s, one.cross_out_s) == (0, 20 + CROSS_S / 2, 0, CROSS_S)
+    assert (two.start_s, two.end_s, two.cross_in_s, two.cross_out_s) == (30 - CROSS_S / 2, 60, CROSS_S, 0)
+    assert same is wind
