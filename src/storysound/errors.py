@@ -6,7 +6,8 @@
     │   ├── MediaError                 a media file can't be decoded
     │   ├── LibraryError               a library or data set can't be opened or written
     │   └── OutputError                a result can't be written where it was asked for
-    └── MissingModelError     exit 4   weights are not here and could not be fetched
+    ├── MissingModelError     exit 4   weights are not here and could not be fetched
+    └── progress.Cancelled    exit 130 the job was told to stop
 
 Each error is one line that says what it got, what it wanted and what to do.
 """

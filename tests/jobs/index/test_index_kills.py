@@ -29,7 +29,7 @@ sounds = index_fakes.sounds  # a fixture
 KILL = """
 import os, signal, sys
 from library_fakes import tools
-from storysound.jobs import index as job
+from storysound.jobs.index import index as job
 from storysound.library.store import Writer
 job._BATCH = 2
 append, commits = Writer._append, []
@@ -60,7 +60,7 @@ def test_kill_between_two_commits_loses_one_batch_at_most(tmp_path: Path) -> Non
 SLOW = """
 import sys, time
 from library_fakes import FakeEncoder, judge
-from storysound.jobs import index as job
+from storysound.jobs.index import index as job
 from storysound.engine.crew import Tools
 class Slow(FakeEncoder):
     def encode(self, items):

@@ -190,7 +190,7 @@ import os, signal, sys
 from pathlib import Path
 import ingest_fakes
 from ingest_fakes import TOOLS, Inline
-from storysound.jobs import ingest as job
+from storysound.jobs.ingest import ingest as job
 from storysound.library import dataset
 os.environ["STORYSOUND_TEST_PID"] = str(os.getpid())
 where = sys.argv[3]

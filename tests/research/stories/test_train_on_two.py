@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, {str(TESTS)!r})
 from research.story_fakes import FakeSenses
 from storysound.app.cli.commands import app
-from storysound.jobs import train_sos
+from storysound.research.sos import train as train_sos
 from storysound.train import loop
 
 train_sos.Senses = FakeSenses
