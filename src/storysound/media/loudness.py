@@ -10,6 +10,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from storysound.media.audio import Samples, Waveform
+from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) ->
     edges = np.unique(np.concatenate([starts, ends]))
     total = np.zeros(len(edges))
     for weight, channel in zip(weights, samples, strict=True):
+        check()
         if weight and channel.any():
             filtered = scipy.signal.sosfilt(_k_weighting(wave.rate_hz), channel)
             np.square(filtered, out=filtered)
@@ -171,6 +173,7 @@ def true_peak_dbtp(wave: Waveform) -> float:
     best = float(np.abs(wave.samples).max(initial=0.0))
     for near in (0.9, 1 / headroom):  # the loudest stretches first: most of the others then drop out
         for channel in wave.samples:
+            check()
             around, peaks = _rows(channel)
             chosen = peaks > best * near
             if chosen.any():
@@ -184,6 +187,7 @@ def _envelope(wave: Waveform) -> NDArray[np.float32]:
     cells = -(-length // _CELL)
     envelope = np.zeros(cells + 2, np.float32)  # one cell more on both sides
     for channel in wave.samples:
+        check()
         around, _ = _rows(channel)
         between = _between(around).reshape(-1)[_ROW - _CELL : _ROW + (cells + 1) * _CELL]
         np.maximum(envelope, between.reshape(-1, _CELL).max(axis=1), out=envelope)

@@ -14,6 +14,7 @@ from storysound.media.audio import Waveform
 from storysound.media.files import atomic
 from storysound.media.image import read_image
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.progress import check
 
 Picture = NDArray[np.uint8]
 
@@ -58,6 +59,7 @@ def render_slideshow(
         video = _add_video(result, size, fps)
         audio = sound.add_to(result)
         for index, frame in enumerate(_frames(images, lengths, size, fps)):
+            check()
             frame.pts, frame.time_base = index, Fraction(1, fps)
             sound.mux_until(index / fps, audio, result)
             result.mux(video.encode(frame))
