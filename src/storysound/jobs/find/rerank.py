@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storysound.config import Profile
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.find.find import Finder
-from storysound.weights.resolver import Resolver
 
 if TYPE_CHECKING:
     from storysound.jobs.find.reranked import Reranked
@@ -15,14 +14,13 @@ if TYPE_CHECKING:
 MODELS = ("sos", "mac")
 
 
-def finder_of(
-    library: str | Path, profile: Profile, weights: Resolver, choice: str = "none"
-) -> "tuple[Finder | Reranked, Ranker | None]":
+def finder_of(library: str | Path, models: Models, choice: str = "none") -> "tuple[Finder | Reranked, Ranker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
     `choice` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
     InputError for a file that is no trained model, LibraryError.
     """
+    profile, weights = models.profile, models.weights
     name, _, file = choice.partition("=")
     if choice == "none":
         return Finder(library, profile, weights), None
