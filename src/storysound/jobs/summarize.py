@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.annotate.sound import SHORTEST_MUSIC_S
 from storysound.cue.fit import EDGE_S, Fit, render
 from storysound.cue.score import Piece
@@ -113,7 +113,7 @@ class Looked:
 def summarize(
     video: Path,
     out: Path,
-    feeling: Feeling,
+    feeling: MoodReader,
     wish: Wish | None = None,
     tell: Callable[[str], None] = log.info,
 ) -> Summary:
@@ -224,7 +224,7 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels]) -> Looked:
     )
 
 
-def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: Feeling) -> NDArray[np.float64]:
+def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: MoodReader) -> NDArray[np.float64]:
     """Arousal of the sound around each time: that of the clip whose middle is nearest, 0 where it is silent.
 
     Raises MediaError where nothing can be decoded, or all is silent.
