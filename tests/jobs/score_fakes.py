@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from storysound.config import Profile
 from storysound.encode.encoder import Encoding
 from storysound.encode.pool import Models
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
+from storysound.match.query import Hit, Query
 from storysound.media.audio import Waveform, write_wav
 from storysound.media.samples import RATE_HZ
 from storysound.progress import Watch

@@ -10,9 +10,9 @@ from research.story_fakes import COLOURS, WORDS, FakeSenses, write_stories
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.match.query import Hit, Query
 from storysound.research import recipes
 from storysound.research.mac import train as train_mac
 from storysound.trained import mac as mac_trained

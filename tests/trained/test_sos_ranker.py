@@ -13,9 +13,9 @@ from research.story_fakes import COLOURS, FakeSenses, tone
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample
 from storysound.trained.sos import Card, Trained

@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from storysound.cue.score import Cue
-
-Floats = NDArray[np.float32]
+from storysound.media.arrays import Floats
 
 LISTENED_S = 20.0  # of each cue, from its start, to say why it was chosen
 SHORTEST_S = 0.1  # shorter cues have no moments to tell apart

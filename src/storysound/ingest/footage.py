@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound import __version__
 from storysound.errors import MediaError
@@ -20,6 +19,7 @@ from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.pictures import story_of_folder
 from storysound.ingest.samples import read_samples
 from storysound.ingest.shots import detect_shots
+from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.media.image import from_jpeg, read_image, to_jpeg
 from storysound.media.mux import picture_end_s
@@ -30,8 +30,6 @@ from storysound.progress import Watch
 from storysound.story import Frame, Source, Span, Step, Story
 
 log = logging.getLogger(__name__)
-
-Pixels = NDArray[np.uint8]
 
 LOOK_S = 0.1  # a frame is looked at this often, for cuts
 KEEP_S = 0.5  # and one is kept this often, for key frames

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from storysound.cue.score import Scene
 from storysound.encode.labels import LabelSpace
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, beside, effect_drafts, music_drafts
 from storysound.jobs.score.request import ScoreRequest
 from storysound.jobs.score.scenes import Breakdown, Sight
+from storysound.match.query import Hit, Query
 from storysound.story import Frame, Mood, Sound, Source, Span, Story
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

@@ -10,8 +10,8 @@ import pytest
 from jobs import score_fakes
 from jobs.score_fakes import SPEECH, TONE_HZ, Ears, Shelf, make_models, packets, score, video, voice
 from storysound.annotate.own_sound import SMOOTH_S
-from storysound.jobs.find.find import Hit
 from storysound.jobs.score.choice import CROSS_S
+from storysound.match.query import Hit
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs
 from storysound.media.samples import RATE_HZ

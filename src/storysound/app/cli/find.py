@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:
-    from storysound.jobs.find.find import Hit
+    from storysound.match.query import Hit
 
 
 class KindChoice(enum.StrEnum):

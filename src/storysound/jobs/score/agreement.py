@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
 from storysound.encode import gloss
@@ -19,13 +18,12 @@ from storysound.encode.pool import Models
 from storysound.encode.wording import in_words, sentences
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.scenes import Sight
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 from storysound.media.samples import RATE_HZ
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
 
 # Label spaces, the first that an encoder of the profile has, and the agreement in each that counts as 1. There about
 # half of ESC-50's sounds are known by their class, and one in thirty by a wrong one.

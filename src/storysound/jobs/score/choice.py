@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.cue.score import Layer, Scene
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score.request import ScoreRequest
 from storysound.jobs.score.scenes import Breakdown
+from storysound.match.query import Hit, Query
 from storysound.progress import Watch
 from storysound.story import Kind, Sound, Span, Story
 

@@ -14,8 +14,8 @@ from storysound.cue.mix import cue_gain_db
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Piece, RunnerUp
 from storysound.errors import MediaError
-from storysound.jobs.find.find import Hit
 from storysound.jobs.score.choice import Draft
+from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.samples import RATE_HZ

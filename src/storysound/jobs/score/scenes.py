@@ -14,11 +14,10 @@ from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.labels import LabelSpace, label_space, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.wording import in_words, sentences
-from storysound.ingest.footage import Footage, Pixels
+from storysound.ingest.footage import Footage
+from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch
 from storysound.story import Mood, MoodCurve, Span, Step, Story
-
-Floats = NDArray[np.float32]
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5

@@ -21,7 +21,6 @@ from storysound.cue.score import Score
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage, read_footage
-from storysound.jobs.find.find import Hit
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.score.agreement import Listener
 from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
@@ -30,6 +29,7 @@ from storysound.jobs.score.deliver import Page, check_targets, deliver
 from storysound.jobs.score.notes import notes_of
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
+from storysound.match.query import Hit
 from storysound.media.audio import Waveform
 from storysound.media.samples import RATE_HZ
 from storysound.progress import Watch
