@@ -2,7 +2,7 @@
 
 Seven steps: look, listen, understand, match and cue make the score (`plan`), mix makes it sound (`render`), deliver
 writes film, cue sheets and page. Nothing here depends on chance: the same story, library and request give the same
-sound.
+sound on one machine, and on another what docs/RESULTS.md says.
 """
 
 import logging
