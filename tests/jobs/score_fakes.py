@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from storysound.cue.mix import RATE_HZ
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Traits
 from storysound.jobs.score import score as job
 from storysound.match.query import Hit, Query
 from storysound.media.audio import Waveform, write_wav
@@ -26,6 +26,7 @@ class Eyes:
 
     name, revision, modality, dim = "eyes", "1", "image", 1280
     labels = {"imagenet": WORDS}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[NDArray[np.uint8]]) -> list[Encoding]:
         out = []
@@ -43,6 +44,7 @@ class Reader:
 
     name, revision, modality, dim = "reader", "1", "text", 384
     labels: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[str]) -> list[Encoding]:
         rows = [np.eye(1, 384, len(text) % 384, dtype=np.float32) for text in items]

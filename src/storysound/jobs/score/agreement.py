@@ -16,8 +16,10 @@ from storysound.config import Profile
 from storysound.cue.mix import RATE_HZ
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.labels import LabelSpace, head_space, text_vectors
+from storysound.encode.spaces import best_head
+from storysound.encode.wording import sentences
+from storysound.errors import UsageError
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.cuts import Laid
 from storysound.jobs.score.scenes import Understanding
@@ -28,9 +30,6 @@ Attention = tuple[Floats, list[float], list[float]]
 
 LISTENED_S = 20.0  # of each cue, from its start
 SHORTEST_S = 0.1  # shorter cues have no moments to tell apart
-# Label spaces, the first that an encoder of the profile has, and the agreement in each that counts as 1. There about
-# half of ESC-50's sounds are known by their class, and one in thirty by a wrong one.
-SPACES = {"audioset": 0.05, "ucs78": 0.1, "imagenet": 0.05, "msd": 0.1}
 
 
 class Listener:
@@ -40,10 +39,13 @@ class Listener:
         """`load` gives encoders by name; `cache`: folder in which the vectors of labels are kept."""
         self._reader: Encoder[str] = load(profile.text)
         ears: list[Encoder[Waveform]] = [load(name) for name in profile.audio]
-        known = [(space, ear) for space in SPACES for ear in ears if space in ear.labels]
-        name, self._ear = known[0] if known else (next(iter(ears[0].labels)), ears[0])
+        known = best_head({ear.name: ear for ear in ears})
+        if known is None:
+            raise UsageError(f"profile {profile.name!r}: none of its encoders of sound names what it hears")
+        self._ear, name = known
+        self._clear = self._ear.traits.head(name).clear
         labels = self._ear.labels[name]
-        self.space = label_space(name, labels, in_words(name, labels), self._reader, cache)
+        self.space = head_space(name, labels, self._ear.traits.head(name), self._reader, cache)
         self._wishes = lru_cache(maxsize=1)(self._wishes_of)
 
     def _wishes_of(self, seen: LabelSpace) -> Floats:
@@ -61,7 +63,7 @@ class Listener:
         own = understood.classes[understood.owner == unit]
         wanted.append(np.mean([gloss.translate(row, self._wishes(understood.seen)) for row in own], axis=0))
         heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self.space.name].max(axis=0)
-        return max(float(weights @ heard) for weights in wanted) / SPACES.get(self.space.name, 0.1)
+        return max(float(weights @ heard) for weights in wanted) / self._clear
 
     def attention(self, footage: Footage, understood: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
         """Maps for the report: per cue id the affinity [frames steps] in [0, 1], frame times and sound times in s.

@@ -13,8 +13,8 @@ from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.labels import LabelSpace, head_space, text_vectors
+from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage, Pixels
 from storysound.story import Mood, Span
 
@@ -55,10 +55,10 @@ def understand(
     not those that moods need.
     """
     pictures = [picture for own in footage.pictures for picture in own]
-    seen = eyes.encode(pictures)
+    seen, heading = eyes.encode(pictures), next(iter(eyes.labels))
     owner = np.repeat(np.arange(len(footage.units)), [len(own) for own in footage.pictures])
     looks = np.concatenate([e.embedding for e in seen])
-    classes = np.concatenate([e.scores["imagenet"] for e in seen])
+    classes = np.concatenate([e.scores[heading] for e in seen])
     words = [_text_vector(reader, own) for own in footage.texts]
     seen_moods = feeling.pictures(pictures) if feeling and eyes.name != moods.EYES else moods.of_pictures(seen)
     of_pictures = np.stack([_mean(seen_moods, owner, u) for u in range(len(words))])
@@ -71,15 +71,13 @@ def understand(
     for first, last in members:
         weights = lengths_s[first:last]
         mood = Mood(*np.average(tone[first:last], axis=0, weights=weights).clip(0, 1).tolist())
-        sight = gloss.words(classes[(owner >= first) & (owner < last)].mean(axis=0), eyes.labels["imagenet"])
+        sight = gloss.words(classes[(owner >= first) & (owner < last)].mean(axis=0), eyes.labels[heading])
         scenes.append(_scene(footage, range(first, last), mood, sight))
         means.append(_unit(np.average(features[first:last], axis=0, weights=weights)))
     near = np.stack(means) @ np.stack(means).T
     middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
     curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
-    space = label_space(
-        "imagenet", eyes.labels["imagenet"], in_words("imagenet", eyes.labels["imagenet"]), reader, cache
-    )
+    space = head_space(heading, eyes.labels[heading], eyes.traits.head(heading), reader, cache)
     clarity = tuple(max(clearness(row, space) for row in classes[owner == u]) for u in range(len(footage.units)))
     return Understanding(
         tuple(scenes), tuple(members), near >= RETURNING, _curve(middles, tone), classes, owner, space, clarity, curves
