@@ -194,7 +194,13 @@ def effect_drafts(
         if not story.texts[index] and _clearness(breakdown, index) < (CLEARER if audible[index] else CLEAR):
             found.append(())
             continue
-        hits = _search(finder, Query(text=story.texts[index], images=own[:1]), EFFECT_HITS, "sfx", request)
+        hits = _search(
+            finder,
+            Query(text=story.texts[index], images=own[:1] if breakdown.sight else ()),
+            EFFECT_HITS,
+            "sfx",
+            request,
+        )
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))

@@ -1,5 +1,6 @@
 """What happens in footage, scene by scene: where scenes change, what is seen in them, and how they feel."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,17 @@ from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
+from storysound.encode.labels import LabelSpace, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.spaces import PictureClasses, Spaces, vocabulary
+from storysound.encode.wording import sentences
+from storysound.errors import UsageError
 from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch
 from storysound.story import Mood, MoodCurve, Span, Step, Story
+
+log = logging.getLogger(__name__)
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
@@ -50,7 +55,7 @@ class Breakdown:
     scenes: tuple[Scene, ...]
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     mood: MoodCurve  # of each unit, by pictures and words together
-    sight: Sight | None  # None where the encoder of pictures names nothing
+    sight: Sight | None  # None where nobody can tell what pictures show
 
 
 def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | None = None) -> tuple[Story, Breakdown]:
@@ -103,11 +108,13 @@ def _word_moods(story: Story, models: Models, text: str) -> Floats:
 
 
 def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:
-    """In the first label space of the profile's encoder of pictures; the unit of each picture is its `owner` [p]."""
-    for name, labels in models.picture.labels.items():
-        space = label_space(name, labels, in_words(name, labels), models.text, models.weights.cache)
-        return Sight(space, np.concatenate([e.scores[name] for e in seen]), owner)
-    return None
+    """What pictures are recognised as; the unit of each is its `owner` [p]."""
+    try:
+        classes = PictureClasses(models, Spaces(models), vocabulary(()))
+    except UsageError as error:
+        log.warning("scenes have no words for what is seen, effects need words: %s", error)
+        return None
+    return Sight(classes.space, classes.scores(seen), owner)
 
 
 def _scenes(
