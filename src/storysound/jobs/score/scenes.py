@@ -53,6 +53,7 @@ class Breakdown:
     """A story scene by scene, with what else the matching needs to know of it."""
 
     scenes: tuple[Scene, ...]
+    looks: tuple[tuple[Encoding, ...], ...]  # what the profile's encoder says of the pictures of each unit
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     mood: MoodCurve  # of each unit, by pictures and words together
     sight: Sight | None  # None where nobody can tell what pictures show
@@ -74,8 +75,9 @@ def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | 
     scenes, near = _scenes(story, features, tone, sight)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
-    step = Step(f"breakdown by {models.picture.name}", models.picture.revision)
-    return story.with_step(step, moods=curves), Breakdown(scenes, near >= RETURNING, _curve(middles, tone), sight)
+    story = story.with_step(Step(f"breakdown by {models.picture.name}", models.picture.revision), moods=curves)
+    looked = tuple(tuple(e for e, unit in zip(seen, owner, strict=True) if unit == u) for u in range(len(story.units)))
+    return story, Breakdown(scenes, looked, near >= RETURNING, _curve(middles, tone), sight)
 
 
 def _looked_at(footage: Footage, eyes: Encoder[Pixels], watch: Watch) -> list[Encoding]:
