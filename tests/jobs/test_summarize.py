@@ -15,12 +15,12 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.ingest.footage import RATE_HZ
 from storysound.jobs import summarize as job
 from storysound.jobs.summarize import Shot, Wish, choose, joined, on_frames, placed, summarize
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
+from storysound.media.samples import RATE_HZ
 from storysound.media.video import iter_frames
 from storysound.story import Mood, Span
 from storysound.weights.resolver import Resolver
