@@ -106,9 +106,9 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
 class Ears:
     """Hears how well the sound agrees with anything (by default perfectly), and a class where its tone is played."""
 
-    name, revision, modality, dim, step_s = "ears", "1", "audio", 4, 0.1
+    name, revision, modality, dim = "ears", "1", "audio", 4
     labels = {"audioset": ("Music", "Knock", "Door", "Rain")}  # noqa: RUF012
-    traits = Traits(heads={"audioset": Head(said=1.0, clear=0.05)})
+    traits = Traits(heads={"audioset": Head(clear=0.05)})
 
     def __init__(
         self, agrees: Callable[[Waveform], float] = lambda wave: 1.0, tone: str = "", least_s: float = 0.0

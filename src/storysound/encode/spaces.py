@@ -7,7 +7,7 @@ words its text encoder is given.
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,41 +92,56 @@ class Spaces:
             return self._known[key]
 
 
-class PictureClasses:
-    """What a profile's picture encoder recognises, in classes that have words.
+def spaces_of(models: Models) -> Spaces:
+    """The spaces of a pool; made once, so that all its users share what they know."""
+    return models.get("spaces", lambda _: Spaces(models))
 
-    Those it names itself; of one that names nothing, those of a vocabulary that its text encoder tells apart.
+
+class Recogniser:
+    """What an encoder of pictures or sounds recognises, in classes that have words.
+
+    Those of the label space of its that counts most; of an encoder that names nothing those of a vocabulary that the
+    text encoder of its space tells apart.
     """
 
-    def __init__(self, models: Models, spaces: Spaces, words: Vocabulary) -> None:
+    def __init__(self, encoder: Encoder[Any], models: Models, words: Callable[[], Vocabulary]) -> None:
         """`words`: what to tell apart where the encoder names nothing itself.
 
-        Raises UsageError for an encoder that neither names what it sees nor speaks the space of a text encoder.
+        Raises UsageError for an encoder that neither names anything nor speaks the space of a text encoder.
         """
-        eyes = models.picture
-        self._name = next(iter(eyes.labels), "")
-        self._head = eyes.traits.head(self._name)
-        self._temperature = eyes.traits.temperature
+        spaces, found = spaces_of(models), best_head({encoder.name: encoder})
+        self._name = found[1] if found else ""
+        self.head = encoder.traits.head(self._name)
+        self._temperature = encoder.traits.temperature
         self._texts: LabelSpace | None = None
-        if self._name:
-            self.wordings = tuple(self._head.wording(label) for label in eyes.labels[self._name])
-            self.space = spaces.words(self._name, eyes.labels[self._name], self.wordings)
+        if found:
+            labels = encoder.labels[self._name]
+            self.wordings = tuple(self.head.wording(label) for label in labels)
+            self.space = spaces.words(self._name, labels, self.wordings)
             return
-        reader = spaces.reader(space_of(eyes))
+        reader = spaces.reader(space_of(encoder))
         if reader is None:
             raise UsageError(
-                f"profile {models.profile.name!r}: its picture encoder {eyes.name} neither names what it sees nor "
-                "speaks the space of a text encoder: choose another for pictures"
+                f"profile {models.profile.name!r}: {encoder.name} neither names anything nor speaks the space of a "
+                "text encoder that is here: choose another encoder"
             )
-        self.wordings = tuple(words.values())
-        self._texts = spaces.words("words", tuple(words), self.wordings, reader)
-        self.space = spaces.words("words", tuple(words), self.wordings)
+        told_apart = words()
+        self.wordings = tuple(told_apart.values())
+        self._texts = spaces.words("words", tuple(told_apart), self.wordings, reader)
+        self.space = spaces.words("words", tuple(told_apart), self.wordings)
 
-    def scores(self, seen: Sequence[Encoding]) -> Floats:
-        """Probability of each class in each picture: [n c]."""
+    def scores(self, said: Sequence[Encoding]) -> Floats:
+        """Probability of each class in each row of what the encoder said: [n c]."""
         if self._texts is not None:
-            looks = np.concatenate([picture.embedding for picture in seen])
-            looks = looks / np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-9)
-            return self._texts.weights(looks, self._temperature)
-        scores = np.concatenate([picture.scores[self._name] for picture in seen])
-        return softmax(scores) if self._head.logits else scores
+            rows = np.concatenate([encoding.embedding for encoding in said])
+            rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+            return self._texts.weights(rows, self._temperature)
+        scores = np.concatenate([encoding.scores[self._name] for encoding in said])
+        return softmax(scores) if self.head.logits else scores
+
+
+def heard_words(models: Models) -> Vocabulary:
+    """What the profile's encoders of sound name: what an encoder of pictures that names nothing looks for."""
+    return vocabulary(
+        (labels, ear.traits.head(space)) for ear in models.audio.values() for space, labels in ear.labels.items()
+    )

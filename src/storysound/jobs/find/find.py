@@ -19,7 +19,7 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding, Head
 from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.spaces import PictureClasses, Spaces, space_of, vocabulary
+from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
 from storysound.encode.wording import asked, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, pointed_at, told
@@ -70,7 +70,7 @@ class Finder:
         """Loads the library; encoders follow when a query needs them. Raises LibraryError, MissingModelError."""
         self._store = Library.open(library)
         self._models = models
-        self._spaces = Spaces(models)
+        self._spaces = spaces_of(models)
         self.index = Index.load(self._store)
         self.columns = self._columns_of_scores()
         self._moments = Moments(self.index)
@@ -279,8 +279,10 @@ class Finder:
         return [name for name in self._models.profile.audio if name in self.index]
 
     @cached_property
-    def _seen(self) -> PictureClasses:
-        return PictureClasses(self._models, self._spaces, vocabulary((c.labels, c.head) for c in self.columns))
+    def _seen(self) -> Recogniser:
+        """What the profile's encoder of pictures recognises; of one that names nothing, what the library may hold."""
+        columns = [(column.labels, column.head) for column in self.columns]
+        return Recogniser(self._models.picture, self._models, lambda: vocabulary(columns))
 
     @cached_property
     def _names(self) -> tuple[NameIndex, Floats]:

@@ -15,7 +15,7 @@ from storysound.encode import gloss
 from storysound.encode.encoder import Encoder
 from storysound.encode.labels import LabelSpace, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.spaces import Spaces, best_head
+from storysound.encode.spaces import Recogniser, best_head, space_of, vocabulary
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.scenes import Sight
@@ -33,14 +33,14 @@ class Listener:
     def __init__(self, models: Models) -> None:
         """Loads the encoders of sound; without one that names what it hears nothing agrees with anything."""
         self._models = models
-        self._ear: Encoder[Waveform] | None = None
-        known = best_head(models.audio)
-        if known is None:
+        named = best_head(models.audio)
+        able = [named[0]] if named else [ear for ear in models.audio.values() if space_of(ear)]
+        self._ear: Encoder[Waveform] | None = able[0] if able else None
+        if self._ear is None:
             log.warning("no encoder of this profile can tell what a sound is: no effects are added")
             return
-        self._ear, name = known
-        head = self._ear.traits.head(name)
-        self._space, self._clear = Spaces(models).classes(name, self._ear.labels[name], head), head.clear
+        self._hears = Recogniser(self._ear, models, lambda: vocabulary(()))
+        self._space = self._hears.space
         self._wishes = lru_cache(maxsize=1)(self._wishes_of)
 
     def _wishes_of(self, seen: LabelSpace) -> Floats:
@@ -60,8 +60,9 @@ class Listener:
         if sight is not None:
             own = [gloss.translate(row, self._wishes(sight.space)) for row in sight.of_unit(unit)]
             wanted.append(np.mean(own, axis=0))
-        heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self._space.name].max(axis=0)
-        return max((float(weights @ heard) for weights in wanted), default=0.0) / self._clear
+        heard = self._hears.scores(self._ear.encode([wave.cut(0, LISTENED_S).mono()])).max(axis=0)
+        most = max((float(weights @ heard) for weights in wanted), default=0.0)
+        return most / self._hears.head.clear
 
     def attention(self, footage: Footage, sight: Sight | None, cues: Sequence[RenderedCue]) -> dict[str, Attention]:
         """Maps for the report by cue id: the affinity of each picture and each moment, in [0, 1].
@@ -79,7 +80,7 @@ class Listener:
                 continue
             heard = self._ear.encode([Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S).mono()])[0]
             frames = np.stack([gloss.vector(row, sight.space) for row in sight.scores[under]])
-            steps = np.stack([gloss.vector(row, self._space) for row in heard.scores[self._space.name]])
+            steps = np.stack([gloss.vector(row, self._space) for row in self._hears.scores([heard])])
             at = one.cue.pieces[0].in_s + heard.step_s * np.arange(len(steps))
             values = np.clip(frames @ steps.T, 0, 1)
             maps[one.cue.id] = Attention(values, tuple(times[under].tolist()), tuple(at.tolist()))

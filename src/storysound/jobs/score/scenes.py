@@ -14,9 +14,8 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.labels import LabelSpace, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.spaces import PictureClasses, Spaces, vocabulary
+from storysound.encode.spaces import Recogniser, heard_words, space_of
 from storysound.encode.wording import sentences
-from storysound.errors import UsageError
 from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch
@@ -110,13 +109,14 @@ def _word_moods(story: Story, models: Models, text: str) -> Floats:
 
 
 def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:
-    """What pictures are recognised as; the unit of each is its `owner` [p]."""
-    try:
-        classes = PictureClasses(models, Spaces(models), vocabulary(()))
-    except UsageError as error:
-        log.warning("scenes have no words for what is seen, effects need words: %s", error)
+    """What the profile's encoder of pictures recognises; the unit of each picture is its `owner` [p]."""
+    if not models.picture.labels and not space_of(models.picture):
+        log.warning(
+            "%s can't tell what pictures show: scenes have no words for it, and effects need words", models.picture.name
+        )
         return None
-    return Sight(classes.space, classes.scores(seen), owner)
+    recogniser = Recogniser(models.picture, models, lambda: heard_words(models))
+    return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
 def _scenes(
