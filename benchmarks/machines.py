@@ -33,8 +33,8 @@ Found = dict[str, NDArray[Any]]
 Setting = Mapping[str, str]
 
 WIDE = _multiarray_umath.__cpu_features__["AVX512_SKX"]
-ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-TWO = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+# Threads of OpenBLAS wait in a loop: several processes of two on two cores can starve a machine for minutes.
+ONE, TWO = ({"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"} for threads in "12")
 # Of numpy only what it dispatches can be disabled; what this processor hasn't got is then no fault.
 NARROW = {
     "ATEN_CPU_CAPABILITY": "default",
