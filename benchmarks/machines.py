@@ -2,8 +2,6 @@
 
 python -m benchmarks.machines                            every setting beside the first, as a table
 python -m benchmarks.machines python -m pytest tests/nn  a command under the two settings that differ most
-
-A processor's width chooses the kernels of numpy, torch, MKL, oneDNN and OpenBLAS; each can be told to use another's.
 """
 
 import json
@@ -12,8 +10,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from examples.demo import make_film, make_library
@@ -23,14 +24,13 @@ from typer.testing import CliRunner
 
 from benchmarks.find_scale import QUERIES
 from storysound.app.cli.commands import app
+from storysound.cue.mix import mix
 from storysound.encode.encoder import load
+from storysound.jobs import score
 from storysound.library.store import Library
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
 from storysound.weights import Resolver
-
-Found = dict[str, NDArray[Any]]
-Setting = Mapping[str, str]
 
 WIDE = _multiarray_umath.__cpu_features__["AVX512_SKX"]
 # Threads of OpenBLAS wait in a loop: several processes of two on two cores can starve a machine for minutes.
@@ -54,26 +54,24 @@ SKYLAKE = {"OPENBLAS_CORETYPE": "SkylakeX"} if WIDE else {}
 ASKED = "int mkl_serv_intel_cpu_true(void) { return 1; }\nint mkl_serv_intel_cpu(void) { return 1; }\n"
 
 
-def settings(folder: Path) -> dict[str, Setting]:
+def settings(folder: Path) -> dict[str, Mapping[str, str]]:
     """By name; the first is what all are compared with. Those this machine can't have are left out."""
     found = {"as it is, 1 thread": ONE, "2 threads": TWO, "AVX2": {**ONE, **HASWELL}, "SSE": {**ONE, **NARROW}}
     library = folder / "intel.so"
     if WIDE:
         made = ["cc", "-shared", "-fPIC", "-x", "c", "-o", str(library), "-"]
-        try:
+        with suppress(OSError, subprocess.CalledProcessError):  # without a C compiler there is no such column
             subprocess.run(made, input=ASKED, text=True, check=True)
             found["Intel, AVX-512"] = {**ONE, **SKYLAKE, "LD_PRELOAD": str(library)}
-        except (OSError, subprocess.CalledProcessError):
-            print("without a C compiler MKL can't be asked for its way on Intel")
     return found
 
 
-def under(setting: Setting, command: list[str]) -> int:
+def under(setting: Mapping[str, str], command: list[str]) -> int:
     """Exit code of a command."""
     return subprocess.run(command, env={**os.environ, **setting}, check=False).returncode
 
 
-def measure(folder: Path) -> Found:
+def measure(folder: Path) -> dict[str, NDArray[Any]]:
     """All that is compared, in a process of one setting: arrays, and what was chosen, by name."""
     weights, library, scored = Resolver(offline=True), folder / f"library-{os.getpid()}", folder / f"{os.getpid()}.mp4"
     items = {
@@ -81,7 +79,7 @@ def measure(folder: Path) -> Found:
         "image": [read_image(weights.path(f"demo/{name}.jpg")) for name in ("lion", "cheetah", "tower")],
         "text": list(QUERIES),
     }
-    found: Found = {}
+    found: dict[str, NDArray[Any]] = {}
     for name in ("minilm", "efficientnet_lite2", "ears", "soundnet", "aisfx", "musicnn"):
         encoder = load(name, weights)
         rows = np.concatenate([one.embedding for one in encoder.encode(items[encoder.modality])])
@@ -90,18 +88,20 @@ def measure(folder: Path) -> Found:
     sounds = Library.open(library).sounds()
     found["mood of a sound"] = np.array([(sound.mood.valence, sound.mood.arousal) for sound in sounds])
     found["loudness of a sound, LU"] = np.array([sound.loudness_lufs for sound in sounds])
-    asked = folder / "queries.jsonl"
-    asked.write_text("\n".join(json.dumps({"id": text, "text": text}) for text in QUERIES))
-    lines = run("find", "-l", str(library), "--queries", str(asked), "-k", "1000", "--ignore-names", "--json")
-    hits = sorted((row["id"], row["sound"], row["score"], row["rank"]) for row in map(json.loads, lines.splitlines()))
-    found["score of a find"] = np.array([score for _, _, score, _ in hits])
-    found["ranks of a find, places"] = np.array([rank for _, _, _, rank in hits])
-    run("score", str(folder / "film.mp4"), "-l", str(library), "-o", str(scored))
+    asked = ["find", "-l", str(library), "-k", "1000", "--ignore-names", "--json", "--text"]
+    rows = [[json.loads(line) for line in run(*asked, text).splitlines()] for text in QUERIES]
+    hits = [hit for of_text in rows for hit in sorted(of_text, key=itemgetter("sound"))]
+    found["score of a find"] = np.array([hit["score"] for hit in hits])
+    found["ranks of a find, places"] = np.array([hit["rank"] for hit in hits])
+    mixed: list[Any] = []
+    with patch.object(score, "mix", lambda *given: mixed.append(mix(*given)) or mixed[-1]):
+        run("score", str(folder / "film.mp4"), "-l", str(library), "-o", str(scored))
     cues = json.loads(scored.with_suffix(".cues.json").read_text("utf-8"))["cues"]
     found["sounds of the film's cues"] = np.array([cue["sound"]["path"] for cue in cues])
     found["times of the cues, s"] = np.array([(cue["start_s"], cue["end_s"]) for cue in cues])
     found["gains of the cues, dB"] = np.array([cue["gain_db"] for cue in cues])
-    found["sound of the film, after AAC, of full scale"] = read_audio(scored).samples
+    found["sound of the film, of full scale"] = mixed[0].wave.samples.T
+    found["the same after AAC"] = read_audio(scored).samples.T
     return found
 
 
@@ -129,7 +129,7 @@ def main() -> int:
     if command := sys.argv[1:]:
         return max(under(setting, command) for setting in ({**ONE, **NARROW}, {**TWO, **SKYLAKE}))
     with tempfile.TemporaryDirectory() as place:
-        folder, every = Path(place), dict[str, Found]()
+        folder, every = Path(place), dict[str, dict[str, NDArray[Any]]]()
         make_library(Resolver(), folder / "sounds")
         make_film(Resolver(), folder / "film.mp4")
         for name, setting in settings(folder).items():
