@@ -89,7 +89,7 @@ class Hearing:
         few = meant(weights)
         share = weights[few] * self.scores[few, at]
         total = float(share.sum())
-        order = np.argsort(-share)[:most]
+        order = np.argsort(-share, kind="stable")[:most]
         names = [self.space.labels[few[i]] for i in order if total > 0 and share[i] > 0.1 * total]
         return "heard as " + ", ".join(names) if names else ""
 
@@ -98,7 +98,7 @@ def meant(weights: Floats) -> NDArray[np.int64]:
     """The few classes that carry a query's weight: [c] -> indices."""
     if len(weights) <= FEW:
         return np.arange(len(weights))
-    return np.sort(np.argpartition(-weights, FEW)[:FEW])
+    return np.sort(np.argsort(-weights, kind="stable")[:FEW])
 
 
 def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
