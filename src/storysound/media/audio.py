@@ -18,7 +18,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import atomic, audio_stream, decoded, is_still, opened, origin_s
+from storysound.media.clock import STEEPEST, clock_of, origin_s, stretches
+from storysound.media.files import atomic, audio_stream, decoded, is_still, opened
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Samples = NDArray[np.float32]
 
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded
+_NEAR_S = 4.0  # holes too small to be one are counted over so long
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
 _HALF_POWER = math.sqrt(0.5)
 # Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
@@ -91,8 +93,10 @@ class _Run:
     format: str
     pending: list[NDArray[Any]]  # frames as decoded
     done: list[Samples]  # [c n], mixed to the wanted channels
+    late: list[tuple[int, int]]  # of frames: their first sample, and how much later than that their stamp is
     pending_length: int = 0
     length: int = 0
+    _near: int = 0  # the frame from which on a change is looked for
 
     def settle(self, channels: int) -> None:
         """Mixes the pending frames; done now and then, so that a film's surround sound is never held whole."""
@@ -100,6 +104,35 @@ class _Run:
             data = np.concatenate(self.pending, axis=1)
             self.done.append(_mix(_to_float(data, self.format, len(self.layout)), self.layout, channels))
             self.pending, self.pending_length = [], 0
+
+    def leaps_to(self, late: int) -> bool:
+        """Whether a frame so late doesn't go on from the one before: a hole, a leap back, or many small holes."""
+        gap = SILENT_GAP_S * self.rate_hz
+        before = self.late[-1][1]
+        while self._near < len(self.late) - 1 and self.late[self._near][0] < self.length - _NEAR_S * self.rate_hz:
+            self._near += 1
+        drifts = STEEPEST * (self.length - self.late[self._near][0]) + gap
+        return abs(late - before) >= gap or late - self.late[self._near][1] >= drifts
+
+    def whole(self) -> Samples:
+        """Everything [c n], where samples and stamps drift apart stretched to the stamps."""
+        samples = self.done[0] if len(self.done) == 1 else np.concatenate(self.done, axis=1)
+        self.done.clear()
+        at, late = np.array(self.late, np.int64).reshape(-1, 2).T
+        pieces = stretches(at, late.astype(np.float64), samples.shape[1], self.rate_hz)
+        if all(ratio == 1.0 for _, _, ratio in pieces):
+            return samples
+        parts = [_stretched(samples[:, start:end], ratio) for start, end, ratio in pieces]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def _stretched(samples: Samples, ratio: float) -> Samples:
+    """The samples [c n] as round(n · ratio) samples: the same sound, as much slower."""
+    length = round(samples.shape[1] * ratio)
+    if length == samples.shape[1]:
+        return samples
+    out = soxr.resample(np.ascontiguousarray(samples.T), 1.0, ratio, quality="HQ").T[:, :length]
+    return np.asarray(np.pad(out, ((0, 0), (0, length - out.shape[1]))), np.float32)
 
 
 def read_audio(
@@ -123,7 +156,7 @@ def read_audio(
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
-        runs, damage = _decode(container, audio_stream(container, path), channels, start_s, end_s)
+        runs, damage = _decode(container, audio_stream(container, path), path, channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
         fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
@@ -144,15 +177,22 @@ def read_audio(
 
 
 def _decode(
-    container: InputContainer, stream: AudioStream, channels: int | None, start_s: float, end_s: float | None
+    container: InputContainer,
+    stream: AudioStream,
+    path: str | Path,
+    channels: int | None,
+    start_s: float,
+    end_s: float | None,
 ) -> tuple[list[_Run], str]:
     """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
     stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
     origin = origin_s(container)
+    stamps = clock_of(container, path).reader()
     with_picture = any(not is_still(video) for video in container.streams.video)
     first_s = float((stream.start_time or 0) * (stream.time_base or 0))
     if not with_picture:
         origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
+        stamps.origin_s = first_s
     if start_s > _PREROLL_S:
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
@@ -160,20 +200,19 @@ def _decode(
     for frame in decoded(container, stream, faults):
         if frame.samples == 0:
             continue
-        at_s = None if frame.time is None else frame.time - origin
-        _append(runs, frame, at_s, limit_s=(container.duration or 0) / 1_000_000)
+        _append(runs, frame, stamps.at(frame.time))
         run = runs[-1]
         if run.pending_length > _SETTLE_S * run.rate_hz:
             run.settle(channels or len(runs[0].layout))
-        if end_s is not None and (run.start + run.length) / run.rate_hz >= end_s + SILENT_GAP_S:
+        if end_s is not None and (run.start + run.length + run.late[-1][1]) / run.rate_hz >= end_s + SILENT_GAP_S:
             break
     for run in runs:
         run.settle(channels or len(runs[0].layout))
     return runs, "; ".join(dict.fromkeys(faults))
 
 
-def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: float) -> None:
-    """Adds a frame to the last run, or starts a new run where its time or its form leaves the last one."""
+def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:
+    """Adds a frame to the last run, or starts a new run where its time leaps or its form changes."""
     layout = tuple(channel.name for channel in frame.layout.channels)
     if not layout or any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in layout):
         layout = ("?",) * frame.layout.nb_channels
@@ -182,13 +221,18 @@ def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: fl
     rate = frame.sample_rate
     follows = 0 if last is None else round((last.start + last.length) * rate / last.rate_hz)
     start = follows if at_s is None else round(at_s * rate)
-    # Times that run backwards, or leap beyond the end of the file, are broken: then frames simply follow each other.
-    if last is not None and (start < follows + SILENT_GAP_S * rate or start > (limit_s + 1) * rate):
-        start = follows
+    late = start - follows
     same = last is not None and (last.rate_hz, last.layout, last.format) == (rate, layout, frame.format.name)
-    if last is None or not same or start != follows:
-        last = _Run(start, rate, layout, frame.format.name, [], [])
+    leaps = (
+        last is not None and at_s is not None and (last.leaps_to(late) if same else abs(late) >= SILENT_GAP_S * rate)
+    )
+    if at_s is None and last is not None and same:
+        late = last.late[-1][1]
+    if last is None or not same or leaps:
+        last = _Run(start if leaps or last is None else follows, rate, layout, frame.format.name, [], [], [])
         runs.append(last)
+        late = 0
+    last.late.append((last.length, late))
     last.pending.append(data)
     last.pending_length += frame.samples
     last.length += frame.samples
@@ -202,9 +246,8 @@ def _join(runs: list[_Run]) -> tuple[Waveform, int]:
     rate = runs[0].rate_hz
     pieces = []
     for run in runs:
-        samples = run.done[0] if len(run.done) == 1 else np.concatenate(run.done, axis=1)
-        run.done.clear()
-        pieces.append((round(run.start * rate / run.rate_hz), resample(Waveform(samples, run.rate_hz), rate).samples))
+        whole = Waveform(run.whole(), run.rate_hz)
+        pieces.append((round(run.start * rate / run.rate_hz), resample(whole, rate).samples))
     first = min(0, pieces[0][0])
     if len(pieces) == 1 and pieces[0][0] == first:
         return Waveform(pieces[0][1], rate), first

@@ -1,7 +1,7 @@
 """The clock of a media file: when each picture and sound in it is due, whatever its stamps say.
 
-Second 0 is where the file starts (`origin_s`), for all streams alike. Everything that reads, cuts or copies goes by what
-is here; nothing else computes times from packets. What stamps do, and what is made of it:
+Second 0 is where the file starts (`origin_s`), for all streams alike. Everything that reads, cuts or copies goes by
+what is here; nothing else computes times from packets. What stamps do, and what is made of it:
 
 | stamps | the clock |
 |---|---|
@@ -21,6 +21,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -36,8 +37,20 @@ RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
 _CODEC_DELAY_S = 0.2
-_USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
-_ONE_CLOCK = ("mov", "mp4", "wav", "flac", "mp3", "aiff", "w64", "caf", "ape", "wv", "gif")  # formats that can't restart
+USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
+_ONE_CLOCK = (
+    "mov",
+    "mp4",
+    "wav",
+    "flac",
+    "mp3",
+    "aiff",
+    "w64",
+    "caf",
+    "ape",
+    "wv",
+    "gif",
+)  # formats that can't restart
 # Sound drifts when its stamps leave more or less room than its samples need, by up to this share ...
 STEEPEST = 0.02
 # ... and is left as it is where that never comes to more than this.
@@ -226,14 +239,18 @@ def picture_times(container: InputContainer, stream: av.VideoStream, path: str |
         stamp = pts if pts is not None else dts
         time_s = stamps.at(None if stamp is None else stamp * base)
         shifts.append(None if time_s is None or stamp is None else round(time_s / base) - stamp)
-    shown = _distinct([None if pts is None or shift is None else pts + shift for (pts, _, _), shift in zip(raw, shifts, strict=True)])
-    stamped = [None if dts is None or shift is None else dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True)]
+    shown = _distinct(
+        [None if pts is None or shift is None else pts + shift for (pts, _, _), shift in zip(raw, shifts, strict=True)]
+    )
+    stamped = [
+        None if dts is None or shift is None else dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True)
+    ]
     decoded = stamped if _rises(stamped) else _decoding_times(shown)
     known = sorted(time for time in shown if time is not None)
     last = next(lasts for time, (_, _, lasts) in zip(shown, raw, strict=True) if time == known[-1])
     if not last:
         rate = stream.average_rate
-        last = known[-1] - known[-2] if len(known) > 1 else round((1 / float(rate) if rate else _USUAL_STEP_S) / base)
+        last = known[-1] - known[-2] if len(known) > 1 else round((1 / float(rate) if rate else USUAL_STEP_S) / base)
     return PictureTimes(base, tuple(shown), tuple(decoded), known[-1] + last)
 
 
@@ -250,9 +267,7 @@ def _distinct(times: Sequence[int | None]) -> list[int | None]:
 
 def _rises(times: Sequence[int | None]) -> bool:
     """Whether all are there, each after the one before."""
-    return all(time is not None for time in times) and all(
-        a < b for a, b in zip(times, times[1:], strict=False)  # type: ignore[operator]
-    )
+    return all(a is not None and b is not None and a < b for a, b in pairwise([-math.inf, *times]))
 
 
 def _decoding_times(shown: Sequence[int | None]) -> list[int | None]:
@@ -263,7 +278,9 @@ def _decoding_times(shown: Sequence[int | None]) -> list[int | None]:
     """
     known = sorted(time for time in shown if time is not None)
     places = [place for place, time in enumerate(shown) if time is not None]
-    lead = max((due - time for due, time in zip(known, (shown[p] for p in places), strict=True) if time is not None), default=0)
+    lead = max(
+        (due - time for due, time in zip(known, (shown[p] for p in places), strict=True) if time is not None), default=0
+    )
     found: list[int | None] = [None] * len(shown)
     for place, due in zip(places, known, strict=True):
         found[place] = due - lead
@@ -289,16 +306,16 @@ def stretches(
         return whole
     cells = (at // round(_CELL_S * rate_hz)).astype(int)
     edges = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1, append=cells[-1] + 1))
-    x = [0.0, *(float(np.mean(at[a:b])) for a, b in zip(edges, edges[1:], strict=False)), float(length)]
-    y = [float(np.median(late[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+    x = [0.0, *(float(np.mean(at[a:b])) for a, b in pairwise(edges)), float(length)]
+    y = [float(np.median(late[a:b])) for a, b in pairwise(edges)]
     y = [float(late[0]), *y, _led_on(x, y)]
     corners = _corners(np.array(x), np.array(y), tolerance / 2)
     pieces = []
-    for a, b in zip(corners, corners[1:], strict=False):
+    for a, b in pairwise(corners):
         start, end = round(x[a]), round(x[b])
         if end > start:
-            slope = float(np.clip((y[b] - y[a]) / (end - start), -STEEPEST, STEEPEST))
-            pieces.append((start, end, 1 + slope))
+            slope = (y[b] - y[a]) / (end - start)
+            pieces.append((start, end, 1 + slope if abs(slope) <= STEEPEST else 1.0))
     return pieces
 
 

@@ -9,7 +9,8 @@ import av
 from av.container import InputContainer
 
 from storysound.errors import MediaError
-from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, origin_s, video_stream
+from storysound.media.clock import looked_at, origin_s
+from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, video_stream
 from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
@@ -135,12 +136,7 @@ def _duration_s(container: InputContainer, path: str | Path) -> float:
     """The container's length; where it states none (live recordings), the end of its last packet."""
     if container.duration:
         return container.duration / 1_000_000
-    end_s = 0.0
-    with opened(path) as again:
-        for packet in again.demux():
-            if packet.pts is not None and packet.time_base is not None:
-                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin_s(again))
-    return end_s
+    return looked_at(path).end_s
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
