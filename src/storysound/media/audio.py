@@ -187,13 +187,14 @@ def _decode(
     """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
     stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
     origin = origin_s(container)
-    stamps = clock_of(container, path).reader()
+    clock = clock_of(container, path)
+    stamps = clock.reader()
     with_picture = any(not is_still(video) for video in container.streams.video)
     first_s = float((stream.start_time or 0) * (stream.time_base or 0))
     if not with_picture:
         origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
         stamps.origin_s = first_s
-    if start_s > _PREROLL_S:
+    if start_s > _PREROLL_S and not clock.restarts:
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
     runs: list[_Run] = []

@@ -84,6 +84,11 @@ class FileClock:
         """When the file is over."""
         return max(self.ends_s.values(), default=0.0)
 
+    @property
+    def restarts(self) -> bool:
+        """Whether the same stamp stands in several places: then no place can be sought."""
+        return len(self.offsets_s) > 1
+
     def reader(self) -> "Stamps":
         """For the frames or packets of one stream, from its first on."""
         return Stamps(self.origin_s, self.offsets_s, self.end_s)
@@ -245,7 +250,7 @@ def picture_times(container: InputContainer, stream: av.VideoStream, path: str |
     stamped = [
         None if dts is None or shift is None else dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True)
     ]
-    decoded = stamped if _rises(stamped) else _decoding_times(shown)
+    decoded = stamped if _rises(stamped) else decoding_times(shown)
     known = sorted(time for time in shown if time is not None)
     last = next(lasts for time, (_, _, lasts) in zip(shown, raw, strict=True) if time == known[-1])
     if not last:
@@ -270,7 +275,7 @@ def _rises(times: Sequence[int | None]) -> bool:
     return all(a is not None and b is not None and a < b for a, b in pairwise([-math.inf, *times]))
 
 
-def _decoding_times(shown: Sequence[int | None]) -> list[int | None]:
+def decoding_times(shown: Sequence[int | None]) -> list[int | None]:
     """Times to decode pictures that are shown then: rising, none after its picture is shown.
 
     The i-th packet is decoded when the i-th picture in order of time is shown, and all of that earlier by as much as

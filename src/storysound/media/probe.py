@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer
 
 from storysound.errors import MediaError
-from storysound.media.clock import looked_at, origin_s
+from storysound.media.clock import clock_of, origin_s
 from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, video_stream
 from storysound.media.video import pixel_aspect_of, rotation_of
 
@@ -133,10 +133,9 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
 
 
 def _duration_s(container: InputContainer, path: str | Path) -> float:
-    """The container's length; where it states none (live recordings), the end of its last packet."""
-    if container.duration:
-        return container.duration / 1_000_000
-    return looked_at(path).end_s
+    """The container's length; the end of its last packet where it states none or only that of a piece."""
+    clock = clock_of(container, path)
+    return clock.end_s if clock.restarts or not container.duration else container.duration / 1_000_000
 
 
 def _tags(container: InputContainer) -> dict[str, str]:

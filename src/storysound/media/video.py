@@ -77,8 +77,9 @@ def iter_shown(
     with opened(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "NONE" if one_thread else "AUTO"
-        stamps, aspect = clock_of(container, path).reader(), pixel_aspect_of(stream)
-        if start_s:
+        clock, aspect = clock_of(container, path), pixel_aspect_of(stream)
+        stamps = clock.reader()
+        if start_s and not clock.restarts:
             with suppress(av.FFmpegError):  # what can't be leapt over is decoded
                 container.seek(int((start_s + stamps.origin_s) * 1_000_000), backward=True)
         converters: dict[tuple[int | None, bool], VideoReformatter] = {}
