@@ -1,7 +1,8 @@
 """`storysound train mmva`: moods of pictures, music and captions, and how well they match (Choi et al. 2025).
 
 Encoders stay as they are: their features are kept in the run's folder. Rate, decay, batch and schedule are the paper's
-(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small sets.
+(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small
+sets.
 """
 
 from collections.abc import Mapping
