@@ -4,7 +4,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -38,18 +38,30 @@ _TO_STEREO = {
 }  # fmt: skip
 
 
+STEREO = ("FL", "FR")
+OPPOSED = 10.0  # sides whose difference is stronger than their sum by this much of power cancel each other out
+LOUDEST = 1e3  # 60 dB over full scale: a sample beyond is a fault, not a sound
+
+
 @dataclass(frozen=True)
 class Waveform:
-    """Sound in memory: `samples` float32 [c n], nominally in [-1, 1], at `rate_hz` samples a second."""
+    """Sound in memory: `samples` float32 [c n], nominally in [-1, 1], at `rate_hz` samples a second.
+
+    `layout` names the loudspeaker of each channel as FFmpeg does ("FL", "FR", "FC", "LFE" …), and is empty where nobody
+    knows: then two channels are left and right, and of more each counts the same.
+    """
 
     samples: Samples
     rate_hz: int
+    layout: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.dtype != np.float32:
             raise ValueError(f"samples must be float32 [c n], got {self.samples.dtype} {self.samples.shape}")
         if self.samples.shape[0] < 1 or self.rate_hz < 1:
             raise ValueError(f"a waveform needs a channel and a rate, got {self.samples.shape} at {self.rate_hz} Hz")
+        if self.layout and len(self.layout) != len(self.samples):
+            raise ValueError(f"a layout names every channel: {self.layout} of {len(self.samples)}")
 
     @property
     def duration_s(self) -> float:
@@ -62,16 +74,19 @@ class Waveform:
         return int(self.samples.shape[0])
 
     def mono(self) -> "Waveform":
-        """The mean of the channels, as one channel."""
+        """One channel: all loudspeakers folded down (ITU-R BS.775-3), or the difference of sides that cancel out."""
         if self.channels == 1:
             return self
-        return Waveform(self.samples.mean(axis=0, keepdims=True, dtype=np.float32), self.rate_hz)
+        return Waveform(_mix(self.samples, self._places(), 1), self.rate_hz)
 
     def stereo(self) -> "Waveform":
-        """Two channels: a single one is doubled, of more than two the mean goes to both sides."""
-        if self.channels == 2:
+        """Left and right: a single channel is doubled, more are folded down (ITU-R BS.775-3)."""
+        if self.channels == 2 and self._places() == STEREO:
             return self
-        return Waveform(np.repeat(self.mono().samples, 2, axis=0), self.rate_hz)
+        return Waveform(_mix(self.samples, self._places(), 2), self.rate_hz)
+
+    def _places(self) -> tuple[str, ...]:
+        return self.layout or usual_layout(self.channels)
 
     def cut(self, start_s: float, end_s: float | None = None) -> "Waveform":
         """The stretch [start_s, end_s), clipped to what is there; shares memory with this waveform.
@@ -80,7 +95,12 @@ class Waveform:
         0.3
         """
         end = None if end_s is None else max(0, round(end_s * self.rate_hz))
-        return Waveform(self.samples[:, max(0, round(start_s * self.rate_hz)) : end], self.rate_hz)
+        return replace(self, samples=self.samples[:, max(0, round(start_s * self.rate_hz)) : end])
+
+
+def usual_layout(channels: int) -> tuple[str, ...]:
+    """Where loudspeakers stand that nobody names: two are left and right, of more nobody knows."""
+    return STEREO if channels == 2 else ("?",) * channels
 
 
 @dataclass
@@ -164,8 +184,12 @@ def read_audio(
     wave, first = _join(runs)
     if not np.isfinite(wave.samples).all():
         raise MediaError(path, "has samples that are NaN or infinite", "export it again, as 16 or 24 bit")
+    if (loudest := float(np.abs(wave.samples).max(initial=0.0))) > LOUDEST:
+        raise MediaError(
+            path, f"has samples of {loudest:.3g}, far beyond full scale", "export it again, as 16 or 24 bit"
+        )
     end = None if end_s is None else max(0, round(end_s * wave.rate_hz) - first)
-    wave = Waveform(wave.samples[:, max(0, round(start_s * wave.rate_hz) - first) : end], wave.rate_hz)
+    wave = replace(wave, samples=wave.samples[:, max(0, round(start_s * wave.rate_hz) - first) : end])
     if wave.samples.shape[1] == 0:
         raise MediaError(path, f"has no sound after {start_s:g} s", "choose an earlier start")
     found_s = start_s + wave.duration_s
@@ -216,7 +240,7 @@ def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:
     """Adds a frame to the last run, or starts a new run where its time leaps or its form changes."""
     layout = tuple(channel.name for channel in frame.layout.channels)
     if not layout or any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in layout):
-        layout = ("?",) * frame.layout.nb_channels
+        layout = usual_layout(frame.layout.nb_channels)
     data = frame.to_ndarray()
     last = runs[-1] if runs else None
     rate = frame.sample_rate
@@ -250,13 +274,15 @@ def _join(runs: list[_Run]) -> tuple[Waveform, int]:
         whole = Waveform(run.whole(), run.rate_hz)
         pieces.append((round(run.start * rate / run.rate_hz), resample(whole, rate).samples))
     first = min(0, pieces[0][0])
+    channels = len(pieces[0][1])
+    layout = runs[0].layout if len(runs[0].layout) == channels and "?" not in runs[0].layout else ()
     if len(pieces) == 1 and pieces[0][0] == first:
-        return Waveform(pieces[0][1], rate), first
+        return Waveform(pieces[0][1], rate, layout), first
     end = max(start + samples.shape[1] for start, samples in pieces)
     joined = np.zeros((pieces[0][1].shape[0], end - first), np.float32)
     for start, samples in pieces:
         joined[:, start - first : start - first + samples.shape[1]] = samples
-    return Waveform(joined, rate), first
+    return Waveform(joined, rate, layout), first
 
 
 def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
@@ -273,12 +299,15 @@ def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
 def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip.
 
-    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own.
+    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own. Where
+    left and right are opposed, as of a microphone that was wired the wrong way, one channel is half their difference.
     """
-    if len(layout) == channels:
+    if len(layout) == channels and (channels != 2 or layout == STEREO):
         return samples
     if len(layout) == 1:
         return np.repeat(samples, channels, axis=0)
+    if channels == 1 and layout != STEREO and "?" not in layout:
+        return _mix(_mix(samples, layout, 2), STEREO, 1)
     if channels > 2:  # a layout that changed inside the file, to a form we can't place: the mean goes everywhere
         return np.repeat(samples.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
     weights = np.array([_TO_STEREO.get(name, (1.0, 1.0)) for name in layout], np.float64).T
@@ -288,6 +317,10 @@ def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     mixed = np.zeros((channels, samples.shape[1]), np.float32)
     for weight, loudspeaker in zip(weights.astype(np.float32).T, samples, strict=True):
         mixed += weight[:, None] * loudspeaker
+    if channels == 1 and layout == STEREO:
+        side = (samples[:1] - samples[1:]) * np.float32(0.5)
+        if np.vdot(side, side) > OPPOSED * np.vdot(mixed, mixed):
+            return side
     return mixed
 
 
@@ -304,19 +337,20 @@ def resample(wave: Waveform, rate_hz: int) -> Waveform:
     out = soxr.resample(np.ascontiguousarray(wave.samples.T), wave.rate_hz, rate_hz, quality="HQ").T[:, :length]
     if out.shape[1] < length:
         out = np.pad(out, ((0, 0), (0, length - out.shape[1])))
-    return Waveform(np.ascontiguousarray(out, np.float32), rate_hz)
+    return Waveform(np.ascontiguousarray(out, np.float32), rate_hz, wave.layout)
 
 
 def write_wav(path: str | Path, wave: Waveform, tags: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Writes a 24-bit WAV, in place of what was there, or nothing at all. Samples beyond ±1 are clipped.
+    """Writes a WAV, in place of what was there, or nothing at all: 24-bit; 32-bit float where samples go beyond ±1.
 
     `tags`: title, comment, software, copyright, artist, genre, as RIFF INFO has them.
     Raises OutputError on a full disk or missing rights; ValueError for NaN or infinite samples.
     """
     if not np.isfinite(wave.samples).all():
         raise ValueError("samples must be finite")
+    subtype = "PCM_24" if np.abs(wave.samples).max(initial=0.0) <= 1.0 else "FLOAT"
     data = io.BytesIO()  # written by us: the library would hide a full disk behind an error of its own
-    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype="PCM_24", format="WAV") as file:
+    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype=subtype, format="WAV") as file:
         for name, value in tags.items():
             setattr(file, name, value)
         file.write(wave.samples.T)

@@ -1,5 +1,6 @@
 """What is in a media file, without decoding it."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,7 @@ _SAME_TAG = {
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
+_SAME_RATE = 4e-4  # 23.976 and 24 differ by 1e-3
 _REORDER = 16  # B-frames come early: the last packets' neighbours may not have been seen yet (H.264's limit)
 
 
@@ -38,6 +40,39 @@ class VideoInfo:
     variable_rate: bool = False
     start_s: float = 0.0  # first frame on the container's clock, where 0 is when the file starts
     duration_s: float = 0.0
+
+    @property
+    def editing_fps(self) -> float:
+        """The rate of an editing program that comes nearest: its own, or what it divides or is divided by.
+
+        >>> VideoInfo(1, 1, 29.97, 9, 0, "h264").editing_fps == 30000 / 1001
+        True
+        >>> VideoInfo(1, 1, 17.0, 9, 0, "h264", variable_rate=True).editing_fps == 24000 / 1001
+        True
+        """
+        return editing_fps(self.fps)
+
+
+# Rates that editing programs know, the usual ones first where two are as near.
+EDITING_FPS = (25.0, 24.0, 30.0, 24000 / 1001, 30000 / 1001, 50.0, 60.0, 60000 / 1001)
+
+
+def editing_fps(fps: float) -> float:
+    """A rate that editing programs know: `fps` itself, one that it divides or is divided by evenly, or the nearest.
+
+    >>> editing_fps(12.5), editing_fps(120.0), editing_fps(1000.0), editing_fps(0.0)
+    (25.0, 60.0, 60.0, 25.0)
+    """
+    if fps <= 0:
+        return EDITING_FPS[0]
+    near = min(EDITING_FPS, key=lambda rate: abs(math.log(rate / fps)))
+    if abs(near / fps - 1) < _SAME_RATE:
+        return near
+    for factor in range(2, 11):
+        for rate in EDITING_FPS[::-1]:
+            if abs(rate * factor / fps - 1) < _SAME_RATE or abs(rate / factor / fps - 1) < _SAME_RATE:
+                return rate
+    return near
 
 
 @dataclass(frozen=True)
