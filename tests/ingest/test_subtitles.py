@@ -64,7 +64,8 @@ Dialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\
         ("1\r\n00:00:01,000 --> 00:00:03,000\r\nA dog.\r2\r00:00:05,000 --> 00:00:07,000\rRain.\r\n", [DOG, RAIN]),
         # numbers that are said, before numbers that count
         (
-            "7\n00:00:01,000 --> 00:00:02,000\n10\n8\n00:00:02,000 --> 00:00:03,000\n9\n\n9\n00:00:03,000 --> 00:00:04,000\n8",
+            "7\n00:00:01,000 --> 00:00:02,000\n10\n8\n00:00:02,000 --> 00:00:03,000\n9\n\n"
+            "9\n00:00:03,000 --> 00:00:04,000\n8",
             [(1.0, "10"), (2.0, "9"), (3.0, "8")],
         ),
         ("00:01.0 --> 00:02.0\n10\n00:02.0 --> 00:03.0\n9", [(1.0, "10"), (2.0, "9")]),
@@ -83,7 +84,10 @@ Dialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\
         ),
         ("WEBVTT\n\n00:01.000 --> 00:03.000\nNOTE A dog.", [(1.0, "NOTE A dog.")]),
         # times before the start are the start
-        ("1\n-00:00:01,000 --> 00:00:02,000\nA dog.\n\n2\n00:00:05,000 --> 00:00:07,000\nRain.", [(0.0, "A dog."), RAIN]),
+        (
+            "1\n-00:00:01,000 --> 00:00:02,000\nA dog.\n\n2\n00:00:05,000 --> 00:00:07,000\nRain.",
+            [(0.0, "A dog."), RAIN],
+        ),
         ("1\n00:00:-1,-500 --> 00:00:02,000\nA dog.", [(0.0, "A dog.")]),
         ("1\n-00:00:02,000 --> -00:00:01,000\nA dog.", [(0.0, "A dog.")]),
         # ways to write a time
@@ -127,13 +131,19 @@ def test_cues(text: str, want: list[tuple[float, str]]) -> None:
 @pytest.mark.parametrize(
     ("line", "want"),
     [
-        ("Tom &amp; Jerry: &lt;bang&gt; &gt;&gt; caf&eacute;&nbsp;&#39;now&#39; &#x2019;", "Tom & Jerry: <bang> >> café 'now' ’"),
+        (
+            "Tom &amp; Jerry: &lt;bang&gt; &gt;&gt; caf&eacute;&nbsp;&#39;now&#39; &#x2019;",
+            "Tom & Jerry: <bang> >> café 'now' ’",
+        ),
         ("AT&T, R&D; &amp;lt;", "AT&T, R&D; &lt;"),
         ("If 3 < 5 the dog barks, and 7 > 2 the rain stops.", "If 3 < 5 the dog barks, and 7 > 2 the rain stops."),
         ("I <3 you and more > less", "I <3 you and more > less"),
         ("a<b and b>c, x <= y >= z, <- ->", "a<b and b>c, x <= y >= z, <- ->"),
         ("<sigh> <door slams> <Ann>", "<sigh> <door slams> <Ann>"),
-        ("<i>on</i> <B>and</B> <u>on</u><br/>and <c.loud.red>on</c> <v.x Ann Lee>by</v> <lang en-GB>me</lang>", "on and on and on by me"),
+        (
+            "<i>on</i> <B>and</B> <u>on</u><br/>and <c.loud.red>on</c> <v.x Ann Lee>by</v> <lang en-GB>me</lang>",
+            "on and on and on by me",
+        ),
         ("un<b>believ</b>able <00:00:01.500>now <01:02.000>then", "unbelievable now then"),
         ('<font color="#ff0000" face=Arial>red</font> <FONT size=3>big</FONT></font>', "red big"),
         ("{\\an8}{\\pos(1,2)}up {stays} \\Nhere", "up {stays} here"),
