@@ -203,6 +203,19 @@ def test_what_was_chosen_of_several_is_said(tmp_path: Path) -> None:
         "captions of 'scene.mp4' and 1 more: en is used, not de; a language can be chosen",
         "captions of 1 videos that were not given, as 'gone.en'",
     ]
+    captions = read_captions(tmp_path, "fr")
+    assert met(captions) == {}
+    assert captions.left_out()[0] == "captions of 'scene.mp4' and 1 more: only in de and en"
+
+
+def test_captions_of_a_video_that_nobody_asks_for_are_said(tmp_path: Path) -> None:
+    captions = read_captions(write(tmp_path / "c.csv", "path,caption\na.mp4,x\nb.mp4,y\nc.mp4,z\n"))
+    captions.meet(["/v/a.mp4", "/v/b.mp4"])
+    assert [each.text for each in captions.of("/v/a.mp4")] == ["x"]
+    assert captions.left_out() == [
+        "captions of 1 videos that can't be used, as 'b'",
+        "captions of 1 videos that were not given, as 'c'",
+    ]
 
 
 def test_a_table_may_be_in_several_languages(tmp_path: Path) -> None:

@@ -167,11 +167,9 @@ class Captions:
         )  # fmt: skip
         is_file = bool(own and own[0].named.file)
         kept = own[:1] if is_file else [each for each in own if each.language == own[0].language]
-        if left := sorted({_called(each) for each in meant if each not in kept}):
-            taken = f"{_called(kept[0])} is used" if kept else "none is used"
-            self._several.setdefault(f"{taken}, not {' or '.join(left)}; a language can be chosen", []).append(
-                video.name
-            )
+        if left := " and ".join(sorted({_called(each) for each in meant if each not in kept})):
+            choice = f"{_called(kept[0])} is used, not {left}; a language can be chosen" if kept else f"only in {left}"
+            self._several.setdefault(choice, []).append(video.name)
         return kept
 
 
