@@ -174,11 +174,17 @@ def _duration_s(container: InputContainer, path: str | Path) -> float:
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
+    """Of the container, then of its sounds and moving pictures; a cover and its words are not what is heard.
+
+    A track's title says which track it is ("Commentary"), not what the file is called; only Ogg has no other place.
+    """
     tags: dict[str, str] = {}
-    for metadata in [container.metadata, *(stream.metadata for stream in container.streams)]:
+    streams = [s for s in container.streams if isinstance(s, av.AudioStream | av.VideoStream) and not is_still(s)]
+    for metadata in [container.metadata, *(stream.metadata for stream in streams)]:
+        is_track = metadata is not container.metadata and "ogg" not in container.format.name
         for name, value in metadata.items():
             name = name.lower()
             text = first_line(value)
-            if text:
+            if text and not (is_track and name == "title"):
                 tags.setdefault(_SAME_TAG.get(name, name), text)
     return tags
