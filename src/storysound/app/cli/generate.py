@@ -38,13 +38,15 @@ def music(
     What is given becomes a mood, the mood a prompt, and the prompt music.
     """
     from storysound.app.queries import parse_mood
+    from storysound.config import load_profile
+    from storysound.encode.pool import Models
     from storysound.jobs.generate import music as job
     from storysound.weights.resolver import Resolver
 
     wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
     order = None if prompt_only else job.Order(out, seconds, seed, model)
     weights = Resolver(offline=True, licence_policy=licence_policy.value)
-    show_music(job.generate_music(wish, order, weights, streams.tell), as_json)
+    show_music(job.generate_music(wish, order, Models(load_profile(), weights), streams.tell), as_json)
 
 
 @app.command()
