@@ -37,8 +37,13 @@ def ingest(
     ],
     captions: Annotated[
         Path | None,
-        typer.Option(readable=False, help="CSV, TSV, JSON lines, SRT, VTT, or a folder of SRT, VTT, TXT files."),
+        typer.Option(
+            readable=False, help="CSV, TSV, JSON lines, SRT, VTT, ASS, or a folder of SRT, VTT, ASS, TXT files."
+        ),
     ] = None,
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Captions to take where a video has them in several languages.")
+    ] = "",
     join_clips: Annotated[
         str,
         typer.Option(
@@ -69,6 +74,7 @@ def ingest(
     joining = Join.parse(join_clips) if join_clips else None
     address = "" if engine == "native" else engine
     options = {"joining": joining, "config": config, "profile": profile, "batch": batch, "engine": address}
+    options["language"] = language
     with file_progress("ingesting") as progress:
         report = job.ingest(videos, data, captions=captions, jobs=jobs or usable_cores(), progress=progress, **options)
     show(report, data, as_json)
