@@ -242,8 +242,10 @@ def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     if channels == 1:
         weights = weights.mean(axis=0, keepdims=True)
     mixed = np.zeros((channels, samples.shape[1]), np.float32)
-    for weight, loudspeaker in zip(weights.astype(np.float32).T, samples, strict=True):
-        mixed += weight[:, None] * loudspeaker
+    for side, shares in zip(mixed, weights.astype(np.float32), strict=True):
+        for share, loudspeaker in zip(shares, samples, strict=True):
+            if share:
+                side += share * loudspeaker
     return mixed
 
 
