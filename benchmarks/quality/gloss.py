@@ -17,9 +17,10 @@ from rich.table import Table
 
 from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, score_matrix
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.jobs.find.find import Query
-from storysound.jobs.gloss import Glosser
+from storysound.jobs.gloss.gloss import of_text
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
 from storysound.weights.resolver import Resolver
@@ -77,12 +78,12 @@ def tasks(bench: Bench, ways: dict[str, Words]) -> Iterator[tuple[str, dict[str,
     )
 
 
-def by_sentence(glosser: Glosser) -> Words:
+def by_sentence(models: Models, learned: Path | None = None) -> Words:
     """A text whose sentences are glosses; what would leave nothing stays as it is."""
 
     def words(text: str) -> str:
         parts = [part for part in sentences(text)[1:] or [text] if tokens(part)]
-        told = [" ".join(glosser.of_text(part, part).words) for part in parts]
+        told = [" ".join(of_text(part, part, models, trained).words) for part in parts]
         return ". ".join(part for part in told if part) or text
 
     return words
@@ -94,10 +95,10 @@ def main() -> None:
     parser.add_argument("--learned", type=Path, help="best.safetensors of a run of storysound train langue2gloss")
     parser.add_argument("--profile", default="embedded", help="a profile by name, or a .toml file")
     args = parser.parse_args()
-    weights, profile = Resolver(offline=True), load_profile(args.profile)
-    ways: dict[str, Words] = {"as it is": str, "rule gloss": by_sentence(Glosser(profile, weights))}
+    models = Models(load_profile(args.profile), Resolver(offline=True))
+    ways: dict[str, Words] = {"as it is": str, "rule gloss": by_sentence(models)}
     if args.learned:
-        ways["learned gloss"] = by_sentence(Glosser(profile, weights, args.learned))
+        ways["learned gloss"] = by_sentence(models, args.learned)
     table = Table(box=None)
     for heading in ("task", "query", "n", "R@1", "R@5", "MRR", "MRR − as it is"):
         table.add_column(heading)

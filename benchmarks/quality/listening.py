@@ -28,13 +28,14 @@ from benchmarks.quality.quality import labelled
 from benchmarks.quality.speech_removal import speakers
 from storysound.annotate.own_sound import music_spans
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.wording import in_words
 from storysound.jobs.find.find import Finder, Query
 from storysound.jobs.index.index import index
-from storysound.jobs.listen import ears_of, listen
+from storysound.jobs.listen.listen import ears_of, listen
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
@@ -83,7 +84,7 @@ def sequences(shared: Path, count: int = 24, clips: int = 8) -> Iterator[tuple[W
 
 def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     """How many clips of the sequences are found, and how many events are right."""
-    ears, text = ears_of(load_profile(profile), weights), load("minilm", weights)
+    ears, text = ears_of(Models(load_profile(profile), weights)), load("minilm", weights)
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels

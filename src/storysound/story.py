@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["music", "sfx"]
+Modality = Literal["image", "audio", "text", "video"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,15 @@ class Event:
     def span(self) -> Span:
         """When."""
         return Span(self.start_s, self.end_s)
+
+
+@dataclass(frozen=True)
+class MoodMoment:
+    """The mood of one modality around a time."""
+
+    time_s: float
+    modality: Modality
+    mood: Mood
 
 
 @dataclass(frozen=True)

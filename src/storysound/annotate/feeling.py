@@ -1,10 +1,8 @@
 """How texts, pictures and sounds feel: the encoders that moods are told by, whatever the profile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,29 +21,7 @@ from storysound.weights.resolver import Resolver
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-Modality = Literal["image", "audio", "text", "video"]
-
 EARS = "ears"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The mood of one modality around a time."""
-
-    time_s: float
-    modality: Modality
-    mood: Mood
-
-
-@dataclass(frozen=True)
-class Felt:
-    """The mood of a file as a whole, and over time where it lasts: moments in the order of time."""
-
-    path: str
-    modality: Modality
-    mood: Mood
-    curve: tuple[Moment, ...] = ()
-    duration_s: float = 0.0
 
 
 class Feeling:

@@ -6,10 +6,12 @@ All raise MediaError for a file that can't be heard.
 from collections.abc import Callable
 from pathlib import Path
 
-from storysound.config import Profile
 from storysound.encode import whisper_captions
-from storysound.jobs.gloss import Glosser
+from storysound.encode.pool import Models
+from storysound.jobs.gloss.gloss import run as gloss
+from storysound.jobs.gloss.request import GlossRequest
 from storysound.media.audio import read_audio
+from storysound.progress import Watch
 from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
 
@@ -28,7 +30,6 @@ def by_hub(weights: Resolver) -> Captioner:
     return lambda file: found.caption(read_audio(file, channels=1))
 
 
-def by_events(profile: Profile, weights: Resolver) -> Captioner:
+def by_events(models: Models) -> Captioner:
     """The gloss of what is heard, as it stands: the least that a captioner has to beat."""
-    glosser = Glosser(profile, weights)
-    return lambda file: " ".join(glosser.of(str(file)).words) or "silence"
+    return lambda file: " ".join(gloss(GlossRequest(file), models, Watch()).words) or "silence"

@@ -20,7 +20,8 @@ from storysound.encode.encoder import Encoder
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
 from storysound.ingest.footage import Pixels
-from storysound.jobs.summarize import look
+from storysound.jobs.summarize.summarize import look
+from storysound.progress import Watch
 from storysound.media.files import fault_of
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
@@ -117,7 +118,7 @@ def _with_pictures(recipe: Recipe, people: People, eyes: Encoder[Pixels], tell: 
     for video, own in here.items():
         tell(f"{names[video].name} …")
         duration_s, frames = picture_end_s(names[video]), own.shape[1]
-        looked = look(names[video], duration_s, eyes)
+        looked = look(names[video], duration_s, eyes, Watch())
         per_s = frames / duration_s
         edges[video] = _edges(
             np.rint(looked.times_s[change_points(looked.embeddings)] * per_s).astype(np.int64), frames

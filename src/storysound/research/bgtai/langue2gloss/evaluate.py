@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.encode import gloss, lemmas
 from storysound.errors import InputError
 from storysound.jobs.annotate.captioners import by_events
@@ -81,7 +82,7 @@ def _rows(
             for model, keep in _UNTRAINED.items():
                 yield _row(recipe, task, model, [keep(text) for text in texts], wanted)
         if task == SOUND:
-            heard = by_events(load_profile(trained.card.profile), weights)
+            heard = by_events(Models(load_profile(trained.card.profile), weights))
             told = [tuple(heard(pairs[examples.of[number]].sound).split()) for number in numbers]
             yield _row(recipe, task, "names of what is heard", told, wanted)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.sound_sets import read_clotho
 from storysound.jobs.annotate import captioners
@@ -70,7 +71,7 @@ def _told(
 ) -> Iterator[tuple[str, list[str], list[tuple[str, ...]]]]:
     """Name of a captioner, its captions, and those of people."""
     heard: dict[str, Captioner] = {
-        "gloss of what is heard": captioners.by_events(load_profile(recipe.profile), weights)
+        "gloss of what is heard": captioners.by_events(Models(load_profile(recipe.profile), weights))
     }
     if recipe.model == "hub":
         heard["Whisper Audio Captioning"] = captioners.by_hub(weights)
