@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.weights.resolver import Resolver
 
 # Property tests look for new examples on a developer's machine; a submission is judged by the same ones every time.
@@ -28,3 +30,9 @@ def shared_data() -> Path:
 def weights() -> Resolver:
     """The user's weight cache, never reaching for the network; `storysound models pull` fills it."""
     return Resolver(offline=True)
+
+
+@pytest.fixture(scope="session")
+def models(weights: Resolver) -> Models:
+    """The embedded profile's models, each loaded once for all tests that share them."""
+    return Models(load_profile(), weights)

@@ -98,7 +98,7 @@ def test_no_folder_is_an_attic() -> None:
 
 
 def test_no_room_holds_more_than_its_share() -> None:
-    lines = {room: 0 for room in ROW}
+    lines = dict.fromkeys(ROW, 0)
     for file in FILES:
         lines[room_of(file)] += len(file.read_text().splitlines())
     total = sum(lines.values())

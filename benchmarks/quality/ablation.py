@@ -15,6 +15,7 @@ from benchmarks.quality.quality import quality
 from benchmarks.speed.speed import encoders
 from storysound.config import load_profile
 from storysound.encode.encoder import load
+from storysound.encode.pool import Models
 from storysound.jobs.find.find import Finder, find
 from storysound.weights.resolver import Resolver
 
@@ -33,7 +34,7 @@ class Partial(quality.Bench):
     def library_of(self, folder: Path) -> Finder:
         """The library is indexed once; its finder keeps the label spaces of `kept`."""
         library = self.indexed(folder)
-        finder = Finder(library, replace(self.profile, audio=self.kept), self.weights)
+        finder = Finder(library, Models(replace(self.profile, audio=self.kept), self.weights))
         spaces = {space for name in self.kept for space in load(name, self.weights).labels}
         finder.hearings = {space: hearing for space, hearing in finder.hearings.items() if space in spaces}
         return finder

@@ -19,10 +19,11 @@ from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, 
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
-from storysound.jobs.find.find import Query
 from storysound.jobs.gloss.gloss import of_text
+from storysound.match.query import Query
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
+from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
 
 Ranks = NDArray[np.float64]
@@ -80,6 +81,7 @@ def tasks(bench: Bench, ways: dict[str, Words]) -> Iterator[tuple[str, dict[str,
 
 def by_sentence(models: Models, learned: Path | None = None) -> Words:
     """A text whose sentences are glosses; what would leave nothing stays as it is."""
+    trained = load_trained(learned, models.weights, "gloss") if learned else None
 
     def words(text: str) -> str:
         parts = [part for part in sentences(text)[1:] or [text] if tokens(part)]
@@ -103,7 +105,7 @@ def main() -> None:
     for heading in ("task", "query", "n", "R@1", "R@5", "MRR", "MRR − as it is"):
         table.add_column(heading)
     with tempfile.TemporaryDirectory() as scratch:
-        for task, found in tasks(Bench(data_folder(), Path(scratch), weights, profile), ways):
+        for task, found in tasks(Bench(data_folder(), Path(scratch), models.weights, models.profile), ways):
             for way, rank in found.items():
                 gain = 1 / rank - 1 / found["as it is"]
                 low, high = interval(lambda some, gain=gain: float(gain[some].mean()), len(gain), draws=2000, seed=0)

@@ -28,14 +28,15 @@ from benchmarks.quality.quality import labelled
 from benchmarks.quality.speech_removal import speakers
 from storysound.annotate.own_sound import music_spans
 from storysound.config import load_profile
-from storysound.encode.pool import Models
 from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.pool import Models
 from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen.listen import ears_of, listen
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
@@ -126,7 +127,7 @@ def moments(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
             write_wav(Path(scratch) / f"{number:02}.wav", wave)
         library = Path(scratch) / "library"
         index([scratch], library, profile=load_profile(profile), weights=weights)
-        finder = Finder(library, load_profile(profile), weights)
+        finder = Finder(library, Models(load_profile(profile), weights))
     names = sorted({name for parts in truth.values() for name, _ in parts})
     of_moment, of_segment = [], []
     for name in names:

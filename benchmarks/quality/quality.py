@@ -23,14 +23,15 @@ from rich.table import Table
 from benchmarks.quality.quality import mood as moods
 from benchmarks.quality.quality import speech_removal
 from storysound.config import Profile, load_profile
-from storysound.encode.pool import Models
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
+from storysound.encode.pool import Models
 from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen.listen import ears_of, listen
 from storysound.library.search import Index
+from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.weights.catalogue import catalogue
@@ -68,7 +69,7 @@ class Bench:
 
     def library_of(self, folder: Path) -> Finder:
         """A folder's library, open for queries."""
-        return Finder(self.indexed(folder), self.profile, self.weights)
+        return Finder(self.indexed(folder), Models(self.profile, self.weights))
 
 
 def labelled(shared: Path) -> list[dict[str, str]]:

@@ -24,9 +24,10 @@ from storysound.config import load_profile
 from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import TEMPERATURE, softmax, text_vectors
 from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision

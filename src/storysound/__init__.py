@@ -92,7 +92,7 @@ _PLACES = {
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 
-__all__ = sorted(_PLACE_OF)  # noqa: PLE0605 - a test holds it to what is there
+__all__ = sorted(_PLACE_OF)
 
 
 def __getattr__(name: str) -> Any:

@@ -148,9 +148,7 @@ class Session:
         """The k sounds of a library that fit a query best, best first."""
         from storysound.jobs.find.request import FindRequest
 
-        request = FindRequest(
-            Path(library), (query,), k=k, kind=kind, ignore_names=ignore_names, rerank=rerank
-        )
+        request = FindRequest(Path(library), (query,), k=k, kind=kind, ignore_names=ignore_names, rerank=rerank)
         return self.find_all(request, watch=watch, stop=stop).hits[0]
 
     def find_all(
@@ -161,9 +159,7 @@ class Session:
 
         return self._run(run, request, watch, stop)
 
-    def score(
-        self, request: "ScoreRequest", *, watch: Report | None = None, stop: Stop | None = None
-    ) -> "ScoreResult":
+    def score(self, request: "ScoreRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "ScoreResult":
         """Gives a video, or a folder of pictures with a text, its sound."""
         from storysound.jobs.score.score import run
 
@@ -183,9 +179,7 @@ class Session:
 
         return self._run(run, request, watch, stop)
 
-    def gloss(
-        self, request: "GlossRequest", *, watch: Report | None = None, stop: Stop | None = None
-    ) -> "GlossResult":
+    def gloss(self, request: "GlossRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "GlossResult":
         """What a text or a sound is about, in bare words."""
         from storysound.jobs.gloss.gloss import run
 
@@ -215,9 +209,7 @@ class Session:
 
         return self._run(run, request, watch, stop)
 
-    def stats(
-        self, request: "StatsRequest", *, watch: Report | None = None, stop: Stop | None = None
-    ) -> "StatsResult":
+    def stats(self, request: "StatsRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "StatsResult":
         """What a data set holds."""
         from storysound.jobs.stats import run
 
@@ -256,9 +248,7 @@ class Session:
         return self._run(run, request, watch, stop)
 
 
-def index(
-    folders: Iterable[Place], to: Place, *, profile: Place = "embedded", **how: Any
-) -> "IndexResult":
+def index(folders: Iterable[Place], to: Place, *, profile: Place = "embedded", **how: Any) -> "IndexResult":
     """`Session.index`, with a session of its own; `how` as there."""
     with Session(profile) as session:
         return session.index(folders, to, **how)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from storysound.cue.mix import RATE_HZ
 from storysound.encode.encoder import Encoding
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score import score as job
+from storysound.match.query import Hit, Query
 from storysound.media.audio import Waveform, write_wav
 from storysound.story import Mood, Sound, Source, Span
 

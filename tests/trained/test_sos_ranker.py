@@ -11,10 +11,11 @@ import torch
 
 from research.story_fakes import COLOURS, FakeSenses, tone
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample
 from storysound.trained.sos import Card, Trained
@@ -109,7 +110,7 @@ def replace_start(cue: Any, start_s: float) -> Any:
 )
 def test_wrong_choices_are_told(tmp_path: Path, choice: str, error: type[Exception], fault: str) -> None:
     with pytest.raises(error, match=fault):
-        finder_of(tmp_path, load_profile(), Resolver(offline=True), choice)
+        finder_of(tmp_path, Models(load_profile(), Resolver(offline=True)), choice)
 
 
 def test_hits_keep_all_else(ranker: Ranker, hits: list[Hit]) -> None:

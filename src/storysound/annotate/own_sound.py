@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from storysound.annotate.events import Config, events_of
 from storysound.annotate.families import audioset
 from storysound.annotate.hearing import cells
-from storysound.cue.fit import raised_cosine
-from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
 from storysound.encode.encoder import Encoder, ticks
 from storysound.media.audio import Waveform
+from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs
 from storysound.story import Event, Span
 
@@ -167,7 +166,7 @@ def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
     """Per unit whether the clip's own sound is heard there."""
     if wave is None:
         return [False] * len(units)
-    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, rate_hz=wave.rate_hz) > AUDIBLE_DB for u in units]
+    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, wave.rate_hz) > AUDIBLE_DB for u in units]
 
 
 def without_music(own: OwnSound, background: Callable[[Waveform], Waveform]) -> Waveform | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.score import Piece
 from storysound.media.audio import Waveform
+from storysound.media.levels import raised_cosine
 from storysound.story import Span
 
 Floats = NDArray[np.float64]
@@ -290,8 +291,3 @@ def crossfade(
     alike = max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
     power = np.sqrt(1.0 + 2.0 * alike * out * into)
     return (out / power).astype(np.float32), (into / power).astype(np.float32)
-
-
-def raised_cosine(n: int) -> NDArray[np.float32]:
-    """Gains [n] that rise from 0 to 1 without a corner."""
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / max(n, 1)), np.float32)

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.fit import raised_cosine
 from storysound.cue.score import Layer
 from storysound.media.audio import Waveform
+from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
 RATE_HZ = 48_000
-SILENCE_LUFS = -60.0  # a clip whose own sound stays below this counts as silent
 Samples = NDArray[np.float32]
 
 
@@ -79,21 +78,6 @@ def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int 
     return gain
 
 
-def bridged(spans: Sequence[Span], gap_s: float) -> list[Span]:
-    """Spans in order, joined where less than `gap_s` lies between them.
-
-    >>> bridged([Span(3, 4), Span(0, 1), Span(1.5, 2)], 0.6)
-    [Span(start_s=0, end_s=2), Span(start_s=3, end_s=4)]
-    """
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda s: s.start_s):
-        if joined and span.start_s - joined[-1].end_s < gap_s:
-            joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
-        else:
-            joined.append(span)
-    return joined
-
-
 def bed_lufs(original: Waveform | None, speech: Sequence[Span], levels: Levels) -> float:
     """Loudness for the music bed where nobody speaks, on the scale of the original before the final gain."""
     if original is None:
@@ -119,17 +103,8 @@ def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, a
     else:
         wanted, level = bed + (levels.soft_spot_lu if soft else levels.spot_lu) + levels.effects_db, -np.inf
     if not np.isfinite(level):  # too short to be gated, or a single event
-        level = loudest_db(samples)
+        level = loudest_db(samples, RATE_HZ)
     return float(min(wanted - level, 20.0)) if np.isfinite(level) else 0.0
-
-
-def loudest_db(samples: Samples, window_s: float = 0.4, rate_hz: int = RATE_HZ) -> float:
-    """Level of the loudest `window_s` of [c n] in dB of power summed over channels; -inf for silence."""
-    power = (samples.astype(np.float64) ** 2).sum(axis=0)
-    energy = np.concatenate([[0.0], np.cumsum(power)])
-    n = min(round(window_s * rate_hz), len(power))
-    most = float((energy[n:] - energy[:-n]).max()) / (window_s * rate_hz) if n else 0.0
-    return 10 * float(np.log10(most)) - 0.691 if most > 1e-12 else -np.inf
 
 
 def lay(rendered: Sequence[tuple[float, Samples, float]], length: int) -> Samples:

@@ -66,7 +66,9 @@ def run(request: ModelsRequest, models: Models, watch: Watch) -> ModelsResult:
     "pull" goes online, whatever else the session does. Raises MissingModelError at the first file that can't be had;
     what was fetched before stays. UsageError for an unknown name, or where the licence policy refuses one.
     """
-    return ModelsResult(tuple({"ls": _listed, "pull": _pulled, "verify": _verified}[request.do](request, models, watch)))
+    return ModelsResult(
+        tuple({"ls": _listed, "pull": _pulled, "verify": _verified}[request.do](request, models, watch))
+    )
 
 
 def _listed(request: ModelsRequest, models: Models, watch: Watch) -> Iterator[WeightsFile]:
@@ -119,5 +121,7 @@ def chosen(names: Sequence[str], weights: Resolver) -> list[str]:
     groups = {entry.group for entry in weights.entries.values()}
     for name in names:
         if name not in groups and name not in weights.entries:
-            raise UsageError(f"no weights or group are called {name!r}: `storysound models ls` lists them", field="names")
+            raise UsageError(
+                f"no weights or group are called {name!r}: `storysound models ls` lists them", field="names"
+            )
     return [n for n, entry in weights.entries.items() if not names or n in names or entry.group in names]

@@ -120,7 +120,9 @@ def summarise(rows: Sequence[Mapping[str, Any]], name: str) -> StatsResult:
         for row, image, word in zip(rows, images, words, strict=True)
     )
     seconds = sum(part["end_s"] - part["start_s"] for part in parts)
-    return StatsResult(table1, tuple(distributions), len(parts), seconds / 3600, words.count(0), tuple(licences), stories)
+    return StatsResult(
+        table1, tuple(distributions), len(parts), seconds / 3600, words.count(0), tuple(licences), stories
+    )
 
 
 def as_rows(found: StatsResult) -> list[dict[str, Any]]:

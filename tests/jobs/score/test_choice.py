@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from storysound.cue.score import Scene
 from storysound.encode.labels import LabelSpace
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, Wish, beside, effect_drafts, music_drafts
 from storysound.jobs.score.scenes import Understanding
+from storysound.match.query import Hit, Query
 from storysound.story import Mood, Sound, Source, Span
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

@@ -5,7 +5,6 @@ evidence (`match.first_stage`), and is fused. One `Finder` keeps library and enc
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -13,13 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.annotate.hearing import SPACE as EVENTS
-from storysound.config import Profile
-from storysound.encode import encoder, gloss
+from storysound.encode import gloss
 from storysound.encode import mood as moods
-from storysound.encode.encoder import Encoder, Encoding
+from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
+from storysound.encode.pool import Models
 from storysound.encode.wording import asked, in_words, sentences
 from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
@@ -34,14 +33,12 @@ from storysound.match.first_stage import (
     to_score,
 )
 from storysound.match.names import NameIndex, spoken_name, words
+from storysound.match.query import Hit, Query
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.story import Event, Kind, Mood, Sound, Span
-from storysound.weights.resolver import Resolver
-
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from storysound.story import Kind, Mood, Span
 
 # How much each label space counts for words and for pictures, chosen on benchmarks/quality/quality.py (docs/RESULTS.md).
 SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
@@ -60,44 +57,17 @@ FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
 
 
-@dataclass(frozen=True)
-class Query:
-    """What is looked for; every part may be missing, not all of them.
-
-    Pictures and sounds are files or arrays already at hand (uint8 [h w 3]; `Waveform`).
-    """
-
-    id: str = ""
-    text: str = ""
-    images: tuple[str | Path | Pixels, ...] = ()
-    video: str | Path | None = None
-    audio: str | Path | Waveform | None = None
-    mood: Mood | None = None
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A sound that fits: its best moment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
-
-    sound: Sound
-    start_s: float
-    end_s: float
-    score: float
-    why: tuple[str, ...]
-    events: tuple[Event, ...] = ()  # heard there and meant, best first
-
-
 class Finder:
     """A library in memory with the encoders of a profile, ready for queries."""
 
-    def __init__(self, library: str | Path, profile: Profile, weights: Resolver) -> None:
+    def __init__(self, library: Path, models: Models) -> None:
         """Loads the library; encoders follow when a query needs them. Raises LibraryError, MissingModelError."""
         self._store = Library.open(library)
-        self._profile = profile
-        self._weights = weights
+        self._models = models
         self.index = Index.load(self._store)
         self.hearings = {space: self._hearing(space, column) for space, column in self._columns().items()}
         self._moments = Moments(self.index)
+        self._mood_reader = MoodReader(models)
         self._translations: dict[str, Floats] = {}
         self._usuals: dict[str, tuple[Floats, Floats]] = {}
 
@@ -106,8 +76,8 @@ class Finder:
     ) -> tuple[Hit, ...]:
         """The k best sounds, best first; of one kind or of any.
 
-        `ignore_names`: judge by what is heard alone, never by names or tags. Raises ValueError for an empty query,
-        MediaError where one of its files can't be read.
+        `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
+        query's files can't be read.
         """
         evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
@@ -135,16 +105,16 @@ class Finder:
         text = asked(query.text)
         if text.wanted:
             said = sentences(text.wanted)
-            read = self._text.encode(said)
+            read = self._models.text.encode(said)
             parts = np.concatenate([text.embedding for text in read])
             tones += [self._mood_of_texts(said, read)] if for_music else []
             yield from self._by_text(parts)
             if not ignore_names:
                 yield from self._by_name(words(text.wanted), parts, 1.0)
         if text.unwanted:
-            yield from self._by_unwanted(text_vectors(self._text, text.unwanted))
+            yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
-            seen = self._picture.encode(pictures)
+            seen = self._models.picture.encode(pictures)
             tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
             scores = np.concatenate([e.scores["imagenet"] for e in seen])
             yield from self._by_pictures(scores, seen_weight)
@@ -161,13 +131,13 @@ class Finder:
 
     def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
         """Texts are read again only where the profile's reader is not the one that moods need."""
-        known = self._profile.text == moods.READER
-        return moods.as_mood(moods.of_texts(read) if known else self._feeling.texts(texts))
+        known = self._models.profile.text == moods.READER
+        return moods.as_mood(moods.of_texts(read) if known else self._mood_reader.texts(texts))
 
     def _mood_of_pictures(self, pictures: Sequence[Pixels], seen: Sequence[Encoding]) -> Mood:
         """Likewise pictures."""
-        known = self._profile.picture == moods.EYES
-        return moods.as_mood(moods.of_pictures(seen) if known else self._feeling.pictures(pictures))
+        known = self._models.profile.picture == moods.EYES
+        return moods.as_mood(moods.of_pictures(seen) if known else self._mood_reader.pictures(pictures))
 
     def _by_text(self, parts: Floats) -> Iterator[Evidence]:
         """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
@@ -175,7 +145,7 @@ class Finder:
             wish = hearing.space.weights(parts).mean(axis=0)
             yield self._by_classes("said", space, wish, hearing.rate(wish), SAID_WEIGHT[space])
         for name, text in IN_TEXT_SPACE.items():
-            if name in self.index and name in self._profile.audio and self._profile.text == text:
+            if name in self.index and name in self._models.profile.audio and self._models.profile.text == text:
                 near = (self.index.matrix(name) @ parts.T).mean(axis=1)
                 yield Evidence("near", near, NEAR_HEARD, lambda at: "sounds near in meaning")
 
@@ -233,8 +203,8 @@ class Finder:
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
         wave = audio if isinstance(audio, Waveform) else read_audio(audio, channels=1)
-        for name in self._profile.audio:
-            given = encoder.load(name, self._weights).encode([wave.mono()])[0].embedding.mean(axis=0)
+        for name in self._models.profile.audio:
+            given = self._models.encoder(name).encode([wave.mono()])[0].embedding.mean(axis=0)
             rows = self.index.matrix(name)
             mean = rows.mean(axis=0)
             rows, given = rows - mean, given - mean
@@ -263,33 +233,23 @@ class Finder:
 
     def _hearing(self, space: str, column: str) -> Hearing:
         labels = self.index.labels[column]
-        named = label_space(space, labels, in_words(space, labels), self._text, self._weights.cache)
+        named = label_space(space, labels, in_words(space, labels), self._models.text, self._models.weights.cache)
         mean = self.index.matrix(column)
         heard = from_logits(mean) if space in LOGITS else probabilities(mean, self.index.matrix(f"{column}^max"))
         return Hearing(named, heard)
 
     @cached_property
-    def _feeling(self) -> Feeling:
-        return Feeling(self._weights)
-
-    @cached_property
-    def _text(self) -> Encoder[str]:
-        return encoder.load(self._profile.text, self._weights)
-
-    @cached_property
-    def _picture(self) -> Encoder[Pixels]:
-        return encoder.load(self._profile.picture, self._weights)
-
-    @cached_property
     def _seen_space(self) -> LabelSpace:
-        labels = self._picture.labels["imagenet"]
-        return label_space("imagenet", labels, in_words("imagenet", labels), self._text, self._weights.cache)
+        labels = self._models.picture.labels["imagenet"]
+        return label_space(
+            "imagenet", labels, in_words("imagenet", labels), self._models.text, self._models.weights.cache
+        )
 
     @cached_property
     def _names(self) -> tuple[NameIndex, Floats]:
         names = [spoken_name(sound) or "sound" for sound in self.index.sounds]
         collection = f"names-{self._store.folder.name}"
-        return NameIndex(names), remembered_vectors(collection, names, self._text, self._weights.cache)
+        return NameIndex(names), remembered_vectors(collection, names, self._models.text, self._models.weights.cache)
 
     @cached_property
     def _kinds(self) -> NDArray[np.str_]:

@@ -48,9 +48,7 @@ def run(request: GenerateImageRequest, models: Models, watch: Watch) -> Generate
     made = f"made from the sound of {', '.join(parts)} by {request.model}, seed {request.seed}"
     rights = {"Copyright": f"licence of the model: {licence}"} if licence else {}
     write_png(out, rgb, {"Software": "Storysound", "Description": made, **rights})
-    return GenerateImageResult(
-        str(out), str(audio), request.gain_db, request.mix, request.seed, request.model, licence
-    )
+    return GenerateImageResult(str(out), str(audio), request.gain_db, request.mix, request.seed, request.model, licence)
 
 
 def _loaded(request: GenerateImageRequest, folder: Path, models: Models) -> tuple[Trained, kandinsky.Painter]:

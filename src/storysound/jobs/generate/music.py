@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.encode import cache as feature_cache
 from storysound.encode.mood import as_mood, head, reading
 from storysound.encode.pool import Models
@@ -22,17 +22,17 @@ from storysound.progress import Watch
 from storysound.story import Mood
 
 SIDE_PX = 512  # of a picture; its encoder looks at 260
-_WITHOUT = "without `out` the prompt is given, for which no such model is needed"
+_WITHOUT = "`prompt_only` gives the prompt without any model"
 _COSTS = {"load": 2.0, "understand": 1.0, "compose": 10.0}
 
 
 def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> GenerateMusicResult:
-    """Chooses the prompt nearest to what is wanted and, where there is an `out`, has a model make music of it.
+    """Chooses the prompt nearest to what is wanted and, unless that is all, has a model make music of it.
 
     The file's tags say how it was made. Raises UsageError for an unknown model or a length it can't make, MediaError
     for a picture that can't be read, MissingModelError where weights are missing, OutputError as the writer.
     """
-    if request.out is None:
+    if request.out is None or request.prompt_only:
         return _result(*_chosen(request, models, watch))
     out = request.out
     for path in request.images:
@@ -56,7 +56,7 @@ def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> Generate
     return _result(choice, wanted, str(out), request.model, licence, request.seed, wave.duration_s)
 
 
-def wanted_mood(request: GenerateMusicRequest, feeling: Feeling) -> Mood:
+def wanted_mood(request: GenerateMusicRequest, feeling: MoodReader) -> Mood:
     """The mood of what is given, on the scale on which all moods are compared: the mean where it is several.
 
     Raises MediaError for a picture that can't be read, MissingModelError without the embedded encoders.
@@ -69,7 +69,7 @@ def wanted_mood(request: GenerateMusicRequest, feeling: Feeling) -> Mood:
     return Mood(*np.mean([(mood.valence, mood.arousal) for mood in found], axis=0).tolist())
 
 
-def all_prompts(feeling: Feeling, cache: Path, watch: Watch) -> Prompts:
+def all_prompts(feeling: MoodReader, cache: Path, watch: Watch) -> Prompts:
     """The shipped prompts with the moods that the text head gives them.
 
     They are read once: their moods are kept in the folder `cache` until prompts, reader or head change.
@@ -86,7 +86,7 @@ def all_prompts(feeling: Feeling, cache: Path, watch: Watch) -> Prompts:
 
 
 def _chosen(request: GenerateMusicRequest, models: Models, watch: Watch) -> tuple[Choice, Mood]:
-    feeling = Feeling(models.weights)
+    feeling = MoodReader(models)
     wanted = wanted_mood(request, feeling)
     return all_prompts(feeling, models.weights.cache / "prompts", watch).nearest(wanted), wanted
 

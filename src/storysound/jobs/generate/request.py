@@ -14,13 +14,14 @@ LOUDEST_DB = 60.0  # of a gain, either way
 class GenerateMusicRequest:
     """Music that shall feel like what is given, in the mean of all of it.
 
-    Without `out` only the prompt is chosen, and no model of music is needed.
+    With `prompt_only` there is no `out`: a prompt is chosen, and no model of music is needed.
     """
 
     images: tuple[Path, ...] = ()
     text: str = ""
     mood: Mood | None = None
     out: Path | None = None  # .wav
+    prompt_only: bool = False
     seconds: float = 10.0
     seed: int = 0
     model: str = "musicgen"  # a name of `generate.music.MODELS`, or NAME=FOLDER
@@ -28,6 +29,8 @@ class GenerateMusicRequest:
     def __post_init__(self) -> None:
         if not (self.images or self.text.strip() or self.mood):
             raise UsageError("nothing to make music for: give `images`, `text` or `mood`")
+        if self.out is None and not self.prompt_only:
+            raise UsageError("must be given, but for `prompt_only`", field="out")
         if self.out is not None and Path(self.out).suffix.lower() != ".wav":
             raise UsageError(f"a name that ends in .wav is wanted, got {self.out}", field="out")
         if not 0 < self.seconds <= MOST_SECONDS:

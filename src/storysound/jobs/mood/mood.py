@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate import sound as judging
+from storysound.annotate.feeling import EARS, MoodReader
 from storysound.draw.mood import write_curve
 from storysound.encode import mood as moods
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.ingest.captions import Caption, Captions, read_captions, told_in
+from storysound.ingest.captions import Caption, read_captions, told_in
 from storysound.jobs.mood.request import MoodRequest, MoodResult
-from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, windows
+from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, Judged, Listening, analyse, windows
 from storysound.media.audio import read_audio
 from storysound.media.files import check_readable, check_target, read_text
 from storysound.media.image import read_image
@@ -46,14 +47,14 @@ def run(request: MoodRequest, models: Models, watch: Watch) -> MoodResult:
     if plot and (info is None or info.is_still):
         raise UsageError(f"{file} has no time that a curve could be drawn over: give a video or a sound", field="plot")
     captions = told.of(file, alone=not request.captions_by_name)
-    result = _felt(file, info, Feeling(models.weights), captions, watch, curve=plot is not None)
+    result = _felt(file, info, MoodReader(models), captions, watch, curve=plot is not None)
     if plot:
         write_curve(file.name, result.curve, result.duration_s, plot)
     return result
 
 
 def _felt(
-    file: Path, info: MediaInfo | None, feeling: Feeling, captions: Sequence[Caption], watch: Watch, *, curve: bool
+    file: Path, info: MediaInfo | None, feeling: MoodReader, captions: Sequence[Caption], watch: Watch, *, curve: bool
 ) -> MoodResult:
     """`captions`: what is said in a video; `curve`: of a sound too, its mood over time."""
     if info is None:
@@ -62,8 +63,20 @@ def _felt(
         return MoodResult(str(file), "image", moods.as_mood(feeling.pictures([read_image(file, max_side=SIDE_PX)])))
     if info.video is not None:
         return _video(file, info, feeling, captions, watch)
-    mood, duration_s = feeling.sound(file)
-    return MoodResult(str(file), "audio", mood, tuple(_watched(_heard(file, feeling), duration_s, watch)) if curve else (), duration_s)
+    mood, duration_s = sound(file, feeling)
+    moments = tuple(_watched(_heard(file, feeling), duration_s, watch)) if curve else ()
+    return MoodResult(str(file), "audio", mood, moments, duration_s)
+
+
+def sound(file: Path, feeling: MoodReader) -> tuple[Mood, float]:
+    """Of a whole sound, as a library has it, and its length in seconds. Raises MediaError, also for silence."""
+    found = analyse(file, {EARS: feeling.ears}, _judge).sound
+    return found.mood, found.duration_s
+
+
+def _judge(sound: Listening) -> Judged:
+    kind = judging.kind(sound.duration_s, sound.heard)
+    return Judged(kind, judging.mood(kind, sound.heard, sound.expression))
 
 
 def _words(file: Path) -> str:
@@ -90,7 +103,7 @@ def _is_text(file: Path) -> bool:
     return b"\0" not in head and bool(head.strip()) and bool(head.decode("utf-8", "ignore").strip())
 
 
-def _video(file: Path, info: MediaInfo, feeling: Feeling, captions: Sequence[Caption], watch: Watch) -> MoodResult:
+def _video(file: Path, info: MediaInfo, feeling: MoodReader, captions: Sequence[Caption], watch: Watch) -> MoodResult:
     """Pictures, sound and what was written of a video count alike, whichever of them there are."""
     every_s = max(PICTURES_EVERY_S, info.duration_s / MOST_PICTURES)
     watch.plan({"look": 3.0, "listen": 1.0})
@@ -112,12 +125,12 @@ def _watched(moments: Iterator[MoodMoment], duration_s: float, watch: Watch) -> 
         yield moment
 
 
-def _seen(file: Path, every_s: float, feeling: Feeling) -> Iterator[MoodMoment]:
+def _seen(file: Path, every_s: float, feeling: MoodReader) -> Iterator[MoodMoment]:
     for frame in iter_frames(file, every_s=every_s, max_side=SIDE_PX):
         yield MoodMoment(round(frame.time_s, 3), "image", moods.as_mood(feeling.pictures([frame.rgb])))
 
 
-def _heard(file: Path, feeling: Feeling) -> Iterator[MoodMoment]:
+def _heard(file: Path, feeling: MoodReader) -> Iterator[MoodMoment]:
     """The mood of each stretch of ten seconds that isn't silent, at its middle."""
     start_s = 0.0
     while True:
@@ -139,7 +152,7 @@ def _heard(file: Path, feeling: Feeling) -> Iterator[MoodMoment]:
         start_s += BLOCK_S
 
 
-def _told(caption: Caption, duration_s: float, feeling: Feeling) -> MoodMoment:
+def _told(caption: Caption, duration_s: float, feeling: MoodReader) -> MoodMoment:
     """A caption without a time is of the whole video, and stands at its middle."""
     time_s = duration_s / 2 if caption.start_s is None else caption.start_s
     return MoodMoment(round(time_s, 3), "text", feeling.text(caption.text))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.cue.score import Layer
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.score.scenes import Understanding
+from storysound.match.query import Hit, Query
 from storysound.story import Kind, Mood, Sound, Span
 
 log = logging.getLogger(__name__)

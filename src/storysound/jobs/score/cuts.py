@@ -13,8 +13,8 @@ from storysound.cue.mix import Levels, cue_gain_db
 from storysound.cue.score import Cue, Piece, RunnerUp
 from storysound.errors import MediaError
 from storysound.ingest.footage import RATE_HZ
-from storysound.jobs.find.find import Hit
 from storysound.jobs.score.choice import Draft
+from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.audio import Waveform, read_audio
 from storysound.story import Span

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.cue.plan import group_scenes
 from storysound.cue.score import Scene
 from storysound.encode import gloss
@@ -47,7 +47,7 @@ def understand(
     reader: Encoder[str],
     text: str = "",
     cache: Path | None = None,
-    feeling: Feeling | None = None,
+    feeling: MoodReader | None = None,
 ) -> Understanding:
     """Looks at all pictures in one batch; `text` is what the user says of the whole story.
 

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.annotate.hearing import ear_among, heard_in
 from storysound.annotate.own_sound import (
     FindsEvents,
@@ -32,17 +31,18 @@ from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
 from storysound.cue.score import CueSheet, Loudness
 from storysound.cue.sheet import write_csv, write_json, write_otio
 from storysound.draw.report import write_report
-from storysound.encode import encoder, separator, silero
+from storysound.encode import separator, silero
 from storysound.encode.encoder import Encoder
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.ingest.footage import Footage, Pixels, read_folder, read_video
-from storysound.jobs.find.find import Hit
 from storysound.jobs.find.moments import times_of
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.score.agreement import Attention, Listener
 from storysound.jobs.score.choice import Draft, Searches, Wish, allows_commerce, beside, effect_drafts, music_drafts
 from storysound.jobs.score.cuts import Accepts, Laid, cut
 from storysound.jobs.score.scenes import Understanding, understand
+from storysound.match.query import Hit
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_target
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
@@ -92,7 +92,7 @@ class Tools:
     cache: Path | None  # folder for what is worth keeping between stories
     listener: Callable[[], Listener]
     events: FindsEvents = lambda wave: ()
-    feeling: Feeling | None = None  # tells moods; None: eyes and reader do
+    feeling: MoodReader | None = None  # tells moods; None: eyes and reader do
     explains: Explains | None = None  # says why a sound was chosen; None: the listener
 
 
@@ -101,30 +101,27 @@ def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "
 
     `rerank`: as `jobs.find.rerank.finder_of`; the model that judges again then draws the attention maps too.
     """
-    finder, ranker = finder_of(library, profile, weights, rerank)
-    load = cache(lambda name: encoder.load(name, weights))
+    models = Models(profile, weights)
+    finder, ranker = finder_of(library, models, rerank)
 
     def background(wave: Waveform) -> Waveform:
-        return separator.load(weights).split(wave)[0]
-
-    def ears() -> dict[str, Encoder[Any]]:
-        return {name: load(name) for name in profile.audio}
+        return models.get("separator", separator.load).split(wave)[0]
 
     def events(wave: Waveform) -> tuple[Event, ...]:
-        ear = ear_among(ears())
+        ear = ear_among(models.audio)
         return heard_in(wave, ear) if ear else ()
 
     return Tools(
         finder,
-        lambda: load(profile.picture),
-        lambda: load(profile.text),
-        lambda wave: silero.load(weights).speech_spans(wave),
-        lambda wave, speech: music_spans(wave, speech, ears(), background),
+        lambda: models.picture,
+        lambda: models.text,
+        lambda wave: models.get("silero", silero.load).speech_spans(wave),
+        lambda wave, speech: music_spans(wave, speech, models.audio, background),
         background,
         weights.cache,
-        cache(lambda: Listener(profile, load, weights.cache)),
+        cache(lambda: Listener(profile, models.encoder, weights.cache)),
         events,
-        Feeling(weights),
+        MoodReader(models),
         ranker.attention if ranker else None,
     )
 

@@ -23,7 +23,9 @@ class SplitSpeechRequest:
                 wanted = ", ".join(SOUND + VIDEO)
                 raise UsageError(f"a name that ends in {wanted} is wanted, got {path}", field=field)
         if self.speech is not None and _real(self.background) == _real(self.speech):
-            raise UsageError(f"goes to {self.speech}, where the background goes: two can't go to one file", field="speech")
+            raise UsageError(
+                f"goes to {self.speech}, where the background goes: two can't go to one file", field="speech"
+            )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.annotate.sound import SHORTEST_MUSIC_S
 from storysound.cue.fit import EDGE_S, Fit, render
 from storysound.cue.score import Piece
@@ -26,9 +26,9 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MediaError
+from storysound.ingest import look as looking
 from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import RATE_HZ, SIDE_PX, Pixels, split_long
-from storysound.ingest import look as looking
 from storysound.ingest.look import SHOT_STEP_S, Part
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
 from storysound.media.audio import Waveform, read_audio
@@ -93,7 +93,7 @@ def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeRes
     video, out = request.video, request.out
     info, duration_s = _checked(request)
     budget_s = request.share * duration_s
-    feeling = Feeling(models.weights)
+    feeling = MoodReader(models)
     watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or request.by == "music"})
     watch.step("look")
     looked = look(video, duration_s, feeling.eyes, watch)
@@ -206,7 +206,7 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) ->
 
 
 def _excitement_heard(
-    video: Path, times_s: NDArray[np.float64], feeling: Feeling, watch: Watch
+    video: Path, times_s: NDArray[np.float64], feeling: MoodReader, watch: Watch
 ) -> NDArray[np.float64]:
     """Arousal [n] of the sound around each time [n]: that of the clip whose middle is nearest, 0 where it is silent.
 

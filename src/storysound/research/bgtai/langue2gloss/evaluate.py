@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from storysound.config import load_profile
-from storysound.encode.pool import Models
 from storysound.encode import gloss, lemmas
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.jobs.annotate.captioners import by_events
 from storysound.match.langue2gloss import Sense, Vocabulary
