@@ -72,7 +72,7 @@ def in_flags(error: StorysoundError, command: Any) -> str:
 
     Fields are what the error is about, and what stands in backticks in its text.
     """
-    options = {p.name: p.opts[0] if p.opts[0].startswith("-") else p.human_readable_name for p in command.params}
+    options = {p.name: _flag_of(p) for p in command.params}
 
     def flag(field: str) -> str:
         head = field.partition(".")[0]
@@ -82,6 +82,12 @@ def in_flags(error: StorysoundError, command: Any) -> str:
     text = error.fault if isinstance(error, UsageError) else str(error)
     text = re.sub(r"`(\w+)`", lambda found: flag(found[1]) or found[0], text)
     return f"{flag(field) or field}: {text}" if field else text
+
+
+def _flag_of(option: Any) -> str:
+    """How the user calls an option, or an argument."""
+    names = [name for name in option.opts if name.startswith("-")]
+    return next((name for name in names if name.startswith("--")), names[0] if names else str(option.name).upper())
 
 
 def _invoked() -> Any:
