@@ -12,7 +12,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "storysound"
 ARRAYS = {"NDArray", "ndarray", "ArrayLike", "Tensor"}
-SHAPE = re.compile(r"\[[A-Za-z0-9Σ∞…][A-Za-z0-9_ .,·+*/×−'′…Σ()|-]*\]|\bscalar\b|\bof any shape\b|\bsame shape\b")
+SHAPE = re.compile(
+    r"\[(?:\.\.\.? )?[A-Za-z0-9Σ∞…][A-Za-z0-9_ .,·+*/×−'′…Σ()|-]*\]|\bscalar\b|\bof any shape\b|\bsame shape\b"
+)
+NUMBERS = re.compile(r"\[[-−0-9.,e ]*,[-−0-9.,e ]*\]")  # "[0, 1]": a range, no shape
 LEAST = 0.95
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -61,9 +64,15 @@ def takes_arrays(function: Function) -> bool:
     return any(each.annotation is not None and named(each.annotation) & types for each in arguments)
 
 
+def has_shape(docstring: str) -> bool:
+    """Whether its prose has one: what an example gives, and a range, may look like a shape."""
+    prose = re.sub(r"^ *>>>.*?(?:\n\s*\n|\Z)", "", docstring, flags=re.DOTALL | re.MULTILINE)
+    return bool(SHAPE.search(NUMBERS.sub("", prose)))
+
+
 def says_shapes(function: Function, said_by_class: str) -> bool:
-    return bool(SHAPE.search(ast.get_docstring(function) or "")) or (
-        function.name in ("__init__", "forward") and bool(SHAPE.search(said_by_class))
+    return has_shape(ast.get_docstring(function) or "") or (
+        function.name in ("__init__", "__call__", "forward") and has_shape(said_by_class)
     )
 
 
@@ -90,6 +99,14 @@ def test_the_count_sees_what_it_should() -> None:
         "def f(x: NDArray[np.float32]) -> None:\n    '''Of [n d].'''\n"
         "def g(x: 'Sequence[Tensor]') -> None:\n    '''No shape.'''\n"
         "def h(x: int) -> None: ...\n"
+        "def i(x: Tensor) -> None:\n    '''Of [.. d].'''\n"
+        "def j(x: Tensor) -> None:\n    '''In [0, 1].\n\n    >>> j(x).tolist()\n    [2]\n    '''\n"
     )
     found = [(name, takes_arrays(f), says_shapes(f, "")) for name, f, _ in functions(tree)]
-    assert found == [("f", True, True), ("g", True, False), ("h", False, False)]
+    assert found == [
+        ("f", True, True),
+        ("g", True, False),
+        ("h", False, False),
+        ("i", True, True),
+        ("j", True, False),
+    ]

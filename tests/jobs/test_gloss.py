@@ -11,17 +11,17 @@ from typer.testing import CliRunner
 from storysound.annotate.events import FileEvents
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
-from storysound.errors import InputError, MediaError, UsageError
 from storysound.encode.pool import Models
+from storysound.errors import InputError, MediaError, UsageError
 from storysound.jobs.gloss import gloss as job
 from storysound.jobs.gloss.request import GlossRequest, GlossResult
 from storysound.media.audio import Waveform, write_wav
+from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
 from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
 from storysound.research.bgtai.langue2gloss import train_caption
 from storysound.research.bgtai.langue2gloss.pairs import read_pairs
 from storysound.research.bgtai.langue2gloss.train import Recipe
-from storysound.progress import Watch
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from storysound.errors import MediaError, OutputError, UsageError
 from storysound.config import load_profile
 from storysound.encode.pool import Models
+from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
 from storysound.jobs.split_speech.split_speech import run
 from storysound.media.audio import Waveform, read_audio, write_wav

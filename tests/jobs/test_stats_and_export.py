@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from ingest_fakes import BLUE, GREEN, RED, TOOLS, Inline, film
 from storysound.app.cli.commands import app
+from storysound.config import load_profile
 from storysound.draw.histograms import Panel, draw, edges_of
+from storysound.encode.pool import Models
 from storysound.errors import LibraryError, OutputError, UsageError
 from storysound.ingest.clips import Join
-from storysound.config import load_profile
-from storysound.encode.pool import Models
 from storysound.jobs import export as exporting
 from storysound.jobs import stats as counting
 from storysound.jobs.export import ExportRequest, key_of
