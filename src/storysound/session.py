@@ -48,9 +48,9 @@ Place = str | Path
 class Session:
     """Models and caches for any number of jobs, one after the other or in several threads at once.
 
-    Every method runs a job in the thread that calls it. `watch` is called there with each `Progress`; it may end the job
-    by raising. A `stop` that is set, from any thread, ends it within two seconds with `Cancelled`: what was finished is
-    there, nothing is half written. Jobs raise the errors of `storysound.errors`. In a request, a string is taken for a
+    Every method runs a job in the thread that calls it. `watch` is called there with each `Progress`; it may end the
+    job by raising. A `stop` that is set, from any thread, ends it within two seconds with `Cancelled`: what was
+    finished is there, nothing is half written. Jobs raise the errors of `storysound.errors`. In a request, a string is taken for a
     path wherever a path is wanted, and "~" is the user's home.
     """
 
@@ -67,7 +67,8 @@ class Session:
 
         `profile`: which encoders do the work, by name, or a TOML file. `licence_policy`: "commercial" refuses weights
         that may not be sold. `cache`: where weights lie, by default the user's cache. `offline`: weights that are
-        missing are told of and not fetched. `models`: a folder of hub models of one's own. Raises UsageError, InputError.
+        missing are told of and not fetched. `models`: a folder of hub models of one's own. Raises UsageError and
+        InputError.
         """
         from storysound.encode.pool import Models
         from storysound.weights.resolver import Resolver

@@ -1,7 +1,5 @@
 """Progress on stderr where a program listens, and what is said when a job is told to end."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from storysound.app.cli import progress
@@ -9,10 +7,10 @@ from storysound.progress import Cancelled, Progress
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    yield now
+    return now
 
 
 def test_a_line_a_step_and_a_line_a_tenth(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,9 +123,9 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pyte
 
 def test_requests_that_make_no_sense_name_their_field() -> None:
     assert set(PLOTS) == FORMATS.keys()
-    for field, given in (("plot", Path("a.pdf")), ("min_score", 0.0), ("min_score", 1.5), ("top", -1)):
+    for field, value in (("plot", Path("a.pdf")), ("min_score", 0.0), ("min_score", 1.5), ("top", -1)):
         with pytest.raises(UsageError) as raised:
-            ListenRequest(Path("a.wav"), **{field: given})  # type: ignore[arg-type]
+            ListenRequest(Path("a.wav"), **{field: value})  # type: ignore[arg-type]
         assert raised.value.field == field
 
 

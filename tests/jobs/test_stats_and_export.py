@@ -184,7 +184,7 @@ def test_what_stands_in_the_way_of_an_export(data: Path, tmp_path: Path, monkeyp
     for name, fault in (("full", "is not empty"), ("full/x", "is a file")):
         with pytest.raises(OutputError, match=fault):
             export(data, tmp_path / name, "folder")
-    with pytest.raises(UsageError, match="to: must be .*'csv'"):
+    with pytest.raises(UsageError, match=r"to: must be .*'csv'"):
         export(data, tmp_path / "out", "csv")
     with pytest.raises(LibraryError, match="does not exist"):
         export(tmp_path / "gone", tmp_path / "out", "folder")

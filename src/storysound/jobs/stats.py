@@ -68,6 +68,20 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class StoryCounts:
+    """What one story holds."""
+
+    id: str
+    duration_s: float
+    images: int
+    words: int
+    slices: int
+    clips: int
+    licence: str
+    uri: str
+
+
+@dataclass(frozen=True)
 class StatsResult:
     """All that is told of a data set."""
 
@@ -77,7 +91,7 @@ class StatsResult:
     slice_hours: float
     without_text: int
     licences: tuple[tuple[str, int], ...]  # by number of stories
-    stories: tuple[dict[str, Any], ...]
+    stories: tuple[StoryCounts, ...]
 
 
 def run(request: StatsRequest, models: Models, watch: Watch) -> StatsResult:
@@ -115,8 +129,9 @@ def summarise(rows: Sequence[Mapping[str, Any]], name: str) -> StatsResult:
     parts = [part for row in rows for part in row["slices"]]
     licences = Counter(row["licence"] or "not stated" for row in rows).most_common()
     stories = tuple(
-        {"id": row["id"], "duration_s": row["duration_s"], "images": image, "words": word, "slices": len(row["slices"])}
-        | {"clips": len(row["parts"]), "licence": row["licence"], "uri": row["uri"]}
+        StoryCounts(
+            row["id"], row["duration_s"], image, word, len(row["slices"]), len(row["parts"]), row["licence"], row["uri"]
+        )
         for row, image, word in zip(rows, images, words, strict=True)
     )
     seconds = sum(part["end_s"] - part["start_s"] for part in parts)
@@ -134,7 +149,7 @@ def as_rows(found: StatsResult) -> list[dict[str, Any]]:
         rows.append({"type": "distribution", **numbers})
     rows.append({"type": "slices", "n": found.slices, "hours": found.slice_hours})
     rows.append({"type": "rights", "stories_by_licence": dict(found.licences), "without_text": found.without_text})
-    return rows + [{"type": "story", **story} for story in found.stories]
+    return rows + [{"type": "story", **asdict(story)} for story in found.stories]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -102,7 +102,7 @@ def test_gain_is_as_if_the_file_were_louder_and_mixtures_go_from_one_to_the_othe
 def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     a, out = tmp_path / "a.wav", tmp_path / "p.png"
     for text in ("b.wav", "b.wav:x", "b.wav:1.5", ":0.5", "b.wav:nan"):
-        with pytest.raises(UsageError, match="mix: .*FILE:WEIGHT"):
+        with pytest.raises(UsageError, match=r"mix: .*FILE:WEIGHT"):
             parse_share(text)
     with pytest.raises(UsageError, match="more than 1"):
         GenerateImageRequest(a, out, mix=(SoundShare(a, 0.6), SoundShare(a, 0.6)))
