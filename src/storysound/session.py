@@ -50,8 +50,8 @@ class Session:
 
     Every method runs a job in the thread that calls it. `watch` is called there with each `Progress`; it may end the
     job by raising. A `stop` that is set, from any thread, ends it within two seconds with `Cancelled`: what was
-    finished is there, nothing is half written. Jobs raise the errors of `storysound.errors`. In a request, a string is taken for a
-    path wherever a path is wanted, and "~" is the user's home.
+    finished is there, nothing is half written. Jobs raise the errors of `storysound.errors`. In a request, a string is
+    taken for a path wherever a path is wanted, and "~" is the user's home.
     """
 
     def __init__(

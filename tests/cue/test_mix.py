@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from storysound.cue.mix import RATE_HZ, Levels, bed_lufs, cue_gain_db, duck_gain, lay, mix
+from storysound.cue.levels import Levels
+from storysound.cue.mix import bed_lufs, cue_gain_db, duck_gain, lay, mix
 from storysound.media.audio import Waveform
 from storysound.media.levels import loudest_db
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
+from storysound.media.samples import RATE_HZ
 from storysound.story import Span
 
 LEVELS = Levels()

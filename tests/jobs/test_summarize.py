@@ -15,13 +15,13 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.ingest.footage import RATE_HZ
 from storysound.jobs.summarize import summarize as job
 from storysound.jobs.summarize.request import By, SummarizeRequest, SummarizeResult
 from storysound.jobs.summarize.summarize import Shot, choose, joined, on_frames, placed
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
+from storysound.media.samples import RATE_HZ
 from storysound.media.video import iter_frames
 from storysound.progress import Progress, Watch
 from storysound.story import Mood, Span

@@ -87,13 +87,13 @@ def test_the_picture_of_why_is_brightest_where_both_fit(ranker: Ranker) -> None:
     footage: Any = SimpleNamespace(pictures=[pictures], times_s=[1.0, 3.0])
     cue = SimpleNamespace(id="c", start_s=0.0, end_s=4.0, pieces=[SimpleNamespace(in_s=5.0)])
     laid: Any = SimpleNamespace(cue=cue, samples=resample(tone(0, 0, 0, 0), 48_000).samples)
-    values, frames_s, steps_s = ranker.attention(footage, None, [laid])["c"]  # type: ignore[arg-type]
-    assert frames_s == [1.0, 3.0]
-    assert steps_s[0] == 5.0
-    assert values.max() == 1.0
-    assert (values[1] > values[0]).all()
+    found = ranker.attention(footage, None, [laid])["c"]
+    assert found.frames_s == (1.0, 3.0)
+    assert found.steps_s[0] == 5.0
+    assert found.values.max() == 1.0
+    assert (found.values[1] > found.values[0]).all()
     late: Any = SimpleNamespace(cue=replace_start(cue, 9.0), samples=laid.samples)
-    assert ranker.attention(footage, None, [late]) == {}  # type: ignore[arg-type]
+    assert ranker.attention(footage, None, [late]) == {}
 
 
 def replace_start(cue: Any, start_s: float) -> Any:

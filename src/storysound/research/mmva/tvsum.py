@@ -21,8 +21,8 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
-from storysound.ingest.footage import Pixels
 from storysound.jobs.summarize.summarize import look
+from storysound.media.arrays import Pixels
 from storysound.media.files import fault_of
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
