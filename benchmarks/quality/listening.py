@@ -34,7 +34,7 @@ from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen.listen import ears_of, listen
@@ -91,7 +91,7 @@ def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     meant = {label: classes[i] for label, i in zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True)}
     found: list[bool] = []
     right: list[bool] = []

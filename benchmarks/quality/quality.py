@@ -26,7 +26,7 @@ from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen.listen import ears_of, listen
@@ -104,7 +104,7 @@ def listening(bench: Bench) -> dict[str, float]:
     classes = sorted({row["category"] for row in rows})
     ears, text = ears_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))
     first, counts = [], []

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from storysound.config import Profile
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.encode.pool import Models
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
@@ -34,6 +34,7 @@ class Eyes:
 
     name, revision, modality, dim = "eyes", "1", "image", 1280
     labels = {"imagenet": WORDS}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[NDArray[np.uint8]]) -> list[Encoding]:
         out = []
@@ -51,6 +52,7 @@ class Reader:
 
     name, revision, modality, dim = "reader", "1", "text", 384
     labels: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[str]) -> list[Encoding]:
         rows = [np.eye(1, 384, len(text) % 384, dtype=np.float32) for text in items]
@@ -106,6 +108,7 @@ class Ears:
 
     name, revision, modality, dim, step_s = "ears", "1", "audio", 4, 0.1
     labels = {"audioset": ("Music", "Knock", "Door", "Rain")}  # noqa: RUF012
+    traits = Traits(heads={"audioset": Head(clear=0.05)})
 
     def __init__(
         self, agrees: Callable[[Waveform], float] = lambda wave: 1.0, tone: str = "", least_s: float = 0.0

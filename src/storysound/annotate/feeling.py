@@ -1,8 +1,9 @@
 """How texts, pictures and sounds feel, by the encoders that the heads of `encode.mood` learned to go by."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
-from storysound.annotate import sound as judging
+from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
@@ -52,4 +53,9 @@ class MoodReader:
     def stretch(self, wave: Waveform) -> Mood:
         """Of a stretch of sound, by what is heard in it: music or anything else."""
         heard = {EARS: self.ears.encode([wave.mono()])[0]}
-        return judging.mood(judging.kind(wave.duration_s, heard), heard, expression(wave))
+        return self.judge.mood(self.judge.kind(wave.duration_s, heard), heard, expression(wave))
+
+    @cached_property
+    def judge(self) -> SoundJudge:
+        """What says of sounds, as `ears` hear them, what they are and how they feel."""
+        return SoundJudge({EARS: self.ears})

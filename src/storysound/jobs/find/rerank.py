@@ -1,35 +1,52 @@
-"""Which model, if any, judges again what a search found."""
+"""What searches a library: a finder, with a model that judges again what it found where one is wanted."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storysound.encode.pool import Models
-from storysound.errors import UsageError
 from storysound.jobs.find.find import Finder
+from storysound.jobs.find.request import check_rerank
+from storysound.library.store import Library
 
 if TYPE_CHECKING:
     from storysound.jobs.find.reranked import Reranked
     from storysound.trained.sos_ranker import Ranker
 
-MODELS = ("sos", "mac")
+    Found = tuple[Finder | Reranked, Ranker | None]
 
 
-def finder_of(library: Path, models: Models, rerank: str = "none") -> "tuple[Finder | Reranked, Ranker | None]":
+class Finders:
+    """The finders of a session: each library is read once, and again when it has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[Path, str], tuple[tuple[int, ...], Found]] = {}
+
+    def of(self, library: Path, models: Models, rerank: str) -> "Found":
+        """As `finder_of`."""
+        key, version = (library.absolute(), rerank), Library.open(library).version()
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or known[0] != version:
+                known = self._known[key] = (version, _loaded(library, models, rerank))
+            return known[1]
+
+
+def finder_of(library: Path, models: Models, rerank: str = "none") -> "Found":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
     `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
     InputError for a file that is no trained model, LibraryError.
     """
+    check_rerank(rerank)
+    return models.get("finders", lambda _: Finders()).of(library, models, rerank)
+
+
+def _loaded(library: Path, models: Models, rerank: str) -> "Found":
     name, _, file = rerank.partition("=")
-    if rerank == "none":
+    if name == "none":
         return Finder(library, models), None
-    if name not in MODELS:
-        ways = ", ".join(f"{model}=FILE" for model in MODELS)
-        raise UsageError(f"rerank={rerank!r}: give none, or {ways} with the weights of a trained model")
-    if not file:
-        raise UsageError(
-            f"rerank={name!r}: no trained model ships; make one with storysound train {name}, and give {name}=FILE"
-        )
     from storysound.jobs.find.reranked import Reranked
     from storysound.trained import mac as mac_trained
     from storysound.trained import mac_ranker, sos_ranker

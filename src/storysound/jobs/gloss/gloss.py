@@ -8,10 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from storysound.annotate.events import FileEvents
-from storysound.annotate.hearing import SPACE
 from storysound.encode import gloss, lemmas
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.errors import UsageError
 from storysound.ingest.captions import SUFFIXES, bare, read_captions
 from storysound.ingest.tables import TABLES
@@ -55,7 +54,7 @@ def of_text(text: str, source: str, models: Models, learned: Trained | None = No
 def of_heard(heard: FileEvents, models: Models) -> tuple[str, ...]:
     """The first name of each event's class, glossed, in the order in which they begin; not twice in a row."""
     lemma = models.get("lemmas", lemmas.load).of
-    names = [in_words(SPACE, [event.label])[0][0].partition("(")[0] for event in heard.events]
+    names = [synonyms(event.label)[0].partition("(")[0] for event in heard.events]
     return tuple(word for name, _ in groupby(names) for word in gloss.of_text(name, lemma))
 
 

@@ -85,7 +85,7 @@ def ears_of(models: Models) -> Ears:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in models.profile.audio:
         ear = ear_among({name: models.encoder(name)})
-        if ear:
+        if ear and SPEECH in ear.labels:
             return Ears(ear, models.get("silero", silero.load))
     raise UsageError(
         f"{models.profile.name!r} has no audio encoder that knows AudioSet's classes: events can't be heard",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.annotate import sound as judging
 from storysound.annotate.feeling import EARS, MoodReader
 from storysound.draw.mood import write_curve
 from storysound.encode import mood as moods
@@ -70,13 +69,13 @@ def _felt(
 
 def sound(file: Path, feeling: MoodReader) -> tuple[Mood, float]:
     """Of a whole sound, as a library has it, and its length in seconds. Raises MediaError, also for silence."""
-    found = analyse(file, {EARS: feeling.ears}, _judge).sound
+
+    def judge(sound: Listening) -> Judged:
+        kind = feeling.judge.kind(sound.duration_s, sound.heard)
+        return Judged(kind, feeling.judge.mood(kind, sound.heard, sound.expression))
+
+    found = analyse(file, {EARS: feeling.ears}, judge).sound
     return found.mood, found.duration_s
-
-
-def _judge(sound: Listening) -> Judged:
-    kind = judging.kind(sound.duration_s, sound.heard)
-    return Judged(kind, judging.mood(kind, sound.heard, sound.expression))
 
 
 def _words(file: Path) -> str:

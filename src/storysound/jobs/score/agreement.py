@@ -13,9 +13,10 @@ import numpy as np
 from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
+from storysound.encode.labels import LabelSpace, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.spaces import Recogniser, best_head, space_of, vocabulary
+from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.scenes import Sight
 from storysound.media.arrays import Floats
@@ -25,10 +26,6 @@ from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
-# Label spaces, the first that an encoder of the profile has, and the agreement in each that counts as 1. There about
-# half of ESC-50's sounds are known by their class, and one in thirty by a wrong one.
-SPACES = {"audioset": 0.05, "ucs78": 0.1, "imagenet": 0.05, "msd": 0.1}
-
 
 class Listener:
     """The profile's encoder that says best what is heard."""
@@ -36,16 +33,14 @@ class Listener:
     def __init__(self, models: Models) -> None:
         """Loads the encoders of sound; without one that names what it hears nothing agrees with anything."""
         self._models = models
-        ears = list(models.audio.values())
-        known = [(space, ear) for space in SPACES for ear in ears if space in ear.labels]
-        known += [(space, ear) for ear in ears for space in ear.labels]
-        self._ear: Encoder[Waveform] | None = None
-        if not known:
+        named = best_head(models.audio)
+        able = [named[0]] if named else [ear for ear in models.audio.values() if space_of(ear)]
+        self._ear: Encoder[Waveform] | None = able[0] if able else None
+        if self._ear is None:
             log.warning("no encoder of this profile can tell what a sound is: no effects are added")
             return
-        name, self._ear = known[0]
-        labels = self._ear.labels[name]
-        self._space = label_space(name, labels, in_words(name, labels), models.text, models.weights.cache)
+        self._hears = Recogniser(self._ear, models, lambda: vocabulary(()))
+        self._space = self._hears.space
         self._wishes = lru_cache(maxsize=1)(self._wishes_of)
 
     def _wishes_of(self, seen: LabelSpace) -> Floats:
@@ -65,9 +60,9 @@ class Listener:
         if sight is not None:
             own = [gloss.translate(row, self._wishes(sight.space)) for row in sight.of_unit(unit)]
             wanted.append(np.mean(own, axis=0))
-        heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self._space.name].max(axis=0)
+        heard = self._hears.scores(self._ear.encode([wave.cut(0, LISTENED_S).mono()])).max(axis=0)
         most = max((float(weights @ heard) for weights in wanted), default=0.0)
-        return most / SPACES.get(self._space.name, 0.1)
+        return most / self._hears.head.clear
 
     def attention(self, footage: Footage, sight: Sight | None, cues: Sequence[RenderedCue]) -> dict[str, Attention]:
         """Maps for the report by cue id: the affinity of each picture and each moment, in [0, 1].
@@ -85,7 +80,7 @@ class Listener:
                 continue
             heard = self._ear.encode([Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S).mono()])[0]
             frames = np.stack([gloss.vector(row, sight.space) for row in sight.scores[under]])
-            steps = np.stack([gloss.vector(row, self._space) for row in heard.scores[self._space.name]])
+            steps = np.stack([gloss.vector(row, self._space) for row in self._hears.scores([heard])])
             at = one.cue.pieces[0].in_s + heard.step_s * np.arange(len(steps))
             values = np.clip(frames @ steps.T, 0, 1)
             maps[one.cue.id] = Attention(values, tuple(times[under].tolist()), tuple(at.tolist()))

@@ -11,9 +11,10 @@ from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
+from storysound.encode.labels import LabelSpace, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.spaces import Recogniser, heard_words, space_of
+from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch
@@ -103,11 +104,11 @@ def _word_moods(story: Story, models: Models, text: str) -> Floats:
 
 
 def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:
-    """In the first label space of the profile's encoder of pictures; the unit of each picture is its `owner` [p]."""
-    for name, labels in models.picture.labels.items():
-        space = label_space(name, labels, in_words(name, labels), models.text, models.weights.cache)
-        return Sight(space, np.concatenate([e.scores[name] for e in seen]), owner)
-    return None
+    """What the profile's encoder of pictures recognises; the unit of each picture is its `owner` [p]."""
+    if not models.picture.labels and not space_of(models.picture):
+        return None
+    recogniser = Recogniser(models.picture, models, lambda: heard_words(models))
+    return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
 def _scenes(
