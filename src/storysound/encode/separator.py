@@ -12,7 +12,7 @@ from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.audio import Samples, Waveform, resample
-from storysound.progress import check
+from storysound.progress import check, interruptible
 from storysound.weights.resolver import Resolver
 
 _BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
@@ -67,12 +67,12 @@ class Separator:
         spectrum = torch.stft(
             tensor, FFT, HOP, window=self._window, center=True, pad_mode="constant", return_complex=True
         ).T
-        gain = torch.from_numpy(self._speech.gain(samples))
-        check()
-        keep = self._mask(spectrum, gain)
+        gain = torch.from_numpy(interruptible(lambda: self._speech.gain(samples)))
+        keep = interruptible(lambda: self._mask(spectrum, gain))
         voice = (1 - keep) * spectrum
         return torch.istft(voice.T, FFT, HOP, window=self._window, center=True, length=samples.size).numpy()
 
+    @torch.inference_mode()
     def _mask(self, spectrum: Tensor, gain: Tensor) -> Tensor:
         """Background gain [t 2049] of a spectrum [t 2049] and NSNet2's gain [t' 513], of twice as many frames."""
         near = voice_mask.beside(gain, len(spectrum))

@@ -42,9 +42,7 @@ def check_rerank(rerank: str) -> None:
     name, _, file = rerank.partition("=")
     ways = ", ".join(f"{model}=FILE" for model in RERANKS)
     if name not in (*RERANKS, "none"):
-        raise UsageError(
-            f"{rerank!r} is unknown: give none, or {ways} with the weights of a trained model", field="rerank"
-        )
+        raise UsageError(f"{rerank!r} is unknown: none, or {ways} with a trained model's weights", field="rerank")
     if name != "none" and not file:
         raise UsageError(
             f"no trained model ships: make one with `storysound train {name}`, and give {name}=FILE", field="rerank"
