@@ -1,6 +1,6 @@
 """Storysound from Python: score a clip, watch it, and give up after a while.
 
-python examples/python_face.py CLIP LIBRARY OUT.mp4 [SECONDS]
+Run as: python examples/python_face.py CLIP LIBRARY OUT.mp4 [SECONDS]
 """
 
 import sys
