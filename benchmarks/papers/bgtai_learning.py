@@ -39,9 +39,10 @@ from storysound.metrics import retrieval
 from storysound.research.bgtai.ablation import BASE, BOTH, DS_NET, NO_GLOSS, STUDIES
 from storysound.research.bgtai.glosses import GlossedStories, glossed
 from storysound.research.bgtai.train import Recipe, batch_at, config_of, embed, losses, network_of, similarities
-from storysound.research.probe import probe
-from storysound.research.stories.features import Senses, features_of
-from storysound.research.stories.read import Material
+from storysound.metrics.probe import probe
+from storysound.encode.features import StoryEncoder
+from storysound.research.stories.features import features_of
+from storysound.library.stories import StoryMaterial
 from storysound.weights.resolver import Resolver
 
 Floats = NDArray[np.float64]
@@ -56,8 +57,8 @@ class Data:
     """Stories, the fold of each, and which are of ESC-50; features by how much of a sound is heard."""
 
     def __init__(self, shared: Path, weights: Resolver, cache: Path) -> None:
-        self._senses, self._lemma, self._cache = Senses(PROFILE, weights), lemmas.load(weights).of, cache / "clips"
-        self._found: list[Material] = [
+        self._encoder, self._lemma, self._cache = StoryEncoder(PROFILE, weights), lemmas.load(weights).of, cache / "clips"
+        self._found: list[StoryMaterial] = [
             *sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)
         ]  # fmt: skip
         self._stories: dict[float, GlossedStories] = {}
@@ -72,8 +73,8 @@ class Data:
     def stories(self, crop_s: float) -> GlossedStories:
         """With their glosses."""
         if crop_s not in self._stories:
-            features = features_of(self._found, self._senses, self._cache, crop_s, print)
-            self._stories[crop_s] = glossed(features, self._found, self._senses, self._lemma, read_gloss=True)
+            features = features_of(self._found, self._encoder, self._cache, crop_s, print)
+            self._stories[crop_s] = glossed(features, self._found, self._encoder, self._lemma, read_gloss=True)
         return self._stories[crop_s]
 
     def parted(self, fold: int) -> tuple[Tensor, Tensor]:

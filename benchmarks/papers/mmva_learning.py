@@ -21,7 +21,7 @@ from benchmarks.quality.quality import data_folder
 from storysound.research.mmva import build as build_mmva
 from storysound.research.mmva import evaluate as evaluate_mmva
 from storysound.research.mmva import train as train_mmva
-from storysound.research.results import Row
+from storysound.metrics.table import Row
 from storysound.weights.resolver import Resolver, catalogue, default_cache
 
 MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")

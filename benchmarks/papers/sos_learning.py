@@ -27,7 +27,8 @@ from storysound.match.sos_model import SoundOfStory
 from storysound.metrics import retrieval
 from storysound.research.sos.train import PAIRS, Pair, Recipe, batch_at, config_of, losses, network_of, similarity_of
 from storysound.research.stories.batches import candidates
-from storysound.research.stories.features import Senses, StoryFeatures, features_of
+from storysound.encode.features import StoryEncoder
+from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
 
 PROFILE = Profile("sos", "minilm", "efficientnet_lite2", ("ears",))
@@ -80,7 +81,7 @@ def similarities(
 def clips(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     """Figures of every model in every direction, pooled over folds, and differences between models."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
-    features = features_of(found, Senses(PROFILE, weights), cache / "clips", RECIPE.crop_s, print)
+    features = features_of(found, StoryEncoder(PROFILE, weights), cache / "clips", RECIPE.crop_s, print)
     words = {one.id: one.texts[0] for one in found}
     fold = folds_of(features.groups, [words[name] for name in features.ids])
     ranks: dict[tuple[str, str], list[NDArray[np.float64]]] = {}

@@ -20,7 +20,7 @@ COLOURS = tuple((250 * (i % 2), 250 * (i // 2 % 2), 250 * (i // 4)) for i in ran
 PAIRS = list(combinations_with_replacement(range(8), 2))  # each story is of two kinds
 
 
-class FakeSenses:
+class FakeEncoder:
     """Features that tell the kinds apart, each modality in its own way; nothing is aligned at first."""
 
     aligned = True

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from research.story_fakes import COLOURS, WORDS, FakeSenses, write_stories
+from research.story_fakes import COLOURS, WORDS, FakeEncoder, write_stories
 from storysound.config import load_profile
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find.find import Hit, Query
@@ -31,7 +31,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     data = write_stories(folder / "data", 36)
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_mac, "Senses", FakeSenses)
+        patch.setattr(train_mac, "StoryEncoder", FakeEncoder)
         for name, words in {"words": ["seen=sound"], "pictures": ["heard=sound"], "videos": []}.items():
             given = [f"data={data}", f"out={folder / name}", "batch=16", "rate=0.005", "held_out=0.2", "ema=0.8"]
             given += ["dim=16", "dropout=0.1", "evaluate_every=90", *words]
@@ -46,8 +46,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mac_trained, "Senses", FakeSenses)
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mac_trained, "StoryEncoder", FakeEncoder)
 
 
 def ranker(file: Path) -> Ranker:

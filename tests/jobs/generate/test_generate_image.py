@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from generate_fakes import no_network, save_kandinsky  # noqa: F401
-from research.story_fakes import FakeSenses, tone, write_stories
+from research.story_fakes import FakeEncoder, tone, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, MediaError, MissingModelError, UsageError
 from storysound.jobs.generate import image as job
@@ -22,14 +22,14 @@ from storysound.trained import soundimage as soundimage_trained
 from storysound.trained.soundimage import load_trained
 from storysound.weights.resolver import Resolver
 
-pytestmark = pytest.mark.usefixtures("no_network", "fake_senses")
+pytestmark = pytest.mark.usefixtures("no_network", "fake_encoder")
 runner = CliRunner()
 
 
 @pytest.fixture
-def fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_soundimage, soundimage_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from storysound.research.bgtai import events as evaluate_events
 from storysound.research.bgtai.about import PUBLISHED
 from storysound.research.bgtai.classification import folds_of
 from storysound.research.bgtai.langue2gloss import evaluate_caption
-from storysound.research.probe import probe
-from storysound.research.results import in_order, published
+from storysound.metrics.probe import probe
+from storysound.metrics.table import in_order
+from storysound.research.paper import published
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 16_000

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from ingest_fakes import film
-from research.story_fakes import COLOURS, WORDS, FakeSenses
+from research.story_fakes import COLOURS, WORDS, FakeEncoder
 from storysound.errors import InputError, UsageError
 from storysound.research import recipes
 from storysound.research.mac import evaluate as evaluate_mac
 from storysound.research.mac import train as train_mac
 from storysound.research.mac.shots import overlap, right_shots, shots_of
-from storysound.research.stories import read as sos_stories
-from storysound.research.stories.read import Material, clip_of, read_stories
+from storysound.library import stories as sos_stories
+from storysound.library.stories import StoryMaterial, clip_of, read_stories
 from storysound.story import Span
 from storysound.trained import mac as mac_trained
 from storysound.weights.resolver import Resolver
@@ -37,9 +37,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mac, mac_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 def test_a_stretch_is_a_story_of_its_own(clips: Path) -> None:
@@ -89,8 +89,8 @@ def test_shots_are_what_lies_between_cuts(clips: Path) -> None:
 
 
 def test_the_right_shot_shares_half_or_most() -> None:
-    def part(video: str, start_s: float, end_s: float) -> Material:
-        return Material(f"{video}{start_s}", video, "", (), list, (), Path(video), Span(start_s, end_s))
+    def part(video: str, start_s: float, end_s: float) -> StoryMaterial:
+        return StoryMaterial(f"{video}{start_s}", video, "", (), list, (), Path(video), Span(start_s, end_s))
 
     shots = [part("a", 0, 4), part("a", 4, 5), part("a", 5, 9), part("b", 0, 4)]
     told = [part("a", 0, 5), part("a", 3, 6), part("b", 1, 4), part("c", 0, 4)]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from research.story_fakes import FakeSenses, write_stories
+from research.story_fakes import FakeEncoder, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, UsageError
 from storysound.match.mac_model import Config, Mac, Tokens
@@ -17,11 +17,12 @@ from storysound.research import recipes
 from storysound.research.mac import ablation as evaluate_mac_ablation
 from storysound.research.mac import evaluate as evaluate_mac
 from storysound.research.mac import train as train_mac
-from storysound.research.mac.features import Experts, Material, Sides
+from storysound.match.mac_experts import Experts, Sides
+from storysound.research.mac.stories import MacStories
 from storysound.research.mac.train import Recipe, batch_at, config_of, network_of, scores_of
-from storysound.research.results import Row
+from storysound.metrics.table import Row
 from storysound.research.stories.features import StoryFeatures, features_of
-from storysound.research.stories.read import read_stories
+from storysound.library.stories import read_stories
 from storysound.trained import mac as mac_trained
 from storysound.weights.resolver import Resolver
 
@@ -29,9 +30,9 @@ QUICK = ("batch=8", "rate=0.005", "held_out=0.4", "ema=0.8", "threads=1", "dim=1
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mac, mac_trained, evaluate_mac_ablation):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 def told(_: str) -> None:
@@ -45,12 +46,12 @@ def run(data: Path, out: Path, *words: str) -> tuple[float, list[str]]:
 
 
 def features(tmp_path: Path, count: int = 12) -> StoryFeatures:
-    return features_of(read_stories(write_stories(tmp_path / "data", count)), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    return features_of(read_stories(write_stories(tmp_path / "data", count)), FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
 
 
-def material(tmp_path: Path, seen: Any = "video", heard: Any = "words", experts: tuple[str, ...] = ()) -> Material:
+def material(tmp_path: Path, seen: Any = "video", heard: Any = "words", experts: tuple[str, ...] = ()) -> MacStories:
     sides = Sides(seen, heard, experts or ("scene", "object", "action", "sound"))
-    return Material(features(tmp_path), Experts(sides, FakeSenses()))  # type: ignore[arg-type]
+    return MacStories(features(tmp_path), Experts(sides, FakeEncoder()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_experts_are_what_they_say(tmp_path: Path) -> None:
     assert mask.all()
     torch.testing.assert_close(seen["object"].values, frames.mean(1, keepdim=True))
     torch.testing.assert_close(seen["action"].values, (frames[:, 1:] - frames[:, :1]).abs())
-    places = FakeSenses().space("places", ["x"] * 401).vectors
+    places = FakeEncoder().space("places", ["x"] * 401).vectors
     logits = frames[1, 0, :8].numpy() @ places.T / 0.05
     one = np.exp(logits - logits.max())
     both = found.experts._scene(Tokens(frames, mask)).values
@@ -113,16 +114,16 @@ def test_a_still_has_no_action_and_a_silent_story_no_sound(tmp_path: Path) -> No
     with pytest.raises(InputError, match="has no sound"):
         read_stories(tmp_path / "d" / "few.jsonl")
     read = read_stories(tmp_path / "d" / "few.jsonl", silent=True)
-    found = features_of(read, FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    whole = Material(found, Experts(Sides("video", "words", ("object", "action", "sound")), FakeSenses()))  # type: ignore[arg-type]
+    found = features_of(read, FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    whole = MacStories(found, Experts(Sides("video", "words", ("object", "action", "sound")), FakeEncoder()))  # type: ignore[arg-type]
     network = network_of(config_of(Recipe(Path(), Path(), dim=8), whole), whole, whole.told()).eval()
     seen = network.video(whole.seen(whole.told()))
     assert seen.present.tolist() == [[True, False, False], [True, True, True]]
     torch.testing.assert_close(seen.weights.sum(1), torch.ones(2))
     assert seen.weights[0].tolist() == [1.0, 0.0, 0.0]
     silent = read_stories(tmp_path / "d" / "few.jsonl", silent=True)[:1]
-    alone = features_of(silent, FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    mute = Material(alone, whole.experts)
+    alone = features_of(silent, FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    mute = MacStories(alone, whole.experts)
     assert not mute.seen(torch.tensor([0]))["sound"].mask.any()
 
 
@@ -147,14 +148,14 @@ def test_the_right_pairs_are_positives(tmp_path: Path) -> None:
         {"text": "bear", "images": "2-0.png", "audio": "2.wav"},
     ]
     (tmp_path / "d" / "shared.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = features_of(read_stories(tmp_path / "d" / "shared.jsonl"), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    found = features_of(read_stories(tmp_path / "d" / "shared.jsonl"), FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
     recipe = Recipe(Path(), Path(), batch=3)
     for sides in (
         Sides("video", "words", ("object",)),
         Sides("video", "sound", ("object",)),
         Sides("sound", "words", ("low",)),
     ):
-        batch = batch_at(Material(found, Experts(sides, FakeSenses())), torch.arange(3), recipe, 0, 0, 1)  # type: ignore[arg-type]
+        batch = batch_at(MacStories(found, Experts(sides, FakeEncoder())), torch.arange(3), recipe, 0, 0, 1)  # type: ignore[arg-type]
         assert batch.positives.diagonal().all()
         if sides.heard == "words" and sides.seen == "video":
             assert batch.positives.sum() == 5  # two are told in the same words
@@ -232,7 +233,7 @@ def test_sides_that_make_no_sense_are_refused() -> None:
         with pytest.raises(ValueError, match=fault):
             Sides(*given)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no experts odd of sounds"):
-        Experts(Sides("sound", "words", ("odd",)), FakeSenses())  # type: ignore[arg-type]
+        Experts(Sides("sound", "words", ("odd",)), FakeEncoder())  # type: ignore[arg-type]
 
 
 def test_the_model_trains_two_steps() -> None:

@@ -20,7 +20,7 @@ from storysound.media.audio import Waveform, write_wav
 from storysound.research import recipes
 from storysound.research.mmva import build as build_mmva
 from storysound.research.mmva.build import Kept, Recipe, build
-from storysound.research.mmva.set import EmotionSet, parts_sha, read_set
+from storysound.library.emotion_set import EmotionSet, parts_sha, read_set
 from storysound.weights.resolver import Resolver
 
 

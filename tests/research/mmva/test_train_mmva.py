@@ -23,10 +23,11 @@ from storysound.research.mmva import evaluate as evaluate_mmva
 from storysound.research.mmva import train as train_mmva
 from storysound.research.mmva.about import PUBLISHED
 from storysound.research.mmva.evaluate import NOTHING, TASKS, WAYS
-from storysound.research.mmva.features import TowerFeatures, Towers, features_of
-from storysound.research.mmva.set import EmotionSet
+from storysound.research.mmva.features import TowerFeatures, features_of
+from storysound.match.mmva_towers import Towers
+from storysound.library.emotion_set import EmotionSet
 from storysound.research.mmva.train import Batch, Pool, Recipe, losses, triples
-from storysound.research.results import Row
+from storysound.metrics.table import Row
 from storysound.trained import mmva as mmva_trained
 from storysound.weights.resolver import Resolver
 

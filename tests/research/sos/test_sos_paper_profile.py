@@ -26,8 +26,9 @@ from storysound.research.sos import baselines as sos_baselines
 from storysound.research.sos import evaluate as evaluate_sos
 from storysound.research.sos import train as train_sos
 from storysound.research.stories.batches import a_stretch_of_each
-from storysound.research.stories.features import Senses, features_of
-from storysound.research.stories.read import read_stories
+from storysound.encode.features import StoryEncoder
+from storysound.research.stories.features import features_of
+from storysound.library.stories import read_stories
 from storysound.story import Sound
 from storysound.trained import mac as mac_trained
 from storysound.trained import mac_ranker
@@ -74,9 +75,9 @@ def train(data: Path, out: Path, weights: Resolver) -> list[str]:
 
 
 def test_features_are_words_and_patches(data: Path, weights: Resolver, tmp_path: Path) -> None:
-    senses = Senses(load_profile("paper"), weights)
-    found = features_of(read_stories(data), senses, tmp_path / "f", 1.0, print)
-    assert not senses.aligned
+    encoder = StoryEncoder(load_profile("paper"), weights)
+    found = features_of(read_stories(data), encoder, tmp_path / "f", 1.0, print)
+    assert not encoder.aligned
     texts = found.texts(torch.arange(2))
     assert texts.tokens.shape == (2, 7, 12)  # "rain falls on the roof" and what begins and ends it
     assert texts.mask is not None
@@ -85,13 +86,13 @@ def test_features_are_words_and_patches(data: Path, weights: Resolver, tmp_path:
     assert found.pictures(torch.arange(2))[0].shape == (2, 1, 12)
     sounds = found.sounds(torch.arange(3))
     assert (sounds.whole.shape, sounds.tokens.shape, found.tokens) == ((3, 16), (3, PATCHES, 16), PATCHES)
-    best = senses.stretches(tone(0, 3, 0), [float(found.crop_s[0])], 1.0)[0]
+    best = encoder.stretches(tone(0, 3, 0), [float(found.crop_s[0])], 1.0)[0]
     assert np.allclose(sounds.whole[0], best[0], atol=1e-3)
     assert np.allclose(sounds.tokens[0], best[1:], atol=1e-3)
 
 
 def test_training_draws_any_of_the_stretches(data: Path, weights: Resolver, tmp_path: Path) -> None:
-    found = features_of(read_stories(data), Senses(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
+    found = features_of(read_stories(data), StoryEncoder(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
     rng, own = np.random.default_rng(0), torch.zeros(40, dtype=torch.long)
     firsts = a_stretch_of_each(found, own, rng)
     assert set((firsts / found.stretch).tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
@@ -114,10 +115,10 @@ def test_it_trains_is_judged_and_ranks(data: Path, weights: Resolver, models: Pa
     trained = load_trained(out / "best.safetensors", weights)
     hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 3.0, "sfx"), 0.5, 1.5, 0.9, ()) for i in range(3)]
     found = Ranker(trained).scores(hits, "rain", [])
-    read = torch.from_numpy(trained.senses.text(("rain",)))[None]
+    read = torch.from_numpy(trained.encoder.text(("rain",)))[None]
     told = trained.network.text(Features(read[:, 0], read[:, 1:]))
     for i, score in enumerate(found):
-        rows = torch.from_numpy(trained.senses.stretches(tone(i, (i + 3) % 8, i), [0.5], 1.0))
+        rows = torch.from_numpy(trained.encoder.stretches(tone(i, (i + 3) % 8, i), [0.5], 1.0))
         assert rows.shape == (1, 1 + PATCHES, 16)
         heard = trained.network.audio(Features(rows[:, 0], rows[:, 1:]))
         assert score == pytest.approx(float(trained.network.similarity(heard, told, "AT")), abs=1e-3)
@@ -128,7 +129,7 @@ def test_clap_hears_the_most_informative_stretch(data: Path, weights: Resolver, 
     """Its similarities are cosines of its own towers, in the order of the features, and are kept."""
     stories = read_stories(data)
     (tmp_path / "5.wav").write_bytes(b"broken")
-    found = features_of(stories, Senses(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
+    found = features_of(stories, StoryEncoder(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
     lines: list[str] = []
     for _ in range(2):
         similarity = sos_baselines.clap(stories, found, torch.tensor([0, 3, 7]), weights, tmp_path / "f", lines.append)
@@ -145,7 +146,7 @@ def test_clap_hears_the_most_informative_stretch(data: Path, weights: Resolver, 
 
 def test_without_clap_a_line_says_so(data: Path, weights: Resolver, tmp_path: Path) -> None:
     stories, lines, away = read_stories(data), list[str](), Resolver(tmp_path / "c", offline=True)
-    found = features_of(stories, Senses(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
+    found = features_of(stories, StoryEncoder(load_profile("paper"), weights), tmp_path / "f", 1.0, print)
     assert sos_baselines.clap(stories, found, torch.arange(3), away, tmp_path, lines.append) is None
     assert "CLAP, the paper's baseline, is not measured: clap/" in lines[0]
 
@@ -177,12 +178,12 @@ def test_without_the_hub_it_says_what_was_wanted(data: Path, tmp_path: Path) -> 
 
 def test_a_stretch_is_no_longer_than_what_is_heard_as_one(data: Path, weights: Resolver, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="crop_s=2: this profile hears 1 s as one"):
-        features_of(read_stories(data), Senses(load_profile("paper"), weights), tmp_path / "f", 2.0, print)
+        features_of(read_stories(data), StoryEncoder(load_profile("paper"), weights), tmp_path / "f", 2.0, print)
 
 
 def test_encoders_without_parts_say_the_same_of_all(weights: Resolver) -> None:
-    senses = Senses(Profile("both", "clip_text", "clip", ("ast", "clap")), weights)
-    (rows,) = senses.stretches(tone(1, 2), [0.0], 1.0)
+    encoder = StoryEncoder(Profile("both", "clip_text", "clip", ("ast", "clap")), weights)
+    (rows,) = encoder.stretches(tone(1, 2), [0.0], 1.0)
     assert rows.shape == (1 + PATCHES, 16 + 10)
     assert np.array_equal(rows[0, 16:], rows[-1, 16:])
     assert not np.array_equal(rows[0, :16], rows[-1, :16])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from research.story_fakes import FakeSenses, tone, write_stories
+from research.story_fakes import FakeEncoder, tone, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, UsageError
 from storysound.match.sos_model import Config
@@ -20,16 +20,17 @@ from storysound.research.sos import train as train_sos
 from storysound.research.sos.about import PUBLISHED
 from storysound.research.sos.train import Recipe, batch_at, evaluate, network_of
 from storysound.research.stories.batches import candidates, held_out
-from storysound.research.stories.features import Ragged, StoryFeatures, features_of
-from storysound.research.stories.read import read_stories
+from storysound.nn.ragged import Ragged
+from storysound.research.stories.features import StoryFeatures, features_of
+from storysound.library.stories import read_stories
 from storysound.trained import sos as sos_trained
 from storysound.weights.resolver import Resolver
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_sos, sos_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 def told(_: str) -> None:
@@ -44,7 +45,7 @@ def run(data: Path, out: Path, *words: str) -> tuple[float, list[str]]:
 
 
 def features(tmp_path: Path, count: int = 24) -> StoryFeatures:
-    return features_of(read_stories(write_stories(tmp_path / "data", count)), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    return features_of(read_stories(write_stories(tmp_path / "data", count)), FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
 
 
 def test_it_learns_goes_on_and_is_judged(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_stories_that_share_a_sound_are_positives_of_each_other(tmp_path: Path) 
     write_stories(folder, 4)
     rows = [{"text": "bear", "audio": ["0.wav", "1.wav"]}, {"text": "wolf", "audio": "1.wav"}]
     (folder / "shared.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = features_of(read_stories(folder / "shared.jsonl"), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    found = features_of(read_stories(folder / "shared.jsonl"), FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
     assert found.belongs.tolist() == [[True, True], [False, True]]
     recipe = Recipe(Path(), Path(), batch=2)
     batches = [batch_at(found, torch.arange(2), recipe, step, 0, 1) for step in range(12)]
@@ -118,7 +119,7 @@ def test_stories_in_the_same_words_fit_each_others_sounds(tmp_path: Path) -> Non
     rows = [{"text": "bear", "audio": "0.wav"}, {"text": "bear", "audio": "1.wav"}]
     rows += [{"images": "0-0.png", "audio": "2.wav"}, {"images": "0-0.png", "audio": "0.wav"}]
     (tmp_path / "d" / "same.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = features_of(read_stories(tmp_path / "d" / "same.jsonl"), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    found = features_of(read_stories(tmp_path / "d" / "same.jsonl"), FakeEncoder(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
     assert found.belongs.int().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
     assert found.fits.int().tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0]]
     sounds, relevant = candidates(found, torch.tensor([1, 3]))
@@ -171,11 +172,11 @@ def test_a_broken_story_is_told_and_left_out(tmp_path: Path) -> None:
     file = write_stories(tmp_path / "data", 8)
     (tmp_path / "data" / "3.wav").write_bytes(b"no sound")
     lines: list[str] = []
-    found = features_of(read_stories(file), FakeSenses(), tmp_path / "f", 2.0, lines.append)  # type: ignore[arg-type]
+    found = features_of(read_stories(file), FakeEncoder(), tmp_path / "f", 2.0, lines.append)  # type: ignore[arg-type]
     assert len(found.ids) == 7
     assert any(line.startswith("left out: s3:") and "3.wav" in line for line in lines)
     write_wav(tmp_path / "data" / "3.wav", tone(3))
-    assert len(features_of(read_stories(file), FakeSenses(), tmp_path / "f", 2.0, told).ids) == 8  # type: ignore[arg-type]
+    assert len(features_of(read_stories(file), FakeEncoder(), tmp_path / "f", 2.0, told).ids) == 8  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_model_must_be_whole_and_know_its_encoders(tmp_path: Path, monkeypatch
     (out / "broken.safetensors").write_bytes(b"x" * 40)
     with pytest.raises(InputError, match="holds no weights of this model"):
         sos_trained.load_trained(out / "broken.safetensors", weights)
-    monkeypatch.setattr(FakeSenses, "revision", lambda _: "newer")
+    monkeypatch.setattr(FakeEncoder, "revision", lambda _: "newer")
     with pytest.raises(InputError, match="learned from features of other encoders"):
         sos_trained.load_trained(out / "best.safetensors", weights)
 

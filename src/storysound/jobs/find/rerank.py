@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storysound.config import Profile
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.find.find import Finder
 from storysound.weights.resolver import Resolver
@@ -40,7 +41,7 @@ def finder_of(
 
     path = Path(file).expanduser()
     if name == "mac":
-        judge = mac_ranker.Ranker(mac_trained.load_trained(path, weights))
+        judge = mac_ranker.Ranker(mac_trained.load_trained(path, Models(profile, weights)))
         return Reranked(Finder(library, profile, weights), judge), None
-    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, weights))
+    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, Models(profile, weights)))
     return Reranked(Finder(library, profile, weights), ranker), ranker

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from storysound.encode.features import StoryEncoder
 from storysound.errors import MediaError
 from storysound.jobs.find.find import Finder, Hit, Query, pictures_of
+from storysound.library.stories import Pixels
 from storysound.match.first_stage import to_score
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform, read_audio
-from storysound.research.stories.features import Senses
-from storysound.research.stories.read import Pixels
 from storysound.story import Kind
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ Heard = TypeVar("Heard")
 class PairRanker(ABC, Generic[Heard]):
     """A trained pair model beside a library; sounds that were heard once are remembered."""
 
-    def __init__(self, senses: Senses, crop_s: float) -> None:
+    def __init__(self, encoder: StoryEncoder, crop_s: float) -> None:
         """`crop_s`: how much of a hit's best moment is heard."""
-        self.senses, self.crop_s = senses, crop_s
+        self.encoder, self.crop_s = encoder, crop_s
         self._heard = lru_cache(maxsize=1024)(self._hear)
 
     @abstractmethod
@@ -78,10 +78,10 @@ class PairRanker(ABC, Generic[Heard]):
 
     def features(self, wave: Waveform) -> Features:
         """A sound as the model learned them: the whole [1 d] and its tokens [1 n d]."""
-        if self.senses.stretch_s:
-            (rows,) = torch.from_numpy(self.senses.stretches(wave, [0.0], self.crop_s))
+        if self.encoder.stretch_s:
+            (rows,) = torch.from_numpy(self.encoder.stretches(wave, [0.0], self.crop_s))
             return Features(rows[None, 0], rows[None, 1:])
-        tokens = torch.from_numpy(self.senses.audio(wave))[None]
+        tokens = torch.from_numpy(self.encoder.audio(wave))[None]
         return Features(tokens.mean(1), tokens)
 
     def _hear(self, file: Path, start_s: float) -> Heard | None:
