@@ -34,20 +34,21 @@ from benchmarks.papers.teaching import taught
 from benchmarks.quality.quality import data_folder
 from storysound.draw import bgtai as bgtai_plot
 from storysound.encode import lemmas
+from storysound.encode.features import StoryEncoder
+from storysound.library.stories import StoryMaterial
 from storysound.match.bgtai import BGTAI
 from storysound.metrics import retrieval
+from storysound.metrics.probe import probe
 from storysound.research.bgtai.ablation import BASE, BOTH, DS_NET, NO_GLOSS, STUDIES
 from storysound.research.bgtai.glosses import GlossedStories, glossed
-from storysound.research.bgtai.train import Recipe, batch_at, config_of, embed, losses, network_of, similarities
-from storysound.metrics.probe import probe
-from storysound.encode.features import StoryEncoder
+from storysound.research.bgtai.settings import BgtaiTraining
+from storysound.research.bgtai.train import batch_at, config_of, embed, losses, network_of, similarities
 from storysound.research.stories.features import features_of
-from storysound.library.stories import StoryMaterial
 from storysound.weights.resolver import Resolver
 
 Floats = NDArray[np.float64]
 
-RECIPE = Recipe(Path(), Path(), steps=SHARED.steps, batch=SHARED.batch, rate=SHARED.rate)
+RECIPE = BgtaiTraining(Path(), Path(), steps=SHARED.steps, batch=SHARED.batch, rate=SHARED.rate)
 SEEDS = 3
 MARKS = 5  # times at which accuracy is looked at, the first before anything is learned
 PARTS, LOSSES = STUDIES["parts"], STUDIES["losses"]
@@ -82,7 +83,7 @@ class Data:
         return tuple(torch.from_numpy(np.flatnonzero(part)) for part in (self.fold != fold, self.fold == fold))  # type: ignore[return-value]
 
 
-def learned(stories: GlossedStories, among: Tensor, recipe: Recipe, look: Callable[[BGTAI, float], None]) -> BGTAI:
+def learned(stories: GlossedStories, among: Tensor, recipe: BgtaiTraining, look: Callable[[BGTAI, float], None]) -> BGTAI:
     """A network that has seen the stories `among` alone; `look` sees it at `MARKS` steps, with CPU seconds so far."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, stories, aligned=True), stories, among)

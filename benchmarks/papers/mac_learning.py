@@ -28,21 +28,22 @@ from torch.nn import functional as F
 from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_learning import PROFILE, folds_of
 from benchmarks.papers.teaching import taught
+from storysound.encode.features import StoryEncoder
 from storysound.losses.ranking import bidirectional_margin
+from storysound.match.mac_experts import Experts
 from storysound.match.mac_model import Config, Mac, Tokens
 from storysound.metrics import retrieval
 from storysound.research.mac.ablation import variants
-from storysound.match.mac_experts import Experts
+from storysound.research.mac.settings import MacTraining
 from storysound.research.mac.stories import MacStories
-from storysound.research.mac.train import Recipe, batch_at, config_of, losses, network_of, scores_of
+from storysound.research.mac.train import batch_at, config_of, losses, network_of, scores_of
 from storysound.research.stories.batches import stories_at
-from storysound.encode.features import StoryEncoder
 from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
 
 FOLDS, SEEDS, STEPS = 3, 3, 100
 EXPERT_SEEDS = 1  # ten models are trained
-RECIPE = Recipe(Path(), Path(), steps=STEPS, crop_s=10.24)
+RECIPE = MacTraining(Path(), Path(), steps=STEPS, crop_s=10.24)
 MODELS = {"co-attention": True, "none": False}
 TASKS = {
     "videos and words": replace(RECIPE, seen="video", heard="words"),
@@ -71,23 +72,23 @@ class Clips:
     encoder: StoryEncoder
     fold: NDArray[np.int64]
 
-    def material(self, recipe: Recipe) -> tuple[MacStories, Tensor]:
+    def material(self, recipe: MacTraining) -> tuple[MacStories, Tensor]:
         """What is seen and heard by a recipe, and the stories that are told by it; of videos, those with pictures."""
         material = MacStories(self.features, Experts(recipe.sides(self.encoder), self.encoder))
         told = material.told()
         return material, told if recipe.seen == "sound" else told[self.features.frames.lengths()[told] > 0]
 
-    def ranks(self, recipe: Recipe, whole: Recipe, seeds: int = SEEDS) -> Floats:
+    def ranks(self, recipe: MacTraining, whole: MacTraining, seeds: int = SEEDS) -> Floats:
         """Ranks [seeds, queries of both directions] of all folds, over the stories that are told by `whole`."""
         judged, material = self.material(whole), self.material(recipe)
         return np.concatenate([_fold(*judged, *material, self.fold, recipe, k, seeds) for k in range(FOLDS)], axis=1)
 
-    def groups(self, recipe: Recipe) -> list[str]:
+    def groups(self, recipe: MacTraining) -> list[str]:
         """The group of each query."""
         material, told = self.material(recipe)
         return [label for k in range(FOLDS) for label in _groups(material, told[_of(self.fold, told) == k])]
 
-    def chance(self, recipe: Recipe) -> float:
+    def chance(self, recipe: MacTraining) -> float:
         """R@5 of random orders."""
         material, told = self.material(recipe)
         return float(np.mean([_chance(material, told[_of(self.fold, told) == k]) for k in range(FOLDS)]))
@@ -125,7 +126,7 @@ def _fold(
     material: MacStories,
     told: Tensor,
     fold: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: MacTraining,
     number: int,
     seeds: int,
 ) -> Floats:
@@ -143,7 +144,7 @@ def _fold(
     return np.stack(rows)
 
 
-def _loss(network: Mac, material: MacStories, stories: Tensor, recipe: Recipe) -> Callable[[int], Tensor]:
+def _loss(network: Mac, material: MacStories, stories: Tensor, recipe: MacTraining) -> Callable[[int], Tensor]:
     return lambda step: losses(network, batch_at(material, stories, recipe, step, 0, 1), recipe)["loss"]
 
 

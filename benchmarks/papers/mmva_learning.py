@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from benchmarks.quality.quality import data_folder
+from storysound.metrics.table import Row
 from storysound.research.mmva import build as build_mmva
 from storysound.research.mmva import evaluate as evaluate_mmva
 from storysound.research.mmva import train as train_mmva
-from storysound.metrics.table import Row
+from storysound.research.mmva.settings import MmvaBuild, MmvaEvaluation, MmvaTraining
 from storysound.weights.resolver import Resolver, catalogue, default_cache
 
 MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")
@@ -86,7 +87,7 @@ def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, weights: R
     for seed in range(seeds):
         folder = out / f"set-{seed}"
         pictures = f"{shared / 'oasis' / 'norms.csv'}@1:7"
-        recipe = build_mmva.Recipe(pictures, f"{music}@1:9", folder, every=5, seed=seed)
+        recipe = MmvaBuild(pictures, f"{music}@1:9", folder, every=5, seed=seed)
         known = out / "captions.jsonl"  # what was heard is heard once for all seeds
         folder.mkdir(parents=True, exist_ok=True)
         if known.exists():
@@ -100,11 +101,11 @@ def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, weights: R
             if not (run / "features").exists():
                 (run / "features").symlink_to(features)
             train_mmva.train(
-                train_mmva.Recipe(folder, run, steps=STEPS, seed=seed, threads=1, evaluate_every=50, **settings),  # type: ignore[arg-type]
+                MmvaTraining(folder, run, steps=STEPS, seed=seed, threads=1, evaluate_every=50, **settings),  # type: ignore[arg-type]
                 weights,
                 quiet,
             )
-            judged = evaluate_mmva.Recipe(folder, run / "best.safetensors", draws=2)
+            judged = MmvaEvaluation(folder, run / "best.safetensors", draws=2)
             found += [(variant, one) for one in evaluate_mmva.evaluate(judged, weights, quiet)]
         print(f"{name}: seed {seed} done", flush=True)
     return found

@@ -23,17 +23,18 @@ from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_wesnoth import interval
 from benchmarks.papers.teaching import taught
 from storysound.config import Profile
+from storysound.encode.features import StoryEncoder
 from storysound.match.sos_model import SoundOfStory
 from storysound.metrics import retrieval
-from storysound.research.sos.train import PAIRS, Pair, Recipe, batch_at, config_of, losses, network_of, similarity_of
+from storysound.research.sos.settings import SosTraining
+from storysound.research.sos.train import PAIRS, Pair, batch_at, config_of, losses, network_of, similarity_of
 from storysound.research.stories.batches import candidates
-from storysound.encode.features import StoryEncoder
 from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
 
 PROFILE = Profile("sos", "minilm", "efficientnet_lite2", ("ears",))
 FOLDS, SEEDS = 3, 3
-RECIPE = Recipe(Path(), Path(), steps=80, batch=32, rate=1e-3)
+RECIPE = SosTraining(Path(), Path(), steps=80, batch=32, rate=1e-3)
 
 
 def folds_of(groups: tuple[str, ...], words: list[str]) -> NDArray[np.int64]:
@@ -48,7 +49,7 @@ def folds_of(groups: tuple[str, ...], words: list[str]) -> NDArray[np.int64]:
     return np.array([fold[group] for group in groups])
 
 
-def learned(features: StoryFeatures, stories: Tensor, recipe: Recipe) -> SoundOfStory:
+def learned(features: StoryFeatures, stories: Tensor, recipe: SosTraining) -> SoundOfStory:
     """A network that has seen these stories and their sounds alone."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, features, aligned=True), features, stories)

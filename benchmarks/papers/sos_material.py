@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.quality.quality import labelled, read_rows
 from storysound.errors import MediaError
+from storysound.library.stories import SIDE_PX, Pixels, StoryMaterial, StorySound
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.library.stories import SIDE_PX, StoryMaterial, Pixels, StorySound
 
 SILENT_DBFS = -70.0
 

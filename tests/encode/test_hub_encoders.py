@@ -20,9 +20,9 @@ from storysound.encode.encoder import Encoder, load
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import log_mel
+from storysound.weights import index as weights_sources
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
-from storysound.weights import index as weights_sources
 
 NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert")
 END = len(WORDS) - 1  # the token that ends a text

@@ -22,8 +22,8 @@ from storysound.draw.histograms import Panel, draw, edges_of
 from storysound.errors import LibraryError, OutputError, UsageError
 from storysound.ingest.clips import Join
 from storysound.jobs.export import export, key_of
-from storysound.jobs.ingest.ingest import ingest
 from storysound.jobs.ingest import ingest as job
+from storysound.jobs.ingest.ingest import ingest
 from storysound.jobs.stats import PUBLISHED, stats, summarise
 from storysound.library.dataset import Dataset
 from storysound.media.audio import read_flac

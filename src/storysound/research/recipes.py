@@ -1,7 +1,7 @@
 """All trainings, evaluations and builders of data sets, in three tables; nothing that they need is loaded here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
@@ -32,7 +32,7 @@ Settings = TypeVar("Settings")
 Making = TypeVar("Making", bound=Made)
 
 
-class MissingSettings(UsageError):
+class MissingSettingsError(UsageError):
     """Settings without a default were not given."""
 
 
@@ -253,9 +253,9 @@ def beside_published(evaluation: Evaluation[Any], measured: Sequence[Row]) -> li
 def settings(kind: type[Settings], given: Sequence[str]) -> Settings:
     """A recipe of the dataclass `kind` from `key=value` words.
 
-    Raises UsageError that says what is wrong, MissingSettings where some aren't given.
+    Raises UsageError that says what is wrong, MissingSettingsError where some aren't given.
     """
-    known, types = {field.name: field for field in fields(kind)}, get_type_hints(kind)
+    known, types = {field.name: field for field in _fields(kind)}, get_type_hints(kind)
     values: dict[str, Any] = {}
     for word in given:
         key, equals, value = word.partition("=")
@@ -264,7 +264,7 @@ def settings(kind: type[Settings], given: Sequence[str]) -> Settings:
         values[key] = _value(types[key], key, value)
     missing = [name for name, field in known.items() if name not in values and field.default is MISSING]
     if missing:
-        raise MissingSettings(f"give {' '.join(f'{name}=…' for name in missing)}")
+        raise MissingSettingsError(f"give {' '.join(f'{name}=…' for name in missing)}")
     try:
         return kind(**values)
     except ValueError as error:
@@ -273,8 +273,12 @@ def settings(kind: type[Settings], given: Sequence[str]) -> Settings:
 
 def shown(kind: type) -> list[tuple[str, str]]:
     """Every key of a recipe with its default, "" where it has to be given or may be left out."""
-    defaults = {field.name: field.default for field in fields(kind)}
+    defaults = {field.name: field.default for field in _fields(kind)}
     return [(name, "" if default in (MISSING, None) else str(default)) for name, default in defaults.items()]
+
+
+def _fields(kind: Any) -> "tuple[Field[Any], ...]":
+    return fields(kind)
 
 
 def _value(kind: Any, key: str, text: str) -> Any:

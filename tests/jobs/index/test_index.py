@@ -15,8 +15,8 @@ from library_fakes import FakeEncoder, tone, tools
 from storysound.app.cli import index as command
 from storysound.engine.crew import Tools
 from storysound.errors import InputError, LibraryError, MissingModelError, OutputError, UsageError
-from storysound.jobs.index.index import index
 from storysound.jobs.index import index as job
+from storysound.jobs.index.index import index
 from storysound.library import analyse
 from storysound.library.search import Index
 from storysound.library.store import Library, Writer

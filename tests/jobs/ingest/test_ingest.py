@@ -19,8 +19,8 @@ from storysound.app.cli.commands import app
 from storysound.errors import InputError, LibraryError, MissingModelError, UsageError
 from storysound.ingest.clips import Join
 from storysound.ingest.look import LookConfig
-from storysound.jobs.ingest.ingest import IngestReport, ingest
 from storysound.jobs.ingest import ingest as job
+from storysound.jobs.ingest.ingest import IngestReport, ingest
 from storysound.jobs.ingest.stages import Config, Tools
 from storysound.library.dataset import SCHEMA, Dataset
 from storysound.media.image import from_jpeg

@@ -16,8 +16,8 @@ from jobs import score_fakes
 from jobs.score_fakes import FPS, SPEECH, Shelf, ends, make_tools, packets, tone, video
 from storysound.cue.mix import RATE_HZ, Levels
 from storysound.errors import InputError, LibraryError, MediaError, OutputError, UsageError
-from storysound.jobs.score.choice import Wish
 from storysound.jobs.score import score as job
+from storysound.jobs.score.choice import Wish
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.story import Sound

@@ -11,8 +11,8 @@ from jobs import score_fakes
 from jobs.score_fakes import SPEECH, Listener, Shelf, make_tools, packets, video
 from storysound.cue.mix import RATE_HZ
 from storysound.jobs.find.find import Hit
-from storysound.jobs.score.choice import CROSS_S
 from storysound.jobs.score import score as job
+from storysound.jobs.score.choice import CROSS_S
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs
 from storysound.story import Event, Sound, Span

@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from recipe_fakes import listening, models_of
 from storysound.annotate.events import Config
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import Clip
 from storysound.jobs.annotate import captioners
 from storysound.media.audio import Waveform, write_wav
+from storysound.metrics.probe import probe
+from storysound.metrics.table import in_order
 from storysound.research.bgtai import classification as evaluate_classification
 from storysound.research.bgtai import cross_modal as evaluate_cross_modal
 from storysound.research.bgtai import events as evaluate_events
 from storysound.research.bgtai.about import PUBLISHED
 from storysound.research.bgtai.classification import folds_of
 from storysound.research.bgtai.langue2gloss import evaluate_caption
-from storysound.metrics.probe import probe
-from storysound.metrics.table import in_order
+from storysound.research.bgtai.langue2gloss.settings import CaptionEvaluation
+from storysound.research.bgtai.settings import ClassificationEvaluation, CrossModalEvaluation, EventEvaluation
 from storysound.research.paper import published
 from storysound.weights.resolver import Resolver
 
@@ -54,16 +57,16 @@ def esc50(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.models
 def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, weights: Resolver, tmp_path: Path) -> None:
-    recipe = evaluate_classification.Recipe("esc50", esc50, draws=20, keep=str(tmp_path / "kept"))
+    recipe = ClassificationEvaluation("esc50", esc50, draws=20, keep=str(tmp_path / "kept"))
     told: list[str] = []
-    rows = evaluate_classification.evaluate(recipe, weights, told.append)
+    rows = evaluate_classification.evaluate(recipe, models_of(weights), listening(told))
     assert [row.model for row in rows] == ["linear probe (embedded)", "zero-shot (embedded)"]
     assert rows[0].figures == {"accuracy": 1.0, "map": 1.0}
     assert rows[0].n == 8
     assert "2 official folds" in rows[0].protocol
     assert told
     told.clear()
-    assert evaluate_classification.evaluate(recipe, weights, told.append) == rows
+    assert evaluate_classification.evaluate(recipe, models_of(weights), listening(told)) == rows
     assert not told  # everything was kept
 
 
@@ -121,14 +124,14 @@ def test_events_that_are_heard_are_found_and_others_are_not(
         rows += [f"{name}.opus\t{event.start_s}\t{event.end_s}\t{event.label}" for event in events]
     table = tmp_path / "validation.tsv"
     table.write_text("\n".join(rows))
-    (row,) = evaluate_events.evaluate(evaluate_events.Recipe(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), weights, silent_tell)
     assert (row.figures["f1"], row.figures["segment_f1_micro"], row.n) == (1.0, 1.0, 2)
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t4.9\t5\tBlender\n")
-    (row,) = evaluate_events.evaluate(evaluate_events.Recipe(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), weights, silent_tell)
     assert row.figures["f1"] == 0
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t0\t1\tTrumpet\n")
     with pytest.raises(InputError, match="aren't DESED's: Trumpet"):
-        evaluate_events.evaluate(evaluate_events.Recipe(table, clips), weights, silent_tell)
+        evaluate_events.evaluate(EventEvaluation(table, clips), weights, silent_tell)
 
 
 @pytest.mark.models
@@ -139,7 +142,7 @@ def test_pictures_and_sounds_of_videos(shared_data: Path, weights: Resolver, tmp
         (tmp_path / name).symlink_to(shared_data / "videos" / "clips" / name)
     (tmp_path / "vggsound_test.csv").write_text("".join(f"{name},something\n" for name in names))
     told: list[str] = []
-    rows = evaluate_cross_modal.evaluate(evaluate_cross_modal.Recipe(tmp_path, draws=5), weights, told.append)
+    rows = evaluate_cross_modal.evaluate(CrossModalEvaluation(tmp_path, draws=5), models_of(weights), listening(told))
     assert [(row.task, row.n) for row in rows] == [("I2A", 2), ("I2A", 2), ("A2I", 2), ("A2I", 2)]
     assert all(0.5 <= row.figures["mrr"] <= 1 for row in rows)
     assert any("left out: 1 clips" in line for line in told)
@@ -153,7 +156,7 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     monkeypatch.setattr(captioners, "by_hub", lambda weights: lambda file: "something")
     table = tmp_path / "captions.csv"
     table.write_text("file_name,caption_1,caption_2\na.wav,A dog barks.,A dog.\nb.wav,Rain is falling.,It rains.\n")
-    recipe = evaluate_caption.Recipe(table, tmp_path, model="hub", meteor=False)
+    recipe = CaptionEvaluation(table, tmp_path, model="hub", meteor=False)
     rows = evaluate_caption.evaluate(recipe, weights, silent_tell)
     assert [row.model for row in rows] == [
         "gloss of what is heard", "Whisper Audio Captioning", "one caption for all", "people: one against the others",

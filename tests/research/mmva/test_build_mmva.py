@@ -11,24 +11,25 @@ import torch
 from typer.testing import CliRunner
 
 from annotate.chat_server import said, serving
+from recipe_fakes import listening, models_of
 from research.mmva_fakes import lines, tone, write_tables
 from storysound.app.cli.commands import app
 from storysound.encode.encoder import Encoding
 from storysound.errors import InputError, MissingModelError, UsageError
+from storysound.library.emotion_set import EmotionSet, parts_sha, read_set
 from storysound.match.mmva import matching_score, mean_distance
 from storysound.media.audio import Waveform, write_wav
 from storysound.research import recipes
 from storysound.research.mmva import build as build_mmva
-from storysound.research.mmva.build import Kept, Recipe, build
-from storysound.library.emotion_set import EmotionSet, parts_sha, read_set
-from storysound.weights.resolver import Resolver
+from storysound.research.mmva.build import Kept, build
+from storysound.research.mmva.settings import MmvaBuild
 
 
 def run(folder: Path, *words: str, music: str = "", pictures: str = "") -> tuple[EmotionSet, list[str]]:
     told: list[str] = []
     given = [f"pictures={pictures or folder / 'pictures.csv@1:9'}", f"music={music or folder / 'music.csv@-1:1'}"]
-    recipe = recipes.settings(Recipe, [*given, f"out={folder / 'set'}", *words])
-    return build(recipe, Resolver(offline=True), told.append), told
+    recipe = recipes.settings(MmvaBuild, [*given, f"out={folder / 'set'}", *words])
+    return build(recipe, models_of(), listening(told)), told
 
 
 def test_mmva_erratum_1_what_is_loaded_is_counted(tmp_path: Path) -> None:

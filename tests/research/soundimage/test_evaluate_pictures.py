@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recipe_fakes import listening, models_of
 from storysound.encode.encoder import Encoding
 from storysound.errors import InputError
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score
 from storysound.metrics.kernel import kernel_distance
+from storysound.progress import Watch
 from storysound.research.soundimage import evaluate as job
-from storysound.weights.resolver import Resolver
 
 
 class Eyes:
@@ -52,7 +53,7 @@ def test_figures_are_those_of_what_the_encoder_says(
     (tmp_path / "made" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "made" / ".hidden.png").write_bytes(b"no picture")
     told: list[str] = []
-    ours, best = job.evaluate(recipe(tmp_path), Resolver(offline=True), told.append)
+    ours, best = job.evaluate(recipe(tmp_path), models_of(), listening(told))
     assert len(told) == 1
     assert "broken.png" in told[0]
     assert ours.figures["fid"] == pytest.approx(frechet_distance(made, real[half]), rel=1e-5)
@@ -72,7 +73,7 @@ def test_sizes_are_equal_where_pictures_were_more(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(job, "encoder", SimpleNamespace(load=lambda *_: Eyes()))
     folder_of(tmp_path / "made", 0, 30)
     folder_of(tmp_path / "real", 1, 13)
-    rows = job.evaluate(recipe(tmp_path), Resolver(offline=True), str)
+    rows = job.evaluate(recipe(tmp_path), models_of(), Watch())
     assert [row.n for row in rows] == [6, 6]
     assert all("6 against 7 real" in row.protocol for row in rows)
 
@@ -81,7 +82,7 @@ def test_too_few_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(job, "encoder", SimpleNamespace(load=lambda *_: Eyes()))
     folder_of(tmp_path / "made", 0, 3)
     with pytest.raises(InputError, match="has 3 pictures"):
-        job.evaluate(recipe(tmp_path), Resolver(offline=True), str)
+        job.evaluate(recipe(tmp_path), models_of(), Watch())
     folder_of(tmp_path / "made" / "more", 0, 9)
     with pytest.raises(InputError, match="can't be read"):
-        job.evaluate(job.Recipe(tmp_path / "made" / "more", tmp_path / "none"), Resolver(offline=True), str)
+        job.evaluate(job.Recipe(tmp_path / "made" / "more", tmp_path / "none"), models_of(), Watch())

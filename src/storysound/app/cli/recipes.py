@@ -28,7 +28,7 @@ def parsed(kind: type[Settings], given: Sequence[str] | None) -> Settings:
 
     try:
         return recipes.settings(kind, given or [])
-    except recipes.MissingSettings as error:
+    except recipes.MissingSettingsError as error:
         raise UsageError(f"{error} (all settings and their defaults: --show)") from None
 
 
