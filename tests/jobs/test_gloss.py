@@ -14,9 +14,9 @@ from storysound.config import load_profile
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.jobs.gloss import Glosser
 from storysound.media.audio import Waveform, write_wav
+from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
 from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
-from storysound.research.bgtai.langue2gloss import train_caption
 from storysound.research.bgtai.langue2gloss.pairs import read_pairs
 from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, GlossTraining
 from storysound.story import Event
@@ -89,9 +89,9 @@ def recipe(folder: Path, lines: tuple[str, ...]) -> GlossTraining:
 def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path) -> None:
     chosen = recipe(tmp_path, LINES)
     told: list[str] = []
-    best = train_langue2gloss.train(chosen, models_of(weights), listening(told))
+    best = train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told))
     assert 0 <= best <= 1
-    assert train_langue2gloss.train(chosen, models_of(weights), listening(told)) == best
+    assert train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told)) == best
     assert any("going on at step 30" in line for line in told)
     model = tmp_path / "run" / "best.safetensors"
     found = CliRunner().invoke(app, ["gloss", "a dog barks", "--learned", str(model), "--json"])
@@ -115,7 +115,7 @@ def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_
     noise = [[((i * 7919) % 101 - 50) / 500 for i in range(16000)]]
     write_wav(tmp_path / "rain.wav", Waveform(np.array(noise, np.float32), 16000))
     lines = ("rain.wav\train is falling", "a dog barks", "a dog is barking", "birds sing in a tree", "missing wave")
-    train_caption.train(recipe(tmp_path, lines), weights, lambda line: None)
+    train_langue2gloss.train(recipe(tmp_path, lines), "caption", models_of(weights), Watch())
     trained = load_trained(tmp_path / "run" / "best.safetensors", models_of(weights), "caption")
     assert trained.card.writes == "caption"
     assert trained.of_sound(tmp_path / "rain.wav")
@@ -123,4 +123,4 @@ def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_
 
 def test_too_little_is_told(weights: Resolver, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="held out"):
-        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), weights, lambda line: None)
+        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), "gloss", models_of(weights), Watch())

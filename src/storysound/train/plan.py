@@ -21,10 +21,10 @@ class Plan:
     save_every_s: float = 120.0
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.evaluate_every) < 1 or self.rate <= 0:
-            raise ValueError(f"needs steps >= 1, evaluate_every >= 1 and rate > 0, got {self}")
-        if not 0 <= self.decay_share <= 1 or not 0 <= self.ema < 1:
-            raise ValueError(f"needs decay_share in [0, 1] and ema in [0, 1), got {self}")
+        fits = 0 <= self.decay_share <= 1 and 0 <= self.ema < 1
+        if min(self.steps, self.evaluate_every) < 1 or self.rate <= 0 or not fits:
+            wanted = "steps and evaluate_every >= 1, rate > 0, decay_share in [0, 1] and ema in [0, 1)"
+            raise ValueError(f"needs {wanted}, got {self}")
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step: warm-up, stable, decay (Hu et al. 2024, MiniCPM, section 4).

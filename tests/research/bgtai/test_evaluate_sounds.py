@@ -14,22 +14,26 @@ from storysound.jobs.annotate import captioners
 from storysound.media.audio import Waveform, write_wav
 from storysound.metrics.probe import probe
 from storysound.metrics.table import in_order
+from storysound.progress import Watch
 from storysound.research.bgtai import classification as evaluate_classification
 from storysound.research.bgtai import cross_modal as evaluate_cross_modal
 from storysound.research.bgtai import events as evaluate_events
 from storysound.research.bgtai.about import PUBLISHED
 from storysound.research.bgtai.classification import folds_of
 from storysound.research.bgtai.langue2gloss import evaluate_caption
-from storysound.research.bgtai.langue2gloss.settings import CaptionEvaluation
-from storysound.research.bgtai.settings import ClassificationEvaluation, CrossModalEvaluation, EventEvaluation
-from storysound.research.paper import published
+from storysound.research.bgtai.langue2gloss.settings import CAPTION_TABLE, CaptionEvaluation
+from storysound.research.bgtai.settings import (
+    CLASSIFICATION_TABLE,
+    CROSS_MODAL_TABLE,
+    EVENTS_TABLE,
+    ClassificationEvaluation,
+    CrossModalEvaluation,
+    EventEvaluation,
+)
+from storysound.research.paper import TableLayout, published
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 16_000
-
-
-def silent_tell(line: str) -> None:
-    """Nobody listens."""
 
 
 def sound(kind: str, seed: int, seconds: float = 1.0) -> Waveform:
@@ -57,7 +61,7 @@ def esc50(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.models
 def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, weights: Resolver, tmp_path: Path) -> None:
-    recipe = ClassificationEvaluation("esc50", esc50, draws=20, keep=str(tmp_path / "kept"))
+    recipe = ClassificationEvaluation("esc50", esc50, draws=20, keep=tmp_path / "kept")
     told: list[str] = []
     rows = evaluate_classification.evaluate(recipe, models_of(weights), listening(told))
     assert [row.model for row in rows] == ["linear probe (embedded)", "zero-shot (embedded)"]
@@ -124,14 +128,14 @@ def test_events_that_are_heard_are_found_and_others_are_not(
         rows += [f"{name}.opus\t{event.start_s}\t{event.end_s}\t{event.label}" for event in events]
     table = tmp_path / "validation.tsv"
     table.write_text("\n".join(rows))
-    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
     assert (row.figures["f1"], row.figures["segment_f1_micro"], row.n) == (1.0, 1.0, 2)
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t4.9\t5\tBlender\n")
-    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
     assert row.figures["f1"] == 0
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t0\t1\tTrumpet\n")
     with pytest.raises(InputError, match="aren't DESED's: Trumpet"):
-        evaluate_events.evaluate(EventEvaluation(table, clips), weights, silent_tell)
+        evaluate_events.evaluate(EventEvaluation(table, clips), models_of(weights), Watch())
 
 
 @pytest.mark.models
@@ -157,7 +161,7 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     table = tmp_path / "captions.csv"
     table.write_text("file_name,caption_1,caption_2\na.wav,A dog barks.,A dog.\nb.wav,Rain is falling.,It rains.\n")
     recipe = CaptionEvaluation(table, tmp_path, model="hub", meteor=False)
-    rows = evaluate_caption.evaluate(recipe, weights, silent_tell)
+    rows = evaluate_caption.evaluate(recipe, models_of(weights), Watch())
     assert [row.model for row in rows] == [
         "gloss of what is heard", "Whisper Audio Captioning", "one caption for all", "people: one against the others",
     ]  # fmt: skip
@@ -166,12 +170,12 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     assert "METEOR" not in rows[0].figures
     table.write_text("file_name,caption_1\na.wav,A dog barks.\n")
     with pytest.raises(InputError, match="too few"):
-        evaluate_caption.evaluate(recipe, weights, silent_tell)
+        evaluate_caption.evaluate(recipe, models_of(weights), Watch())
 
 
-@pytest.mark.parametrize("job", [evaluate_caption, evaluate_classification, evaluate_cross_modal, evaluate_events])
-def test_published_rows_stand_beside_ours(job: object) -> None:
-    rows = in_order(published(PUBLISHED, job.TABLES, job.TASKS), job.TASKS)  # type: ignore[attr-defined]
-    shown = {column.key for column in job.COLUMNS}  # type: ignore[attr-defined]
-    assert {row.task for row in rows} == set(job.TASKS)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("layout", [CAPTION_TABLE, CLASSIFICATION_TABLE, CROSS_MODAL_TABLE, EVENTS_TABLE])
+def test_published_rows_stand_beside_ours(layout: TableLayout) -> None:
+    rows = in_order(published(PUBLISHED, layout.tables, layout.tasks), layout.tasks)
+    shown = {column.key for column in layout.columns}
+    assert {row.task for row in rows} == set(layout.tasks)
     assert all(row.figures.keys() <= shown for row in rows)

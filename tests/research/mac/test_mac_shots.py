@@ -67,7 +67,7 @@ def test_words_find_stretches_and_shots(clips: Path, tmp_path: Path) -> None:
     train_mac.train(recipes.settings(MacTraining, words), models_of(), listening(lines))
     found = {}
     for proposals in ("given", "shots"):
-        recipe = MacEvaluation(clips, tmp_path / "best.safetensors", proposals, "all", draws=10)
+        recipe = MacEvaluation(clips, tmp_path / "best.safetensors", proposals=proposals, split="all", draws=10)
         for row in evaluate_mac.evaluate(recipe, models_of(), listening(lines)):
             found[row.task, row.model] = row
     assert set(found) == {
@@ -106,7 +106,7 @@ def test_shots_need_stretches(clips: Path, tmp_path: Path) -> None:
     words = [f"data={clips}", f"out={tmp_path}", "experts=object", "steps=1", "held_out=0.4", "dim=8"]
     train_mac.train(recipes.settings(MacTraining, words), models_of(), Watch())
     data, model = clips.parent / "whole.jsonl", tmp_path / "best.safetensors"
-    recipe = MacEvaluation(data, model, "shots", "all")
+    recipe = MacEvaluation(data, model, proposals="shots", split="all")
     with pytest.raises(UsageError, match="stories that are stretches"):
         evaluate_mac.evaluate(recipe, models_of(), Watch())
 

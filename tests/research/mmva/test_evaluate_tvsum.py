@@ -15,6 +15,7 @@ from storysound.metrics.summary import pairwise
 from storysound.progress import Watch
 from storysound.research.mmva import tvsum as job
 from storysound.research.mmva.settings import TVSUM_TABLE, TvsumEvaluation
+from storysound.research.mmva.summary_shots import MEAN_LENGTH, SPREADS
 from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate, read
 
 RNG = np.random.default_rng(0)
@@ -61,7 +62,7 @@ def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest
     people = "".join(f"a\tVT\t{','.join(map(str, red))}\n" for _ in range(3)) + "b\tVT\t1,2\n" * 2
     (tmp_path / "ydata-tvsum50-anno.tsv").write_text(people)
     folder = tmp_path / "videos"
-    recipe = TvsumEvaluation(tmp_path, seeds=2, draws=20, videos=str(folder))
+    recipe = TvsumEvaluation(tmp_path, seeds=2, draws=20, videos=folder)
     monkeypatch.setattr(job, "SHOTS", {})
     monkeypatch.setattr(job.Feeling, "eyes", Colours())
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
@@ -87,9 +88,9 @@ def test_shots_tile_the_video(task: str) -> None:
 
 
 def test_lengths_are_spread_as_they_are_called() -> None:
-    for ratio in job.SPREADS:
+    for ratio in SPREADS:
         lengths = np.diff(SHOTS[f"5 s ± {ratio:.0%}"].cut(400_000, np.random.default_rng(2)))
-        assert lengths.mean() == pytest.approx(job.MEAN_LENGTH, rel=0.08)
+        assert lengths.mean() == pytest.approx(MEAN_LENGTH, rel=0.08)
         assert lengths.std() / lengths.mean() == pytest.approx(ratio, rel=0.1)
     two = np.diff(SHOTS["two peaks"].cut(400_000, np.random.default_rng(2)))
     assert ((two < 55).mean(), two[two < 55].mean(), two[two > 60].mean()) == pytest.approx((0.5, 30, 90), rel=0.05)

@@ -18,7 +18,7 @@ from storysound.errors import InputError
 from storysound.library.emotion_set import EmotionSet
 from storysound.match.mmva import paired_score
 from storysound.match.mmva_model import MMVA, Config
-from storysound.match.mmva_towers import Towers
+from storysound.match.mmva_towers import TowerEncoder
 from storysound.media.audio import Waveform
 from storysound.metrics.table import Row, in_order
 from storysound.progress import Watch
@@ -41,7 +41,7 @@ OFFLINE = Resolver(offline=True)
 @pytest.fixture(autouse=True)
 def _fake_towers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mmva, mmva_trained):
-        monkeypatch.setattr(module, "Towers", FakeTowers)
+        monkeypatch.setattr(module, "TowerEncoder", FakeTowers)
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def test_mmva_erratum_7_both_ablations_run(data: EmotionSet, tmp_path: Path, wor
 
 def test_random_matching_is_new_in_every_step_and_fixed_pairs_are_those_of_the_set(features: TowerFeatures) -> None:
     free, fixed = (MmvaTraining(Path(), Path(), batch=8, matching=how) for how in ("random", "fixed"))
-    pool = Pool.of(features, free)
+    pool = Pool.of(features.set, free)
     seen = [tuple(map(tuple, (part.tolist() for part in pool.at(free, step, 0, 1)))) for step in range(6)]
     assert len(set(seen)) == 6
     assert seen[2] == tuple(map(tuple, (part.tolist() for part in pool.at(free, 2, 0, 1))))  # a pure function
     data = features.set
     for left, right in seen:
         assert {data.pictures[i].split for i in left} | {data.clips[i].split for i in right} == {"train"}
-    pairs = Pool.of(features, fixed)
+    pairs = Pool.of(features.set, fixed)
     found = {
         pair for step in range(40) for pair in zip(*(p.tolist() for p in pairs.at(fixed, step, 0, 1)), strict=True)
     }
@@ -128,7 +128,7 @@ def test_random_matching_is_new_in_every_step_and_fixed_pairs_are_those_of_the_s
 
 def test_each_epoch_of_random_matching_hears_every_clip(features: TowerFeatures) -> None:
     recipe = MmvaTraining(Path(), Path(), batch=4)
-    pool = Pool.of(features, recipe)
+    pool = Pool.of(features.set, recipe)
     steps = len(pool.clips) // 4
     heard = torch.cat([pool.at(recipe, step, 0, 1)[1] for step in range(steps)])
     assert len(set(heard.tolist())) == 4 * steps
@@ -247,16 +247,16 @@ def test_unreadable_things_are_left_out(data: EmotionSet, tmp_path: Path) -> Non
 def test_the_papers_towers_tell_all_their_layers(tmp_path: Path) -> None:
     """CLIP by its one vector, MERT and RoBERTa by their blocks and embeddings: miniatures of three blocks here."""
     hub = resolver(models_folder(tmp_path / "models"), tmp_path / "cache")
-    towers = Towers(load_profile("mmva"), hub)
+    towers = TowerEncoder(models_of(hub), load_profile("mmva"))
     assert towers.words("rain falls on the roof").shape == (4, 16)
     assert towers.music(Waveform(0.1 * np.ones((1, 8000), np.float32), 8000)).shape == (4, 16)
     assert towers.image(np.zeros((40, 40, 3), np.uint8)).shape == (1, 12)
-    assert towers.revision() == Towers(load_profile("mmva"), hub).revision()
+    assert towers.revision() == TowerEncoder(models_of(hub), load_profile("mmva")).revision()
 
 
 @pytest.mark.models
 def test_the_embedded_encoders_make_the_three_towers(weights: Resolver) -> None:
-    towers = Towers(load_profile("embedded"), weights)
+    towers = TowerEncoder(models_of(weights))
     rng = np.random.default_rng(0)
     image = towers.image(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
     music = towers.music(Waveform(0.1 * rng.normal(size=(1, 16000)).astype(np.float32), 16000))

@@ -88,7 +88,7 @@ ERRATA = (
         'The "audio" of video-audio retrieval is a spoken description, which reaches the model as the words that a '
         "recogniser wrote down: its audio stream is text-shaped.",
         "The side that is heard takes words (subtitles, texts, or speech written down) or the features of sounds.",
-        "storysound.research.mac.features.Sides",
+        "storysound.match.mac_experts.Sides",
     ),
     Erratum(
         2,

@@ -45,7 +45,7 @@ class MmvaPaperTraining:
 
 
 @dataclass(frozen=True)
-class DataRecipe:
+class MmvaPaperData:
     """How IMEMNet-C was made of IAPS, NAPS and EMOTIC (pictures) and DEAM (music). Its counts: erratum 1."""
 
     piece_s: float = 2.0
@@ -63,7 +63,7 @@ class DataRecipe:
     summary_share: float = 0.15  # of a video
 
 
-TRAINING, DATA = MmvaPaperTraining(), DataRecipe()
+TRAINING, DATA = MmvaPaperTraining(), MmvaPaperData()
 
 _IMEMNET = "IMEMNet's test part"
 _MOODS = tuple(f"{modality} {axis}" for modality in ("image", "music", "text") for axis in ("valence", "arousal"))
@@ -156,7 +156,7 @@ ERRATA = (
         7,
         "The ablations keep IMEMNet's fixed pairs and leave out the similarity predictor; no code is public.",
         "Both are settings of the training.",
-        "storysound.research.mmva.train.MmvaPaperTraining",
+        "storysound.research.mmva.settings.MmvaTraining",
     ),
 )
 

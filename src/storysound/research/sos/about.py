@@ -61,7 +61,7 @@ class SosPaperTraining:
 
 
 @dataclass(frozen=True)
-class DataRecipe:
+class SosPaperData:
     """How the data set was made of CMD (key clips) and LSMDC (short clips, joined)."""
 
     stories: int = 27_354
@@ -80,7 +80,7 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
-class GenerationRecipe:
+class SosPaperGeneration:
     """How SoSgen was trained: Stable Diffusion 1.5 as Riffusion, then a ControlNet for frames. Not built here yet."""
 
     longest_s: float = 15.0  # of a slice; erratum 5
@@ -105,7 +105,7 @@ class GenerationRecipe:
     width: int = 1_536  # frames of a 15-s slice, a multiple of 64
 
 
-RETRIEVAL, DATA, GENERATION = SosPaperTraining(), DataRecipe(), GenerationRecipe()
+RETRIEVAL, DATA, GENERATION = SosPaperTraining(), SosPaperData(), SosPaperGeneration()
 
 _TEST = "SoS test set, 1,300 stories"
 

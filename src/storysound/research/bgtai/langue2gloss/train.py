@@ -102,7 +102,7 @@ def train(recipe: GlossTraining, writes: Writes, models: Models, watch: Watch) -
         torch.set_num_threads(recipe.threads)
     pairs = read_pairs(recipe.data, writes, models.get("lemmas", lemmas.load).of)
     readers = Readers(models, load_profile(recipe.profile), recipe.out)
-    _check_counts(recipe, [pair.target for pair in pairs])
+    _check_counts(recipe, [pair.target for pair in pairs for _ in range(1 + readers.aligned)])  # texts stand for sounds
     check_agrees(recipe.out, recipe.plan(), seed=recipe.seed, batch=recipe.batch, noise=recipe.noise, data=_sha(pairs))
     fabric = fabric_for(recipe.out, precision=recipe.precision)
     watch.plan({"features": 0.3, "training": 0.7})
