@@ -30,11 +30,12 @@ from torch import Tensor
 from benchmarks.papers import sos_material, sos_wesnoth
 from benchmarks.papers.sos_learning import FOLDS, PROFILE, folds_of
 from benchmarks.papers.sos_learning import RECIPE as SHARED
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
 from benchmarks.quality.quality import data_folder
 from storysound.draw import bgtai as bgtai_plot
 from storysound.encode import lemmas
 from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.library.stories import StoryMaterial
 from storysound.match.bgtai import BGTAI
 from storysound.metrics import retrieval
@@ -58,7 +59,11 @@ class Data:
     """Stories, the fold of each, and which are of ESC-50; features by how much of a sound is heard."""
 
     def __init__(self, shared: Path, weights: Resolver, cache: Path) -> None:
-        self._encoder, self._lemma, self._cache = StoryEncoder(PROFILE, weights), lemmas.load(weights).of, cache / "clips"
+        self._encoder, self._lemma, self._cache = (
+            StoryEncoder(Models(PROFILE, weights)),
+            lemmas.load(weights).of,
+            cache / "clips",
+        )
         self._found: list[StoryMaterial] = [
             *sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)
         ]  # fmt: skip
@@ -74,7 +79,7 @@ class Data:
     def stories(self, crop_s: float) -> GlossedStories:
         """With their glosses."""
         if crop_s not in self._stories:
-            features = features_of(self._found, self._encoder, self._cache, crop_s, print)
+            features = features_of(self._found, self._encoder, self._cache, crop_s, said())
             self._stories[crop_s] = glossed(features, self._found, self._encoder, self._lemma, read_gloss=True)
         return self._stories[crop_s]
 
@@ -83,7 +88,9 @@ class Data:
         return tuple(torch.from_numpy(np.flatnonzero(part)) for part in (self.fold != fold, self.fold == fold))  # type: ignore[return-value]
 
 
-def learned(stories: GlossedStories, among: Tensor, recipe: BgtaiTraining, look: Callable[[BGTAI, float], None]) -> BGTAI:
+def learned(
+    stories: GlossedStories, among: Tensor, recipe: BgtaiTraining, look: Callable[[BGTAI, float], None]
+) -> BGTAI:
     """A network that has seen the stories `among` alone; `look` sees it at `MARKS` steps, with CPU seconds so far."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, stories, aligned=True), stories, among)

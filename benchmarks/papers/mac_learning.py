@@ -27,8 +27,9 @@ from torch.nn import functional as F
 
 from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_learning import PROFILE, folds_of
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
 from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.losses.ranking import bidirectional_margin
 from storysound.match.mac_experts import Experts
 from storysound.match.mac_model import Config, Mac, Tokens
@@ -36,7 +37,7 @@ from storysound.metrics import retrieval
 from storysound.research.mac.ablation import variants
 from storysound.research.mac.settings import MacTraining
 from storysound.research.mac.stories import MacStories
-from storysound.research.mac.train import batch_at, config_of, losses, network_of, scores_of
+from storysound.research.mac.train import batch_at, config_of, losses, network_of, scores_of, sides_of
 from storysound.research.stories.batches import stories_at
 from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
@@ -58,8 +59,8 @@ Floats = NDArray[np.float64]
 def read_clips(shared: Path, weights: Resolver, cache: Path) -> "Clips":
     """ESC-50, triples and videos; features are kept in the folder `cache`."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
-    encoder = StoryEncoder(PROFILE, weights)
-    features = features_of(found, encoder, cache / "clips", RECIPE.crop_s, print)
+    encoder = StoryEncoder(Models(PROFILE, weights))
+    features = features_of(found, encoder, cache / "clips", RECIPE.crop_s, said())
     words = {one.id: one.texts[0] for one in found}
     return Clips(features, encoder, folds_of(features.groups, [words[name] for name in features.ids]))
 
@@ -74,7 +75,7 @@ class Clips:
 
     def material(self, recipe: MacTraining) -> tuple[MacStories, Tensor]:
         """What is seen and heard by a recipe, and the stories that are told by it; of videos, those with pictures."""
-        material = MacStories(self.features, Experts(recipe.sides(self.encoder), self.encoder))
+        material = MacStories(self.features, Experts(sides_of(recipe, self.encoder), self.encoder))
         told = material.told()
         return material, told if recipe.seen == "sound" else told[self.features.frames.lengths()[told] > 0]
 
@@ -109,7 +110,7 @@ def experts(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     """One expert alone and all but one, with co-attention."""
     data, result, (task, recipe) = read_clips(shared, weights, cache), {}, next(iter(TASKS.items()))
     groups = data.groups(recipe)
-    for name, names, on in variants(recipe.sides(data.encoder).experts):
+    for name, names, on in variants(sides_of(recipe, data.encoder).experts):
         ranks = data.ranks(replace(recipe, experts=",".join(names), co_attention=on), recipe, EXPERT_SEEDS)
         for what, values in _figures(ranks).items():
             _line(result, f"{task} | {name}, {what}", values.mean(axis=0), groups, values.mean(axis=1))

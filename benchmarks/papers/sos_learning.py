@@ -21,9 +21,10 @@ from torch import Tensor
 
 from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_wesnoth import interval
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
 from storysound.config import Profile
 from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.match.sos_model import SoundOfStory
 from storysound.metrics import retrieval
 from storysound.research.sos.settings import SosTraining
@@ -82,7 +83,7 @@ def similarities(
 def clips(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     """Figures of every model in every direction, pooled over folds, and differences between models."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
-    features = features_of(found, StoryEncoder(PROFILE, weights), cache / "clips", RECIPE.crop_s, print)
+    features = features_of(found, StoryEncoder(Models(PROFILE, weights)), cache / "clips", RECIPE.crop_s, said())
     words = {one.id: one.texts[0] for one in found}
     fold = folds_of(features.groups, [words[name] for name in features.ids])
     ranks: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
