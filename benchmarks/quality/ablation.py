@@ -1,4 +1,4 @@
-"""What each audio encoder adds to finding: `python -m benchmarks.quality.quality.ablation`.
+"""What each audio encoder adds to finding: `python -m benchmarks.quality.ablation`.
 
 Indexes with all embedded audio encoders once, then searches with the evidence of some. Names ignored; data as in
 benchmarks/quality/quality.py. Costs are CPU time per 10 s of sound (benchmarks/speed/encoders.py).
@@ -11,11 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality.quality import quality
-from benchmarks.speed.speed import encoders
+from benchmarks.quality import quality
+from benchmarks.speed import encoders
 from storysound.config import load_profile
 from storysound.encode.encoder import load
-from storysound.jobs.find.find import Finder, find
+from storysound.jobs.find import find
+from storysound.jobs.find.find import Finder
 from storysound.weights.resolver import Resolver
 
 ALL = ("ears", "aisfx", "soundnet", "musicnn")

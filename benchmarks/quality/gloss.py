@@ -1,4 +1,6 @@
-"""What `find` should be asked: words as they are, their rule gloss, or a learned one: `python -m benchmarks.quality.gloss`.
+"""What `find` should be asked: words as they are, their rule gloss, or a learned one.
+
+Run: python -m benchmarks.quality.gloss
 
 Names ignored. Class word -> clip on ESC-50, caption -> a video's own sound, dialogue of a game -> its author's effect.
 Texts are glossed sentence by sentence. Differences are shown with 95 % bootstrap intervals over the queries. Data as in

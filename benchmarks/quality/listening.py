@@ -1,4 +1,6 @@
-"""What is heard when, and whether a clip has music: `python -m benchmarks.quality.quality.listening [../shared/data] [--profile P]`.
+"""What is heard when, and whether a clip has music.
+
+Run: python -m benchmarks.quality.listening [../shared/data] [--profile P]
 
 Events: 24 sequences of 8 clips of ESC-50 with pauses of 1 to 3 s between them, peaks 0 to 12 dB below .3, in noise at
 -65 dBFS (seed 0). A clip is found when an event overlaps one of its sounding stretches whose label is nearer, in
@@ -9,9 +11,9 @@ Moments: the same sequences as a library of 24 files; each class word that is in
 the best hits whose file holds the class: does the moment pointed to overlap it, and how much of the moment is the
 class, beside how much of the ten-second segment around its middle.
 
-Music: ten seconds of tracks alone, and 0 to 18 dB below four voices (those of `benchmarks.quality.quality.speech_removal`), against the
-voices alone and with sounds that are no music (forty clips of twenty classes of ESC-50). A mix has music where
-`annotate.own_sound` finds it for half of the time or more.
+Music: ten seconds of tracks alone, and 0 to 18 dB below four voices (those of `benchmarks.quality.speech_removal`),
+against the voices alone and with sounds that are no music (forty clips of twenty classes of ESC-50). A mix has music
+where `annotate.own_sound` finds it for half of the time or more.
 """
 
 import argparse

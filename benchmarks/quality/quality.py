@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality.quality import mood as moods
-from benchmarks.quality.quality import speech_removal
+from benchmarks.quality import mood as moods
+from benchmarks.quality import speech_removal
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors

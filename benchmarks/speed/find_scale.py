@@ -1,6 +1,6 @@
 """How long a library of ten thousand segments takes to load and to search: the shape is that of the embedded profile.
 
-Run: python -m benchmarks.speed.speed.find_scale (one thread: OMP_NUM_THREADS=1)
+Run: python -m benchmarks.speed.find_scale (one thread: OMP_NUM_THREADS=1)
 """
 
 import json

@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.speed.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
+from benchmarks.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
 from storysound.jobs.index.index import index
 from storysound.media.audio import read_audio
 from storysound.weights.catalogue import catalogue

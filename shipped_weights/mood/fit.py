@@ -2,8 +2,8 @@
 
     python -m shipped_weights.mood.fit --words Ratings_Warriner_et_al.csv --pictures oasis/norms.csv
 
-The corpus of `shipped_weights/ears` has to be there (`python shipped_weights/ears/corpus.py`). What was heard in it is kept in
-`--pieces`, so that fitting again doesn't listen again. Seed 0 everywhere; about half an hour on one core.
+The corpus of `shipped_weights/ears` has to be there (`python shipped_weights/ears/corpus.py`). What was heard in it is
+kept in `--pieces`, so that fitting again doesn't listen again. Seed 0 everywhere; about half an hour on one core.
 """
 
 import argparse

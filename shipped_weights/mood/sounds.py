@@ -1,9 +1,9 @@
 """The mood of music: cues of the signal, weighed as the literature has it and as titles teach; and of other sounds.
 
 There is no set of rated music here. What there is: music in packages of games and other free software (the corpus of
-`shipped_weights/ears`), whose file names say what it is for: "battle", "peace", "sunny day". The mood of those names, foretold
-by the text head, stands for ratings: weak labels, but many. They only move the weights of the cues away from what
-studies of music and emotion agree on (`PRIOR`), as far as ridge regression lets them.
+`shipped_weights/ears`), whose file names say what it is for: "battle", "peace", "sunny day". The mood of those names,
+foretold by the text head, stands for ratings: weak labels, but many. They only move the weights of the cues away from
+what studies of music and emotion agree on (`PRIOR`), as far as ridge regression lets them.
 """
 
 import csv

@@ -1,7 +1,8 @@
 """Ears of our own: what is heard in each 0.98 s, as 521 AudioSet classes and as a point of MiniLM's text space.
 
-A residual network on log-mel patches that we trained on the answers of a public tagger (`shipped_weights/ears`, `storysound
-train ears`); the card beside its weights, `encode/weights/ears.md`, says on which audio and what it does badly.
+A residual network on log-mel patches that we trained on the answers of a public tagger (`shipped_weights/ears`,
+`storysound train ears`); the card beside its weights, `encode/weights/ears.md`, says on which audio and what it does
+badly.
 Classes are those of AudioSet (Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio
 events"). The front end is the teacher's: Hershey et al. 2017, "CNN Architectures for Large-Scale Audio
 Classification", section 3.1, with 64 bands from 125 to 7,500 Hz.

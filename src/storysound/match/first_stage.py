@@ -79,17 +79,17 @@ class Hearing:
         return ratings.mean(axis=0), deviation + SOFT * float(ratings.std())
 
     def rate_above(self, weights: Floats, usual: tuple[Floats, Floats]) -> Floats:
-        """`rate` in deviations above what each segment usually gets: [c] -> [n]."""
+        """`rate` in deviations above what each segment usually gets, by `usual` [n], [n]: weights [c] -> [n]."""
         mean, deviation = usual
         result: Floats = (self.rate(weights) - mean) / deviation
         return result
 
     def reason(self, weights: Floats, at: int, most: int = 3) -> str:
-        """The classes that both the query means and the segment holds, strongest first."""
+        """The classes that both the query, of weights [c], means and the segment holds, strongest first."""
         few = meant(weights)
         share = weights[few] * self.scores[few, at]
         total = float(share.sum())
-        order = np.argsort(-share)[:most]
+        order = np.argsort(-share, kind="stable")[:most]
         names = [self.space.labels[few[i]] for i in order if total > 0 and share[i] > 0.1 * total]
         return "heard as " + ", ".join(names) if names else ""
 
@@ -98,11 +98,11 @@ def meant(weights: Floats) -> NDArray[np.int64]:
     """The few classes that carry a query's weight: [c] -> indices."""
     if len(weights) <= FEW:
         return np.arange(len(weights))
-    return np.sort(np.argpartition(-weights, FEW)[:FEW])
+    return np.sort(np.argsort(-weights, kind="stable")[:FEW])
 
 
 def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
-    """Zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
+    """Scores [n] with zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
 
     `among` [n] marks the segments that are candidates; all are without it.
 
@@ -151,7 +151,7 @@ class Verdict:
 
 
 def to_score(fused: Floats) -> Floats:
-    """Fused evidence to (0, 1): one half is the library's average sound for this query.
+    """Fused evidence [n] to (0, 1): one half is the library's average sound for this query.
 
     >>> to_score(np.zeros(1, np.float32)).tolist()
     [0.5]

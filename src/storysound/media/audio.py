@@ -227,7 +227,10 @@ def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
 
 
 def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
-    """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip."""
+    """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip.
+
+    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own.
+    """
     if len(layout) == channels:
         return samples
     if len(layout) == 1:
@@ -238,7 +241,10 @@ def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     weights /= weights.sum(axis=1, keepdims=True)
     if channels == 1:
         weights = weights.mean(axis=0, keepdims=True)
-    return np.asarray(weights.astype(np.float32) @ samples, np.float32)
+    mixed = np.zeros((channels, samples.shape[1]), np.float32)
+    for weight, loudspeaker in zip(weights.astype(np.float32).T, samples, strict=True):
+        mixed += weight[:, None] * loudspeaker
+    return mixed
 
 
 def resample(wave: Waveform, rate_hz: int) -> Waveform:

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from storysound.errors import InputError, MediaError, OutputError, UsageError
+from storysound.progress import check
 
 Made = TypeVar("Made")
 
@@ -284,6 +285,7 @@ def decoded(container: InputContainer, stream: AudioStream | VideoStream, faults
     """Frames of the packets that decode; the faults of the others are collected."""
     packets = container.demux(stream)
     while True:
+        check()
         packet = None
         try:
             packet = next(packets, None)

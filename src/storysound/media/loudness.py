@@ -10,6 +10,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from storysound.media.audio import Samples, Waveform
+from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) ->
     edges = np.unique(np.concatenate([starts, ends]))
     total = np.zeros(len(edges))
     for weight, channel in zip(weights, samples, strict=True):
+        check()
         if weight and channel.any():
             filtered = scipy.signal.sosfilt(_k_weighting(wave.rate_hz), channel)
             np.square(filtered, out=filtered)
@@ -75,6 +77,7 @@ def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) ->
 
 
 def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Loudness of weighted mean squares of any shape; -inf for 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(_OFFSET_LU + 10 * np.log10(energy))
 
@@ -142,7 +145,8 @@ def _block_interpolator() -> tuple[NDArray[np.float32], float]:
 
 
 def _rows(channel: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The samples that the points of each row depend on, [r 2 · _ROW] (a view), and their largest magnitude [r].
+    """The samples of a channel [n] that the points of each row depend on, [r 2 · _ROW] (a view), and their largest
+    magnitude [r].
 
     Row 0 begins one row early: the interpolated signal rings before its first sample too.
     """
@@ -156,7 +160,7 @@ def _rows(channel: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _between(around: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The largest magnitude of the three points after each sample of the rows, [r _ROW]."""
+    """The largest magnitude of the three points after each sample of the rows: [r 2 · _ROW] -> [r _ROW]."""
     matrix, _ = _block_interpolator()
     points = np.abs(around @ matrix).reshape(len(around), _ROW, OVERSAMPLING - 1)
     return np.asarray(points.max(axis=2), np.float32)
@@ -171,6 +175,7 @@ def true_peak_dbtp(wave: Waveform) -> float:
     best = float(np.abs(wave.samples).max(initial=0.0))
     for near in (0.9, 1 / headroom):  # the loudest stretches first: most of the others then drop out
         for channel in wave.samples:
+            check()
             around, peaks = _rows(channel)
             chosen = peaks > best * near
             if chosen.any():
@@ -184,6 +189,7 @@ def _envelope(wave: Waveform) -> NDArray[np.float32]:
     cells = -(-length // _CELL)
     envelope = np.zeros(cells + 2, np.float32)  # one cell more on both sides
     for channel in wave.samples:
+        check()
         around, _ = _rows(channel)
         between = _between(around).reshape(-1)[_ROW - _CELL : _ROW + (cells + 1) * _CELL]
         np.maximum(envelope, between.reshape(-1, _CELL).max(axis=1), out=envelope)
@@ -193,7 +199,7 @@ def _envelope(wave: Waveform) -> NDArray[np.float32]:
 
 
 def _gain(envelope: NDArray[np.float32], ceiling: float, rate_hz: int, length: int) -> NDArray[np.float32]:
-    """Smooth gain [length] that brings the envelope to the ceiling: falls ahead of a peak, rises slowly after it."""
+    """Smooth gain [length] that brings the envelope [cells] to the ceiling: falls ahead of a peak, rises slowly."""
     attack = max(1, round(_ATTACK_S * rate_hz / _CELL))
     cut_db = 20 * np.log10(np.maximum(envelope.astype(np.float64) / ceiling, 1.0))
     # Release as a straight line in dB: the largest earlier cut less its age (running maximum, no loop).
@@ -221,7 +227,7 @@ def limit(wave: Waveform, ceiling_dbtp: float = -1.0) -> Waveform:
 
 
 def _limited(wave: Waveform, envelope: NDArray[np.float32], gain_db: float, ceiling_dbtp: float) -> Waveform:
-    """`wave` with `gain_db`, limited; `envelope` is that of `wave` before the gain."""
+    """`wave` with `gain_db`, limited; `envelope` [cells] is that of `wave` before the gain."""
     gain = 10 ** (gain_db / 20)
     over_db = 0.01  # the moving gain itself can raise a point between samples a little: aim lower by that much
     for _ in range(3):

@@ -13,6 +13,7 @@ from storysound.media.audio import Waveform
 from storysound.media.files import atomic, codec_of, opened, origin_s, reading, video_stream, writing
 from storysound.media.slideshow import render_slideshow
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.progress import check
 
 __all__ = ["container_for", "mux_copy", "picture_end_s", "render_slideshow"]
 
@@ -77,6 +78,7 @@ def _packets(source: InputContainer, stream: av.VideoStream, path: str | Path) -
     packets = source.demux(stream)
     count = 0
     while True:
+        check()
         with reading(path):
             try:
                 packet = next(packets, None)

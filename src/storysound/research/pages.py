@@ -15,8 +15,8 @@ from storysound.research.sos import about as sos
 PAPERS: Mapping[str, Paper] = {"bgtai": bgtai.PAPER, "mac": mac.PAPER, "mmva": mmva.PAPER, "sos": sos.PAPER}
 _HEAD = """# The papers, equation by equation
 
-Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in
-`src/storysound/research`, where recipes and published figures stand too.
+Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`,
+where recipes and published figures stand too.
 """
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from rounding import ROUNDING
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.errors import LibraryError, MediaError, UsageError
@@ -118,7 +119,8 @@ def test_the_command_prints_a_row_a_hit(library: Path, tmp_path: Path) -> None:
     assert [(row["id"], row["rank"]) for row in rows] == [("one", 1), ("one", 2), ("2", 1), ("2", 2)]
     assert set(rows[0]) == {"id", "rank", "sound", "score", "start_s", "end_s", "why"}
     single = CliRunner().invoke(app, [*arguments, "--text", "clock ticking"])
-    assert [json.loads(line)["score"] for line in single.stdout.splitlines()] == [row["score"] for row in rows[:2]]
+    scores = [json.loads(line)["score"] for line in single.stdout.splitlines()]
+    assert scores == pytest.approx([row["score"] for row in rows[:2]], abs=ROUNDING)
 
 
 def test_several_pictures_after_one_option(library: Path, tmp_path: Path) -> None:

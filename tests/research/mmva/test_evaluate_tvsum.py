@@ -18,16 +18,15 @@ from storysound.research.mmva.settings import TVSUM_TABLE, TvsumEvaluation
 from storysound.research.mmva.summary_shots import MEAN_LENGTH, SPREADS
 from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate, read
 
-RNG = np.random.default_rng(0)
-
 
 def annotations(folder: Path, people: int = 4) -> Path:
     """Three videos that people judge alike but for some noise, in stretches of 60 frames."""
+    rng = np.random.default_rng(0)
     lines = []
     for video, frames in (("a", 1500), ("b", 1100), ("c", 1777)):
-        truth = RNG.integers(1, 5, frames // 60 + 1)
+        truth = rng.integers(1, 5, frames // 60 + 1)
         for _ in range(people):
-            own = np.repeat(truth + (RNG.random(len(truth)) < 0.3), 60)[:frames]
+            own = np.repeat(truth + (rng.random(len(truth)) < 0.3), 60)[:frames]
             lines.append(f"{video}\tVT\t{','.join(map(str, own))}\n")
     (folder / "ydata-anno.tsv.gz").write_bytes(gzip.compress("".join(lines).encode()))
     return folder
@@ -101,13 +100,14 @@ def test_lengths_are_spread_as_they_are_called() -> None:
     [
         (None, "can't be read"),
         (b"no gzip", "can't be read"),
-        (gzip.compress(b"a\tVT\t1,2,3\n")[:-9], "can't be read"),
-        (gzip.compress(b"a VT 1,2,3\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\t1,2\na\tVT\t1,2,3\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\tone\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\t1,2\n"), "two people"),
-        (gzip.compress(b""), "two people"),
+        (gzip.compress(b"a\tVT\t1,2,3\n", mtime=0)[:-9], "can't be read"),
+        (gzip.compress(b"a VT 1,2,3\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\t1,2\na\tVT\t1,2,3\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\tone\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\t1,2\n", mtime=0), "two people"),
+        (gzip.compress(b"", mtime=0), "two people"),
     ],
+    ids=["missing", "not packed", "cut short", "no tabs", "unequal lengths", "no number", "one person", "empty"],
 )
 def test_broken_annotations_are_named(tmp_path: Path, content: bytes | None, fault: str) -> None:
     if content is not None:

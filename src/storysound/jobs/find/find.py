@@ -43,7 +43,8 @@ from storysound.weights.resolver import Resolver
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# How much each label space counts for words and for pictures, chosen on benchmarks/quality/quality.py (docs/RESULTS.md).
+# How much each label space counts for words and for pictures, chosen on benchmarks/quality/quality.py
+# (docs/RESULTS.md).
 SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
 SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
 IN_TEXT_SPACE = {"ears": "minilm"}  # audio encoders whose embeddings lie in the space of a text encoder

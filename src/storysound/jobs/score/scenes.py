@@ -91,7 +91,7 @@ def clearness(scores: Floats, space: LabelSpace) -> float:
 
     Low where nothing is recognised, and where what is recognised doesn't belong together.
     """
-    top = np.argsort(-scores)[: gloss.MOST]
+    top = np.argsort(-scores, kind="stable")[: gloss.MOST]
     return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 

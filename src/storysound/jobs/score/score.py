@@ -1,7 +1,7 @@
 """`storysound score`: gives a video, or a folder of pictures with a text, its sound.
 
 Six steps: look, understand, match, cue, mix, deliver. Nothing here depends on chance: the same story, library and
-options give the same sound.
+options give the same sound on one machine, and on another what docs/RESULTS.md says.
 """
 
 import logging

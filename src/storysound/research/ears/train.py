@@ -1,6 +1,6 @@
 """`storysound train ears`: a student of a public sound tagger, from shards of its answers.
 
-The shards are made by `shipped_weights/ears/draw.py`.
+The shards are drawn by `shipped_weights/ears/draw.py`.
 """
 
 from collections.abc import Callable, Mapping

@@ -151,7 +151,7 @@ def train(recipe: MmvaTraining, models: Models, watch: Watch) -> float:
         lambda step, rank, ranks: triples(features, *pool.at(recipe, step, rank, ranks)).to(fabric.device),
         partial(judge, triples=judged),
         "score",
-        {**run, "model": asdict(config), "data": features_sha(features)},
+        {**run, "model": asdict(config), "data": features_sha(features.set, towers.revision())},
     )
     return fit(task, recipe.plan(), recipe.out, fabric, watch)
 
@@ -168,11 +168,9 @@ def card_of(config: Config, recipe: MmvaTraining, features: TowerFeatures, tower
     return MmvaCard(config, recipe.profile, revision, recipe.matching, data.sigma, recipe.data.name, parts, usual)
 
 
-def features_sha(features: TowerFeatures) -> str:
-    """Changes with the set and what the encoders say of it."""
-    both: tuple[Item, ...] = (*features.set.pictures, *features.set.clips)
-    items = [(one.id, one.mood, one.split) for one in both]
-    sha = sha256(repr((items, features.set.pairs)).encode("utf-8", "replace"))
-    for part in (features.images, features.music, features.captions):
-        sha.update(part.numpy().tobytes())
-    return sha.hexdigest()[:24]
+def features_sha(data: EmotionSet, revision: str) -> str:
+    """Changes with the set and its encoders, not with the last bit of what those say, which is the machine's."""
+    both: tuple[Item, ...] = (*data.pictures, *data.clips)
+    items = [(one.sha256, one.mood, one.split) for one in both]
+    captions = [(clip.span, clip.caption) for clip in data.clips]
+    return sha256(repr((revision, items, captions, data.pairs)).encode("utf-8", "replace")).hexdigest()[:24]

@@ -47,6 +47,7 @@ class StoryFeatures:
     fits: Tensor
     crop_s: Tensor
     length_s: float
+    sha: str
     stretch: int = 0
 
     def told(self, pair: str) -> Tensor:
@@ -82,13 +83,6 @@ class StoryFeatures:
             return self.stretch - 1
         return max(1, round(self.length_s / TOKEN_S))
 
-    def sha(self) -> str:
-        """Changes with the stories and what the encoders say of them."""
-        told = sha256(json.dumps([self.ids, self.groups, self.length_s]).encode())
-        for part in (self.text, self.frames, self.audio):
-            told.update(part.values.numpy().tobytes())
-        return told.hexdigest()[:24]
-
 
 def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
     total: Tensor = tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
@@ -119,7 +113,7 @@ def features_of(
         kept += [(one, part) for one, part in zip(block, _parts(tensors, len(block)), strict=True) if part]
     if not kept:
         raise InputError(cache, "none of the stories has a sound that can be read", "look at the lines above")
-    return _joined(kept, length_s)
+    return _joined(kept, revision, length_s)
 
 
 def _encoded(
@@ -181,7 +175,9 @@ def _parts(tensors: Mapping[str, Tensor], count: int) -> list[dict[str, Tensor]]
     return found
 
 
-def _joined(kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], length_s: float) -> StoryFeatures:
+def _joined(
+    kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], revision: str, length_s: float
+) -> StoryFeatures:
     place: dict[str, int] = {}
     sounds: list[Tensor] = []
     crops: list[float] = []
@@ -205,8 +201,16 @@ def _joined(kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], length_s
         fits=_alike([one.texts for one, _ in kept]) @ belongs.float() > 0,
         crop_s=torch.tensor(crops),
         length_s=length_s,
+        sha=_sha(kept, revision, length_s),
         stretch=stretch,
     )
+
+
+def _sha(kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], revision: str, length_s: float) -> str:
+    """Of whose features they are, by which encoders, and how many there are of each; no number of theirs."""
+    shapes = [{name: list(part.shape) for name, part in sorted(parts.items())} for _, parts in kept]
+    told = [(one.id, one.group, one.texts) for one, _ in kept]
+    return sha256(json.dumps([revision, length_s, told, shapes]).encode()).hexdigest()[:24]
 
 
 def _alike(texts: Sequence[tuple[str, ...]]) -> Tensor:
