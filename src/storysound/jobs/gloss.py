@@ -15,6 +15,7 @@ from storysound.annotate.events import Heard
 from storysound.config import Profile
 from storysound.encode import gloss, lemmas
 from storysound.encode.lemmas import Lemmas
+from storysound.encode.pool import Models
 from storysound.encode.wording import synonyms
 from storysound.errors import UsageError
 from storysound.ingest.captions import SUFFIXES, bare, read_captions
@@ -22,7 +23,7 @@ from storysound.ingest.tables import TABLES
 from storysound.jobs.listen import Ears, ears_of, listen
 from storysound.media.files import check_readable
 from storysound.metrics.ptb import tokens
-from storysound.trained.langue2gloss import Trained, load_trained
+from storysound.trained.langue2gloss import GlossModel, load_trained
 from storysound.weights.resolver import Resolver
 
 TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .txt
@@ -43,7 +44,7 @@ class Glosser:
     def __init__(self, profile: Profile, weights: Resolver, learned: Path | None = None) -> None:
         """`learned`: best.safetensors of a run of `storysound train langue2gloss`. Raises InputError for another."""
         self._profile, self._weights = profile, weights
-        self._learned: Trained | None = load_trained(learned, weights, "gloss") if learned else None
+        self._learned: GlossModel | None = load_trained(learned, Models(profile, weights), "gloss") if learned else None
 
     def of(self, source: str) -> Glossed:
         """Of a text, or of the file of that name.

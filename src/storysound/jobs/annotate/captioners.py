@@ -6,8 +6,9 @@ All raise MediaError for a file that can't be heard.
 from collections.abc import Callable
 from pathlib import Path
 
-from storysound.config import Profile
+from storysound.config import Profile, load_profile
 from storysound.encode import whisper_captions
+from storysound.encode.pool import Models
 from storysound.jobs.gloss import Glosser
 from storysound.media.audio import read_audio
 from storysound.trained.langue2gloss import load_trained
@@ -18,7 +19,7 @@ Captioner = Callable[[Path], str]
 
 def by_model(weights_file: Path, weights: Resolver, beams: int = 5) -> Captioner:
     """A run of `storysound train caption`. Raises InputError for another file."""
-    trained = load_trained(weights_file, weights, "caption")
+    trained = load_trained(weights_file, Models(load_profile("embedded"), weights), "caption")
     return lambda file: " ".join(trained.of_sound(file, beams))
 
 

@@ -37,7 +37,7 @@ def finder_of(library: Path, models: Models, rerank: str = "none") -> "tuple[Fin
 
     path = Path(file).expanduser()
     if name == "mac":
-        judge = mac_ranker.Ranker(mac_trained.load_trained(path, models.weights))
+        judge = mac_ranker.Ranker(mac_trained.load_trained(path, models))
         return Reranked(Finder(library, models), judge), None
-    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, models.weights))
+    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, models))
     return Reranked(Finder(library, models), ranker), ranker

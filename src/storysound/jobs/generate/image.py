@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, UsageError
 from storysound.generate import kandinsky
 from storysound.generate.pretrained import chosen_folder
@@ -14,7 +16,7 @@ from storysound.generate.soundimage import mixture
 from storysound.media.audio import read_audio
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import write_png
-from storysound.trained.soundimage import Trained, load_trained
+from storysound.trained.soundimage import SoundImageModel, load_trained
 from storysound.weights.resolver import Resolver
 
 LOUDEST_DB = 60.0  # of a gain, either way
@@ -100,7 +102,7 @@ def generate_image(order: Order, weights: Resolver, tell: Callable[[str], None])
             "no map from sound to pictures ships: `storysound train soundimage data=… out=…` makes one of stories with "
             "sound and pictures, and --map FILE takes its best.safetensors"
         )
-    trained = load_trained(order.map, weights)
+    trained = load_trained(order.map, Models(load_profile("embedded"), weights))
     painter = kandinsky.load_painter(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     if trained.card.model.seen != painter.dim or trained.card.eyes != kandinsky.revision(folder):
         raise InputError(order.map, f"was made for the picture encoder of another model than {folder}", "train it anew")
@@ -115,7 +117,7 @@ def generate_image(order: Order, weights: Resolver, tell: Callable[[str], None])
     return ImageReport(str(order.out), str(order.audio), order.gain_db, mixed, order.seed, order.model, licence)
 
 
-def condition(order: Order, trained: Trained) -> Tensor:
+def condition(order: Order, trained: SoundImageModel) -> Tensor:
     """The embedding [d] that is painted: of the first sound at its gain, and of the others, mixed."""
     files = [(order.audio, order.gain_db), *((part.path, 0.0) for part in order.mixed)]
     embeddings = [trained.condition(read_audio(path, channels=1, end_s=LONGEST_S), gain) for path, gain in files]
