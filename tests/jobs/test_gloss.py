@@ -1,6 +1,7 @@
 """`storysound gloss`: texts, subtitles, sounds, and a model that was trained a few steps."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from recipe_fakes import listening, models_of
-from storysound.annotate.events import Heard
+from storysound.annotate.events import FileEvents
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs.gloss import Glosser
+from storysound.jobs.gloss import gloss as job
+from storysound.jobs.gloss.request import GlossRequest, GlossResult
 from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
@@ -27,28 +30,36 @@ pytestmark = pytest.mark.models
 LINES = ("a dog barks\tdog bark", "rain falls on a roof\train fall roof", "the dogs bark\tdog bark", "rain\train")
 
 
+Glosses = Callable[[str], GlossResult]
+
+
 @pytest.fixture
-def glosser(weights: Resolver) -> Glosser:
-    return Glosser(load_profile(), weights)
+def models(weights: Resolver) -> Models:
+    return Models(load_profile(), weights)
 
 
-def test_texts_and_files_of_text(glosser: Glosser, tmp_path: Path) -> None:
+@pytest.fixture
+def gloss(models: Models) -> Glosses:
+    return lambda source: job.run(GlossRequest(source), models, Watch())
+
+
+def test_texts_and_files_of_text(gloss: Glosses, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,000 --> 00:00:02,000\nDogs bark.\n\n2\n00:00:03,000 --> 00:00:04,000\nIt rains.\n"
     )
-    assert glosser.of("The dogs are barking.").words == ("dog", "bark")
-    assert glosser.of(str(tmp_path / "a.srt")).words == ("dog", "bark", "rain")
+    assert gloss("The dogs are barking.").words == ("dog", "bark")
+    assert gloss(str(tmp_path / "a.srt")).words == ("dog", "bark", "rain")
     with pytest.raises(UsageError, match="no words"):
-        glosser.of("...")
+        gloss("...")
     with pytest.raises(MediaError, match="does not exist"):
-        glosser.of("rain.wav")
-    assert glosser.of("word " * 2000).way == "rule"  # too long for the name of a file
+        gloss("rain.wav")
+    assert gloss("word " * 2000).way == "rule"  # too long for the name of a file
 
 
-def test_what_is_heard_in_order_and_not_twice_in_a_row(glosser: Glosser) -> None:
+def test_what_is_heard_in_order_and_not_twice_in_a_row(models: Models) -> None:
     labels = ("Bark, yip", "Bark, yip", "Medium engine (mid frequency)", "Bark, yip")
     events = tuple(Event(float(i), i + 1.0, label, 0.9) for i, label in enumerate(labels))
-    assert glosser.of_heard(Heard("x", 5.0, events)) == ("bark", "medium", "engine", "bark")
+    assert job.of_heard(FileEvents("x", 5.0, events), models) == ("bark", "medium", "engine", "bark")
 
 
 def test_pairs_of_a_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from research.story_fakes import COLOURS, FakeEncoder, tone
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.rerank import finder_of
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
 from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory

@@ -156,7 +156,7 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     for name in ("a.wav", "b.wav"):
         write_wav(tmp_path / name, sound("hum", 1))
     said = {"a.wav": "a dog barks", "b.wav": "rain is falling"}
-    monkeypatch.setattr(captioners, "by_events", lambda profile, weights: lambda file: said[file.name])
+    monkeypatch.setattr(captioners, "by_events", lambda models: lambda file: said[file.name])
     monkeypatch.setattr(captioners, "by_hub", lambda weights: lambda file: "something")
     table = tmp_path / "captions.csv"
     table.write_text("file_name,caption_1,caption_2\na.wav,A dog barks.,A dog.\nb.wav,Rain is falling.,It rains.\n")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from storysound.jobs.find.find import Finder, pictures_of
+from storysound.jobs.find.finder import Finder, pictures_of
 from storysound.match.query import Hit, Query
 from storysound.story import Kind
 from storysound.trained.ranker import PairRanker

@@ -15,7 +15,7 @@ from storysound.config import Profile, load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import TEST, read_set
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.jobs.index.index import index
 from storysound.match.query import Query
 from storysound.metrics.retrieval_table import Judging, chance_row, model_rows

@@ -19,8 +19,8 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
-from storysound.ingest.footage import Pixels
-from storysound.jobs.summarize import look
+from storysound.jobs.summarize.summarize import look
+from storysound.media.arrays import Pixels
 from storysound.media.files import fault_of
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
@@ -89,7 +89,7 @@ def _with_pictures(
     for video, own in here.items():
         watch.say(f"{names[video].name} …")
         duration_s, frames = picture_end_s(names[video]), own.shape[1]
-        looked = look(names[video], duration_s, eyes)
+        looked = look(names[video], duration_s, eyes, Watch())
         per_s = frames / duration_s
         changes_s = looked.times_s[change_points(looked.embeddings)]
         edges[video] = boundaries(np.rint(changes_s * per_s).astype(np.int64), frames)

@@ -58,7 +58,7 @@ def _rows(
             for model, keep in _UNTRAINED.items():
                 yield _row(recipe, task, model, [keep(text) for text in texts], wanted)
         if task == SOUND:
-            heard = by_events(load_profile(trained.card.profile), models.weights)
+            heard = by_events(Models(load_profile(trained.card.profile), models.weights))
             told = [tuple(heard(pairs[examples.of[number]].sound).split()) for number in numbers]
             yield _row(recipe, task, "names of what is heard", told, wanted)
 

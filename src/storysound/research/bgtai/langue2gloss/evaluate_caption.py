@@ -47,12 +47,12 @@ def _told(
 ) -> Iterator[tuple[str, list[str], list[tuple[str, ...]]]]:
     """Name of a captioner, its captions, and those of people."""
     heard: dict[str, Captioner] = {
-        "gloss of what is heard": captioners.by_events(load_profile(recipe.profile), models.weights)
+        "gloss of what is heard": captioners.by_events(Models(load_profile(recipe.profile), models.weights))
     }
     if recipe.model == "hub":
-        heard["Whisper Audio Captioning"] = captioners.by_hub(models.weights)
+        heard["Whisper Audio Captioning"] = captioners.by_hub(models)
     elif recipe.model:
-        heard["our captioner"] = captioners.by_model(Path(recipe.model), models.weights, recipe.beams)
+        heard["our captioner"] = captioners.by_model(Path(recipe.model), models, recipe.beams)
     for name, captioner in heard.items():
         told, wanted = [], []
         for file, captions in pairs:

@@ -9,11 +9,10 @@ literature leave the length out, so that the shortest shots win whatever they sh
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,26 +24,29 @@ from storysound.cue.score import Piece
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.errors import MediaError, UsageError
+from storysound.encode.pool import Models
+from storysound.errors import MediaError
+from storysound.ingest import look as looking
 from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import SIDE_PX, split_long
-from storysound.ingest.look import SHOT_STEP_S, Part, watch
+from storysound.ingest.look import SHOT_STEP_S, Part
+from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import from_jpeg
 from storysound.media.mux import picture_end_s
-from storysound.media.probe import VideoInfo, probe
+from storysound.media.probe import MediaInfo, VideoInfo, probe
 from storysound.media.samples import RATE_HZ
 from storysound.media.soundtrack import container_for
-from storysound.metrics.summary import SHARE, knapsack
+from storysound.metrics.summary import knapsack
+from storysound.progress import Watch
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
-By = Literal["image", "music"]
 
 LOOK_S = 0.5  # frames are this far apart, as in the literature; farther where there would be more than MOST_LOOKS
 MOST_LOOKS = 3600  # the search for change points takes time with their square
@@ -58,16 +60,7 @@ UNIT_S = 0.01  # the knapsack weighs in these
 SHOWN = 3  # names of what is recognised in a shot
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What the user asks for."""
-
-    by: By = "image"
-    share: float = SHARE  # of the video's length, at most
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise UsageError(f"--share must lie between 0 and 1, got {self.share}")
+_COSTS = {"look": 10.0, "listen": 2.0, "cut": 5.0}
 
 
 @dataclass(frozen=True)
@@ -78,26 +71,6 @@ class Shot:
     end_s: float
     importance: float
     shows: tuple[str, ...] = ()  # what is recognised in it
-
-
-@dataclass(frozen=True)
-class Kept(Shot):
-    """A shot, as far as it is shown in the summary, and from when on."""
-
-    at_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What was kept of a video, and what it was chosen from."""
-
-    path: str
-    by: By
-    duration_s: float  # of the video
-    length_s: float  # of the summary
-    kept: tuple[Kept, ...]
-    shots: int  # of the video
-    importance: float  # mean over the video
 
 
 @dataclass(frozen=True)
@@ -112,20 +85,36 @@ class Looked:
     cuts_s: tuple[float, ...]  # where the camera cuts
 
 
-def summarize(
-    video: Path,
-    out: Path,
-    feeling: MoodReader,
-    wish: Wish | None = None,
-    tell: Callable[[str], None] = log.info,
-) -> Summary:
-    """Writes a summary of `video` to `out`: its most exciting shots in their order, with their own sound.
+def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeResult:
+    """Writes a summary of a video: its most exciting shots in their order, with their own sound.
 
     Raises MediaError for a video without pictures, too short for a summary, or, by music, without sound; OutputError
     for a target that can't be written, before any work is done; UsageError where ruptures isn't installed;
     MissingModelError without weights.
     """
-    wish = wish or Wish()
+    video, out = request.video, request.out
+    info, duration_s = _checked(request)
+    budget_s = request.share * duration_s
+    feeling = MoodReader(models)
+    watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or request.by == "music"})
+    watch.step("look")
+    looked = look(video, duration_s, feeling.eyes, watch)
+    if request.by == "music":
+        watch.step("listen")
+        looked = replace(looked, arousal=_excitement_heard(video, looked.times_s, feeling, watch))
+    shots = _shots(looked, duration_s, min(LONGEST_SHOT_S, math.floor(budget_s / UNIT_S) * UNIT_S))
+    chosen = choose(shots, budget_s)
+    spans = on_frames(joined(chosen, looked.cuts_s, duration_s), info.video)
+    watch.step("cut")
+    render_excerpts(video, spans, _sound(video, spans) if info.audio else None, out)
+    length_s, usual = sum(span.duration_s for span in spans), float(looked.arousal.mean())
+    kept = placed(chosen, spans)
+    return SummarizeResult(str(video), str(out), request.by, duration_s, length_s, kept, len(shots), usual)
+
+
+def _checked(request: SummarizeRequest) -> tuple[MediaInfo, float]:
+    """What is in the video, and how long its pictures last; tells of all that can be known before any work is done."""
+    video, out = request.video, request.out
     check_readable(video)
     check_target(out, video)
     container_for(out, "h264")
@@ -133,24 +122,15 @@ def summarize(
     if info.is_still:
         raise MediaError(video, "is a picture, a video is wanted", "give a video")
     duration_s = picture_end_s(video)
-    budget_s = wish.share * duration_s
-    if budget_s < SHORTEST_S:
-        fault = f"is too short: {wish.share:.0%} of its {duration_s:.1f} s are less than {SHORTEST_S:g} s"
+    if request.share * duration_s < SHORTEST_S:
+        fault = f"is too short: {request.share:.0%} of its {duration_s:.1f} s are less than {SHORTEST_S:g} s"
         raise MediaError(video, fault, "give a longer video or a greater share")
-    if wish.by == "music" and info.audio is None:
-        raise MediaError(video, "has no audio stream", "judge it by what is seen: --by image")
-    tell("look …")
-    looked = look(video, duration_s, feeling.eyes)
-    if wish.by == "music":
-        tell("listen …")
-        looked = replace(looked, arousal=_excitement_heard(video, looked.times_s, feeling))
-    shots = _shots(looked, duration_s, min(LONGEST_SHOT_S, math.floor(budget_s / UNIT_S) * UNIT_S))
-    chosen = choose(shots, budget_s)
-    spans = on_frames(joined(chosen, looked.cuts_s, duration_s), info.video)
-    tell("cut …")
-    render_excerpts(video, spans, _sound(video, spans) if info.audio else None, out)
-    length_s, usual = sum(span.duration_s for span in spans), float(looked.arousal.mean())
-    return Summary(str(video), wish.by, duration_s, length_s, placed(chosen, spans), len(shots), usual)
+    if request.by == "music" and info.audio is None:
+        raise MediaError(video, "has no audio stream", _BY_IMAGE)
+    return info, duration_s
+
+
+_BY_IMAGE = "judge it by what is seen: `by` image"
 
 
 def choose(shots: Sequence[Shot], budget_s: float) -> list[Shot]:
@@ -192,14 +172,14 @@ def on_frames(spans: Sequence[Span], pictures: VideoInfo | None) -> list[Span]:
     return found
 
 
-def placed(shots: Sequence[Shot], spans: Sequence[Span]) -> tuple[Kept, ...]:
+def placed(shots: Sequence[Shot], spans: Sequence[Span]) -> tuple[SummaryShot, ...]:
     """Where each shot is shown, in what its spans make one after the other."""
     found, from_s = [], 0.0
     for span in spans:
         for shot in shots:
             start_s, end_s = max(shot.start_s, span.start_s), min(shot.end_s, span.end_s)
             if start_s < end_s:
-                found.append(Kept(start_s, end_s, shot.importance, shot.shows, from_s + start_s - span.start_s))
+                found.append(SummaryShot(start_s, end_s, shot.importance, shot.shows, from_s + start_s - span.start_s))
         from_s += span.duration_s
     return tuple(found)
 
@@ -209,11 +189,12 @@ def _every_s(duration_s: float) -> float:
     return max(LOOK_S, duration_s / MOST_LOOKS)
 
 
-def look(video: Path, duration_s: float, eyes: Encoder[Pixels]) -> Looked:
+def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> Looked:
     """Sees frames of the video, and how exciting they are."""
-    shots, kept = watch(Part(str(video)), duration_s, _every_s(duration_s), SIDE_PX)
+    shots, kept = looking.watch(Part(str(video)), duration_s, _every_s(duration_s), SIDE_PX)
     seen: list[Encoding] = []
     for start in range(0, len(kept), BATCH):
+        watch.at(start, len(kept), video.name)
         seen += eyes.encode([from_jpeg(jpeg) for _, jpeg in kept[start : start + BATCH]])
     space, labels = next(iter(eyes.labels.items()))
     return Looked(
@@ -226,8 +207,10 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels]) -> Looked:
     )
 
 
-def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: MoodReader) -> NDArray[np.float64]:
-    """Arousal of the sound around each time: that of the clip whose middle is nearest, 0 where it is silent.
+def _excitement_heard(
+    video: Path, times_s: NDArray[np.float64], feeling: MoodReader, watch: Watch
+) -> NDArray[np.float64]:
+    """Arousal [n] of the sound around each time [n]: that of the clip whose middle is nearest, 0 where it is silent.
 
     Raises MediaError where nothing can be decoded, or all is silent.
     """
@@ -235,6 +218,7 @@ def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: MoodRe
     end_s = math.inf  # of the sound
     while math.isinf(end_s) and len(found) * HOP_S <= times_s[-1]:
         start_s = len(found) * HOP_S
+        watch.at(start_s, float(times_s[-1]), video.name)
         try:
             wave = read_audio(video, rate_hz=RATE_HZ, channels=1, start_s=start_s, end_s=start_s + CLIP_S)
         except MediaError:
@@ -248,7 +232,7 @@ def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: MoodRe
                 break
         found.append(feeling.stretch(wave).arousal if np.abs(wave.samples).max() >= FAINT else 0.0)
     if not any(found):
-        raise MediaError(video, "is silent", "judge it by what is seen: --by image")
+        raise MediaError(video, "is silent", _BY_IMAGE)
     nearest = np.clip(np.rint((times_s - CLIP_S / 2) / HOP_S).astype(int), 0, len(found) - 1)
     return np.array([found[k] for k in nearest]) * (times_s < end_s)
 

@@ -1,11 +1,9 @@
 """What is heard when: a sound or video file to events."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from storysound.annotate import families
 from storysound.annotate.events import (
     SPEECH,
     Config,
-    Heard,
+    FileEvents,
     bridged,
     events_of,
     surest,
@@ -22,19 +20,19 @@ from storysound.annotate.events import (
     with_speech,
 )
 from storysound.annotate.hearing import Ear, audible, ear_among, tightened
-from storysound.config import Profile
-from storysound.draw.timeline import check_plot, write_timeline
-from storysound.encode import encoder, silero
-from storysound.encode.encoder import Encoder, ticks
+from storysound.draw.timeline import write_timeline
+from storysound.encode import silero
+from storysound.encode.encoder import ticks
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
-from storysound.jobs.files import one_by_one
+from storysound.jobs.listen.request import ListenRequest, ListenResult
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.files import check_readable
+from storysound.media.files import check_readable, check_target
 from storysound.media.loudness import peaks_db
 from storysound.media.probe import probe
 from storysound.media.sketch import joined, sketch
+from storysound.progress import Watch
 from storysound.story import Event, Span
-from storysound.weights.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +54,6 @@ class Ears:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user asks for."""
-
-    least: float = Config.begins  # score from which an event counts
-    top: int = 0  # classes kept, the surest ones; 0: all
-    plot: Path | None = None  # where to draw a timeline
-
-
-@dataclass(frozen=True)
 class _Piece:
     """A stretch [start_s, end_s) of a file, with what is around it: `wave` begins at `from_s`."""
 
@@ -74,57 +63,60 @@ class _Piece:
     end_s: float
 
 
-def ears_of(profile: Profile, weights: Resolver, load: Callable[[str, Resolver], Encoder[Any]] = encoder.load) -> Ears:
+def run(request: ListenRequest, models: Models, watch: Watch) -> ListenResult:
+    """Hears a sound file, or the sound of a video, from beginning to end, and draws the timeline if one is wanted.
+
+    Raises MediaError for a file without sound that can be decoded, OutputError for a picture that can't be written,
+    UsageError and MissingModelError as `ears_of`.
+    """
+    file, plot = request.file, request.plot
+    if plot:
+        check_target(plot, file)
+    check_readable(file)
+    config = Config.from_score(request.min_score)
+    heard = listen(file, ears_of(models), config, watch, with_sketch=plot is not None)
+    events = surest(heard.events, request.top) if request.top else heard.events
+    if plot:
+        write_timeline(FileEvents(heard.path, heard.duration_s, events, heard.sketch), plot)
+    return ListenResult(heard.path, heard.duration_s, events)
+
+
+def ears_of(models: Models) -> Ears:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
-    for name in profile.audio:
-        ear = ear_among({name: load(name, weights)})
+    for name in models.profile.audio:
+        ear = ear_among({name: models.encoder(name)})
         if ear and SPEECH in ear.labels:
-            return Ears(ear, silero.load(weights))
+            return Ears(ear, models.get("silero", silero.load))
     raise UsageError(
-        f"profile {profile.name!r}: to hear events it needs an audio encoder that knows AudioSet's classes"
+        f"{models.profile.name!r} has no audio encoder that knows AudioSet's classes: events can't be heard",
+        field="profile",
     )
 
 
-def listen_all(files: Sequence[Path], profile: Profile, weights: Resolver, wish: Wish | None = None) -> Iterator[Heard]:
-    """Hears files one after the other, and draws the timeline if one is wanted.
-
-    A file that can't be heard doesn't keep the others from being heard: its MediaError is raised at the end.
-    Raises as `ears_of` and `timeline.check_plot`.
-    """
-    wanted = wish or Wish()
-    if wanted.plot:
-        check_plot(wanted.plot, files)
-    ears = cache(lambda: ears_of(profile, weights))
-
-    def hear(file: Path) -> Heard:
-        check_readable(file)
-        return listen(file, ears(), Config.from_score(wanted.least), with_sketch=wanted.plot is not None)
-
-    for heard in one_by_one(files, hear):
-        told = replace(heard, events=surest(heard.events, wanted.top)) if wanted.top else heard
-        if wanted.plot:
-            write_timeline(told, wanted.plot)
-        yield told
-
-
-def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_sketch: bool = False) -> Heard:
-    """Hears a sound file, or the sound of a video, from beginning to end.
+def listen(
+    path: Path, ears: Ears, config: Config | None = None, watch: Watch | None = None, *, with_sketch: bool = False
+) -> FileEvents:
+    """Hears a sound file, or the sound of a video, from beginning to end; says to `watch` how many seconds.
 
     Raises MediaError for a file without sound that can be decoded.
     """
     config = config or Config()
+    watch = watch or Watch()
     tree = families.audioset()
     rows, levels, spoken, sketches = [], [], [], []
     step_s, duration_s = 0.0, 0.0
-    for piece in _pieces(Path(path)):
+    expected_s = probe(path).duration_s
+    for piece in _pieces(path, expected_s):
         duration_s = piece.end_s
         scores, step_s = _classes(piece, ears.classes)
         rows.append(scores)
+        watch.check()
         own = piece.wave.cut(piece.start_s - piece.from_s, piece.end_s - piece.from_s)
         levels.append(peaks_db(own))
         spoken += _speech(piece, ears.voice)
         if with_sketch:
             sketches.append(sketch(own))
+        watch.at(duration_s, max(expected_s, duration_s), path.name)
     scores = np.concatenate(rows)
     level_db = np.concatenate(levels)
     scores[~audible(level_db, step_s, len(scores))] = 0.0
@@ -137,11 +129,10 @@ def listen(path: str | Path, ears: Ears, config: Config | None = None, *, with_s
     found = tightened(found, level_db, max(ears.classes.patch_s, step_s))
     found = with_speech(found, bridged(spoken, BREATH_S), voiced, tree, SPOKEN)
     found = told_once([event for event in found if event.score >= config.begins], tree, config)
-    return Heard(str(path), round(duration_s, 3), found, joined(sketches) if sketches else None)
+    return FileEvents(str(path), round(duration_s, 3), found, joined(sketches) if sketches else None)
 
 
-def _pieces(path: Path) -> Iterator[_Piece]:
-    expected_s = probe(path).duration_s
+def _pieces(path: Path, expected_s: float) -> Iterator[_Piece]:
     start_s = 0.0
     while True:
         from_s, to_s = max(0.0, start_s - CONTEXT_S), start_s + PIECE_S + CONTEXT_S
