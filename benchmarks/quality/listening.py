@@ -35,7 +35,7 @@ from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.wording import synonyms
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen.listen import ears_of, listen
 from storysound.match.query import Query

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from recipe_fakes import listening, models_of
 from storysound.annotate.events import FileEvents
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
@@ -19,9 +20,8 @@ from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
 from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
-from storysound.research.bgtai.langue2gloss import train_caption
 from storysound.research.bgtai.langue2gloss.pairs import read_pairs
-from storysound.research.bgtai.langue2gloss.train import Recipe
+from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, GlossTraining
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
@@ -82,9 +82,9 @@ def test_pairs_of_a_file(tmp_path: Path) -> None:
             read_pairs(file, "gloss", lemma)
 
 
-def recipe(folder: Path, lines: tuple[str, ...]) -> Recipe:
+def recipe(folder: Path, lines: tuple[str, ...]) -> GlossTraining:
     (folder / "pairs.tsv").write_text("\n".join(lines), "utf-8")
-    return Recipe(
+    return GlossTraining(
         folder / "pairs.tsv",
         folder / "run",
         steps=30,
@@ -100,9 +100,9 @@ def recipe(folder: Path, lines: tuple[str, ...]) -> Recipe:
 def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path) -> None:
     chosen = recipe(tmp_path, LINES)
     told: list[str] = []
-    best = train_langue2gloss.train(chosen, weights, told.append)
+    best = train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told))
     assert 0 <= best <= 1
-    assert train_langue2gloss.train(chosen, weights, told.append) == best
+    assert train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told)) == best
     assert any("going on at step 30" in line for line in told)
     model = tmp_path / "run" / "best.safetensors"
     found = CliRunner().invoke(app, ["gloss", "a dog barks", "--learned", str(model), "--json"])
@@ -111,9 +111,9 @@ def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path)
     assert set(row["gloss"]) <= {"dog", "bark", "rain", "fall", "roof"}
     assert row["gloss"]
     with pytest.raises(InputError, match="writes gloss"):
-        load_trained(model, weights, "caption")
+        load_trained(model, models_of(weights), "caption")
     rows = evaluate_langue2gloss.evaluate(
-        evaluate_langue2gloss.Recipe(chosen.data, model, split="all", draws=5), weights, told.append
+        GlossEvaluation(chosen.data, model, split="all", draws=5), models_of(weights), listening(told)
     )
     found = {(row.task, row.model): row.figures for row in rows}
     text = evaluate_langue2gloss.TEXT
@@ -126,12 +126,12 @@ def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_
     noise = [[((i * 7919) % 101 - 50) / 500 for i in range(16000)]]
     write_wav(tmp_path / "rain.wav", Waveform(np.array(noise, np.float32), 16000))
     lines = ("rain.wav\train is falling", "a dog barks", "a dog is barking", "birds sing in a tree", "missing wave")
-    train_caption.train(recipe(tmp_path, lines), weights, lambda line: None)
-    trained = load_trained(tmp_path / "run" / "best.safetensors", weights, "caption")
+    train_langue2gloss.train(recipe(tmp_path, lines), "caption", models_of(weights), Watch())
+    trained = load_trained(tmp_path / "run" / "best.safetensors", models_of(weights), "caption")
     assert trained.card.writes == "caption"
     assert trained.of_sound(tmp_path / "rain.wav")
 
 
 def test_too_little_is_told(weights: Resolver, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="held out"):
-        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), weights, lambda line: None)
+        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), "gloss", models_of(weights), Watch())

@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from recipe_fakes import listening
 from rounding import assert_alike
 from storysound.errors import InputError
+from storysound.progress import Watch
 from storysound.train.loop import Plan, Task, fabric_for, fit
 
 SLOPE = torch.tensor([[2.0, -1.0, 0.5]])
@@ -38,7 +40,7 @@ def task(**settings: Any) -> Task[tuple[Tensor, Tensor]]:
 
 def run(folder: Path, plan: Plan, **settings: Any) -> tuple[float, list[str]]:
     told: list[str] = []
-    return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), told.append), told
+    return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), listening(told)), told
 
 
 PLAN = Plan(300, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
@@ -71,7 +73,7 @@ def test_a_run_that_was_interrupted_ends_where_the_other_ends(tmp_path: Path) ->
     broken = Task(task().network, losses, until_35, evaluate, "closeness", {})
     folder = tmp_path / "broken"
     with pytest.raises(StoppedError):
-        fit(broken, plan, folder, fabric_for(folder, precision="32-true"), print)
+        fit(broken, plan, folder, fabric_for(folder, precision="32-true"), Watch())
     _, told = run(folder, plan)
     assert told[0].endswith("going on at step 35")
     whole, again = (load_file(tmp_path / name / "best.safetensors") for name in ("whole", "broken"))

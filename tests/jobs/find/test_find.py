@@ -12,7 +12,7 @@ from rounding import ROUNDING
 from storysound.app.cli.commands import app
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, MediaError, UsageError
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.jobs.index.index import index
 from storysound.match.query import Query
 from storysound.media.audio import Waveform, write_wav

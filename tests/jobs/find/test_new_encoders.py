@@ -17,7 +17,7 @@ from storysound.encode.encoder import Encoding, Modality, Traits, load
 from storysound.encode.pool import Models
 from storysound.engine.crew import Tools
 from storysound.errors import LibraryError, UsageError
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.jobs.index.index import _judge, index
 from storysound.jobs.score import score
 from storysound.jobs.score.request import ScoreRequest

@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from generate_fakes import no_network, save_kandinsky  # noqa: F401
-from research.story_fakes import FakeSenses, tone, write_stories
+from recipe_fakes import listening, models_of
+from research.story_fakes import FakeEncoder, tone, write_stories
 from storysound.app.cli.commands import app
 from storysound.app.cli.generate import parse_share
 from storysound.config import load_profile
@@ -23,18 +24,19 @@ from storysound.media.loudness import amplify
 from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.soundimage import train as train_soundimage
+from storysound.research.soundimage.settings import SoundImageTraining
 from storysound.trained import soundimage as soundimage_trained
 from storysound.trained.soundimage import load_trained
 from storysound.weights.resolver import Resolver
 
-pytestmark = pytest.mark.usefixtures("no_network", "fake_senses")
+pytestmark = pytest.mark.usefixtures("no_network", "fake_encoder")
 runner = CliRunner()
 
 
 @pytest.fixture
-def fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_soundimage, soundimage_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 @pytest.fixture
@@ -45,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
 def train(data: Path, folder: Path, out: Path) -> tuple[float, list[str]]:
     told: list[str] = []
     words = [f"data={data}", f"out={out}", f"model=kandinsky={folder}", "held_out=0.2"]
-    recipe = recipes.settings(train_soundimage.Recipe, words)
-    return train_soundimage.train(recipe, Resolver(offline=True), told.append), told
+    recipe = recipes.settings(SoundImageTraining, words)
+    return train_soundimage.train(recipe, models_of(), listening(told)), told
 
 
 def test_it_learns_which_picture_belongs_to_a_sound_and_paints_it(tmp_path: Path, folder: Path) -> None:
@@ -80,7 +82,7 @@ def painted(tmp_path: Path, folder: Path, best: Path, *more: str) -> tuple[np.nd
 
 def test_gain_is_as_if_the_file_were_louder_and_mixtures_go_from_one_to_the_other(tmp_path: Path, folder: Path) -> None:
     train(write_stories(tmp_path / "data"), folder, tmp_path / "run")
-    trained = load_trained(tmp_path / "run" / "best.safetensors", Resolver(offline=True))
+    trained = load_trained(tmp_path / "run" / "best.safetensors", models_of())
     write_wav(tmp_path / "a.wav", tone(2))
     write_wav(tmp_path / "b.wav", tone(5))
     louder = trained.condition(amplify(tone(2), -12.0), 12.0)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from storysound.app.cli import recipes as words
 from storysound.app.cli import streams
 
 
@@ -17,13 +18,12 @@ def build(
     Example: storysound build mmva pictures=norms.csv@1:7 music=deam.csv@1:9 out=set
     """
     from storysound.research import recipes
-    from storysound.weights.resolver import Resolver
 
-    module = recipes.module_of(recipe, recipes.BUILD)
+    builder = recipes.of_name(recipes.BUILDERS, recipe)
     if show:
-        for key, value in recipes.shown(module.Recipe):
-            streams.line(f"{key}={value}")
+        words.show(builder.recipe)
         return
-    chosen = recipes.settings(module.Recipe, settings or [])
-    module.build(chosen, Resolver(offline=True), streams.tell)
+    chosen = words.parsed(builder.recipe, settings)
+    with words.watched() as watch:
+        builder.run(chosen, words.models(), watch)
     streams.line(str(chosen.out))

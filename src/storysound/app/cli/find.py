@@ -83,8 +83,8 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from storysound.draw.shapes import times_of
     from storysound.errors import one_line
-    from storysound.jobs.find.moments import times_of
     from storysound.story import Span
 
     table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from storysound.app.cli import recipes as words
 from storysound.app.cli import streams
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: ears, sos.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sos; a wrong name lists all.")],
     settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings.")] = None,
     show: Annotated[bool, typer.Option("--show", help="List the settings with their defaults, train nothing.")] = False,
 ) -> None:
@@ -17,14 +18,15 @@ def train(
     Example: storysound train ears data=shards out=runs/ears steps=60000
     """
     from storysound.research import recipes
-    from storysound.weights.resolver import Resolver
 
-    module = recipes.module_of(recipe)
+    training = recipes.of_name(recipes.TRAININGS, recipe)
     if show:
-        for key, value in recipes.shown(module.Recipe):
-            streams.line(f"{key}={value}")
+        words.show(training.recipe)
         return
-    chosen = recipes.settings(module.Recipe, settings or [])
-    best = module.train(chosen, Resolver(offline=True), streams.tell)
-    if recipes.speaks():
+    chosen = words.parsed(training.recipe, settings)
+    with words.watched() as watch:
+        best = training.run(chosen, words.models(), watch)
+    from storysound.train.loop import speaks
+
+    if speaks():
         streams.line(f"{chosen.out}/best.safetensors: {best:.3f}")

@@ -13,20 +13,19 @@ from storysound.jobs.gloss.request import GlossRequest
 from storysound.media.audio import read_audio
 from storysound.progress import Watch
 from storysound.trained.langue2gloss import load_trained
-from storysound.weights.resolver import Resolver
 
 Captioner = Callable[[Path], str]
 
 
-def by_model(weights_file: Path, weights: Resolver, beams: int = 5) -> Captioner:
+def by_model(weights_file: Path, models: Models, beams: int = 5) -> Captioner:
     """A run of `storysound train caption`. Raises InputError for another file."""
-    trained = load_trained(weights_file, weights, "caption")
+    trained = load_trained(weights_file, models, "caption")
     return lambda file: " ".join(trained.of_sound(file, beams))
 
 
-def by_hub(weights: Resolver) -> Captioner:
+def by_hub(models: Models) -> Captioner:
     """Whisper Audio Captioning. Raises MissingModelError where its files can't be had."""
-    found = whisper_captions.load(weights)
+    found = models.get(whisper_captions.MODEL, whisper_captions.load)
     return lambda file: found.caption(read_audio(file, channels=1))
 
 

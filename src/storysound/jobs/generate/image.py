@@ -15,7 +15,7 @@ from storysound.media.audio import read_audio
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import write_png
 from storysound.progress import Watch
-from storysound.trained.soundimage import Trained, load_trained
+from storysound.trained.soundimage import SoundImageModel, load_trained
 
 LONGEST_S = 600.0  # of a sound that is listened to
 _COSTS = {"load": 2.0, "listen": 1.0, "paint": 10.0}
@@ -51,21 +51,21 @@ def run(request: GenerateImageRequest, models: Models, watch: Watch) -> Generate
     return GenerateImageResult(str(out), str(audio), request.gain_db, request.mix, request.seed, request.model, licence)
 
 
-def _loaded(request: GenerateImageRequest, folder: Path, models: Models) -> tuple[Trained, kandinsky.Painter]:
+def _loaded(request: GenerateImageRequest, folder: Path, models: Models) -> tuple[SoundImageModel, kandinsky.Painter]:
     if request.map is None:
         raise MissingModelError(
             "no map from sound to pictures ships: `storysound train soundimage data=… out=…` makes one of stories with "
             "sound and pictures, and `map` takes its best.safetensors"
         )
     file, device = request.map, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trained = models.get(f"soundimage {file.absolute()}", lambda weights: load_trained(file, weights))
+    trained = models.get(f"soundimage {file.absolute()}", lambda _: load_trained(file, models))
     painter = models.get(f"painter {folder}", lambda _: kandinsky.load_painter(folder, device))
     if trained.card.model.seen != painter.dim or trained.card.eyes != kandinsky.revision(folder):
         raise InputError(file, f"was made for the picture encoder of another model than {folder}", "train it anew")
     return trained, painter
 
 
-def condition(request: GenerateImageRequest, trained: Trained) -> Tensor:
+def condition(request: GenerateImageRequest, trained: SoundImageModel) -> Tensor:
     """The embedding [d] that is painted: of the first sound at its gain, and of the others, mixed."""
     files = [(request.audio, request.gain_db), *((part.path, 0.0) for part in request.mix)]
     embeddings = [trained.condition(read_audio(path, channels=1, end_s=LONGEST_S), gain) for path, gain in files]

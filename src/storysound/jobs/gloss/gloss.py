@@ -59,7 +59,7 @@ def of_heard(heard: FileEvents, models: Models) -> tuple[str, ...]:
 
 
 def _learned(models: Models, file: Path) -> Trained:
-    return models.get(f"langue2gloss {file.absolute()}", lambda weights: load_trained(file, weights, "gloss"))
+    return models.get(f"langue2gloss {file.absolute()}", lambda _: load_trained(file, models, "gloss"))
 
 
 def _is_file(source: str) -> bool:

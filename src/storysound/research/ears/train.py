@@ -13,57 +13,20 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from storysound.encode import minilm
 from storysound.encode.ears import CLASSES, MELS, PATCH_FRAMES, TEXT_DIM, Answer, Config, Network, class_names
 from storysound.encode.labels import remembered_vectors, text_vectors
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.losses import distillation
 from storysound.match.names import words
 from storysound.metrics.classification import average_precisions
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
-from storysound.weights.resolver import Resolver
+from storysound.progress import Watch, check
+from storysound.research.ears.settings import EarsTraining
+from storysound.train.loop import Losses, Task, check_agrees, fabric_for, fit
 
 HEARD = 0.5  # probability from which the teacher counts as hearing a class
 LEAST = 10  # patches of a class that make its average precision worth a mean
 SPEECH, MUSIC = 0, 132  # classes whose recordings are named for what is said or played, not for how it sounds
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of the training; each can be given as key=value."""
-
-    data: Path  # folder of shards: train-*.safetensors, test-*.safetensors, and clips-*.txt, what they are made of
-    out: Path  # folder of the run; what stands there is gone on with
-    steps: int = 60_000
-    batch: int = 48  # patches a step and device
-    rate: float = 3e-3
-    warmup: int = 200
-    decay_share: float = 0.3
-    weight_decay: float = 0.02
-    ema: float = 0.999
-    hint: float = 100.0  # weight of the teacher's last hidden layer
-    text: float = 1.0  # weight of the choice among the classes' names
-    names: float = 0.2  # weight of the choice among the file names of the batch
-    temperature: float = 0.05  # of both choices
-    size: str = "full"  # "full", or "tiny" to try the recipe
-    precision: str = "auto"  # as Lightning Fabric names them; "auto": bfloat16 where the hardware has it
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
-    evaluate_every: int = 2000
-    save_every_s: float = 120.0
-
-    def __post_init__(self) -> None:
-        if self.size not in {"full", "tiny"}:
-            raise ValueError(f"size must be full or tiny, got {self.size!r}")
-        if self.batch < 1 or min(self.hint, self.text, self.names) < 0 or self.temperature <= 0:
-            raise ValueError("needs batch >= 1, temperature > 0 and weights that are not negative")
-
-    def plan(self) -> Plan:
-        """The part that the loop needs."""
-        return Plan(
-            self.steps, self.rate, self.warmup, self.decay_share, self.weight_decay, ema=self.ema,
-            evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,14 +79,20 @@ class Shards:
         )
 
 
+def shard_files(folder: Path, kind: str) -> list[Path]:
+    """The shards "train" or "test", in order. Raises InputError where there are none."""
+    files = sorted(folder.glob(f"{kind}-*.safetensors"))
+    if not files:
+        raise InputError(folder, f"holds no shards {kind}-*.safetensors", "make them with shipped_weights/ears/draw.py")
+    return files
+
+
 def read_shards(folder: Path, kind: str, embed: Callable[[list[str]], Tensor] | None = None) -> Shards:
     """Shards "train" or "test"; file names are put into text space by `embed`, [n] texts -> [n 384].
 
     Raises InputError where there are none, or one isn't what `shipped_weights/ears/draw.py` writes.
     """
-    files = sorted(folder.glob(f"{kind}-*.safetensors"))
-    if not files:
-        raise InputError(folder, f"holds no shards {kind}-*.safetensors", "make them with shipped_weights/ears/draw.py")
+    files = shard_files(folder, kind)
     whole: dict[str, Tensor] = {}
     names: list[str] = []
     first: dict[str, int] = {}  # line of `names` at which a list of clips begins
@@ -171,7 +140,7 @@ def _vectors(texts: list[str], embed: Callable[[list[str]], Tensor]) -> Tensor:
     return vectors[[row.get(text, -1) for text in texts]]
 
 
-def batch_at(shards: Shards, recipe: Recipe, step: int, rank: int, ranks: int) -> Patches:
+def batch_at(shards: Shards, recipe: EarsTraining, step: int, rank: int, ranks: int) -> Patches:
     """Each epoch is a permutation of all patches, made from seed and number of the epoch."""
     size = recipe.batch * ranks
     per_epoch = max(shards.patches // size, 1)
@@ -185,7 +154,7 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(count))
 
 
-def losses(network: nn.Module, batch: Patches, *, recipe: Recipe, classes: Tensor, spread: Tensor) -> Losses:
+def losses(network: nn.Module, batch: Patches, *, recipe: EarsTraining, classes: Tensor, spread: Tensor) -> Losses:
     """Soft labels, hint, and two choices of text: among the classes' names [521 384], and among the batch's files."""
     answer: Answer = network(batch.log_mel)
     heard = batch.logits.sigmoid()
@@ -215,6 +184,7 @@ def evaluate(network: nn.Module, shards: Shards) -> dict[str, float]:
     device = next(network.parameters()).device
     scores, truth = [], []
     for numbers in torch.split(torch.arange(0, shards.patches, each), 256):
+        check()
         batch = shards.at(numbers).to(device)
         scores.append(network(batch.log_mel).logits.float().cpu())
         truth.append(batch.logits.cpu().sigmoid() > HEARD)
@@ -222,18 +192,23 @@ def evaluate(network: nn.Module, shards: Shards) -> dict[str, float]:
     return {"mAP": float(np.mean(list(found.values()))) if found else 0.0, "classes": float(len(found))}
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+def train(recipe: EarsTraining, models: Models, watch: Watch) -> float:
     """Runs the recipe, or goes on with it; the mAP of the best weights, which stand in `out/best.safetensors`."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    text = minilm.load(weights)
+    run = {"batch": recipe.batch, "seed": recipe.seed, "size": recipe.size}
+    check_agrees(recipe.out, recipe.plan(), **run)
+    for kind in ("train", "test"):
+        shard_files(recipe.data, kind)
+    watch.plan({"features": 0.05, "training": 0.95})
+    text = models.encoder("minilm")
 
     def embed(texts: list[str]) -> Tensor:
         return torch.from_numpy(remembered_vectors("file-names", texts, text, recipe.out))
 
     train_set, test_set = read_shards(recipe.data, "train", embed), read_shards(recipe.data, "test")
-    tell(f"{train_set.patches} patches to train on, {len(test_set.log_mel)} windows held out")
+    watch.say(f"{train_set.patches} patches to train on, {len(test_set.log_mel)} windows held out")
     sample = train_set.hidden[:2000].float().flatten(0, 1) * train_set.scale["hidden_step"]
     classes = torch.from_numpy(text_vectors(text, class_names()))
     config = Config.tiny() if recipe.size == "tiny" else Config()
@@ -246,6 +221,6 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
         lambda step, rank, ranks: batch_at(train_set, recipe, step, rank, ranks).to(fabric.device),
         lambda network: evaluate(network, test_set),
         "mAP",
-        {"batch": recipe.batch, "seed": recipe.seed, "size": recipe.size, "hidden": config.hidden},
+        {**run, "hidden": config.hidden},
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+    return fit(task, recipe.plan(), recipe.out, fabric, watch)

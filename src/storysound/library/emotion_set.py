@@ -29,7 +29,7 @@ _BOTH = {"id", "file", "sha256", "valence", "arousal", "split", "group"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class RatedPicture:
     """A picture and how it feels."""
 
     id: str
@@ -41,7 +41,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Clip:
+class MusicClip:
     """A stretch of a track, how it feels, and what it is like in words."""
 
     id: str
@@ -54,7 +54,7 @@ class Clip:
     group: str
 
 
-Item = Picture | Clip
+Item = RatedPicture | MusicClip
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class EmotionSet:
     """Pictures, clips, and which of them IMEMNet's protocol pairs; `sigma` of Eq. 1 over all pairs there could be."""
 
     folder: Path
-    pictures: tuple[Picture, ...]
-    clips: tuple[Clip, ...]
+    pictures: tuple[RatedPicture, ...]
+    clips: tuple[MusicClip, ...]
     pairs: tuple[tuple[int, int], ...]  # numbers of a picture and a clip of the same split
     sigma: float
 
@@ -112,9 +112,9 @@ def moods_of(items: Iterable[Item]) -> Tensor:
 
 def write_set(
     folder: Path,
-    pictures: Iterable[Picture],
-    clips: Iterable[Clip],
-    pairs: Iterable[tuple[Picture, Clip, float]],
+    pictures: Iterable[RatedPicture],
+    clips: Iterable[MusicClip],
+    pairs: Iterable[tuple[RatedPicture, MusicClip, float]],
     about: Mapping[str, Any],
 ) -> None:
     """Writes a set; one that stands there is replaced. `about` has sigma and how it was made. Raises OutputError."""
@@ -144,7 +144,7 @@ def read_set(folder: Path) -> EmotionSet:
         raise InputError(folder, f"is no set of pictures and music: set.json: {why}", _AGAIN) from error
     if version != VERSION or not sigma > 0:
         raise InputError(folder, f"is of version {version}, {VERSION} is known here", _AGAIN)
-    pictures = tuple(json_lines(folder / "pictures.jsonl", _BOTH, lambda row, _: Picture(**_common(row, folder))))
+    pictures = tuple(json_lines(folder / "pictures.jsonl", _BOTH, lambda row, _: RatedPicture(**_common(row, folder))))
     clips = tuple(json_lines(folder / "music.jsonl", {*_BOTH, "start_s", "end_s", "caption"}, _clip(folder)))
     left, right = {one.id: i for i, one in enumerate(pictures)}, {one.id: i for i, one in enumerate(clips)}
     keys = {"picture", "music", "score"}
@@ -155,7 +155,9 @@ def read_set(folder: Path) -> EmotionSet:
         raise InputError(folder / "pairs.jsonl", f"pairs {error}, which isn't in the set", _AGAIN) from error
 
 
-def numbered(pairs: Pairs, pictures: Iterable[Picture], clips: Iterable[Clip]) -> Iterator[tuple[Picture, Clip, float]]:
+def numbered(
+    pairs: Pairs, pictures: Iterable[RatedPicture], clips: Iterable[MusicClip]
+) -> Iterator[tuple[RatedPicture, MusicClip, float]]:
     """Pairs of numbers as pairs of what they number."""
     left, right = list(pictures), list(clips)
     for p, c, score in zip(pairs.pictures.tolist(), pairs.clips.tolist(), pairs.scores.tolist(), strict=True):
@@ -183,12 +185,12 @@ def _common(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {**kept, "file": folder / row["file"], "mood": Mood(float(row["valence"]), float(row["arousal"]))}
 
 
-def _clip(folder: Path) -> Callable[[dict[str, Any], int], Clip]:
-    def make(row: dict[str, Any], _: int) -> Clip:
+def _clip(folder: Path) -> Callable[[dict[str, Any], int], MusicClip]:
+    def make(row: dict[str, Any], _: int) -> MusicClip:
         if lacking := {"start_s", "end_s", "caption"} - row.keys():
             raise ValueError(f"lacks {', '.join(sorted(lacking))}")
         if not str(row["caption"]).strip():
             raise ValueError("has an empty caption")
-        return Clip(**_common(row, folder), span=Span(row["start_s"], row["end_s"]), caption=str(row["caption"]))
+        return MusicClip(**_common(row, folder), span=Span(row["start_s"], row["end_s"]), caption=str(row["caption"]))
 
     return make

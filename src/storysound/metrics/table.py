@@ -1,14 +1,7 @@
-"""What `storysound evaluate` shows: rows that were measured, and those that a paper published.
-
-A module `evaluate_<task>.py` says with `PAPER` and `TABLES` which published rows stand beside its own, with `TASKS`
-in which order, and with `COLUMNS` what is shown of them.
-"""
+"""Tables of results: rows that were measured beside those that a paper published."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
-
-NOT_COMPARABLE = "as published: another data set or protocol, not to be compared"
 
 
 @dataclass(frozen=True)
@@ -47,31 +40,6 @@ class Row:
     n: int = 0  # what was judged: queries, items; 0 where it isn't ours to say
     data: str = ""
     protocol: str = ""
-
-
-class PublishedRow(Protocol):
-    """One row of a paper's tables: `research.paper.Published`."""
-
-    @property
-    def table(self) -> str: ...  # noqa: D102
-    @property
-    def task(self) -> str: ...  # noqa: D102
-    @property
-    def model(self) -> str: ...  # noqa: D102
-    @property
-    def figures(self) -> Mapping[str, float]: ...  # noqa: D102
-    @property
-    def data(self) -> str: ...  # noqa: D102
-
-
-def published(rows: Iterable[PublishedRow], tables: Sequence[str], tasks: Sequence[str]) -> list[Row]:
-    """A paper's rows in the form of ours, marked as such; a row of the task "any" stands in all."""
-    return [
-        Row(task, f"{row.model} (published)", row.figures, data=row.data, protocol=NOT_COMPARABLE)
-        for row in rows
-        if row.table in tables
-        for task in (tasks if row.task == "any" else (row.task,))
-    ]
 
 
 def in_order(rows: Iterable[Row], tasks: Sequence[str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Stories that Sound of Story learns from and is judged by: a data set of `storysound ingest`, or a file of JSON lines.
+"""Stories to learn from and to be judged by: a data set of `storysound ingest`, or a file of JSON lines.
 
 A line is `{"id", "text", "images", "video", "audio", "group"}`; all but a sound are optional. `audio` may be several
 files, of which each belongs to the story; a video without `audio` brings its own sound. `text` may be several texts.
@@ -40,7 +40,7 @@ _LINE = 'write one a line, as {"text": "a storm comes up", "audio": "storm.flac"
 
 
 @dataclass(frozen=True)
-class Sound:
+class StorySound:
     """A sound of stories; one that several stories share has one key."""
 
     key: str  # changes whenever the sound does
@@ -48,7 +48,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Material:
+class StoryMaterial:
     """What a story is told in, and the sounds that belong to it."""
 
     id: str
@@ -56,12 +56,12 @@ class Material:
     key: str  # changes whenever text or pictures do
     texts: tuple[str, ...]
     pictures: Callable[[], list[Pixels]]
-    sounds: tuple[Sound, ...]
+    sounds: tuple[StorySound, ...]
     video: Path | None = None  # where it is one
     span: Span | None = None  # of that, where it is not the whole
 
 
-def read_stories(data: Path, *, silent: bool = False, transcribe: Transcribe | None = None) -> list[Material]:
+def read_stories(data: Path, *, silent: bool = False, transcribe: Transcribe | None = None) -> list[StoryMaterial]:
     """The stories of a data set's folder or of a file of JSON lines.
 
     `silent`: also those whose video has no sound. `transcribe` writes spoken descriptions down. Raises LibraryError for
@@ -76,13 +76,13 @@ def read_stories(data: Path, *, silent: bool = False, transcribe: Transcribe | N
     return found
 
 
-def _of_dataset(dataset: Dataset) -> Iterator[Material]:
+def _of_dataset(dataset: Dataset) -> Iterator[StoryMaterial]:
     """As the paper: key frames, text, and the sound without its speech. Films are groups."""
     for row in dataset.rows(("id", "text", "uri", "sha256", "plan_sha256")):
         name, key = row["id"], str(row["plan_sha256"])
-        sound = Sound(f"{key}#background", partial(dataset.background, name))
+        sound = StorySound(f"{key}#background", partial(dataset.background, name))
         texts = (row["text"],) if row["text"].strip() else ()
-        yield Material(name, row["uri"] or name, key, texts, partial(_jpegs, dataset, name), (sound,))
+        yield StoryMaterial(name, row["uri"] or name, key, texts, partial(_jpegs, dataset, name), (sound,))
 
 
 def _jpegs(dataset: Dataset, name: str) -> list[Pixels]:
@@ -96,11 +96,13 @@ def _spread(count: int) -> list[int]:
     return chosen
 
 
-def _of_lines(file: Path, silent: bool, transcribe: Transcribe | None) -> Iterator[Material]:
+def _of_lines(file: Path, silent: bool, transcribe: Transcribe | None) -> Iterator[StoryMaterial]:
     return json_lines(file, KEYS, lambda row, number: _material(row, number, file.parent, silent, transcribe))
 
 
-def _material(row: dict[str, Any], number: int, folder: Path, silent: bool, transcribe: Transcribe | None) -> Material:
+def _material(
+    row: dict[str, Any], number: int, folder: Path, silent: bool, transcribe: Transcribe | None
+) -> StoryMaterial:
     images, videos = ([folder / name for name in _strings(row, key)] for key in ("images", "video"))
     span = _span(row, videos)
     told = [_description(folder / name, transcribe) for name in _strings(row, "description")]
@@ -117,14 +119,14 @@ def _material(row: dict[str, Any], number: int, folder: Path, silent: bool, tran
     heard = tuple(_sound(path, None if named else span) for path in sounds if named or not silent or _has_sound(path))
     pictures = partial(_pictures, images, videos, span)
     group = str(row.get("group", (_strings(row, "video") or [name])[0]))
-    return Material(name, group, key, texts, pictures, heard, videos[0] if videos else None, span)
+    return StoryMaterial(name, group, key, texts, pictures, heard, videos[0] if videos else None, span)
 
 
-def clip_of(video: Path, span: Span) -> Material:
+def clip_of(video: Path, span: Span) -> StoryMaterial:
     """A stretch of a video of which nothing is told."""
     name, key = f"{video}:{span.start_s:g}-{span.end_s:g}", _sha(f"{_stamp(video)}:{span}")
     sounds = (_sound(video, span),) if _has_sound(video) else ()
-    return Material(name, str(video), key, (), partial(_pictures, [], [video], span), sounds, video, span)
+    return StoryMaterial(name, str(video), key, (), partial(_pictures, [], [video], span), sounds, video, span)
 
 
 def _span(row: dict[str, Any], videos: list[Path]) -> Span | None:
@@ -155,11 +157,11 @@ def _has_sound(video: Path) -> bool:
         return True
 
 
-def _sound(path: Path, span: Span | None) -> Sound:
+def _sound(path: Path, span: Span | None) -> StorySound:
     if span is None:
-        return Sound(_sha(_stamp(path)), partial(read_audio, path, channels=1))
+        return StorySound(_sha(_stamp(path)), partial(read_audio, path, channels=1))
     part = partial(read_audio, path, channels=1, start_s=span.start_s, end_s=span.end_s)
-    return Sound(_sha(f"{_stamp(path)}:{span.start_s}:{span.end_s}"), part)
+    return StorySound(_sha(f"{_stamp(path)}:{span.start_s}:{span.end_s}"), part)
 
 
 def _strings(row: dict[str, Any], key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What MAC's experts say, and what is heard or told, out of the features that are kept of stories (`sos_features`).
+"""What MAC's experts say, out of the features of pictures and sounds (`encode/features.py`).
 
 The paper's four experts are networks for scenes, objects, actions and sounds. Those of a profile that has none of them:
 
@@ -8,22 +8,20 @@ The paper's four experts are networks for scenes, objects, actions and sounds. T
 - sound: what the audio encoders hear in the video's own sound.
 
 Where the experts listen to a sound instead of looking at a video, they are the parts of what is heard: a name of
-`Senses.heard` each, or `sound` for all of them.
+`StoryEncoder.heard` each, or `sound` for all of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from storysound.encode.features import StoryEncoder
 from storysound.encode.soundnet import place_names
 from storysound.errors import UsageError
 from storysound.match.mac_model import Tokens
-from storysound.research.stories.batches import candidates
-from storysound.research.stories.features import Senses, StoryFeatures
 
 Seen = Literal["video", "sound"]
 Heard = Literal["words", "sound"]
@@ -31,7 +29,6 @@ SEEN: tuple[Seen, ...] = get_args(Seen)
 HEARD: tuple[Heard, ...] = get_args(Heard)
 IN_PICTURES = ("scene", "object", "action")
 SOUND: Literal["sound"] = "sound"
-BLOCK = 256  # stories whose pictures are gone through at once
 SHARPNESS = 0.05  # temperature of the softmax over places, as in `encode.labels`
 
 
@@ -60,17 +57,17 @@ class Sides:
 class Experts:
     """Features of pictures and sounds as those of MAC's experts."""
 
-    def __init__(self, sides: Sides, senses: Senses) -> None:
+    def __init__(self, sides: Sides, encoder: StoryEncoder) -> None:
         """Raises UsageError for an expert that the encoders of the profile aren't."""
         self.sides = sides
-        ends = torch.tensor([0, *senses.heard().values()]).cumsum(0).tolist()
-        self._parts = {name: slice(ends[i], ends[i + 1]) for i, name in enumerate(senses.heard())}
+        ends = torch.tensor([0, *encoder.heard().values()]).cumsum(0).tolist()
+        self._parts = {name: slice(ends[i], ends[i + 1]) for i, name in enumerate(encoder.heard())}
         self._parts[SOUND] = slice(0, ends[-1])
         self.heard_width: int = ends[-1]  # of all that is heard
         if sides.seen == SOUND and (odd := set(sides.experts) - self._parts.keys()):
             raise UsageError(f"no experts {', '.join(sorted(odd))} of sounds: there are {', '.join(self._parts)}")
         needed = "scene" in sides.experts
-        self._places = torch.from_numpy(senses.space("places", place_names()).vectors) if needed else torch.zeros(0, 0)
+        self._places = torch.from_numpy(encoder.space("places", place_names()).vectors) if needed else torch.zeros(0, 0)
 
     def of_sounds(self, sounds: Tokens) -> dict[str, Tokens]:
         """Parts of what is heard [b t d], in the order of the experts."""
@@ -91,81 +88,6 @@ class Experts:
     def _action(self, frames: Tokens) -> Tokens:
         change = frames.values.diff(dim=1).abs()
         return Tokens(change, frames.mask[:, 1:] & frames.mask[:, :-1])
-
-
-@dataclass(frozen=True)
-class Material:
-    """Stories as MAC sees and hears them."""
-
-    features: StoryFeatures
-    experts: Experts
-
-    @property
-    def sides(self) -> Sides:
-        """What is matched to what."""
-        return self.experts.sides
-
-    def told(self) -> Tensor:
-        """Numbers of the stories that have both sides."""
-        features, sides = self.features, self.sides
-        there = torch.ones(len(features.ids), dtype=torch.bool)
-        if sides.heard == "words":
-            there &= features.text.lengths() > 0
-        if sides.seen == "video" and SOUND not in sides.experts:
-            there &= features.frames.lengths() > 0
-        return torch.nonzero(there)[:, 0]
-
-    def items(self, stories: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is seen [q] and what is heard [c] of these stories, numbers of stories or sounds; what fits, [q c]."""
-        if self.sides.seen == "video" and self.sides.heard == "words":
-            return stories, stories, self.alike(stories)
-        sounds, fits = candidates(self.features, stories)
-        return (sounds, stories, fits) if self.sides.seen == SOUND else (stories, sounds, fits.T)
-
-    def alike(self, stories: Tensor) -> Tensor:
-        """Which stories are told in the same words, bool [b b]: by what the text encoder says of the whole."""
-        said = self.features.texts(stories).whole
-        return (said[:, None] == said[None]).all(-1)
-
-    def seen(self, numbers: Tensor, first: Tensor | None = None) -> dict[str, Tokens]:
-        """What the experts say of stories or sounds; of these from token `first` on."""
-        if self.sides.seen == SOUND:
-            return self.experts.of_sounds(self._sounds(numbers, first))
-        found = {name: Tokens(part.values[numbers], part.mask[numbers]) for name, part in self._pictures.items()}
-        if SOUND in self.sides.experts:
-            found[SOUND] = self._own_sounds(numbers)
-        return {name: found[name] for name in self.sides.experts}
-
-    @cached_property
-    def _pictures(self) -> dict[str, Tokens]:
-        """Of all stories."""
-        blocks = torch.split(torch.arange(len(self.features.ids)), BLOCK)
-        parts = [self.experts.of_pictures(Tokens(*self.features.pictures(block))) for block in blocks]
-        names = parts[0]
-        return {
-            name: Tokens(*(torch.cat(both) for both in zip(*(p[name] for p in parts), strict=True))) for name in names
-        }
-
-    def heard(self, numbers: Tensor, first: Tensor | None = None) -> Tokens:
-        """Sentences of stories, or what is heard of sounds from token `first` on."""
-        if self.sides.heard == SOUND:
-            return self._sounds(numbers, first)
-        told = self.features.texts(numbers)
-        assert told.mask is not None
-        return Tokens(told.tokens, told.mask)
-
-    def _own_sounds(self, stories: Tensor) -> Tokens:
-        """The first sound that belongs to each story; no tokens where none does."""
-        own = self.features.belongs[stories]
-        if not own.any():
-            return Tokens(torch.zeros(len(stories), 1, self.experts.heard_width), torch.zeros(len(stories), 1) > 0)
-        heard = self._sounds(own.int().argmax(dim=1), None)
-        return Tokens(heard.values, heard.mask & own.any(dim=1, keepdim=True))
-
-    def _sounds(self, numbers: Tensor, first: Tensor | None) -> Tokens:
-        found = self.features.sounds(numbers, first)
-        assert found.mask is not None
-        return Tokens(found.tokens, found.mask)
 
 
 def _mean(tokens: Tokens) -> Tokens:
