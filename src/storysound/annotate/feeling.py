@@ -14,7 +14,7 @@ from storysound.encode import encoder
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
 from storysound.encode.wording import sentences
-from storysound.library.analyse import Judged, Listening, analyse
+from storysound.library.analyse import analyse
 from storysound.media.audio import Waveform
 from storysound.media.expression import expression
 from storysound.story import Mood
@@ -89,10 +89,5 @@ class Feeling:
 
     def sound(self, file: Path) -> tuple[Mood, float]:
         """Of a whole sound, as a library has it, and its length in seconds. Raises MediaError, also for silence."""
-        sound = analyse(file, {EARS: self.ears}, _judge).sound
+        sound = analyse(file, {EARS: self.ears}).sound
         return sound.mood, sound.duration_s
-
-
-def _judge(sound: Listening) -> Judged:
-    kind = judging.kind(sound.duration_s, sound.heard)
-    return Judged(kind, judging.mood(kind, sound.heard, sound.expression))

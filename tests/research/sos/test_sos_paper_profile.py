@@ -14,11 +14,14 @@ from research.story_fakes import tone
 from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.encode import encoder
+from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
 from storysound.jobs.find.find import Hit
-from storysound.jobs.index.index import index
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.match.sos_model import Features
 from storysound.media.audio import write_wav
+from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.mac import evaluate as evaluate_mac
 from storysound.research.mac import train as train_mac
@@ -166,7 +169,7 @@ def test_the_command_finds_models_of_ones_own(
 
 def test_a_library_needs_other_ears(data: Path, weights: Resolver, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="profile 'paper' can't index"):
-        index([data.parent], tmp_path / "library", profile="paper", weights=weights)
+        index.run(IndexRequest((data.parent,), tmp_path / "library"), Models(load_profile("paper"), weights), Watch())
 
 
 def test_without_the_hub_it_says_what_was_wanted(data: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def ingest(
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
     from storysound.app.cli.progress import file_progress
     from storysound.ingest.clips import Join
-    from storysound.jobs.index.index import usable_cores
+    from storysound.app.cli.cores import usable_cores
     from storysound.jobs.ingest import ingest as job
 
     config = wish(frames_per_s, similarity, paper=paper)

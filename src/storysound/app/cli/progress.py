@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from storysound.errors import one_line
+from storysound.progress import Watch
 
 
 @contextmanager
@@ -43,3 +44,10 @@ def file_progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
             bars.update(task, completed=done, total=total, name=escape(last))
 
         yield show
+
+
+@contextmanager
+def shown() -> Iterator[Watch]:
+    """How far a job is, as a bar of its present step."""
+    with file_progress("") as show, Watch(lambda at: show(int(at.done), int(at.of), at.what)) as watch:
+        yield watch

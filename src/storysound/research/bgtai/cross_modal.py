@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.config import Profile, load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import TEST, read_set
 from storysound.jobs.find.find import Finder, Query
-from storysound.jobs.index.index import index
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.metrics import retrieval
+from storysound.progress import Watch
 from storysound.research.results import Column, Row
 from storysound.train.loop import Tell
 from storysound.weights.resolver import Resolver
@@ -68,7 +71,7 @@ def scores(clips: list[Path], profile: Profile, weights: Resolver, tell: Tell) -
     """How well each clip's sound fits each clip's pictures [clips clips], of those that have both."""
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"
-        index(clips, library, profile=profile, weights=weights)
+        index.run(IndexRequest(tuple(clips), library), Models(profile, weights), Watch())
         finder = Finder(library, profile, weights)
         of_path = {Path(sound.path).name: number for number, sound in enumerate(finder.index.sounds)}
         heard = [clip for clip in clips if clip.name in of_path]
