@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from storysound.annotate.sound import SoundJudge
 from storysound.config import load_profile
 from storysound.encode.ears import class_names
-from storysound.encode.encoder import Encoder, Encoding, Modality
+from storysound.encode.encoder import Encoder, Encoding, Head, Modality, Traits
 from storysound.encode.pool import Models
 from storysound.library.store import Entry, Segments, Shape
 from storysound.media.audio import Waveform
@@ -37,6 +38,7 @@ class FakeEncoder:
     modality: Modality = "audio"
     dim: int = 3
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=labels)
+    traits: Traits = field(default_factory=lambda: Traits(heads={"level": Head(moments=False)}))
     seconds: list[float] = field(default_factory=list)
 
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
@@ -56,6 +58,9 @@ class FakeEncoder:
         scores[:, class_names().index("Music")] = 0.9 if duration_s > 8 else 0.001
         scores[::BARK_EVERY_S, class_names().index("Bark")] = 0.95
         return scores
+
+
+JUDGE = SoundJudge({"fake": FakeEncoder()})
 
 
 class FakeModels(Models):

@@ -61,3 +61,46 @@ def test_the_rule_catches_what_it_forbids() -> None:
 def test_rows_above_and_below_zero() -> None:
     assert violations("errors", {"story"}) == set()
     assert violations("errors", {"media"}) == {"media"}
+
+
+# --- faces of jobs, and the size of rooms
+
+
+def strange_parts_of_jobs(file: Path) -> set[str]:
+    """Modules of other jobs that a job imports beside their face: of a folder, `request` and the file named as it."""
+    own = file.relative_to(SOURCE / "jobs").parts[0].removesuffix(".py")
+    strange: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[:2] == ["storysound", "jobs"] and len(parts) > 3 and parts[2] != own:
+                strange |= {name} if parts[3] not in ("request", parts[2]) else set()
+    return strange
+
+
+@pytest.mark.parametrize("file", sorted((SOURCE / "jobs").rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_job_imports_other_jobs_by_their_face(file: Path) -> None:
+    assert not strange_parts_of_jobs(file)
+
+
+def test_only_app_imports_research() -> None:
+    importing = {room_of(file) for file in FILES if "research" in imported_rooms(file.read_text())}
+    assert importing <= {"app", "research"}
+
+
+def test_no_folder_is_an_attic() -> None:
+    for folder in {file.parent for file in FILES}:
+        count = len(list(folder.glob("*.py")))
+        assert count <= (36 if folder.name == "encode" else 22), f"{folder.relative_to(SOURCE)} has {count} files"
+
+
+def test_no_room_holds_more_than_its_share() -> None:
+    lines = dict.fromkeys(ROW, 0)
+    for file in FILES:
+        lines[room_of(file)] += len(file.read_text().splitlines())
+    total = sum(lines.values())
+    largest = max(lines, key=lambda room: lines[room])
+    assert lines[largest] <= 0.18 * total, f"{largest} has {lines[largest] / total:.1%} of {total} lines"

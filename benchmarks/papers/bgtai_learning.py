@@ -1,17 +1,17 @@
 """Do BGTAI's parts help? Its figure 2 and table 4 on real data that was held out.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.papers.bgtai_learning [parts | losses] [--seeds N] [--cache DIR] [--json FILE]
-     [--plot FILE]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.papers.bgtai_learning [parts | losses] [--seeds N] [--cache DIR]
+     [--json FILE] [--plot FILE]
 
-Three folds by source recording or file of ESC-50, triples and videos (benchmarks/papers/sos_material.py); a network learns
-from two and is judged on the third. `parts` (figure 2): without gloss, with it, and with DS-Net and Result Filter each
-on or off; accuracy on ESC-50 by the class's word and by a linear probe, and accuracy against the CPU time of training.
-Classes were seen in training, recordings not. `losses` (table 4): pictures found by sound, by loss, with and without
-DS-Net, and by how much of a sound is heard.
+Three folds by source recording or file of ESC-50, triples and videos (benchmarks/papers/sos_material.py); a network
+learns from two and is judged on the third. `parts` (figure 2): without gloss, with it, and with DS-Net and Result
+Filter each on or off; accuracy on ESC-50 by the class's word and by a linear probe, and accuracy against the CPU time
+of training. Classes were seen in training, recordings not. `losses` (table 4): pictures found by sound, by loss, with
+and without DS-Net, and by how much of a sound is heard.
 
-Steps, batch and rate are those of benchmarks/papers/sos_learning.py. All settings share seeds and batches; figures are means
-over seeds, intervals over recordings. Data: ../shared/data or $STORYSOUND_TEST_DATA. Encoders: MiniLM, EfficientNet,
-ears.
+Steps, batch and rate are those of benchmarks/papers/sos_learning.py. All settings share seeds and batches; figures are
+means over seeds, intervals over recordings. Data: ../shared/data or $STORYSOUND_TEST_DATA. Encoders: MiniLM,
+EfficientNet, ears.
 """
 
 import argparse

@@ -3,11 +3,11 @@
 Run: OMP_NUM_THREADS=1 python -m benchmarks.papers.mac_learning [wesnoth | clips | experts] [--cache DIR] [--json FILE]
 
 `wesnoth`: a scenario's words -> the tracks its author chose, one campaign held out at a time, 40 candidates, as
-benchmarks/papers/sos_wesnoth.py. Words: narration, title, dialogue and objectives, a vector each, through NetVLAD. Experts:
-the classes heard in a track, and its embedding. Popularity in the other campaigns is added as a prior in a second pair
-of rows. `clips`: three folds by source recording or file of ESC-50, triples and videos (benchmarks/papers/sos_material.py):
-videos and pictures with words, pictures with sounds, sounds with words. `experts`: the first of these three tasks with
-one expert alone and with all but one, as the paper's figure 4, one seed.
+benchmarks/papers/sos_wesnoth.py. Words: narration, title, dialogue and objectives, a vector each, through NetVLAD.
+Experts: the classes heard in a track, and its embedding. Popularity in the other campaigns is added as a prior in a
+second pair of rows. `clips`: three folds by source recording or file of ESC-50, triples and videos
+(benchmarks/papers/sos_material.py): videos and pictures with words, pictures with sounds, sounds with words. `experts`:
+the first of these three tasks with one expert alone and with all but one, as the paper's figure 4, one seed.
 
 Settings are the recipe's own but for the steps; both models share them, the seeds and the batches. Figures are means
 over `SEEDS` seeds, each seed's ranks counted; intervals are over groups (campaigns; recordings). Data: ../shared/data

@@ -1,4 +1,6 @@
-"""What `find` should be asked: words as they are, their rule gloss, or a learned one: `python -m benchmarks.quality.gloss`.
+"""What `find` should be asked: words as they are, their rule gloss, or a learned one.
+
+Run: python -m benchmarks.quality.gloss
 
 Names ignored. Class word -> clip on ESC-50, caption -> a video's own sound, dialogue of a game -> its author's effect.
 Texts are glossed sentence by sentence. Differences are shown with 95 % bootstrap intervals over the queries. Data as in
@@ -18,8 +20,8 @@ from rich.table import Table
 from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, score_matrix
 from storysound.config import load_profile
 from storysound.encode.wording import sentences
-from storysound.jobs.find.find import Query
 from storysound.jobs.gloss import Glosser
+from storysound.match.query import Query
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
 from storysound.weights.resolver import Resolver

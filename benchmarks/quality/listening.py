@@ -1,4 +1,6 @@
-"""What is heard when, and whether a clip has music: `python -m benchmarks.quality.quality.listening [../shared/data] [--profile P]`.
+"""What is heard when, and whether a clip has music.
+
+Run: python -m benchmarks.quality.listening [../shared/data] [--profile P]
 
 Events: 24 sequences of 8 clips of ESC-50 with pauses of 1 to 3 s between them, peaks 0 to 12 dB below .3, in noise at
 -65 dBFS (seed 0). A clip is found when an event overlaps one of its sounding stretches whose label is nearer, in
@@ -9,9 +11,9 @@ Moments: the same sequences as a library of 24 files; each class word that is in
 the best hits whose file holds the class: does the moment pointed to overlap it, and how much of the moment is the
 class, beside how much of the ten-second segment around its middle.
 
-Music: ten seconds of tracks alone, and 0 to 18 dB below four voices (those of `benchmarks.quality.quality.speech_removal`), against the
-voices alone and with sounds that are no music (forty clips of twenty classes of ESC-50). A mix has music where
-`annotate.own_sound` finds it for half of the time or more.
+Music: ten seconds of tracks alone, and 0 to 18 dB below four voices (those of `benchmarks.quality.speech_removal`),
+against the voices alone and with sounds that are no music (forty clips of twenty classes of ESC-50). A mix has music
+where `annotate.own_sound` finds it for half of the time or more.
 """
 
 import argparse
@@ -32,11 +34,12 @@ from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.wording import synonyms
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.listen import ears_of, listen
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.progress import Watch
 from storysound.story import Span
@@ -90,7 +93,7 @@ def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     meant = {label: classes[i] for label, i in zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True)}
     found: list[bool] = []
     right: list[bool] = []
@@ -128,7 +131,7 @@ def moments(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
             write_wav(Path(scratch) / f"{number:02}.wav", wave)
         library = Path(scratch) / "library"
         index.run(IndexRequest((Path(scratch),), library), Models(load_profile(profile), weights), Watch())
-        finder = Finder(library, load_profile(profile), weights)
+        finder = Finder(library, Models(load_profile(profile), weights))
     names = sorted({name for parts in truth.values() for name, _ in parts})
     of_moment, of_segment = [], []
     for name in names:

@@ -20,18 +20,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality.quality import mood as moods
-from benchmarks.quality.quality import speech_removal
+from benchmarks.quality import mood as moods
+from benchmarks.quality import speech_removal
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.wording import synonyms
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.listen import ears_of, listen
 from storysound.library.search import Index
+from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.progress import Watch
@@ -70,7 +71,7 @@ class Bench:
 
     def library_of(self, folder: Path) -> Finder:
         """A folder's library, open for queries."""
-        return Finder(self.indexed(folder), self.profile, self.weights)
+        return Finder(self.indexed(folder), Models(self.profile, self.weights))
 
 
 def labelled(shared: Path) -> list[dict[str, str]]:
@@ -105,7 +106,7 @@ def listening(bench: Bench) -> dict[str, float]:
     classes = sorted({row["category"] for row in rows})
     ears, text = ears_of(bench.profile, bench.weights), load("minilm", bench.weights)
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))
     first, counts = [], []

@@ -1,4 +1,6 @@
-"""How well speech is taken out of real music: `python benchmarks/quality/speech_removal.py [../shared/data] [ROWS.jsonl]`.
+"""How well speech is taken out of real music.
+
+Run: python benchmarks/quality/speech_removal.py [../shared/data] [ROWS.jsonl]
 
 Forty mixes of 10 s at 0 dB: forty tracks of music, each from its own offset, under four people who speak (a man on a
 stage, a child, a woman who reads, a voice recording; the last two come from packages, group "bench" of the weights).
@@ -7,8 +9,8 @@ the music's two channels and the speech in the middle.
 
 SI-SDR is that of Le Roux et al. 2019 (arXiv:1811.02508), of the background against the music alone. Speech left is
 the share of the time in which silero hears speech in the clean voice and hears it still in the background.
-No weight was fitted to these mixes or their sources (shipped_weights/speech_mask); an earlier run over them did show that the
-training lacked high voices and orchestras.
+No weight was fitted to these mixes or their sources (shipped_weights/speech_mask); an earlier run over them did show
+that the training lacked high voices and orchestras.
 """
 
 import json

@@ -3,7 +3,7 @@
 The embeddings are those of the default profile's picture encoder, two a second, at most 12 s of a clip; eight clips are
 joined, thirty times. A join counts as found within half a second.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.speed.speed.change_points --data ../shared/data
+Run: OMP_NUM_THREADS=1 python -m benchmarks.speed.change_points --data ../shared/data
 """
 
 import argparse

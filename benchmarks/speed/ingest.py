@@ -1,7 +1,7 @@
 """How fast `storysound ingest` looks at videos without neural networks, against PyAV doing nothing but decode them.
 
-`python -m benchmarks.speed.speed.ingest [FOLDER]`: CPU time of one thread in one process, both measured in turn on every video and
-the least of several rounds taken, as other programs only ever add to it.
+`python -m benchmarks.speed.ingest [FOLDER]`: CPU time of one thread in one process, both measured in turn on every
+video and the least of several rounds taken, as other programs only ever add to it.
 """
 
 import os

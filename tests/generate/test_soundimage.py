@@ -20,17 +20,15 @@ from storysound.generate.soundimage import (
 from storysound.media.audio import Waveform
 from storysound.media.loudness import amplify
 
-RNG = np.random.default_rng(0)
 CONFIG = Config.tiny()
 
 
 def normal(*shape: int) -> torch.Tensor:
-    return torch.from_numpy(RNG.standard_normal(shape).astype(np.float32))
+    return torch.randn(shape)
 
 
 def noise(duration_s: float, level: float = 0.1) -> Waveform:
-    samples = RNG.standard_normal((1, round(duration_s * 8000))) * level
-    return Waveform(samples.astype(np.float32), 8000)
+    return Waveform(level * normal(1, round(duration_s * 8000)).numpy(), 8000)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from storysound.metrics.summary import (
     summarise,
 )
 
-RNG = np.random.default_rng(0)
+DRAWN = np.random.default_rng(0)  # once, as the tests are collected
 ITEMS = st.lists(st.tuples(st.floats(-2, 9) | st.integers(-1, 4).map(float), st.integers(0, 30)), max_size=10)
 
 
@@ -43,10 +43,10 @@ def test_the_knapsack_is_optimal(items: list[tuple[float, int]], capacity: int) 
 @pytest.mark.parametrize(
     ("values", "weights"),
     [
-        (RNG.random(60), RNG.integers(1, 90, 60)),  # most is decided by the bound
-        (weights := RNG.integers(1, 90, 60), weights),  # nothing is: value and weight are one
+        (DRAWN.random(60), DRAWN.integers(1, 90, 60)),  # most is decided by the bound
+        (weights := DRAWN.integers(1, 90, 60), weights),  # nothing is: value and weight are one
         (weights + 20.0, weights),
-        (RNG.random(60), 7 * RNG.integers(1, 12, 60)),  # a common divisor
+        (DRAWN.random(60), 7 * DRAWN.integers(1, 12, 60)),  # a common divisor
     ],
 )
 def test_large_knapsacks_equal_plain_dynamic_programming(values: np.ndarray, weights: np.ndarray) -> None:
@@ -91,7 +91,8 @@ def test_what_is_no_knapsack(values: list[float], weights: list[float], capacity
 
 
 def test_overlap_is_precision_recall_and_their_harmonic_mean() -> None:
-    summary, people = RNG.random(40) < 0.3, RNG.random((6, 40)) < 0.3
+    rng = np.random.default_rng(0)
+    summary, people = rng.random(40) < 0.3, rng.random((6, 40)) < 0.3
     precision, recall, f = overlap(summary, people)
     for i, person in enumerate(people):
         both = sum(a and b for a, b in zip(summary, person, strict=True))
@@ -113,7 +114,8 @@ def test_a_summary_takes_whole_shots_within_its_share() -> None:
 
 
 def test_evaluate_judges_by_the_mean_and_by_the_best_person() -> None:
-    people = RNG.integers(1, 6, (5, 200)).astype(float)
+    rng = np.random.default_rng(0)
+    people = rng.integers(1, 6, (5, 200)).astype(float)
     edges = np.arange(0, 201, 10)
     report = evaluate(people[0], people, edges)
     assert report.f[0] == report.f_max == 1.0
@@ -128,7 +130,8 @@ def test_evaluate_judges_by_the_mean_and_by_the_best_person() -> None:
 
 
 def test_the_ceiling_leaves_each_person_out_once() -> None:
-    people = RNG.integers(1, 6, (4, 120)).astype(float)
+    rng = np.random.default_rng(0)
+    people = rng.integers(1, 6, (4, 120)).astype(float)
     edges = np.arange(0, 121, 10)
     ceiling = human_ceiling(people, edges)
     alone = [evaluate(people[i], np.delete(people, i, axis=0), edges) for i in range(4)]
@@ -138,7 +141,8 @@ def test_the_ceiling_leaves_each_person_out_once() -> None:
 
 
 def test_correlations_are_scipys_and_a_constant_says_nothing() -> None:
-    a, b = RNG.integers(1, 6, 50).astype(float), RNG.random(50)
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 6, 50).astype(float), rng.random(50)
     assert kendall(a, b) == pytest.approx(scipy.stats.kendalltau(a, b).statistic)
     assert kendall(np.ones(50), b) == 0.0
 

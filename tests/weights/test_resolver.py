@@ -20,10 +20,10 @@ import pytest
 import torch
 
 from storysound.errors import MissingModelError, OutputError, UsageError
+from storysound.weights import index as weights_sources
 from storysound.weights.catalogue import Entry, catalogue, read_catalogue
 from storysound.weights.index import PackageIndex, PipConfig, redact
 from storysound.weights.resolver import Resolver
-from storysound.weights import index as weights_sources
 
 PAYLOAD = np.random.default_rng(0).bytes(300_000)  # larger than the tail that comes with the directory
 SHA = hashlib.sha256(PAYLOAD).hexdigest()

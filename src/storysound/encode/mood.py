@@ -5,8 +5,8 @@ classes of sounds mean. What they foretell crowds around the middle, of each mod
 mood that leaves this file is put on one scale, by what its head usually says (`Scale`): 0.5 is usual for things of
 its kind, and moods of a text, a picture and a sound can be compared.
 
-Shipped weights: `encode/weights/mood.safetensors`, made by `shipped_weights/mood/fit.py`; the card beside them says from
-which data, under which licence, and how well they do on what they have not seen.
+Shipped weights: `encode/weights/mood.safetensors`, made by `shipped_weights/mood/fit.py`; the card beside them says
+from which data, under which licence, and how well they do on what they have not seen.
 """
 
 from collections.abc import Mapping, Sequence

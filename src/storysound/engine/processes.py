@@ -42,9 +42,7 @@ class Processes:
             _done([future])
             return future.result()
         except BrokenProcessPool as error:
-            fault = (
-                f"a worker process died before its first row: {stage!r} needs more memory than there is"
-            )
+            fault = f"a worker process died before its first row: {stage!r} needs more memory than there is"
             raise StorysoundError(f"{fault} (end other programs, or use fewer jobs)") from error
 
     def outcomes(self, rows: Iterator[Row]) -> Iterator[Outcome]:

@@ -68,12 +68,14 @@ class Worker:
         """Nothing is made yet."""
         self.stages = tuple(stages)
         self._works: dict[str, Work] = {}
+        self._notes: list[str] = []  # of making them; they go with the next row
 
     def work(self, name: str) -> Work:
         """What the stage of this name made. Raises what its `make` raises."""
         if name not in self._works:
             (stage,) = (stage for stage in self.stages if stage.name == name)
-            self._works[name] = stage.make()
+            with collected(self._notes):
+                self._works[name] = stage.make()
         return self._works[name]
 
     def outcome(self, row: Row) -> Outcome:
@@ -85,6 +87,8 @@ class Worker:
         notes: list[str] = []
         for stage in self.stages:
             work = self.work(stage.name)
+            notes += self._notes
+            self._notes.clear()
             try:
                 with collected(notes):
                     made = work({name: full[name] for name in stage.takes})

@@ -34,9 +34,9 @@ class Painter:
         self.dim = int(pipeline.unet.config.encoder_hid_dim)
 
     def paint(self, embedding: Tensor, black: Tensor, *, seed: int, steps: int, side_px: int) -> Pixels:
-        """The picture uint8 [side side 3] of an embedding [d]; `side_px` is a multiple of 64.
+        """The picture uint8 [side side 3] of an embedding [d], led away from `black` [d].
 
-        The same embedding, seed, steps and side give the same picture on one machine.
+        `side_px` is a multiple of 64. The same embedding, seed, steps and side give the same picture on one machine.
         """
         with quiet():
             image = self._pipeline(
@@ -68,6 +68,7 @@ class Eyes:
         return int(self._network.config.image_size)
 
     def _seen(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels [3 side side] -> [1 d]."""
         embedding: Tensor = self._network(pixel_values=pixels[None].to(self._network.device)).image_embeds
         return embedding.float().cpu()
 

@@ -64,7 +64,7 @@ class SoundMap(nn.Module):
 
 
 def loudness_share(lufs: Tensor) -> Tensor:
-    """Loudness from 0 in silence to 1 at full scale (0 LUFS).
+    """Loudness of any shape from 0 in silence to 1 at full scale (0 LUFS).
 
     >>> loudness_share(torch.tensor([-float("inf"), -70.0, -35.0, 0.0])).tolist()
     [0.0, 0.0, 0.5, 1.0]
@@ -109,9 +109,9 @@ class Fitted:
 def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequence[str]) -> Fitted:
     """The map of n pairs: sounds [n heard] of loudness [n], pictures [n seen], each of one of the `groups` [n].
 
-    Of `PENALTIES` the one counts that predicts best what was left out, a fifth of the groups at a time. Ridge
-    predictions keep near the mean, where pictures are of nothing: they are brought back to the spread of real pictures.
-    Raises ValueError for fewer than three groups.
+    `black` [seen] as in `SoundMap`. Of `PENALTIES` the one counts that predicts best what was left out, a fifth of the
+    groups at a time. Ridge predictions keep near the mean, where pictures are of nothing: they are brought back to the
+    spread of real pictures. Raises ValueError for fewer than three groups.
     """
     order = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     if len(order) < 3:
@@ -137,7 +137,10 @@ def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequen
 
 
 def _ridge(heard: Tensor, lufs: Tensor, seen: Tensor, penalties: Sequence[float]) -> list[SoundMap]:
-    """A map in double precision for each penalty, from one singular value decomposition."""
+    """A map in double precision for each penalty, from one singular value decomposition.
+
+    Of sounds [n heard] of loudness [n] and pictures [n seen].
+    """
     usual_sound, usual_picture = heard.mean(dim=0), seen.mean(dim=0)
     u, s, v = torch.linalg.svd(loudness_share(lufs)[:, None] * (heard - usual_sound), full_matrices=False)
     answer, unit = u.T @ (seen - usual_picture), (s * s).mean()

@@ -218,7 +218,7 @@ def _dissolves(looks: _Looks, cuts: dict[int, float], step_s: float, config: Sho
     middles = np.arange(half, count - half)
     across = looks.change(middles - half, middles + half)
     found: dict[int, float] = {}
-    for k in np.argsort(-across):
+    for k in np.argsort(-across, kind="stable"):
         i = int(middles[k])
         if across[k] < config.dissolve_floor:
             break

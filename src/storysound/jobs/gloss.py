@@ -4,6 +4,7 @@ Of a text: its content words, uninflected (the rule). Of a sound: the names of w
 of both what a trained model of Langue2Gloss says.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from storysound.annotate.events import Heard
-from storysound.annotate.hearing import SPACE
 from storysound.config import Profile
 from storysound.encode import gloss, lemmas
 from storysound.encode.lemmas import Lemmas
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.errors import UsageError
-from storysound.ingest.captions import SUFFIXES, bare, read_captions
+from storysound.ingest.captions import SUFFIXES, read_captions
 from storysound.ingest.tables import TABLES
 from storysound.jobs.listen import Ears, ears_of, listen
 from storysound.media.files import check_readable
@@ -26,7 +26,8 @@ from storysound.metrics.ptb import tokens
 from storysound.trained.langue2gloss import Trained, load_trained
 from storysound.weights.resolver import Resolver
 
-TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .txt
+TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .ass, .txt
+_FILE_NAME = re.compile(r"\s*(?:\S*/)?[^/\s]+\.(?:[A-Za-z]\w{0,4}|3gp|3g2)\s*")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Glosser:
 
     def of_heard(self, heard: Heard) -> tuple[str, ...]:
         """The first name of each event's class, glossed, in the order in which they begin; not twice in a row."""
-        names = [in_words(SPACE, [event.label])[0][0].partition("(")[0] for event in heard.events]
+        names = [synonyms(event.label)[0].partition("(")[0] for event in heard.events]
         return tuple(word for name, _ in groupby(names) for word in gloss.of_text(name, self._lemmas.of))
 
     @cached_property
@@ -86,7 +87,7 @@ class Glosser:
 def _is_file(source: str) -> bool:
     """Whether a file is meant: there is one, or it is one word with the ending of a file."""
     try:
-        return Path(source).is_file() or (bare(source) != source and not source.split()[1:])
+        return Path(source).is_file() or bool(_FILE_NAME.fullmatch(source))
     except (OSError, ValueError):  # too long for a name, or a zero byte in it
         return False
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound import progress
-from storysound.annotate import sound as annotate
 from storysound.annotate.hearing import ear_among, events_in
+from storysound.annotate.sound import SoundJudge
 from storysound.encode.encoder import Encoder, Encoding, ticks
 from storysound.errors import MediaError
 from storysound.library.store import Segments, Shape
@@ -71,15 +71,13 @@ def windows(duration_s: float) -> list[Span]:
     return [Span(start, end) for start, end in zip(starts, [*starts[1:], duration_s], strict=True)]
 
 
-def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]]) -> Analysis:
+def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: SoundJudge) -> Analysis:
     """Hears a sound file, or the sound of a video, from beginning to end; each stretch of it is decoded once.
 
-    Raises MediaError for a file that can't be decoded, is shorter than 10 ms, or contains only silence; ValueError
-    where no encoder knows AudioSet's classes; Cancelled.
+    `judge` is of the same encoders. Where none of them tells what is heard when, no events are found.
+    Raises MediaError for a file that can't be decoded, is shorter than 10 ms, or contains only silence; Cancelled.
     """
     ear = ear_among(encoders)
-    if ear is None:
-        raise ValueError(f"none of {', '.join(encoders) or 'no encoders'} tells what a sound is")
     tags = probe(file).tags
     measures = _Measures(encoders)
     for block in read_blocks(file, BLOCK_S, rest_s=SHORTEST_REST_S):
@@ -94,9 +92,9 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]]) -> Anal
     cues = expression(measures.loudest, spectrogram=spectrogram, peaks=peaks, loudness_lufs=loudness_lufs)
     encodings = {name: _joined(parts, measures.duration_s) for name, parts in measures.encodings.items()}
     progress.check()
-    kind = annotate.kind(measures.duration_s, encodings)
-    mood = annotate.mood(kind, encodings, cues)
-    events = events_in(encodings[ear.name], ear, np.concatenate(measures.peaks), measures.duration_s)
+    kind = judge.kind(measures.duration_s, encodings)
+    levels_db = np.concatenate(measures.peaks)
+    events = events_in(encodings[ear.name], ear, levels_db, measures.duration_s) if ear else ()
     sound = Sound(
         path="",
         root="",
@@ -106,7 +104,7 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]]) -> Anal
         true_peak_dbtp=measures.peak_dbtp,
         tempo_bpm=rhythm.tempo_bpm(spectrogram),
         key=tonality.key(peaks)[0],
-        mood=mood,
+        mood=judge.mood(kind, encodings, cues),
     )
     return Analysis(sound, tags, measures.segments(events))
 

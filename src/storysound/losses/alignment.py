@@ -29,7 +29,9 @@ class Weights:
 
 
 def middles(path: Tensor, queries: int) -> Tensor:
-    """The target step of each query step [.. Q]: the middle one of several, the earlier of two; -1 where there is none.
+    """The target step of each query step on a path [.. L 2] -> [.. Q]; -1 where there is none.
+
+    The middle one of several, the earlier of two.
 
     >>> middles(torch.tensor([[0, 0], [0, 1], [0, 2], [1, 3], [2, 3], [2, 4]]), 4).tolist()
     [1, 3, 3, -1]
@@ -43,7 +45,7 @@ def middles(path: Tensor, queries: int) -> Tensor:
 
 
 def matrix(path: Tensor, queries: int, targets: int) -> Tensor:
-    """The path as a binary matrix [.. Q T]: 1 for every pair on it.
+    """The path [.. L 2] as a binary matrix [.. Q T]: 1 for every pair on it.
 
     >>> matrix(torch.tensor([[0, 0], [0, 1], [1, 2]]), 2, 3).tolist()
     [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -59,8 +61,8 @@ def matrix(path: Tensor, queries: int, targets: int) -> Tensor:
 def cross_entropy(pred: Tensor, path: Tensor) -> Tensor:
     """Eq. 5, row by row: the mean over query steps of -log of what `pred` [.. Q T] gives the path's target -> scalar.
 
-    The path is made one-hot: a query step that it matches with several targets gets the middle one (erratum 1). Each
-    item of a batch counts alike. Raises ValueError for a path that leaves the matrix.
+    The path [.. L 2] is made one-hot: a query step that it matches with several targets gets the middle one (erratum
+    1). Each item of a batch counts alike. Raises ValueError for a path that leaves the matrix.
 
     >>> sure = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     >>> round(cross_entropy(sure, torch.tensor([[0, 0], [1, 1], [1, 2]])).item(), 3)
@@ -93,7 +95,7 @@ def sp_loss(pred: Tensor, target: Tensor) -> Tensor:
 def total(
     contrastive: Tensor, alignments: Sequence[tuple[Tensor, Tensor]] = (), weights: Weights = Weights()
 ) -> dict[str, Tensor]:
-    """The whole objective (erratum 3): a contrastive loss, Eq. 5 and Eq. 6 -> "loss" and its parts.
+    """The whole objective (erratum 3): a contrastive loss (scalar), Eq. 5 and Eq. 6 -> "loss" and its parts.
 
     `alignments`: predictions [.. Q T] and their paths [.. L 2], over which Eq. 5 and 6 are averaged; without any, and
     where a weight is 0, that part is left out.
@@ -108,7 +110,7 @@ def total(
 
 
 def _checked(path: Tensor, queries: int) -> tuple[Tensor, Tensor]:
-    """Query and target step of each pair [.. L]; padding goes to the query step behind the last."""
+    """Query and target step of each pair: [.. L 2] -> [.. L] twice; padding goes to the query step behind the last."""
     if path.ndim < 2 or path.shape[-1] != 2 or not path.shape[-2]:
         raise ValueError(f"needs a path [.. L 2], got {tuple(path.shape)}")
     step, target = path.unbind(-1)
@@ -118,7 +120,7 @@ def _checked(path: Tensor, queries: int) -> tuple[Tensor, Tensor]:
 
 
 def _mean(values: Tensor, real: Tensor) -> Tensor:
-    """Over the real steps of each item, then over items that have any."""
+    """Of values [.. Q] over the real steps, bool [.. Q], of each item, then over items with any -> scalar."""
     counts = real.sum(dim=-1)
     each = (values * real).sum(dim=-1) / counts.clamp(min=1)
     return (each * (counts > 0)).sum() / (counts > 0).sum().clamp(min=1)

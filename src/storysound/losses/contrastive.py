@@ -32,7 +32,9 @@ def symmetric(similarity: Tensor, temperature: float | Tensor, positives: Tensor
 
 
 def squared_distance(similarity: Tensor, positives: Tensor) -> Tensor:
-    """Mean squared distance of what belongs together, by the cosines [q c] of unit vectors; nothing is pushed apart.
+    """Mean squared distance of what belongs together (bool [q c]), by the cosines [q c] of unit vectors -> scalar.
+
+    Nothing is pushed apart.
 
     >>> squared_distance(torch.tensor([[1.0, 0.3], [0.2, 0.5]]), torch.eye(2, dtype=torch.bool)).item()
     0.5
@@ -41,7 +43,7 @@ def squared_distance(similarity: Tensor, positives: Tensor) -> Tensor:
 
 
 def _choice(logits: Tensor, positives: Tensor) -> Tensor:
-    """Mean over rows that have a positive of the cross-entropy against equal shares of their positives."""
+    """Mean over rows that have a positive of the cross-entropy against equal shares of them: [q c], bool [q c]."""
     some = positives.any(dim=1)
     share = positives[some].to(logits)
     share = share / share.sum(dim=1, keepdim=True)

@@ -26,10 +26,11 @@ def matching_loss(predicted: Tensor, labelled: Tensor) -> Tensor:
 
 
 def total(moods: Iterable[Tensor], matching: Tensor | None = None) -> Tensor:
-    """Eq. 4: the sum of Eq. 2 of each modality and, unless there is no similarity predictor, Eq. 3."""
+    """Eq. 4: the sum of Eq. 2 of each modality and, unless there is no similarity predictor, Eq. 3: each scalar."""
     return torch.stack([*moods, *([] if matching is None else [matching])]).sum()
 
 
 def _check(predicted: Tensor, labelled: Tensor, axes: int) -> None:
+    """Raises ValueError unless both are of the same shape, with so many axes."""
     if predicted.shape != labelled.shape or predicted.ndim != axes:
         raise ValueError(f"needs two of a shape with {axes} axes, got {list(predicted.shape)}, {list(labelled.shape)}")

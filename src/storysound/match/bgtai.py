@@ -150,7 +150,10 @@ class BGTAI(nn.Module):
     def forward(
         self, said: Mapping[Kind, Said], frames: tuple[Tensor, Tensor] | None = None
     ) -> tuple[dict[str, Tensor], dict[Kind, tuple[Tensor, Tensor]]]:
-        """Unit vectors [b d] of "text", "audio" and "frames"; DS-Net's alignments of each, with the paths to follow."""
+        """Unit vectors [b d] of "text", "audio" and "frames"; DS-Net's alignments of each, with the paths to follow.
+
+        `frames`: pictures [b m w] and which are real, bool [b m].
+        """
         spoken = {kind: self.language(kind, each) for kind, each in said.items()}
         found: dict[str, Tensor] = {kind: each.whole for kind, each in spoken.items()}
         if frames is not None:
@@ -162,11 +165,15 @@ class BGTAI(nn.Module):
         }
 
     def _placed(self, name: str, features: Tensor, mask: Tensor) -> Tensor:
+        """Features [b n w], bool [b n] -> unit vectors [b n d] of the common space, zeros for padding."""
         features = without_padding(features - self.get_buffer(f"{name}_centre"), mask)
         return F.normalize(self.maps[name](self.dropout(features)), dim=-1)
 
     def _alignment(self, words: Tensor, steps: Tensor, said: Said, path: Tensor | None) -> Tensor:
-        """How much of each step joins each word: [b Q T], rows of real words sum to 1."""
+        """How much of each step [b T d] joins each word [b Q d]: [b Q T], rows of real words sum to 1.
+
+        `path` [b L 2] is followed where there is no DS-Net.
+        """
         if self.ds_net is not None:
             found: Tensor = self.ds_net(words, steps, said.gloss_mask, said.mask)
             return found
@@ -178,6 +185,6 @@ class BGTAI(nn.Module):
 
     @staticmethod
     def _path(words: Tensor, steps: Tensor, said: Said) -> Tensor:
-        """The Result Filter: the way through both at the highest cosines."""
+        """The Result Filter: the way int64 [b L 2] through words [b Q d] and steps [b T d] at the highest cosines."""
         cost = 1 - words.detach().float() @ steps.detach().float().transpose(1, 2)
         return dtw_paths(cost, said.gloss_mask.sum(dim=1), said.mask.sum(dim=1)).steps.to(words.device)

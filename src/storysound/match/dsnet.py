@@ -47,7 +47,7 @@ class DSNet(nn.Module):
         self.diagonal = nn.Parameter(torch.zeros(()))  # how much it matters to be as far on in both
 
     def scores(self, gloss: Tensor, sequence: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
-        """How well each step fits each word: [b Q T], float32 under autocast too."""
+        """How well each step fits each word: [b Q T], float32 under autocast too; arguments as in `forward`."""
         with torch.autocast(gloss.device.type, enabled=False):
             gloss, sequence = gloss.float(), sequence.float()
             words = F.normalize(gloss + self.query(gloss), dim=-1)
@@ -67,8 +67,8 @@ class DSNet(nn.Module):
 def expected(scores: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
     """How likely each word selects each step, over all monotonic alignments: [b Q T], rows of real words sum to 1.
 
-    By the forward-backward recursion over words; an item needs one real word and step at least. Two words, two steps
-    and no preference: (0, 0), (0, 1) and (1, 1) are left.
+    Of scores [b Q T] and masks bool [b Q], [b T], by the forward-backward recursion over words; an item needs one real
+    word and step at least. Two words, two steps and no preference: (0, 0), (0, 1) and (1, 1) are left.
 
     >>> full = torch.ones(1, 2, dtype=torch.bool)
     >>> expected(torch.zeros(1, 2, 2), full, full)[0].mul(3).round().tolist()
@@ -91,6 +91,8 @@ def expected(scores: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
 @torch.no_grad()
 def best(scores: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
     """The monotonic alignment of the highest summed score, by Viterbi: binary [b Q T], a single 1 per real word.
+
+    Arguments as in `expected`.
 
     >>> full = torch.ones(1, 2, dtype=torch.bool)
     >>> best(torch.tensor([[[0.0, 3.0], [2.0, 0.0]]]), full, full)[0].tolist()
@@ -121,6 +123,10 @@ def select(sequence: Tensor, alignment: Tensor) -> Tensor:
 
 
 def _allowed(scores: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
+    """Scores [b Q T] of which padding of the sequence, bool [b T], gets `NEVER`.
+
+    Raises ValueError where masks [b Q], [b T] don't fit or hold an item without anything real.
+    """
     if scores.shape != (*gloss_mask.shape, mask.shape[1]) or not bool(mask[:, 0].all() and gloss_mask[:, 0].all()):
         raise ValueError(
             f"needs scores [b Q T] and masks of them with something real in each item, got {tuple(scores.shape)}, "
@@ -130,6 +136,6 @@ def _allowed(scores: Tensor, gloss_mask: Tensor, mask: Tensor) -> Tensor:
 
 
 def _progress(mask: Tensor) -> Tensor:
-    """How far on each step is, from 0 to 1: [b n]."""
+    """How far on each step is, from 0 to 1, where bool [b n] says what is real: [b n]."""
     at = torch.arange(mask.shape[1], device=mask.device)
     return at / (mask.sum(dim=1, keepdim=True) - 1).clamp(min=1)

@@ -69,6 +69,7 @@ def dtw_paths(cost: Tensor, queries: Tensor | None = None, targets: Tensor | Non
 
 
 def _sizes(given: Tensor | None, count: int, most: int) -> NDArray[np.int64]:
+    """Lengths [b] as given, or the most for all. Raises ValueError for others than 1 to `most`."""
     if given is None:
         return np.full(count, most, np.int64)
     sizes: NDArray[np.int64] = given.detach().cpu().numpy().astype(np.int64)

@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
 IDF = 0.75  # power of a class's library mean that its scores are divided by
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
+NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
 
 
@@ -79,17 +80,17 @@ class Hearing:
         return ratings.mean(axis=0), deviation + SOFT * float(ratings.std())
 
     def rate_above(self, weights: Floats, usual: tuple[Floats, Floats]) -> Floats:
-        """`rate` in deviations above what each segment usually gets: [c] -> [n]."""
+        """`rate` in deviations above what each segment usually gets, by `usual` [n], [n]: weights [c] -> [n]."""
         mean, deviation = usual
         result: Floats = (self.rate(weights) - mean) / deviation
         return result
 
     def reason(self, weights: Floats, at: int, most: int = 3) -> str:
-        """The classes that both the query means and the segment holds, strongest first."""
+        """The classes that both the query, of weights [c], means and the segment holds, strongest first."""
         few = meant(weights)
         share = weights[few] * self.scores[few, at]
         total = float(share.sum())
-        order = np.argsort(-share)[:most]
+        order = np.argsort(-share, kind="stable")[:most]
         names = [self.space.labels[few[i]] for i in order if total > 0 and share[i] > 0.1 * total]
         return "heard as " + ", ".join(names) if names else ""
 
@@ -98,11 +99,11 @@ def meant(weights: Floats) -> NDArray[np.int64]:
     """The few classes that carry a query's weight: [c] -> indices."""
     if len(weights) <= FEW:
         return np.arange(len(weights))
-    return np.sort(np.argpartition(-weights, FEW)[:FEW])
+    return np.sort(np.argsort(-weights, kind="stable")[:FEW])
 
 
 def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
-    """Zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
+    """Scores [n] with zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
 
     `among` [n] marks the segments that are candidates; all are without it.
 
@@ -117,10 +118,27 @@ def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Float
     return result
 
 
+def levelled(scores: Floats) -> Floats:
+    """Scores [n] in which those that are no further than `NEAR` below the next higher one are equal to it.
+
+    So a sound that lies in a library twice scores twice the same, and which one comes first isn't the processor's.
+
+    >>> levelled(np.array([0.5, 2.0, 0.5000001], np.float32)).tolist()
+    [0.5000001192092896, 2.0, 0.5000001192092896]
+    """
+    order = np.argsort(-scores)  # equal ones in any order: they get one score
+    falling = scores[order]
+    first = np.ones(len(scores), bool)
+    first[1:] = falling[1:] < falling[:-1] - NEAR
+    result = np.empty_like(scores)
+    result[order] = falling[first][np.cumsum(first) - 1]
+    return result
+
+
 class Verdict:
     """All evidence on the segments of a library, standardised once.
 
-    `scores` [n]: the weighted sum, of unit scale for independent sources.
+    `scores` [n]: the weighted sum, of unit scale for independent sources; `levelled`.
     """
 
     def __init__(self, evidence: Sequence[Evidence], among: NDArray[np.bool_] | None = None) -> None:
@@ -130,7 +148,7 @@ class Verdict:
         self._evidence = evidence
         self._strength = np.stack([e.weight * standardise(e.scores, among) for e in evidence])
         scale = np.sqrt(sum(e.weight**2 for e in evidence))
-        self.scores: Floats = (self._strength.sum(axis=0) / scale).astype(np.float32)
+        self.scores: Floats = levelled((self._strength.sum(axis=0) / scale).astype(np.float32))
 
     def reasons(self, at: int) -> tuple[str, ...]:
         """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""
@@ -151,7 +169,7 @@ class Verdict:
 
 
 def to_score(fused: Floats) -> Floats:
-    """Fused evidence to (0, 1): one half is the library's average sound for this query.
+    """Fused evidence [n] to (0, 1): one half is the library's average sound for this query.
 
     >>> to_score(np.zeros(1, np.float32)).tolist()
     [0.5]

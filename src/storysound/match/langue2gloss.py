@@ -94,7 +94,10 @@ class Langue2Gloss(nn.Module):
         return Read(states, mask, last.transpose(0, 1).flatten(1), self.keys(states))
 
     def forward(self, states: Tensor, mask: Tensor, given: Tensor, sense: Sense) -> Tensor:
-        """Logits of the next word [b m words] at each place, the words before it being `given` [b m] (BEGIN first)."""
+        """Logits of the next word [b m words] at each place, the words before it being `given` [b m] (BEGIN first).
+
+        Of states [b n d] with `mask` bool [b n].
+        """
         read = self.read(states, mask, sense)
         hidden = torch.tanh(self.begin(read.whole))
         embedded = self.drop(self.words(given))
@@ -113,11 +116,15 @@ class Langue2Gloss(nn.Module):
         return hidden, self.drop(torch.tanh(self.said(torch.cat([hidden, heard], dim=1))))
 
     def _logits(self, said: Tensor) -> Tensor:
+        """What is said [.. w] -> [.. words]."""
         return F.linear(said, self.words.weight, self.bias)  # words are spoken by the vectors they are heard by
 
     @torch.inference_mode()
     def greedy(self, states: Tensor, mask: Tensor, sense: Sense) -> list[list[int]]:
-        """The likeliest word at each place until the end is likeliest: one to `longest` words of each item."""
+        """The likeliest word at each place until the end is likeliest: one to `longest` words of each item.
+
+        Of states [b n d] with `mask` bool [b n], as `read` takes them.
+        """
         read = self.read(states, mask, sense)
         hidden = torch.tanh(self.begin(read.whole))
         spoken = torch.full((len(states), 1), BEGIN, device=states.device)
@@ -133,7 +140,7 @@ class Langue2Gloss(nn.Module):
 
     @torch.inference_mode()
     def beam(self, states: Tensor, mask: Tensor, sense: Sense, beams: int = 5) -> list[list[int]]:
-        """As `greedy`, but `beams` beginnings are kept.
+        """As `greedy`, of states [b n d] with `mask` bool [b n], but `beams` beginnings are kept.
 
         Of what they lead to, that whose mean log-probability per word, its end included, is best.
         """
@@ -161,14 +168,14 @@ class Langue2Gloss(nn.Module):
         return [line for _, line in best]
 
     def _allowed(self, logits: Tensor, place: int) -> Tensor:
-        """Special words are never spoken, and the end not at once."""
+        """Special words are never spoken, and the end not at once: logits [b words], changed in place."""
         for never in (PAD, BEGIN, UNKNOWN, *((END,) if place == 0 else ())):
             logits[:, never] = NEVER
         return logits
 
 
 def _keep_ended(best: list[tuple[float, list[int]]], total: Tensor, spoken: Tensor, length: int) -> None:
-    """Of beams that end here [i b], those that are better than what had ended before."""
+    """Of beams that end here, totals [i b] and words [i b m], those that are better than what had ended before."""
     for item, (scores, words) in enumerate(zip((total / length).tolist(), spoken.tolist(), strict=True)):
         for score, line in zip(scores, words, strict=True):
             if score > best[item][0]:

@@ -109,7 +109,7 @@ class CoAttentionMatcher(nn.Module):
         return torch.cat(strips) if result is None else result
 
     def _pairs(self, seen: "_Side", heard: "_Side", present: Tensor, weights: Tensor) -> Tensor:
-        """One block of pairs."""
+        """Scores [q c] of one block of pairs; `present` and `weights` [q n]."""
         keep = present[:, None]  # [q 1 n]
         first, *rest = self._layers()
         video, audio = first.joined(seen.of_rows(), heard.of_columns(), keep)
@@ -133,7 +133,10 @@ class CoAttentionMatcher(nn.Module):
         return max(1, min(q, pairs // columns)), columns
 
     def _check(self, video: Tensor, audio: Tensor, present: Tensor | None, weights: Tensor | None) -> None:
-        """Raises ValueError for what would give a wrong number without a word."""
+        """Raises ValueError unless sides are [q n d] and [c n d], `present` and `weights` [q n].
+
+        Other shapes would give a wrong number without a word.
+        """
         wanted = (self.config.experts, self.config.dim)
         for side in (video, audio):
             if side.ndim != 3 or side.shape[1:] != wanted or not len(side):
@@ -169,7 +172,7 @@ class _Layer(nn.Module):
         self.audio = _Attention(config.dim, config.heads)  # and the other way round: Eq. 2
 
     def prepared(self, items: Tensor, *, turned: bool = False) -> _Side:
-        """What one side asks in its own stream and offers in the other; `turned`: the side of sound."""
+        """What one side [.. n d] asks in its own stream and offers in the other; `turned`: the side of sound."""
         own, other = (self.audio, self.video) if turned else (self.video, self.audio)
         return _Side(items, own.asked(items), *other.offered(items))
 
@@ -180,7 +183,7 @@ class _Layer(nn.Module):
         return video.embeddings + seen, audio.embeddings + heard  # the residual sums
 
     def forward(self, video: Tensor, audio: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """A later layer: sides [q c n d] that depend on their partner already."""
+        """A later layer: sides [q c n d] that depend on their partner already; `keep` [q 1 n] as `joined`."""
         return self.joined(self.prepared(video), self.prepared(audio, turned=True), keep)
 
 
@@ -201,7 +204,7 @@ class _Attention(nn.Module):
         return split / math.sqrt(split.shape[-1])
 
     def offered(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys [.. n h e] and values [.. n h d].
+        """Of [.. n d], keys [.. n h e] and values [.. n h d].
 
         Values have passed the output map, head by head: it is linear, and so it is applied once an item and not once
         a pair.
@@ -210,10 +213,14 @@ class _Attention(nn.Module):
         return keys, torch.einsum("...he,dhe->...hd", values, self._by_head(self.out.weight))
 
     def _by_head(self, x: Tensor) -> Tensor:
+        """[.. d] -> [.. h e]."""
         return x.view(*x.shape[:-1], self.heads, -1)
 
     def attended(self, queries: Tensor, keys: Tensor, values: Tensor, keep: Tensor | None = None) -> Tensor:
-        """[q c n d]; each side's axis of the other's items may be 1. `keep` [q c m]: what can be attended to."""
+        """Queries [q c n h e], keys [q c m h e], values [q c m h d] -> [q c n d].
+
+        Each side's axis of the other's items may be 1. `keep` [q c m]: what can be attended to.
+        """
         logits = torch.einsum("qcnhe,qcmhe->qcnhm", queries, keys)
         if keep is not None:
             logits = logits.masked_fill(~keep[:, :, None, None], torch.finfo(logits.dtype).min)

@@ -134,7 +134,7 @@ class Mac(nn.Module):
         return torch.stack([self.gates[name](whole) for name in self.config.experts], dim=1)
 
     def scores(self, seen: Seen, heard: Tensor, *, block: int | None = None) -> Tensor:
-        """[q c] in [-1, 1] of what `video` and `audio` returned, all pairs."""
+        """[q c] in [-1, 1] of what `video` and `audio` ([c n d]) returned, all pairs."""
         return self.matcher.pair_scores(seen.embeddings, heard, present=seen.present, weights=seen.weights, block=block)
 
     def forward(self, experts: Mapping[str, Tokens], heard: Tokens) -> Tensor:

@@ -51,6 +51,7 @@ def mean_score(va_a: Tensor, va_b: Tensor, sigma: float) -> float:
 
 
 def _mean(va_a: Tensor, va_b: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """Of what `of` says ([n 2], [c 2] -> [n c]) over all pairs of [q 2] and [c 2], a strip at a time."""
     if not len(va_a) or not len(va_b):
         raise ValueError(f"needs moods on both sides, got {len(va_a)} and {len(va_b)}")
     rows = max(1, STRIP // len(va_b))
@@ -86,7 +87,7 @@ def fixed_pairs(
 
 
 def _of_one(order: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The pictures of one clip, of all in the order of their distance."""
+    """The pictures [k] of one clip, of all in the order of their distance [p]."""
     if len(order) <= PAIRS:
         return order
     between = rng.choice(order[EXTREME:-EXTREME], PAIRS - 2 * EXTREME, replace=False)
@@ -94,7 +95,7 @@ def _of_one(order: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.in
 
 
 def _distance(va_a: Tensor, va_b: Tensor) -> Tensor:
-    """Euclidean, [q c]; by differences, since products lose the small distances that matter most."""
+    """Euclidean, [q 2], [c 2] -> [q c]; by differences, since products lose the small distances that matter most."""
     if va_a.ndim != 2 or va_b.ndim != 2 or va_a.shape[1] != 2 or va_b.shape[1] != 2:
         raise ValueError(f"moods are [n 2], got {list(va_a.shape)} and {list(va_b.shape)}")
     return torch.cdist(va_a, va_b, compute_mode="donot_use_mm_for_euclid_dist")

@@ -100,6 +100,7 @@ class MMVA(nn.Module):
         return Predictions(seen, heard, said, None if self.match is None else self.matching(*z))
 
     def _mood(self, modality: Modality, z: Tensor) -> Tensor:
+        """An embedding [b width] -> [b 2]."""
         mood: Tensor = self.moods[modality](z)
         return mood
 

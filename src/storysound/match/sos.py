@@ -124,7 +124,7 @@ def token_similarity(
 def _pairs(
     a: Tensor, b: Tensor, a_mask: Tensor | None, b_mask: Tensor | None, matrices: Matrices, temperature: float
 ) -> Tensor:
-    """One block of pairs: a [q n d], b [m c d] -> [q c]."""
+    """One block of pairs: a [q n d], b [m c d], masks [q n] and [c m] -> [q c]."""
     (q, n, d), (m, c, _) = a.shape, b.shape
     a = without_padding(a, a_mask) / temperature  # here, where it is small, and not on the n·m similarities
     s = (a.reshape(q * n, d) @ b.reshape(m * c, d).T).view(q, n, m, c)  # Eq. 4
@@ -138,12 +138,15 @@ def _pairs(
 
 
 def _weights(s: Tensor, dim: int, keep: Tensor | None) -> Tensor:
-    """Softmax along `dim`; nothing for padding."""
+    """Softmax along `dim` of similarities of any shape; nothing for padding."""
     return torch.softmax(s if keep is None else s.masked_fill(~keep, -torch.inf), dim)
 
 
 def _attend(s: Tensor, dim: int, keep: Tensor | None, mixer: Tensor | None) -> Tensor:
-    """Mean of similarities along `dim`, weighted by their own softmax (the form of Eq. 5 to 10); `dim` goes."""
+    """Mean of similarities of any shape along `dim`, weighted by their own softmax (the form of Eq. 5 to 10).
+
+    `dim` goes. `keep` as `_weights`; `mixer` [k k] is as large as `dim` at least.
+    """
     weights = _weights(s, dim, keep)
     if mixer is not None:
         size = s.shape[dim]
@@ -162,6 +165,7 @@ def attention(
     """Share of every pair of tokens in one pair's `token_similarity`: a [n d], b [m d] -> [n m], sums to 1.
 
     The similarity is the sum of these shares times the products of the tokens: the picture of why two items fit.
+    `a_mask` [n], `b_mask` [m]: True where a token is real.
     """
     n_keep, m_keep = (None if mask is None else mask[None] for mask in (a_mask, b_mask))
     _check(a[None], b[None], n_keep, m_keep, temperature)
@@ -174,17 +178,17 @@ def attention(
 
 
 def mean_pooled(a: Tensor, b: Tensor, *, a_mask: Tensor | None = None, b_mask: Tensor | None = None) -> Tensor:
-    """Baseline without attention: cosine of the mean tokens, a [q n d], b [c m d] -> [q c]."""
+    """Baseline without attention: cosine of the mean tokens, a [q n d], b [c m d], masks [q n], [c m] -> [q c]."""
     return masked_mean(a, a_mask) @ masked_mean(b, b_mask).T
 
 
 def _split(mask: Tensor | None, size: int, items: int) -> Sequence[Tensor | None]:
-    """Masks of the blocks."""
+    """Of a mask [items n], those of the blocks [size n]."""
     return [None] * -(-items // size) if mask is None else torch.split(mask, size)
 
 
 def _block_shape(a: Tensor, b: Tensor, block: int | None) -> tuple[int, int]:
-    """Queries and candidates per block."""
+    """Queries and candidates per block of a [q n d] and b [c m d]."""
     if block is not None:
         if block < 1:
             raise ValueError(f"a block holds at least one item, got {block}")
@@ -196,7 +200,10 @@ def _block_shape(a: Tensor, b: Tensor, block: int | None) -> tuple[int, int]:
 
 
 def _check(a: Tensor, b: Tensor, a_mask: Tensor | None, b_mask: Tensor | None, temperature: float) -> None:
-    """Raises ValueError for what would give a wrong number without a word."""
+    """Raises ValueError for what would give a wrong number without a word.
+
+    Wanted are tokens [q n d] and [c m d], masks bool [q n] and [c m] with a real token in each item.
+    """
     if a.ndim != 3 or b.ndim != 3 or a.shape[2] != b.shape[2]:
         raise ValueError(f"needs tokens [q n d] and [c m d] of one width, got {tuple(a.shape)} and {tuple(b.shape)}")
     if not temperature > 0:

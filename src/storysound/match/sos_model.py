@@ -135,7 +135,7 @@ class SoundOfStory(nn.Module):
         return self._placed("text", words)
 
     def frames(self, frames: Tensor, mask: Tensor | None = None) -> Features:
-        """Frame features [b m frame_width] into the common space: the frames and one vector for the video."""
+        """Frame features [b m frame_width], bool [b m], into the common space: the frames, and one vector a video."""
         if frames.shape[1] > self.config.frames:
             raise ValueError(f"{frames.shape[1]} frames, the model takes {self.config.frames}: choose some")
         tokens = F.normalize(self._mapped("frames", frames, mask), dim=-1)
@@ -164,7 +164,10 @@ class SoundOfStory(nn.Module):
     def forward(
         self, audio: Features, frames: tuple[Tensor, Tensor | None] | None = None, text: Features | None = None
     ) -> Mapping[str, Tensor]:
-        """Similarities of a batch of stories: "AV" [b b] where there are frames, "AT" [b b] where there is text."""
+        """Similarities of a batch of stories: "AV" [b b] where there are frames, "AT" [b b] where there is text.
+
+        `frames`: features [b m frame_width] and which are real, bool [b m] (None: all).
+        """
         sounds, found = self.audio(audio), {}
         if frames is not None:
             found["AV"] = self.similarity(sounds, self.frames(*frames), "AV")
@@ -173,6 +176,7 @@ class SoundOfStory(nn.Module):
         return found
 
     def _mapped(self, name: str, features: Tensor, mask: Tensor | None) -> Tensor:
+        """[b w], or [b n w] with bool [b n] -> the same with the common width."""
         if self.config.centred:
             features = features - self.get_buffer(f"{name}_centre")
         if mask is not None and self.config.mode == "corrected":

@@ -84,7 +84,7 @@ class Svg:
         self._parts.append(f'<text {place} fill="{_hex(colour)}">{clean}</text>')
 
     def picture(self, x: float, y: float, width: float, height: float, rgb: NDArray[np.uint8]) -> None:
-        """See Canvas."""
+        """See Canvas: pixels [h w 3]."""
         buffer = io.BytesIO()
         Image.fromarray(rgb).save(buffer, "PNG", optimize=True)
         uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
@@ -122,7 +122,7 @@ class Png:
         self._draw.text((x * _SCALE, y * _SCALE), clean, colour, font, where)
 
     def picture(self, x: float, y: float, width: float, height: float, rgb: NDArray[np.uint8]) -> None:
-        """See Canvas."""
+        """See Canvas: pixels [h w 3]."""
         size = round(width * _SCALE), round(height * _SCALE)
         part = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
         self._image.paste(part, (round(x * _SCALE), round(y * _SCALE)))

@@ -106,7 +106,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _grey_to_8_bit(values: NDArray[np.generic], mode: str) -> NDArray[np.uint8]:
-    """16-bit grey by its full range; 32-bit and float pictures, whose range is free, by the range they use."""
+    """16-bit grey [h w] by its full range; 32-bit and float pictures, whose range is free, by the range they use."""
     grey = values.astype(np.float64)
     if mode.startswith("I;16") or (mode == "I" and grey.min() >= 0 and 255 < grey.max() <= 65535):
         return np.asarray(np.round(grey / 257), np.uint8)

@@ -68,6 +68,7 @@ def onset_envelope(sound: Waveform | Spectrogram) -> Curve:
 
 
 def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Curve:
+    """`onset_envelope` [t] of a power spectrum [t f]."""
     energies = mel(power_spectrum, _MEL)
     levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9))
     before = scipy.ndimage.maximum_filter1d(levels, 3, axis=1)[:-2]
@@ -80,7 +81,7 @@ def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Curve:
 
 
 def _autocorrelation(envelope: Curve) -> Curve:
-    """Share of the onsets that come again after each lag, [t], 1 at lag 0; unbiased for the shrinking overlap."""
+    """Share of the onsets [t] that come again after each lag, [t], 1 at lag 0; unbiased for the shrinking overlap."""
     n = len(envelope)
     spectrum = np.fft.rfft(envelope - envelope.mean(), 2 * n)
     products = np.fft.irfft(np.abs(spectrum) ** 2)[:n]
@@ -88,7 +89,7 @@ def _autocorrelation(envelope: Curve) -> Curve:
 
 
 def _pulse(envelope: Curve) -> Curve:
-    """How strongly the onsets repeat with each of _TEMPI and its metre, [b]; -1 where too short to tell."""
+    """How strongly the onsets [t] repeat with each of _TEMPI and its metre, [b]; -1 where too short to tell."""
     repeats = _autocorrelation(envelope)
     lags = 60 * FRAMES_PER_S / _TEMPI[:, None] * np.array(_COMB)
     heard = lags < 0.75 * len(envelope)  # with less overlap than a quarter, chance rules
@@ -97,7 +98,7 @@ def _pulse(envelope: Curve) -> Curve:
 
 
 def pulse(envelope: Curve) -> float:
-    """Share of the onsets of an envelope that come again with the beat, whatever its tempo; 0 where too short."""
+    """Share of the onsets of an envelope [t] that come again with the beat, whatever its tempo; 0 where too short."""
     return max(float(_pulse(envelope).max()), 0.0) if envelope.any() else 0.0
 
 
@@ -153,7 +154,10 @@ def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Cur
 
 
 def _best_paths(local: Curve, period: float) -> tuple[Curve, NDArray[np.int64]]:
-    """Score of the best beat sequence that ends at each frame, and the beat before it (-1: it starts there)."""
+    """Score [t] of the best beat sequence over `local` onsets [t] that ends at each frame, and the beat before it [t].
+
+    -1: it starts there.
+    """
     n = len(local)
     near, far = max(1, round(period / 2)), round(2 * period)
     steps = np.arange(far, near - 1, -1)
@@ -173,7 +177,7 @@ def _best_paths(local: Curve, period: float) -> tuple[Curve, NDArray[np.int64]]:
 
 
 def _trim(beats: NDArray[np.int64], local: Curve) -> NDArray[np.int64]:
-    """Drops beats at both ends that fall where nothing sounds (less than half the usual onset)."""
+    """Drops beats [n] at both ends that fall where nothing sounds: less than half the usual of `local` onsets [t]."""
     strength = local[beats]
     strong = np.flatnonzero(strength > 0.5 * np.sqrt(np.mean(strength**2)))
     return beats[strong[0] : strong[-1] + 1] if len(strong) else beats[:0]

@@ -14,6 +14,7 @@ from storysound.media.audio import Waveform
 from storysound.media.files import atomic
 from storysound.media.image import read_image
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.progress import check
 
 Picture = NDArray[np.uint8]
 
@@ -58,6 +59,7 @@ def render_slideshow(
         video = _add_video(result, size, fps)
         audio = sound.add_to(result)
         for index, frame in enumerate(_frames(images, lengths, size, fps)):
+            check()
             frame.pts, frame.time_base = index, Fraction(1, fps)
             sound.mux_until(index / fps, audio, result)
             result.mux(video.encode(frame))
@@ -79,7 +81,7 @@ def _add_video(result: av.container.OutputContainer, size: tuple[int, int], fps:
 def _frames(
     images: Sequence[str | Path | Picture], lengths: list[int], size: tuple[int, int], fps: int
 ) -> Iterator[av.VideoFrame]:
-    """Every frame of the show; a still one is converted once and given again."""
+    """Every frame of the show of files or RGB arrays [h w 3]; a still one is converted once and given again."""
     shown: NDArray[np.uint8] | None = None
     faded = 0  # frames of the coming picture already spent in the fade from the one before
     for index, (image, length) in enumerate(zip(images, lengths, strict=True)):
@@ -100,19 +102,20 @@ def _frames(
 
 
 def _to_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
+    """The frame of YUV 4:2:0 planes [h · 3/2 w]."""
     frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
     frame.colorspace = _BT709
     return frame
 
 
 def _blend(a: NDArray[np.uint8], b: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
-    """Mix of two pictures in 8-bit steps: `share` of b."""
+    """Mix of two pictures [h · 3/2 w] in 8-bit steps: `share` of b."""
     weight = np.uint16(round(share * 256))
     return np.asarray((a * (np.uint16(256) - weight) + b * weight + np.uint16(128)) >> 8, np.uint8)
 
 
 def _planes(image: str | Path | Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture fitted into `size`, as YUV 4:2:0 planes [h · 3/2 w]."""
+    """The picture, a file or RGB [h w 3], fitted into `size`, as YUV 4:2:0 planes [h · 3/2 w]."""
     rgb = read_image(image, max_side=2 * max(size)) if isinstance(image, str | Path) else image
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(letterbox(rgb, size)), format="rgb24")
     return np.asarray(frame.reformat(format="yuv420p", dst_colorspace=_BT709).to_ndarray(), np.uint8)

@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from storysound.errors import OutputError
 from storysound.media.audio import Waveform, resample
 from storysound.media.loudness import limit, true_peak_dbtp
+from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class EncodedSound:
         size = context.frame_size or 1024
         packets = []
         for start in range(0, wave.samples.shape[1], size):
+            check()
             block = np.ascontiguousarray(np.clip(wave.samples[:, start : start + size], -1.0, 1.0))
             if not context.format.is_planar:
                 block = block.T.reshape(1, -1)
@@ -125,7 +127,10 @@ class EncodedSound:
         context = av.CodecContext.create("aac" if self.codec == "aac" else "opus", "r")
         assert isinstance(context, AudioCodecContext)
         context.extradata = self.extradata
-        frames = [frame.to_ndarray() for packet in self.packets for frame in context.decode(packet)]
+        frames = []
+        for packet in self.packets:
+            check()
+            frames += [frame.to_ndarray() for frame in context.decode(packet)]
         return Waveform(np.concatenate(frames, axis=1).astype(np.float32), self.rate_hz)
 
     def add_to(self, result: OutputContainer) -> av.AudioStream:

@@ -84,11 +84,12 @@ def _spectra(frames: Float, config: Stft) -> Complex:
 
 
 def _extend(signal: Float, left: int, right: int, mode: Literal["reflect", "constant"]) -> Float:
+    """Samples [... n] with so many more on either side."""
     return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode=mode)
 
 
 def _pad(signal: Float, side: int, mode: Literal["reflect", "constant"]) -> Float:
-    """Pads both sides; a single sample has nothing to reflect and is padded with zeros."""
+    """Pads samples [... n] on both sides; a single sample has nothing to reflect and is padded with zeros."""
     return _extend(signal, side, side, mode if signal.shape[-1] > 1 else "constant")
 
 
@@ -123,7 +124,9 @@ def squared(spectrum: Complex) -> Float:
 
 
 def hz_to_mel(hz: ArrayLike, scale: MelScale = "htk") -> NDArray[np.float64]:
-    """Mel of frequencies. "htk": O'Shaughnessy's 2595 log10(1 + f / 700); "slaney": linear below 1 kHz, log above.
+    """Mel of frequencies of any shape.
+
+    "htk": O'Shaughnessy's 2595 log10(1 + f / 700); "slaney": linear below 1 kHz, log above.
 
     >>> round(float(hz_to_mel(1000.0, "slaney")), 6)
     15.0
@@ -135,7 +138,7 @@ def hz_to_mel(hz: ArrayLike, scale: MelScale = "htk") -> NDArray[np.float64]:
 
 
 def mel_to_hz(mel: ArrayLike, scale: MelScale = "htk") -> NDArray[np.float64]:
-    """Inverse of `hz_to_mel`."""
+    """Inverse of `hz_to_mel`, of any shape too."""
     m = np.asarray(mel, np.float64)
     if scale == "htk":
         return np.asarray(700.0 * (10.0 ** (m / 2595.0) - 1.0))

@@ -28,7 +28,7 @@ def resamples(count: int, groups: ArrayLike | None, draws: int, seed: int) -> It
 def interval(
     figure: Callable[[NDArray[np.int64]], float], count: int, groups: ArrayLike | None = None, *, draws: int, seed: int
 ) -> tuple[float, float]:
-    """Percentile interval at `LEVEL` of a figure of some items, by their numbers."""
+    """Percentile interval at `LEVEL` of a figure of some items, by their numbers [m]; `groups` [count] or none."""
     found: Any = [figure(chosen) for chosen in resamples(count, groups, draws, seed)]
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

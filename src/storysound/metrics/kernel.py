@@ -57,6 +57,7 @@ _Alike = Callable[[Tensor, Tensor], Tensor]  # [n d], [m d] -> [n m]
 
 
 def _cubic(a: Tensor, b: Tensor) -> Tensor:
+    """The kernel of the KID: [n d], [m d] -> [n m]."""
     return (a @ b.T / a.shape[1] + 1) ** 3
 
 
@@ -65,13 +66,13 @@ def _rbf(width: float) -> _Alike:
 
 
 def _mean(a: Tensor, b: Tensor, alike: _Alike, block: int) -> float:
-    """The mean kernel of all pairs."""
+    """The mean kernel of all pairs of a [n d] and b [m d]."""
     totals = [float(alike(a[start : start + block], b).sum()) for start in range(0, len(a), block)]
     return sum(totals) / (len(a) * len(b))
 
 
 def _mean_within(rows: Tensor, alike: _Alike, block: int) -> float:
-    """The mean kernel of two different rows."""
+    """The mean kernel of two different rows of [n d]."""
     total = 0.0
     for start in range(0, len(rows), block):
         values = alike(rows[start : start + block], rows)
@@ -80,5 +81,6 @@ def _mean_within(rows: Tensor, alike: _Alike, block: int) -> float:
 
 
 def _median_distance(rows: Tensor) -> float:
+    """The median distance of two rows of [n d], of which `_MEDIAN_ITEMS` at most are taken."""
     chosen = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _MEDIAN_ITEMS)).round().long()]
     return float(torch.pdist(chosen).median())

@@ -54,9 +54,10 @@ def intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of `FIGURES`; items of one of the `groups` [n] are drawn together.
+    """Percentile bootstrap intervals of `FIGURES` of predictions [n] against what was measured [n].
 
-    A figure that is no number in some draw, such as the correlation of one group with itself, has no interval.
+    Items of one of the `groups` [n] are drawn together. A figure that is no number in some draw, such as the
+    correlation of one group with itself, has no interval.
     """
     x, y = (np.asarray(values, np.float64) for values in (predicted, measured))
     if x.shape != y.shape:
@@ -67,7 +68,7 @@ def intervals(
 
 
 def _figures(x: Floats, y: Floats) -> tuple[float, float, float, float]:
-    """In the order of `FIGURES`."""
+    """Of predictions [n] and what was measured [n], in the order of `FIGURES`."""
     apart = x - y
     covariance = float(((x - x.mean()) * (y - y.mean())).mean())
     pearson = ccc = float("nan")

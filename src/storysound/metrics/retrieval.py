@@ -119,7 +119,10 @@ def pooled(reports: Sequence[RetrievalReport]) -> RetrievalReport:
 def at_random(
     queries: int, candidates: int, relevant: ArrayLike | Tensor | None = None, *, draws: int = 5, seed: int = 0
 ) -> dict[str, float]:
-    """Figures of a random order, the mean of `draws` of them (five in Table 2 of Sound of Story)."""
+    """Figures of a random order, the mean of `draws` of them (five in Table 2 of Sound of Story).
+
+    `relevant`: None, int [q] or bool [q c], as in `evaluate`.
+    """
     rng, columns = np.random.default_rng(seed), _columns(relevant, queries, candidates)
     rows = max(1, STRIP // candidates)
 
@@ -153,7 +156,7 @@ def intervals(
 
 
 def _figures(ranks: Floats, precision10: Floats) -> dict[str, float]:
-    """The figures of these queries, in the order of `FIGURES`."""
+    """The figures of queries with these ranks [q] and precisions [q], in the order of `FIGURES`."""
     recalls = [(ranks <= k).mean() for k in (1, 5, 10, 20)]
     values = [*recalls, np.median(ranks), ranks.mean(), (1 / ranks).mean(), precision10.mean()]
     return {name: float(value) for name, value in zip(FIGURES, values, strict=True)}
@@ -184,7 +187,7 @@ def _columns(relevant: ArrayLike | Tensor | None, queries: int, candidates: int)
 
 
 def _report(strips: Iterable[Tensor], columns: Counts, candidates: int) -> RetrievalReport:
-    """The report on strips of rows [.. c] that make up all queries in order."""
+    """The report on strips of rows [.. c] that make up all queries in order; `columns` [q k] as `_columns`."""
     own, above, equal = np.empty(columns.shape), np.empty_like(columns), np.empty_like(columns)
     some = np.where(columns < 0, columns[:, :1], columns)
     count, at = _Counter(candidates), 0
@@ -208,7 +211,7 @@ def _report(strips: Iterable[Tensor], columns: Counts, candidates: int) -> Retri
 
 
 def _parts(strips: Iterable[Tensor], candidates: int) -> Iterator[Values]:
-    """The same rows in parts that stay in the cache while they are compared."""
+    """The same rows [.. c] in parts that stay in the cache while they are compared."""
     for strip in strips:
         exact = strip if strip.dtype in (torch.float32, torch.float64) else strip.to(torch.float64)
         values = exact.numpy(force=True)

@@ -82,4 +82,5 @@ def _cosines(rows: ArrayLike | Tensor, one: ArrayLike | Tensor) -> Tensor:
 
 
 def _shape(values: Tensor) -> tuple[int, ...]:
+    """Of values of any shape, as a message shows it."""
     return tuple(values.shape)

@@ -94,6 +94,6 @@ def segments(events: Sequence[Event], duration_s: float) -> NDArray[np.bool_]:
 
 
 def _f1(counts: NDArray[np.int_]) -> float:
-    """Of how many are right, told, and there."""
+    """Of counts [3]: how many are right, told, and there."""
     right, told, there = counts.tolist()
     return 2 * right / (told + there) if told + there else 0.0

@@ -77,7 +77,7 @@ def _decided(values: Floats, weights: Counts, room: int) -> tuple[Flags, Flags]:
 
 
 def _best(values: Floats, weights: Counts, room: int) -> Counts:
-    """Positions of the best choice by dynamic programming over capacities."""
+    """Positions of the best choice among values [n] and weights [n], by dynamic programming over capacities."""
     most = min(room, int(weights.sum()))
     best, trial, better = np.zeros(most + 1), np.empty(most + 1), np.zeros(most + 1, bool)
     table = np.zeros((len(values), most // 8 + 1), np.uint8)  # a bit per capacity: is the item taken there?
@@ -238,6 +238,7 @@ def spearman(a: Floats, b: Floats) -> float:
 
 
 def _correlation(measure: Callable[..., Any], a: Floats, b: Floats) -> float:
+    """Of two importances [t]; 0 where one is constant."""
     if (a == a[0]).all() or (b == b[0]).all():
         return 0.0  # a constant says nothing about any order
     return float(measure(a, b).statistic)

@@ -12,8 +12,8 @@ from storysound.research.paper import Erratum
 PAPERS = ("bgtai", "mac", "mmva", "sos")
 _HEAD = """# The papers, equation by equation
 
-Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`, where recipes and published figures stand
-too.
+Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`,
+where recipes and published figures stand too.
 """
 
 

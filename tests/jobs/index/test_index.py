@@ -289,10 +289,12 @@ def deaf() -> FakeEncoder:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_encoders_that_tell_nothing_are_refused_before_any_work(sounds: Path, tmp_path: Path, jobs: int) -> None:
-    with pytest.raises(UsageError, match="profile 'embedded' can't index: no audio encoder"):
-        index([sounds], tmp_path / "lib", FakeModels(deaf), jobs=jobs)
-    assert not (tmp_path / "lib").exists()
+def test_encoders_that_know_no_classes_are_told_once(
+    sounds: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, jobs: int
+) -> None:
+    assert counts(index([sounds], tmp_path / "lib", FakeModels(deaf), jobs=jobs)) == (3, 0, 0, 0, 0)
+    assert caplog.messages == ["none of fake can tell music: all sounds count as effects"]
+    assert {sound.kind for sound in Library.open(tmp_path / "lib").sounds()} == {"sfx"}
 
 
 def test_progress_counts_files_and_a_stop_keeps_what_is_finished(sounds: Path, tmp_path: Path) -> None:

@@ -15,16 +15,15 @@ from storysound.research.mmva import tvsum as job
 from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, Recipe, evaluate, read
 from storysound.weights.resolver import Resolver
 
-RNG = np.random.default_rng(0)
-
 
 def annotations(folder: Path, people: int = 4) -> Path:
     """Three videos that people judge alike but for some noise, in stretches of 60 frames."""
+    rng = np.random.default_rng(0)
     lines = []
     for video, frames in (("a", 1500), ("b", 1100), ("c", 1777)):
-        truth = RNG.integers(1, 5, frames // 60 + 1)
+        truth = rng.integers(1, 5, frames // 60 + 1)
         for _ in range(people):
-            own = np.repeat(truth + (RNG.random(len(truth)) < 0.3), 60)[:frames]
+            own = np.repeat(truth + (rng.random(len(truth)) < 0.3), 60)[:frames]
             lines.append(f"{video}\tVT\t{','.join(map(str, own))}\n")
     (folder / "ydata-anno.tsv.gz").write_bytes(gzip.compress("".join(lines).encode()))
     return folder
@@ -61,7 +60,7 @@ def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest
     folder = tmp_path / "videos"
     recipe = Recipe(tmp_path, seeds=2, draws=20, videos=str(folder))
     monkeypatch.setattr(job, "SHOTS", {})
-    monkeypatch.setattr(job.Feeling, "eyes", Colours())
+    monkeypatch.setattr(job.MoodReader, "eyes", Colours())
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
     with pytest.raises(InputError, match=r"none of TVSum's videos \(name them by their ids, as a\.mp4"):
         evaluate(recipe, Resolver(offline=True), lambda _: None)
@@ -98,13 +97,14 @@ def test_lengths_are_spread_as_they_are_called() -> None:
     [
         (None, "can't be read"),
         (b"no gzip", "can't be read"),
-        (gzip.compress(b"a\tVT\t1,2,3\n")[:-9], "can't be read"),
-        (gzip.compress(b"a VT 1,2,3\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\t1,2\na\tVT\t1,2,3\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\tone\n"), "is not TVSum's table"),
-        (gzip.compress(b"a\tVT\t1,2\n"), "two people"),
-        (gzip.compress(b""), "two people"),
+        (gzip.compress(b"a\tVT\t1,2,3\n", mtime=0)[:-9], "can't be read"),
+        (gzip.compress(b"a VT 1,2,3\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\t1,2\na\tVT\t1,2,3\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\tone\n", mtime=0), "is not TVSum's table"),
+        (gzip.compress(b"a\tVT\t1,2\n", mtime=0), "two people"),
+        (gzip.compress(b"", mtime=0), "two people"),
     ],
+    ids=["missing", "not packed", "cut short", "no tabs", "unequal lengths", "no number", "one person", "empty"],
 )
 def test_broken_annotations_are_named(tmp_path: Path, content: bytes | None, fault: str) -> None:
     if content is not None:

@@ -229,6 +229,14 @@ def test_the_command_prints_rows(data: EmotionSet, tmp_path: Path) -> None:
     assert "published rows are of other data" in shown
 
 
+def test_a_run_is_known_by_its_set_and_encoders(data: EmotionSet) -> None:
+    known = train_mmva.features_sha(data, "r1")
+    assert known == train_mmva.features_sha(replace(data), "r1")
+    retold = replace(data, clips=(replace(data.clips[0], caption="other words"), *data.clips[1:]))
+    fewer = data.only(range(1, len(data.pictures)), range(len(data.clips)))
+    assert known not in (train_mmva.features_sha(*given) for given in ((data, "r2"), (retold, "r1"), (fewer, "r1")))
+
+
 def test_unreadable_things_are_left_out(data: EmotionSet, tmp_path: Path) -> None:
     lost = replace(data.pictures[0], file=tmp_path / "gone.png", sha256="0")
     broken = replace(data, pictures=(lost, *data.pictures[1:]))

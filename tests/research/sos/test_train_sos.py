@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from research.story_fakes import FakeSenses, tone, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, UsageError
 from storysound.match.sos_model import Config
-from storysound.media.audio import write_wav
+from storysound.media.audio import Waveform, write_wav
 from storysound.research import recipes, results
 from storysound.research.sos import evaluate as evaluate_sos
 from storysound.research.sos import train as train_sos
@@ -137,6 +138,26 @@ def test_batches_are_a_function_of_the_step_and_an_epoch_sees_all(tmp_path: Path
     )
     assert len(seen) == 24
     assert once.sounds.tokens.shape[1] == 2  # of a crop of 2 s
+
+
+def test_a_run_is_known_by_its_stories_not_by_the_last_bit_of_their_features(tmp_path: Path) -> None:
+    """Another machine rounds what encoders say otherwise; a run that was begun on one goes on on another."""
+
+    class Elsewhere(FakeSenses):
+        def audio(self, wave: Waveform) -> NDArray[np.float32]:
+            return np.nextafter(super().audio(wave), np.float32(9), dtype=np.float32) * np.float32(1.001)
+
+    class Other(FakeSenses):
+        def revision(self) -> str:
+            return "other"
+
+    def sha(name: str, senses: FakeSenses, count: int = 4) -> str:
+        stories = read_stories(write_stories(tmp_path / f"data-{count}", count))
+        return features_of(stories, senses, tmp_path / name, 2.0, told).sha  # type: ignore[arg-type]
+
+    here = sha("here", FakeSenses())
+    assert sha("elsewhere", Elsewhere()) == here
+    assert here not in (sha("other", Other()), sha("fewer", FakeSenses(), 3))
 
 
 def test_groups_are_never_split() -> None:

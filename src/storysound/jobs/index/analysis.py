@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from storysound.annotate.hearing import ear_among
+from storysound.annotate.sound import SoundJudge
 from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.engine.stage import Row, Stage
@@ -19,11 +19,11 @@ class Analyser:
     """Analyses the sound of a row's `file`."""
 
     def __init__(self, models: Models) -> None:
-        """Raises MissingModelError; UsageError where no encoder of the profile tells what a sound is."""
+        """Raises MissingModelError; UsageError for a profile without encoders of sound."""
         self._encoders: Mapping[str, Encoder[Any]] = models.audio
-        if ear_among(self._encoders) is None:
-            name = models.profile.name
-            raise UsageError(f"profile {name!r} can't index: no audio encoder of it knows the classes of `ears`")
+        if not self._encoders:
+            raise UsageError(f"profile {models.profile.name!r} can't index: it names no encoder of sound")
+        self._judge = SoundJudge(self._encoders)
 
     @property
     def shape(self) -> Shape:
@@ -32,7 +32,7 @@ class Analyser:
 
     def __call__(self, row: Row) -> Row:
         """Raises MediaError for a file that can't be used."""
-        return {NAME: analyse(row["file"], self._encoders)}
+        return {NAME: analyse(row["file"], self._encoders, self._judge)}
 
 
 def stage(models: Models) -> Stage:

@@ -25,7 +25,7 @@ def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
     Sounds are committed in batches, and whatever ends this, what is finished is committed: the library is readable at
     any moment, and the next call goes on from there.
     Raises InputError for a missing folder, LibraryError, OutputError (rights, full disk), MissingModelError,
-    UsageError where no audio encoder of the profile tells what a sound is.
+    UsageError for a profile without encoders of sound.
     """
     watch.plan({"folders": 1, "models": 4, "sounds": 95})
     watch.step("folders")
@@ -48,10 +48,13 @@ def _updated(library: Library, shape: Shape, found: Walk, analysers: Runner, wat
     with library.writer(shape) as writer:
         update = Update(writer, found, watch)
         rows: Iterator[Row] = ({"file": target.file, "target": target, "sha256": s} for target, s in update.work())
+        said: set[str] = set()
         try:
             for outcome in analysers.outcomes(rows):
                 for note in outcome.notes:
-                    log.warning("%s", note)
+                    if note not in said:  # each worker says what it finds of its models
+                        log.warning("%s", note)
+                    said.add(note)
                 target, sha256 = outcome.row["target"], outcome.row["sha256"]
                 update.take(target, sha256, outcome.fault or outcome.row[analysis.NAME])
             return update.finish()

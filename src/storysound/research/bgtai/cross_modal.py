@@ -15,9 +15,10 @@ from storysound.config import Profile, load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import TEST, read_set
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
+from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.progress import Watch
 from storysound.research.results import Column, Row
@@ -72,7 +73,7 @@ def scores(clips: list[Path], profile: Profile, weights: Resolver, tell: Tell) -
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"
         index.run(IndexRequest(tuple(clips), library), Models(profile, weights), Watch())
-        finder = Finder(library, profile, weights)
+        finder = Finder(library, Models(profile, weights))
         of_path = {Path(sound.path).name: number for number, sound in enumerate(finder.index.sounds)}
         heard = [clip for clip in clips if clip.name in of_path]
         if len(heard) < len(clips):

@@ -1,4 +1,7 @@
-"""`storysound train ears`: a student of a public sound tagger, from shards of its answers (`shipped_weights/ears/draw.py`)."""
+"""`storysound train ears`: a student of a public sound tagger, from shards of its answers.
+
+The shards are drawn by `shipped_weights/ears/draw.py`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -2,9 +2,9 @@
 
 Three things can be matched (`seen` by experts, `heard`): videos with words about them (the paper's tables 1 and 2: its
 audio descriptions reach the model as words), videos with sounds, and sounds with words (table 3). Encoders stay as they
-are, as in the paper; their features are kept in the run's folder. The paper's numbers (`research/mac/about.RETRIEVAL`) are for
-thousands of videos; what differs here is for data sets of hundreds: a narrower space, a lower rate, dropout, and the
-mean over all negatives instead of their sum.
+are, as in the paper; their features are kept in the run's folder. The paper's numbers (`research/mac/about.RETRIEVAL`)
+are for thousands of videos; what differs here is for data sets of hundreds: a narrower space, a lower rate, dropout,
+and the mean over all negatives instead of their sum.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """`storysound build mmva`: a set of pictures, music and captions that are matched by how they feel (MMVA, "Dataset").
 
-Tables of ratings in, a folder that `storysound train mmva` learns from out; `research/mmva/set.py` says what is in it. No
-medium is copied. Captions that had to be made are kept beside the set as soon as they are there, so that a run that
+Tables of ratings in, a folder that `storysound train mmva` learns from out; `research/mmva/set.py` says what is in it.
+No medium is copied. Captions that had to be made are kept beside the set as soon as they are there, so that a run that
 was interrupted, or is repeated with more music, asks for none twice.
 """
 

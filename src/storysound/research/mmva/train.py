@@ -1,7 +1,8 @@
 """`storysound train mmva`: moods of pictures, music and captions, and how well they match (Choi et al. 2025).
 
 Encoders stay as they are: their features are kept in the run's folder. Rate, decay, batch and schedule are the paper's
-(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small sets.
+(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small
+sets.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from storysound.losses.valence_arousal import matching_loss, mood_loss, total
 from storysound.match.mmva import mean_score, paired_score
 from storysound.match.mmva_model import MMVA, MODALITIES, Config, Predictions
 from storysound.research.mmva.features import TowerFeatures, Towers, features_of
-from storysound.research.mmva.set import AXES, Item, parts_sha, read_set
+from storysound.research.mmva.set import AXES, EmotionSet, Item, parts_sha, read_set
 from storysound.research.stories.batches import stories_at
 from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
 from storysound.trained.cards import write_card
@@ -176,7 +177,7 @@ def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
         lambda step, rank, ranks: triples(features, *pool.at(recipe, step, rank, ranks)).to(fabric.device),
         partial(judge, triples=judged),
         "score",
-        {**settings, "data": features_sha(features)},
+        {**settings, "data": features_sha(features.set, towers.revision())},
     )
     return fit(task, recipe.plan(), recipe.out, fabric, tell)
 
@@ -193,11 +194,9 @@ def card_of(config: Config, recipe: Recipe, features: TowerFeatures, towers: Tow
     return Card(config, recipe.profile, revision, recipe.matching, data.sigma, recipe.data.name, parts, usual)
 
 
-def features_sha(features: TowerFeatures) -> str:
-    """Changes with the set and what the encoders say of it."""
-    both: tuple[Item, ...] = (*features.set.pictures, *features.set.clips)
-    items = [(one.id, one.mood, one.split) for one in both]
-    sha = sha256(repr((items, features.set.pairs)).encode("utf-8", "replace"))
-    for part in (features.images, features.music, features.captions):
-        sha.update(part.numpy().tobytes())
-    return sha.hexdigest()[:24]
+def features_sha(data: EmotionSet, revision: str) -> str:
+    """Changes with the set and its encoders, not with the last bit of what those say, which is the machine's."""
+    both: tuple[Item, ...] = (*data.pictures, *data.clips)
+    items = [(one.sha256, one.mood, one.split) for one in both]
+    captions = [(clip.span, clip.caption) for clip in data.clips]
+    return sha256(repr((revision, items, captions, data.pairs)).encode("utf-8", "replace")).hexdigest()[:24]

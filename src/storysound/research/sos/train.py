@@ -1,8 +1,9 @@
 """`storysound train sos`: Sound of Story's retrieval model on stories of one's own (Bae et al. 2023, section 4.1).
 
 Encoders stay as they are: their features are kept in the run's folder, so that any number of epochs costs one reading
-of the data. The paper's numbers (`research/sos/about.RETRIEVAL`) are for 26,054 stories and two large towers; what differs
-here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder scale.
+of the data. The paper's numbers (`research/sos/about.RETRIEVAL`) are for 26,054 stories and two large towers; what
+differs here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder
+scale.
 """
 
 from dataclasses import dataclass

@@ -102,7 +102,7 @@ def run(
     if fabric.is_global_zero:
         write_card(recipe.out, card)
         tell(f"untrained: geometric mean of recalls {evaluate(network.eval())['geometric_mean']:.3f}")
-    given = {"seed": recipe.seed, "batch": recipe.batch, "data": features.sha(), "model": asdict(card.model)}
+    given = {"seed": recipe.seed, "batch": recipe.batch, "data": features.sha, "model": asdict(card.model)}
     task = Task(
         network,
         losses,
