@@ -96,3 +96,29 @@ def test_captions_with_an_end_are_clips_of_their_own() -> None:
 def test_how_far_is_checked(text: str) -> None:
     with pytest.raises(UsageError):
         Join.parse(text)
+
+
+def made(captions: list[Caption], name: str = "v") -> list[Clip]:
+    return clips_of(Path(f"/{name}.mp4"), name, 9, captions, Source(""), split=False)
+
+
+@pytest.mark.parametrize(
+    ("captions", "ids"),
+    [
+        ([Caption("a", 0, 4), Caption("b", 0, 4)], ["v@0.000", "v@0.000#2"]),
+        ([Caption("a", 0, 4), Caption("b", 0, 5), Caption("c", 0, 4)], ["v@0.000", "v@0.000#2", "v@0.000#3"]),
+        ([Caption("a", 1.0001, 4), Caption("b", 1.0004, 4)], ["v@1.000", "v@1.000#2"]),  # of one millisecond
+        ([Caption("a", None, 4), Caption("b", 0, 4), Caption("c")], ["v@0.000", "v@0.000#2", "v"]),
+    ],
+)
+def test_clips_of_equal_start_have_ids_of_their_own(captions: list[Caption], ids: list[str]) -> None:
+    clips = made(captions)
+    assert [clip.id for clip in clips] == ids
+    assert [clip.captions for clip in clips] == [(caption.text,) for caption in captions]
+    assert [clip.id for clip in made(captions[:-1])] == ids[:-1]  # more captions leave ids to those that had them
+
+
+def test_a_video_called_like_a_clip_has_another_id() -> None:
+    clips = [*made([Caption("a", 4, 5), Caption("b", 4, 5)]), *made([], "v@4.000"), *made([], "v@4.000#2")]
+    assert [clip.id for clip in clips] == ["v@4.000", "v@4.000#2", "v@4.000@0.000", "v@4.000#2@0.000"]
+    assert made([], "v#x")[0].id == "v#x"

@@ -106,8 +106,56 @@ def test_desed(tmp_path: Path) -> None:
         read_desed(tmp_path / "validation.tsv", tmp_path / "audio")
 
 
+HEAD = "filename\tonset\toffset\tevent_label\n"
+
+
+@pytest.mark.parametrize(
+    "row", ["B.wav\tNaN\tNaN\tNaN", "B.wav\tnan\tnan\tDog", "B.wav\tNone\tNone\tNone", "B.wav", " B.wav \t\t\tN/A"]
+)
+def test_rows_of_nothing_are_files_without_events(tmp_path: Path, row: str) -> None:
+    unpacked(tmp_path, {"v.tsv": f"{HEAD}A.wav\t0\t2.0\tDog\n{row}\n", "A.wav": "", "B.wav": ""})
+    found = read_desed(tmp_path / "v.tsv", tmp_path)
+    assert found == {tmp_path / "A.wav": (Event(0.0, 2.0, "Dog", 1.0),), tmp_path / "B.wav": ()}
+
+
+def test_events_of_json_lines(tmp_path: Path) -> None:
+    rows = (
+        '{"filename": "A.wav", "onset": 0, "offset": 2, "event_label": "Dog"}\n'
+        '{"filename": "B.wav", "onset": NaN, "offset": null, "event_label": null}\n'
+    )
+    unpacked(tmp_path, {"v.jsonl": rows, "A.wav": "", "B.wav": ""})
+    found = read_desed(tmp_path / "v.jsonl", tmp_path)
+    assert found == {tmp_path / "A.wav": (Event(0.0, 2.0, "Dog", 1.0),), tmp_path / "B.wav": ()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (f"{HEAD}A.wav\t1\tNaN\tDog", "line 2: onset '1', offset None"),
+        (f"{HEAD}A.wav\tNaN\t1\tDog", "line 2: onset None"),
+        (f"{HEAD}A.wav\t0\t1\tNaN", "event_label None are no event"),
+        (f"{HEAD}A.wav\t2\t1\tDog", "line 2: onset '2'"),
+        (f"{HEAD}A.wav\t-2\t1\tDog", "line 2: onset '-2'"),
+        (f"{HEAD}A.wav\t0\tinf\tDog", "line 2: onset '0'"),
+        (f"{HEAD}\t0\t1\tDog", "line 2 names no file"),
+        ("filename\tevent_label\nA.wav\tDog", "lacks the column onset"),
+    ],
+)
+def test_what_is_no_event_is_told_with_its_line(tmp_path: Path, rows: str, fault: str) -> None:
+    unpacked(tmp_path, {"v.tsv": rows, "A.wav": ""})
+    with pytest.raises(InputError, match=fault):
+        read_desed(tmp_path / "v.tsv", tmp_path)
+
+
+def test_sounds_are_found_by_names_in_either_form(tmp_path: Path) -> None:
+    unpacked(tmp_path, {"v.tsv": f"{HEAD}été.wav\t0\t1\tDog\nSt.Louis\t0\t1\tCat\n"})
+    unpacked(tmp_path / "a", {"e\u0301te\u0301.flac": "", "St.Louis.wav": "", "St.wav": ""})
+    found = read_desed(tmp_path / "v.tsv", tmp_path / "a")
+    assert [path.name for path in found] == ["e\u0301te\u0301.flac", "St.Louis.wav"]
+
+
 def test_clotho(tmp_path: Path) -> None:
-    rows = 'file_name,caption_1,caption_2\nRain a.wav,"Rain, falling.",It rains.\ngone.wav,x,y\n'
+    rows = 'file_name,caption_1,caption_2\nRain a.wav,"Rain, falling.",It rains.\ngone.wav,x,y\nRain a.wav,nan,\n'
     unpacked(tmp_path, {"clotho_captions_evaluation.csv": rows, "evaluation/Rain a.flac": ""})
     table = tmp_path / "clotho_captions_evaluation.csv"
     found = read_clotho(table, tmp_path / "evaluation")

@@ -106,7 +106,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
 class Ears:
     """Hears how well the sound agrees with anything (by default perfectly), and a class where its tone is played."""
 
-    name, revision, modality, dim, step_s = "ears", "1", "audio", 4, 0.1
+    name, revision, modality, dim = "ears", "1", "audio", 4
     labels = {"audioset": ("Music", "Knock", "Door", "Rain")}  # noqa: RUF012
     traits = Traits(heads={"audioset": Head(clear=0.05)})
 

@@ -25,7 +25,7 @@ from storysound.errors import LibraryError, OutputError, UsageError
 from storysound.ingest.clips import Join
 from storysound.jobs import export as exporting
 from storysound.jobs import stats as counting
-from storysound.jobs.export import ExportRequest, key_of
+from storysound.jobs.export import ExportRequest
 from storysound.jobs.ingest import ingest as job
 from storysound.jobs.ingest.ingest import ingest
 from storysound.jobs.stats import PUBLISHED, StatsRequest, StatsResult, summarise
@@ -171,11 +171,29 @@ def test_hf_has_features_and_a_card(data: Path, tmp_path: Path) -> None:
     assert "- 1 × CC-BY-4.0" in card
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.text(max_size=20), st.text(max_size=20))
-def test_keys_are_file_names_and_different_for_different_stories(one: str, two: str) -> None:
-    assert not set("./\\:\n\0 ") & set(key_of(one))
-    assert (key_of(one) == key_of(two)) == (one == two)
+def test_long_nested_names_and_stories_of_equal_start_leave_in_every_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "Engine", Inline)
+    names = ["/".join([letter * 120, "con", letter * 119 + "x?*"]) for letter in "ab"]
+    for name in names:
+        film(tmp_path / "v" / f"{name}.mp4", [(RED, 1.0)])
+    rows = [{"path": f"{names[0]}.mp4", "caption": text, "start": 0, "end": 0.5} for text in ("A dog.", "An animal.")]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for _ in range(2):
+        ingest([tmp_path / "v"], tmp_path / "set", captions=tmp_path / "c.jsonl", tools=TOOLS)
+    told = {row["id"]: row["text"] for row in Dataset.open(tmp_path / "set").rows(["id", "text"])}
+    assert told == {f"{names[0]}@0.000": "A dog.", f"{names[0]}@0.000#2": "An animal.", names[1]: ""}
+    for form in ("folder", "webdataset", "hf", "parquet"):
+        assert export(tmp_path / "set", tmp_path / form, form) == 3
+    lines = [json.loads(line) for line in (tmp_path / "folder" / "stories.jsonl").read_text().splitlines()]
+    assert {line["id"]: line["text"] for line in lines} == told
+    assert len({(tmp_path / "folder" / line["audio"]).read_bytes() for line in lines}) == 2  # one a video; two alike
+    with tarfile.open(tmp_path / "webdataset" / "stories-000000.tar") as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    found = sorted(path.name for path in (tmp_path / "unpacked").iterdir())
+    assert len({name.partition(".")[0] for name in found}) == 3
+    assert max(len(name.encode()) for name in found) <= 143
 
 
 def test_what_stands_in_the_way_of_an_export(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,8 @@ def test_words_of_names() -> None:
     assert name_words("SFX/BigDoor_creak (old) 03.v2.wav") == ("sfx", "big", "door", "creak", "old")
     assert name_words("1-137-A-32.ogg") == ()
     assert name_words("Straße/ÉclairNoir.flac") == ("straße", "éclair", "noir")
+    assert name_words("e\u0301te\u0301/बारिश-เสียงฝน.wav") == ("été", "बारिश", "เสียงฝน")
+    assert name_words("雨/St.Louis") == ("雨", "st", "louis")
 
 
 def rights(root: Path, path: str) -> Rights:
@@ -107,6 +109,12 @@ def test_files_speak_where_tags_are_silent() -> None:
     )
     assert (sound.title, sound.tags) == ("b 1", ())
     assert (sound.source.uri, sound.source.licence, sound.source.credit) == ("/lib/a/b 1.wav", "MIT", "Bob")
+
+
+def test_a_title_out_of_a_name_keeps_what_follows_a_dot() -> None:
+    for path, title in (("a/St.Louis.wav", "St.Louis"), ("a/St.Louis", "St.Louis"), ("rain.v2.FLAC", "rain.v2")):
+        target = Target("/l", path, 1, 1)
+        assert described(Sound("", "", 1.0, "sfx"), target, {}, Rights(), "").title == title
 
 
 def test_copyright_tag_is_a_licence_or_a_credit() -> None:

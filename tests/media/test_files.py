@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from media_making import full_disk_after
 
-from storysound.errors import MediaError, OutputError
-from storysound.media.files import atomic, check_readable, check_target, opened
+from storysound.errors import InputError, MediaError, OutputError
+from storysound.media.files import atomic, check_readable, check_target, opened, read_text
 
 
 def test_atomic_replaces_only_on_success(tmp_path: Path) -> None:
@@ -127,3 +127,24 @@ def test_a_playlist_never_reaches_out(tmp_path: Path) -> None:
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(MediaError), opened(path) as container:
         list(container.demux())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_text_is_read_in_every_encoding_of_unicode(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.txt").write_bytes("A café,\r\nrain\rand 🌧\n".encode(encoding))
+    assert read_text(tmp_path / "t.txt") == "A café,\nrain\nand 🌧\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"one\ntwo\ncaf\xe9", r"is not UTF-8 text \(line 3\)"),
+        (b"one\n\xed\xa0\xbd", r"is not UTF-8 text \(line 2\)"),  # half a character
+        (b"one\ntw\0o", r"holds a zero byte, as no text does \(line 2\)"),
+        (b"\xff\xfeo\0n", "is not UTF-8 text"),  # cut in the middle of a character
+    ],
+)
+def test_what_is_no_text_is_told_with_its_line(tmp_path: Path, data: bytes, fault: str) -> None:
+    (tmp_path / "t.txt").write_bytes(data)
+    with pytest.raises(InputError, match=fault):
+        read_text(tmp_path / "t.txt")

@@ -1,5 +1,9 @@
+import base64
+import io
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from media_making import noise, tone, write_sound, write_video
 from PIL import Image
@@ -71,3 +75,57 @@ def test_a_picture_has_no_duration(tmp_path: Path) -> None:
     info = probe(tmp_path / "a.png")
     assert info.duration_s == 0
     assert info.audio is None
+
+
+def png() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, "png")
+    return data.getvalue()
+
+
+def picture_block(description: bytes) -> bytes:
+    """A cover as FLAC and Ogg hold it."""
+    fields = [b"image/png", description]
+    texts = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    sizes = b"".join(n.to_bytes(4, "big") for n in (8, 8, 24, 0, len(png())))
+    return (3).to_bytes(4, "big") + texts + sizes + png()
+
+
+@pytest.mark.parametrize("title", ["", "Rain"])
+@pytest.mark.parametrize(("name", "codec"), [("a.mp3", "libmp3lame"), ("a.opus", "libopus"), ("a.flac", "flac")])
+def test_the_words_of_a_cover_are_not_those_of_the_sound(tmp_path: Path, name: str, codec: str, title: str) -> None:
+    tags = {"title": title} if title else {}
+    if name == "a.opus":
+        tags["METADATA_BLOCK_PICTURE"] = base64.b64encode(picture_block(b"Front of the box")).decode()
+    path = write_sound(tmp_path / name, tone(440, 1), codec, tags=tags)
+    data = path.read_bytes()
+    if name == "a.mp3":
+        frame = b"\0image/png\0\3Front of the box\0" + png()
+        whole = b"APIC" + len(frame).to_bytes(4, "big") + b"\0\0" + frame
+        size = sum((b & 127) << 7 * (3 - i) for i, b in enumerate(data[6:10])) + len(whole)
+        sizes = bytes((size >> 7 * (3 - i)) & 127 for i in range(4))
+        path.write_bytes(data[:3] + b"\3\0" + data[5:6] + sizes + whole + data[10:])
+    elif name == "a.flac":
+        block = picture_block(b"Front of the box")
+        at = 4 + 4 + int.from_bytes(data[5:8], "big")  # after the block that comes first
+        path.write_bytes(data[:at] + b"\6" + len(block).to_bytes(3, "big") + block + data[at:])
+    with av.open(str(path)) as container:
+        assert [stream.metadata.get("title") for stream in container.streams.video] == ["Front of the box"]
+    found = probe(path).tags
+    assert found.get("title", "") == title
+    assert "Front of the box" not in found.values()
+    assert "Cover (front)" not in found.values()
+
+
+def test_the_title_of_a_track_is_not_that_of_the_file(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mka"), "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=48_000, layout="mono") for _ in range(2)]
+        for stream, name in zip(streams, ("Commentary", "Stereo"), strict=True):
+            stream.metadata.update({"title": name, "comment": name})
+        for stream in streams:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.int16), format="s16", layout="mono")
+            frame.sample_rate = 48_000
+            container.mux([*stream.encode(frame), *stream.encode()])
+    found = probe(tmp_path / "a.mka").tags
+    assert "title" not in found
+    assert found["comment"] == "Commentary"

@@ -52,7 +52,7 @@ class Ear:
 
 
 def ear_among(encoders: Mapping[str, Encoder[Any]]) -> Ear | None:
-    """The first encoder that tells what is heard when; before others those that know what is usual for their classes."""
+    """The first encoder that tells what is heard when; those that know what is usual for their classes go first."""
     ears = [
         (encoder.traits.head(space), Ear(name, encoder, space))
         for name, encoder in encoders.items()

@@ -24,6 +24,7 @@ from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
+from storysound.progress import check
 from storysound.story import MoodCurve
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def write_report(
         video=_link(video, out_html),
         facts=told.facts(score),
         loudness=told.loudness(score),
-        thumbs=[(round(time_s, 3), draw.thumbnail(rgb)) for time_s, rgb in view.thumbnails],
+        thumbs=view.thumbs(),
         ticks=view.ticks(),
         strip=view.strip(),
         scenes=[view.scene(i, scene) for i, scene in enumerate(score.scenes)],
@@ -117,6 +118,14 @@ class _View:
     def __post_init__(self) -> None:
         self.scale = draw.Scale(self.score.duration_s)
         self.cues = sorted(self.score.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
+
+    def thumbs(self) -> list[tuple[float, str]]:
+        """Time and small picture of each thumbnail."""
+        shown = []
+        for time_s, rgb in self.thumbnails:
+            check()
+            shown.append((round(time_s, 3), draw.thumbnail(rgb)))
+        return shown
 
     def ticks(self) -> list[tuple[float, str]]:
         """Position and label of the ruler's marks."""

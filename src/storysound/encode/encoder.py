@@ -110,7 +110,7 @@ def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float
 
 
 class Encoder(Protocol[Item_contra]):
-    """Maps items of one modality to vectors. Deterministic; an item's result never depends on its batch.
+    """Maps items of one modality to vectors. Nothing is drawn, and each item is encoded alone: its batch is no matter.
 
     Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, mono `Waveform`s of any rate for audio. Several
     threads may use one at the same time.

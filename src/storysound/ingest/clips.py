@@ -1,18 +1,21 @@
 """Which stretches of which videos make a story: one key clip each, or short consecutive clips joined in order."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from storysound.errors import UsageError
-from storysound.ingest.captions import Caption, bare
+from storysound.ingest.captions import Caption
+from storysound.media.endings import stem_path
 from storysound.media.files import natural_key
 from storysound.story import Source
 
 KEY_CLIP_S = 150.0  # of the Condensed Movie Dataset (Sound of Story, 3.1)
 _LSMDC = re.compile(r"(?P<film>.+?)[_-]\d\d\.\d\d\.\d\d\.\d\d\d-\d\d\.\d\d\.\d\d\.\d\d\d$")
+_ID_TAIL = re.compile(r"@\d+\.\d{3}(#\d+)?$|#\d+$")  # a name that ends so could be mistaken for a clip of another
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,14 @@ class Clip:
     captions: tuple[str, ...] = ()
     film: str = ""  # clips are joined within one
     source: Source = field(default_factory=lambda: Source(""))
+    number: int = 1  # among those of the video that begin at the same millisecond, as they are told
 
     @property
     def id(self) -> str:
-        """Tells clips apart, and is the same in every run."""
-        return self.name if not self.start_s and self.end_s is None else f"{self.name}@{self.start_s:.3f}"
+        """Tells clips apart, and is the same in every run; more captions leave it to those that had it."""
+        is_whole = not self.start_s and self.end_s is None and not _ID_TAIL.search(self.name)
+        place = "" if is_whole else f"@{self.start_s:.3f}"
+        return self.name + place + (f"#{self.number}" if self.number > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,15 @@ def clips_of(
             found.append(_clip(base, texts, start_s, end_s))
     elif rest or not found:
         found.append(_clip(base, rest, 0.0, None))
-    return found
+    return list(_numbered(found))
+
+
+def _numbered(clips: Iterable[Clip]) -> Iterator[Clip]:
+    """Clips with numbers, so that no two have the same id."""
+    seen: Counter[str] = Counter()
+    for clip in clips:
+        seen[clip.id] += 1
+        yield replace(clip, number=seen[clip.id])
 
 
 def _clip(base: Clip, captions: Sequence[Caption], start_s: float, end_s: float | None) -> Clip:
@@ -103,7 +117,7 @@ def film_of(name: str) -> str:
     >>> film_of("1001_Film/1001_Film_00.00.51.926-00.00.54.129"), film_of("holiday/3"), film_of("3")
     ('1001_Film', 'holiday', '')
     """
-    match = _LSMDC.match(bare(name))
+    match = _LSMDC.match(stem_path(name).rpartition("/")[2])
     return match["film"] if match else name.rpartition("/")[0]
 
 

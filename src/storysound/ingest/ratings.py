@@ -1,6 +1,6 @@
 """Tables of how things feel: pictures or music with the valence and arousal people gave them, on any scale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.errors import InputError
+from storysound.ingest.naming import Files
 from storysound.ingest.tables import Row, first_of, seconds_of, table_rows
 from storysound.story import Mood
 
@@ -60,7 +61,7 @@ def read_ratings(file: Path, scale: Scale | None = None) -> list[Rating]:
     raw = np.array([[_rating(row, axis, file, number) for axis in ("valence", "arousal")] for number, row in rows])
     datasets = [str(first_of(row, _COLUMNS["dataset"]) or "") for _, row in rows]
     moods = _stated(raw, scale, file) if scale else _stretched(raw, datasets, file)
-    near: dict[Path, Mapping[str, Path]] = {}
+    near: dict[Path, Files] = {}
     return [
         _described(row, Mood(*map(float, mood)), file, number, near)
         for (number, row), mood in zip(rows, moods, strict=True)
@@ -99,7 +100,7 @@ def _stretched(raw: NDArray[np.float64], datasets: Sequence[str], file: Path) ->
     return np.clip(result, 0.0, 1.0)
 
 
-def _described(row: Row, mood: Mood, file: Path, number: int, near: dict[Path, Mapping[str, Path]]) -> Rating:
+def _described(row: Row, mood: Mood, file: Path, number: int, near: dict[Path, Files]) -> Rating:
     name = first_of(row, _COLUMNS["file"])
     if name is None:
         raise InputError(file, f"line {number} names no file", f"name a column one of: {', '.join(_COLUMNS['file'])}")
@@ -112,15 +113,10 @@ def _described(row: Row, mood: Mood, file: Path, number: int, near: dict[Path, M
     return Rating(_found(file.parent / str(name), near), mood, start_s, caption, kept, group)
 
 
-def _found(path: Path, near: dict[Path, Mapping[str, Path]]) -> Path:
-    """The file, or the one beside it that has an ending besides; as named where there is neither."""
+def _found(path: Path, near: dict[Path, Files]) -> Path:
+    """The file, or the one beside it that the name means, as one that has an ending besides; as named where none is."""
     if path.exists():
         return path
     if path.parent not in near:
-        near[path.parent] = dict(_endings(path.parent))
-    return near[path.parent].get(path.name, path)
-
-
-def _endings(folder: Path) -> Iterator[tuple[str, Path]]:
-    if folder.is_dir():
-        yield from ((each.stem, each) for each in sorted(folder.iterdir(), reverse=True))
+        near[path.parent] = Files(sorted(path.parent.iterdir()) if path.parent.is_dir() else ())
+    return next(iter(near[path.parent].called(path.name)), path)

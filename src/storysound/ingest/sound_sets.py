@@ -5,13 +5,15 @@ Audio is looked for with any ending, so sets that were converted are read too.
 """
 
 import csv
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from storysound.errors import InputError
-from storysound.ingest.tables import Row, first_of, table_rows
+from storysound.ingest.naming import Files
+from storysound.ingest.tables import Row, first_of, is_nothing, said_in, table_rows
 from storysound.media.files import read_text
 from storysound.story import Event
 
@@ -90,7 +92,8 @@ def _vggsound(folder: Path) -> Iterator[Clip]:
             name = cells[0] if len(cells) == 2 else f"{cells[0]}_{int(cells[1]):06d}.mp4"
         except (IndexError, ValueError) as error:
             raise InputError(table, f"{','.join(cells)}: is no row of VGGSound", "give the official table") from error
-        yield Clip(_anywhere(folder).get(Path(name).stem, folder / name), rest[:1], rest[1], name[:11])
+        path = next(iter(_files_below(folder).called(name, anywhere=True)), folder / name)
+        yield Clip(path, rest[:1], rest[1], name[:11])
 
 
 def _tau(folder: Path) -> Iterator[Clip]:
@@ -117,22 +120,37 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path], Iterator[Clip]], bool]] = {
 def read_desed(table: Path, audio: Path) -> dict[Path, tuple[Event, ...]]:
     """Strong labels of DESED (Turpault et al. 2019): a table filename, onset, offset, event_label, and its sounds.
 
-    A row without onset says that nothing is heard in a file. Raises InputError for another table, or without sounds.
+    A row without onset (empty, or NaN as programs write it) says that nothing is heard in a file. Raises InputError,
+    with the line, for another table, for what is no event, or without sounds.
     """
     found: dict[Path, list[Event]] = {}
     for number, row in table_rows(table):
-        if "filename" not in row or "event_label" not in row:
-            raise InputError(table, "lacks the columns filename and event_label", "give DESED's table of strong labels")
-        events = found.setdefault(_sound(audio, str(row["filename"])), [])
-        try:
-            if row.get("onset"):
-                events.append(Event(float(row["onset"]), float(row["offset"]), str(row["event_label"]), 1.0))
-        except (TypeError, ValueError) as error:
-            raise InputError(table, f"line {number}: onset and offset are seconds", "see DESED's own table") from error
+        if lacking := [name for name in ("filename", "onset", "offset", "event_label") if name not in row]:
+            raise InputError(table, f"lacks the column {lacking[0]}", "give DESED's table of strong labels")
+        name = first_of(row, ("filename",))
+        if name is None:
+            raise InputError(table, f"line {number} names no file", "see DESED's own table")
+        event = _event(row, table, number)
+        found.setdefault(_sound(audio, str(name)), []).extend([event] if event else [])
     there = {path: tuple(events) for path, events in found.items() if path.is_file()}
     if not there:
         raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
     return there
+
+
+def _event(row: Row, table: Path, number: int) -> Event | None:
+    """What is heard in a row of strong labels; None where it says that nothing is."""
+    onset, offset, label = (said_in(row, (name,)) for name in ("onset", "offset", "event_label"))
+    if onset is None and offset is None:
+        return None
+    try:
+        event = Event(float(onset), float(offset), str(label or "").strip(), 1.0)
+        if not (event.label and 0 <= event.start_s <= event.end_s < math.inf):
+            raise ValueError("is no event")
+    except (TypeError, ValueError) as error:
+        fault = f"line {number}: onset {onset!r}, offset {offset!r} and event_label {label!r} are no event"
+        raise InputError(table, fault, "give a label, and seconds from the start") from error
+    return event
 
 
 def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
@@ -143,10 +161,11 @@ def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
     found = []
     for _, row in table_rows(table):
         name = first_of(row, ("file_name", "file", "path"))
-        told = tuple(str(value).strip() for key, value in row.items() if key.startswith("caption") and value)
-        if not name or not told:
+        cells = [value for key, value in row.items() if key.startswith("caption")]
+        if not name or not cells:
             raise InputError(table, "lacks the columns file_name and caption_1 …", "give a table like Clotho's")
-        found.append((_sound(audio, str(name)), told))
+        if told := tuple(str(value).strip() for value in cells if not is_nothing(value)):
+            found.append((_sound(audio, str(name)), told))
     there = [pair for pair in found if pair[0].is_file()]
     if not there:
         raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
@@ -185,17 +204,15 @@ def _cells(line: str) -> list[str]:
 def _sound(folder: Path, name: str) -> Path:
     """The file of this name, or of its stem with another ending; the name as it is where there is neither."""
     path = folder / name
-    if path.is_file():
-        return path
-    return _by_stem(folder).get(path.stem, path)
+    return path if path.is_file() else next(iter(_files_in(folder).called(name, anywhere=True)), path)
 
 
 @lru_cache(maxsize=64)
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted(folder.iterdir())} if folder.is_dir() else {}
+def _files_in(folder: Path) -> Files:
+    return Files(sorted(folder.iterdir()) if folder.is_dir() else ())
 
 
 @lru_cache(maxsize=4)
-def _anywhere(folder: Path) -> dict[str, Path]:
+def _files_below(folder: Path) -> Files:
     files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() not in (".csv", ".txt"))
-    return {file.stem: file for file in files if file.is_file()}
+    return Files(file for file in files if file.is_file())

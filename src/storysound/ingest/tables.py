@@ -2,7 +2,9 @@
 
 import csv
 import io
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,12 @@ from storysound.media.files import json_lines, read_text
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
 _LSMDC_TIME = re.compile(r"\d\d\.\d\d\.\d\d\.\d\d\d")
+_LONGEST_CELL = 2**31 - 1  # of what csv takes on every system; its own limit of 131,072 is below long texts
+_END = "\0end"
+# How programs write that there is nothing (those that pandas reads as missing).
+_NOTHING = frozenset(
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|NAN".split("|")
+)
 
 Row = Mapping[str, Any]
 
@@ -20,24 +28,41 @@ Row = Mapping[str, Any]
 def table_rows(file: Path) -> Iterator[tuple[int, Row]]:
     """Each row with the number of its line, by the lower-case names of its columns.
 
-    CSV may be separated by semicolons. The heading-less tables of LSMDC are known: columns "clip" and "sentence".
-    Raises InputError for a file that is no table or can't be read.
+    CSV may be separated by semicolons or tabs. The heading-less tables of LSMDC are known: columns "clip" and
+    "sentence". Raises InputError, with the line, for a file that is no table, can't be read, or holds what can't be
+    written as UTF-8; where a row has more cells than the heading, or a quote is never closed, so that nothing is lost.
     """
     suffix = file.suffix.lower()
     if suffix not in TABLES:
         raise InputError(file, f"is no table ({suffix or 'no ending'})", f"give {', '.join(TABLES)}")
-    rows: Iterable[tuple[int, Row]]
-    if suffix in (".jsonl", ".ndjson"):
-        rows = json_lines(file, None, lambda row, number: (number, row))
-    else:
-        rows = _separated_rows(read_text(file), suffix)
+    is_json = suffix in (".jsonl", ".ndjson")
+    rows = json_lines(file, None, _whole) if is_json else _separated_rows(file, suffix)
     for number, row in rows:
-        yield number, {str(name).strip().lower(): value for name, value in row.items() if name is not None}
+        yield number, {str(name).strip().lower(): value for name, value in row.items()}
 
 
 def first_of(row: Row, names: Iterable[str]) -> Any:
     """The value of the first of these columns that says something; None where none does."""
-    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+    return next((row[name] for name in names if not _is_empty(row.get(name))), None)
+
+
+def said_in(row: Row, names: Iterable[str]) -> Any:
+    """As `first_of`, for columns in which programs write NaN, NULL or N/A for nothing; not for names of files."""
+    return next((row[name] for name in names if not is_nothing(row.get(name))), None)
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a cell says that there is nothing.
+
+    >>> [is_nothing(value) for value in (None, "", " ", float("nan"), "NaN", "0", 0)]
+    [True, True, True, True, True, False, False]
+    """
+    return _is_empty(value) or (isinstance(value, str) and value.strip() in _NOTHING)
+
+
+def _is_empty(value: Any) -> bool:
+    is_blank = isinstance(value, str) and not value.strip()
+    return value is None or is_blank or (isinstance(value, float) and math.isnan(value))
 
 
 def seconds_of(value: Any, file: Path, number: int) -> float | None:
@@ -47,7 +72,7 @@ def seconds_of(value: Any, file: Path, number: int) -> float | None:
     match = re.fullmatch(TIME, str(value).strip())
     try:
         seconds = clock(*match.group(1, 2, 3)) if match else float(value)
-    except ValueError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(file, f"line {number}: {value!r} is no time", "give seconds, or 00:01:02.500") from error
     if not 0 <= seconds < float("inf"):
         raise InputError(file, f"line {number}: {value!r} is no time", "give seconds from the start of the video")
@@ -63,18 +88,62 @@ def clock(hours: str | None, minutes: str, seconds: str) -> float:
     return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
 
 
-def _separated_rows(text: str, suffix: str) -> Iterator[tuple[int, Row]]:
+def _whole(row: Row, number: int) -> tuple[int, Row]:
+    """The row, if all its texts can be written. Raises ValueError for half a character, as a cut text ends with."""
+    waiting: list[Any] = [row]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and not each.isascii():
+            try:
+                each.encode()
+            except UnicodeEncodeError as error:
+                half = each[error.start]
+                raise ValueError(
+                    f"holds half a character (\\u{ord(half):04x}) after {each[: error.start]!r}"
+                ) from error
+        elif isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return number, row
+
+
+def _separated_rows(file: Path, suffix: str) -> Iterator[tuple[int, Row]]:
+    text = read_text(file)
     first = text.split("\n", 1)[0]
     tabs = suffix == ".tsv" or first.count("\t") > first.count(",")
     semicolons = not tabs and first.count(";") > first.count(",")
     form: type[csv.Dialect] = _Tabs if tabs else _Semicolons if semicolons else csv.excel
+    rows = _cells(text, form, file)
     if len(_LSMDC_TIME.findall(first)) >= 3 and tabs:
-        for number, cells in enumerate(csv.reader(io.StringIO(text), form), 1):
-            if cells:
-                yield number, {"clip": cells[0], "sentence": cells[-1]}
+        for number, cells in rows:
+            yield number, {"clip": cells[0], "sentence": cells[-1]}
         return
-    for number, row in enumerate(csv.DictReader(io.StringIO(text), dialect=form), 2):
-        yield number, row
+    _, heading = next(rows, (1, []))
+    names = [name.strip().lower() for name in heading]
+    if twice := [name for name, count in Counter(names).items() if name and count > 1]:
+        raise InputError(file, f"has the column {twice[0]!r} twice", "leave one of them out")
+    for number, cells in rows:
+        if any(cell.strip() for cell in cells[len(names) :]):
+            fault = f"line {number} has {len(cells)} cells, its heading {len(names)}"
+            raise InputError(file, fault, 'put quotes around texts that hold separators: "rain, then hail"')
+        yield number, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
+
+
+def _cells(text: str, form: type[csv.Dialect], file: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row that is not empty, with the number of its first line."""
+    csv.field_size_limit(_LONGEST_CELL)
+    spaced = bool(re.search(r'^[^"\n]*[,;] +"(?!")', text, re.MULTILINE))  # a quote after a space is one all the same
+    reader = csv.reader(io.StringIO(f"{text}\n{_END}\n", newline=""), form, skipinitialspace=spaced)
+    number = 1
+    for cells in reader:
+        if cells == [_END]:
+            return
+        if any(_END in cell for cell in cells):
+            raise InputError(file, f"line {number}: a quote is opened and never closed", "close it, or double it")
+        if cells:
+            yield number, cells
+        number = reader.line_num + 1
 
 
 class _Tabs(csv.excel_tab):

@@ -21,6 +21,7 @@ from storysound import __version__
 from storysound.encode.pool import Models
 from storysound.errors import OutputError, UsageError
 from storysound.library.dataset import MEDIA, PLAIN, SCHEMA, Dataset
+from storysound.library.file_names import file_names
 from storysound.media.files import check_target, writing
 from storysound.progress import Watch
 
@@ -59,31 +60,17 @@ class ExportResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """A story as it leaves: `about` is JSON-able, `frames` are JPEG, sounds FLAC."""
+    """A story as it leaves: `key` is a file name, `about` is JSON-able, `frames` are JPEG, sounds FLAC."""
 
+    key: str
     about: dict[str, Any]
     frames: tuple[bytes, ...]
     sounds: Mapping[str, bytes]
 
     @property
-    def key(self) -> str:
-        """The id as a file name without dots, which WebDataset would take for endings."""
-        return key_of(self.about["id"])
-
-    @property
     def size(self) -> int:
         """Bytes of its media."""
         return sum(map(len, self.frames)) + sum(map(len, self.sounds.values()))
-
-
-def key_of(story_id: str) -> str:
-    """A file name for a story, different for different stories.
-
-    >>> key_of("clips/rain@12.500"), key_of("a_b")
-    ('clips__rain@12=2E500', 'a_b')
-    """
-    safe = "".join(c if c.isalnum() or c in "-_@+/" else f"={ord(c):02X}" for c in story_id)
-    return safe.replace("__", "=5F=5F").replace("/", "__")
 
 
 def run(request: ExportRequest, models: Models, watch: Watch) -> ExportResult:
@@ -113,10 +100,11 @@ def run(request: ExportRequest, models: Models, watch: Watch) -> ExportResult:
 
 
 def _samples(dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Sample]:
+    keys = file_names(row["id"] for row in rows)
     for row in rows:
         about = {name: value for name, value in row.items() if name not in _LEFT_OUT}
         sounds = {name: dataset.flac(name, row["id"]) for name in _SOUNDS}
-        yield Sample(about, tuple(dataset.frames(row["id"])), sounds)
+        yield Sample(keys[row["id"]], about, tuple(dataset.frames(row["id"])), sounds)
 
 
 def _watched(samples: Iterator[Sample], count: int, watch: Watch) -> Iterator[Sample]:

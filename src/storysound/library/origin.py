@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storysound.library.walk import Target
+from storysound.match.names import is_word, whole_words
+from storysound.media.endings import stem, stem_path
 from storysound.story import Sound, Source
 
 log = logging.getLogger(__name__)
@@ -17,7 +19,6 @@ _LISTS = ("genre", "mood", "keywords", "style", "grouping", "subject")  # may ho
 _LONGEST_TAG = 200  # characters; a comment may hold a whole page
 _PAGES = ("source", "purl", "url", "website", "woas", "woaf", "contact")
 _WORD = re.compile(r"[^\W\d_]+")
-_CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])")
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 
 _RIGHTS_NAME = re.compile(r"(licen[cs]e|copying|copyright|credits|attribution)", re.IGNORECASE)
@@ -165,8 +166,7 @@ def name_words(path: str) -> tuple[str, ...]:
     >>> name_words("Nature/rain-on_TinRoof 02.wav")
     ('nature', 'rain', 'on', 'tin', 'roof')
     """
-    parts = _WORD.findall(_CAMEL.sub(" ", path.removesuffix(Path(path).suffix)))
-    return tuple(dict.fromkeys(part.lower() for part in parts if len(part) > 1))
+    return tuple(dict.fromkeys(part.lower() for part in whole_words(stem_path(path)) if is_word(part)))
 
 
 def described(sound: Sound, target: Target, tags: Mapping[str, str], rights: Rights, sha256: str) -> Sound:
@@ -179,7 +179,7 @@ def described(sound: Sound, target: Target, tags: Mapping[str, str], rights: Rig
         text = tags.get(name, "")
         values += re.split(r"\s*[;,/|]\s*", text) if name in _LISTS else [text]
     words = [value[:_LONGEST_TAG] for value in values if value] + list(name_words(target.path))
-    title = tags.get("title") or Path(target.path).stem
+    title = tags.get("title") or stem(Path(target.path).name)
     unique = tuple(dict.fromkeys(words))
     source = source_of(target, tags, rights, sha256)
     return replace(sound, path=target.path, root=target.root, title=title, tags=unique, source=source)

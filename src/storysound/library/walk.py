@@ -8,17 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from storysound.errors import InputError
+from storysound.media.endings import MEDIA_SUFFIXES
 
 log = logging.getLogger(__name__)
 
-# A file with one of these that can't be read is worth a line in the report.
-_MEDIA = (
-    ".3g2 .3ga .3gp .8svx .aac .ac3 .adts .aif .aifc .aiff .amr .ape .asf .au .avi .caf .dff .dsf .dts .eac3 .f4a .f4v "
-    ".flac .flv .gsm .it .m2ts .m4a .m4b .m4r .m4v .mka .mkv .mod .mov .mp1 .mp2 .mp3 .mp4 .mpa .mpc .mpeg .mpg .mts "
-    ".mxf .oga .ogg .ogm .ogv .opus .ra .rf64 .rm .rmvb .s3m .snd .spx .tak .tta .voc .vob .w64 .wav .wave .webm .wma "
-    ".wmv .wv .xm"
-)
-MEDIA_SUFFIXES = frozenset(_MEDIA.split())
 # Files with one of these are passed over without a look inside.
 _OTHER = (
     ".7z .ai .als .asd .bak .bat .bib .bin .blend .bmp .bz2 .c .cfg .class .cmd .conf .cpp .cr2 .css .csv .cue "

@@ -1,20 +1,60 @@
 """What the names and tags of sounds have in common with a query's words."""
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.wording import FUNCTION_WORDS
+from storysound.media.endings import stem_path
 from storysound.story import Sound
 
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LETTER = r"[^\W\d_]"
+_JOINERS = "\u200c\u200d"  # stand inside words of Persian and of Indian scripts
 # Words that say nothing about what is heard.
 STOP_WORDS = FUNCTION_WORDS | frozenset(
     "aiff audio clip effect file flac m4a mp3 ogg opus sample sfx sound wav".split()
 )
+
+
+def whole_words(text: str) -> list[str]:
+    """Words of a text or a name as they are written: runs of letters with their marks, parted at CamelCase.
+
+    Accents are part of their letters in either form of Unicode; words come out in the composed one. Scripts that don't
+    part words (Thai, Chinese) give whole runs.
+
+    >>> whole_words("RainOn_TinRoof-02, e\u0301te\u0301 \u092c\u093e\u0930\u093f\u0936")
+    ['Rain', 'On', 'Tin', 'Roof', 'été', 'बारिश']
+    """
+    text = unicodedata.normalize("NFC", text)
+    marks = {char for char in set(text) if char in _JOINERS or (not char.isascii() and _is_mark(char))}
+    word = f"(?:{_LETTER}[{re.escape(''.join(sorted(marks)))}]*)+" if marks else f"{_LETTER}+"
+    return [part for run in re.findall(word, text) for part in _parts(run.strip(_JOINERS))]
+
+
+def is_word(run: str) -> bool:
+    """Whether letters are a word: one alone is one only in scripts without small letters, such as Chinese.
+
+    >>> is_word("a"), is_word("ab"), is_word("雨")
+    (False, True, True)
+    """
+    return len(run) > 1 or unicodedata.category(run) == "Lo"
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char).startswith("M")
+
+
+def _parts(run: str) -> Iterator[str]:
+    """A run of letters, parted where a capital follows a small letter."""
+    start = 0
+    for at in range(1, len(run)):
+        if run[at].isupper() and run[at - 1].islower():
+            yield run[start:at]
+            start = at
+    yield run[start:]
 
 
 def words(text: str) -> list[str]:
@@ -23,8 +63,8 @@ def words(text: str) -> list[str]:
     >>> words("Old_doorCreaks-02.wav in the barn")
     ['old', 'door', 'creak', 'barn']
     """
-    found = _WORD.findall(_CAMEL.sub(" ", text).lower())
-    return [_singular(w) for w in found if w not in STOP_WORDS and not w.isdigit() and len(w) > 1]
+    found = [word.lower() for word in whole_words(text)]
+    return [_singular(w) for w in found if w not in STOP_WORDS and is_word(w)]
 
 
 def _singular(word: str) -> str:
@@ -38,8 +78,7 @@ def spoken_name(sound: Sound) -> str:
     >>> spoken_name(Sound("nature/heavy_rain.ogg", "/x", 3.0, "sfx", title="Rain on roof"))
     'nature heavy rain roof'
     """
-    stem = sound.path.rsplit(".", 1)[0]
-    return " ".join(dict.fromkeys(words(" ".join([stem, sound.title, *sound.tags]))))
+    return " ".join(dict.fromkeys(words(" ".join([stem_path(sound.path), sound.title, *sound.tags]))))
 
 
 class NameIndex:

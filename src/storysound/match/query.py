@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storysound.encode.encoder import Encoding
 from storysound.errors import UsageError
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
@@ -22,6 +23,7 @@ class Query:
     video: str | Path | None = None
     audio: str | Path | Waveform | None = None
     mood: Mood | None = None
+    seen: tuple[Encoding, ...] = ()  # what the profile's encoder has said already of the first of `images`
 
     def __post_init__(self) -> None:
         if not self.text.strip() and not self.images and all(x is None for x in (self.video, self.audio, self.mood)):

@@ -1,5 +1,6 @@
 """Opening what the user gave and writing what the user asked for: the one place that maps other libraries' errors."""
 
+import codecs
 import errno
 import hashlib
 import json
@@ -22,8 +23,10 @@ from storysound.progress import check
 
 Made = TypeVar("Made")
 
-# A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
-_CODEC_DELAY_S = 0.2
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -103,15 +106,6 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(head) - 4  # a character cut at the end of the sample
     return True
-
-
-def origin_s(container: InputContainer) -> float:
-    """The container time that counts as 0 for sound and picture alike, in seconds.
-
-    Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
-    """
-    start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
-    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
 
 
 def video_stream(container: InputContainer, path: str | Path) -> av.VideoStream:
@@ -218,15 +212,34 @@ def _check_name(target: Path) -> None:
 
 
 def read_text(path: str | Path) -> str:
-    """A text the user wrote, in UTF-8, with or without byte order mark. Raises InputError."""
+    """A text the user wrote, in UTF-8, UTF-16 or UTF-32, with or without byte order mark; each line ends in a newline.
+
+    Raises InputError, with the first line that is none of these.
+    """
     try:
-        return Path(path).read_text("utf-8-sig")
+        data = Path(path).read_bytes()
+        text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
-        raise InputError(path, "is not UTF-8 text", "save it again as UTF-8") from error
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(path, f"is not UTF-8 text (line {line})", "save it again as UTF-8") from error
     except ValueError as error:  # a zero byte in the name
         raise InputError(path, f"can't be read: {error}", "check the name") from error
     except OSError as error:
         raise InputError(path, f"can't be read: {fault_of(error)}", "check its name and its rights") from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(path, f"holds a zero byte, as no text does (line {line})", "save it again as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding(data: bytes) -> str:
+    """By its byte order mark; without one, every other byte of UTF-16 is mostly zero."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    head = data[:4096]
+    zeros = [head[first::2].count(0) / max(1, len(head) // 2) for first in (0, 1)]
+    return "utf-16-be" if zeros[0] > 0.4 > zeros[1] else "utf-16-le" if zeros[1] > 0.4 > zeros[0] else "utf-8-sig"
 
 
 def json_lines(

@@ -78,6 +78,10 @@ class Resolver:
             models=self._models,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process is given: it opens what it needs itself, and shows no progress."""
+        return vars(self) | {"_index": None, "_progress": None}
+
     def entry(self, name: str) -> Entry:
         """The catalogue's entry. Raises UsageError for an unknown name or one the licence policy refuses."""
         if name not in self.entries:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from storysound.engine.crew import Tools
 
 from storysound.annotate.hearing import ear_among
 from storysound.annotate.sound import SoundJudge
 from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Modality, Traits, load
 from storysound.encode.pool import Models
-from storysound.engine.crew import Tools
 from storysound.errors import LibraryError, UsageError
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index.index import _judge, index

@@ -148,7 +148,7 @@ def test_short_clips_are_joined_in_order(tmp_path: Path) -> None:
     assert [(Path(p["file"]).stem, p["start_s"], p["end_s"]) for p in rows[0]["parts"]] == [
         (names[0], 0.0, 1.0), (names[2], 1.0, 2.0),
     ]  # fmt: skip
-    assert "1 videos that were not given" in report.notes[-1]
+    assert report.notes[-1] == f"captions of 1 videos that can't be used, as {names[1]!r}"
 
 
 def test_subtitles_cut_a_film_into_stories(tmp_path: Path) -> None:

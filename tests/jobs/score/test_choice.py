@@ -58,7 +58,9 @@ def story(*lengths_s: float) -> tuple[Footage, Breakdown]:
     curve = tuple((u.start_s, 0.5, 0.4) for u in units)
     space = LabelSpace("own", ("a",), np.ones((1, 1), np.float32))
     sight = Sight(space, np.ones((count, 1), np.float32), np.arange(count))
-    return Footage(told, ((PICTURE,),) * count), Breakdown(scenes, np.eye(count, dtype=bool), curve, sight)
+    return Footage(told, ((PICTURE,),) * count), Breakdown(
+        scenes, ((),) * count, np.eye(count, dtype=bool), curve, sight
+    )
 
 
 A, B = sound("a"), sound("b")

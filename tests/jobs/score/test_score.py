@@ -86,8 +86,11 @@ def test_the_same_story_gives_the_same_sound(
     talking: Path, sounds: list[Sound], scored: ScoreResult, tmp_path: Path
 ) -> None:
     again = score(Shelf(sounds), make_models(speech=SPEECH), talking, tmp_path / "again.mp4")
+    cues, same = (json.loads(s.files["json"].read_text("utf-8"))["cues"] for s in (scored, again))
+    assert cues == same
     one, two = (read_audio(s.files["video"]).samples for s in (scored, again))
-    np.testing.assert_array_equal(one, two)
+    # Of a last bit, should one be rounded otherwise, AAC makes what can't be heard but can be measured.
+    assert ((one - two) ** 2).sum() < 0.01 * (one**2).sum()
 
 
 @pytest.mark.parametrize("kind", ["no stream", "digital silence", "portrait", "uneven"])

@@ -15,7 +15,7 @@ app = typer.Typer(help="Make music for a picture, and a picture for a sound.", n
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again, on one machine.")]
 
 
 @app.command()

@@ -29,13 +29,17 @@ class Shown(Protocol):
 
 @contextmanager
 def shown(title: str, kept: str = NOTHING_KEPT) -> Iterator[Shown]:
-    """Shows how far the job called `title` is. Where it is told to end, says what is `kept` and how to go on."""
+    """Shows how far the job called `title` is.
+
+    Where it is told to end, says what is kept and how to go on: what the job itself says in the notes of what ends it,
+    or `kept`.
+    """
     show = _bar if sys.stderr.isatty() else _lines
     try:
         with show(title) as report:
             yield report
-    except (KeyboardInterrupt, SystemExit, Cancelled):
-        streams.tell(f"{title}: stopped, {kept}")
+    except (KeyboardInterrupt, SystemExit, Cancelled) as end:
+        streams.tell(f"{title}: stopped, {'; '.join(getattr(end, '__notes__', ())) or kept}")
         raise
 
 

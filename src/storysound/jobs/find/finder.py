@@ -121,7 +121,7 @@ class Finder:
         if text.unwanted:
             yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
-            seen = self._models.picture.encode(pictures)
+            seen = [*query.seen, *self._models.picture.encode(pictures[len(query.seen) :])]
             tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
             scores = self._seen.scores(seen)
             yield from self._by_pictures(scores, seen_weight)

@@ -4,6 +4,7 @@ Of a text: its content words, uninflected (the rule). Of a sound: the names of w
 of both what a trained model of Langue2Gloss says.
 """
 
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from storysound.encode import gloss, lemmas
 from storysound.encode.pool import Models
 from storysound.encode.wording import synonyms
 from storysound.errors import UsageError
-from storysound.ingest.captions import SUFFIXES, bare, read_captions
+from storysound.ingest.captions import SUFFIXES, read_captions
 from storysound.ingest.tables import TABLES
 from storysound.jobs.gloss.request import GlossRequest, GlossResult
 from storysound.jobs.listen.listen import ears_of, listen
@@ -21,7 +22,8 @@ from storysound.metrics.ptb import tokens
 from storysound.progress import Watch
 from storysound.trained.langue2gloss import Trained, load_trained
 
-TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .txt
+TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .ass, .txt
+_FILE_NAME = re.compile(r"\s*(?:\S*/)?[^/\s]+\.(?:[A-Za-z]\w{0,4}|3gp|3g2)\s*")
 
 
 def run(request: GlossRequest, models: Models, watch: Watch) -> GlossResult:
@@ -65,6 +67,6 @@ def _learned(models: Models, file: Path) -> Trained:
 def _is_file(source: str) -> bool:
     """Whether a file is meant: there is one, or it is one word with the ending of a file."""
     try:
-        return Path(source).is_file() or (bare(source) != source and not source.split()[1:])
+        return Path(source).is_file() or bool(_FILE_NAME.fullmatch(source))
     except (OSError, ValueError):  # too long for a name, or a zero byte in it
         return False

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,7 @@ from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.engine.stages import Engine, Outcome
 from storysound.errors import MediaError, UsageError
-from storysound.ingest.captions import Captions, bare, bare_path, read_captions
+from storysound.ingest.captions import Captions, read_captions
 from storysound.ingest.clips import Clip, Join, clips_of, join
 from storysound.jobs.ingest import stages as ingest_stages
 from storysound.jobs.ingest.stages import AUDIO, BACKGROUND, Config, Splitter, Tools, picture_file
@@ -23,6 +22,7 @@ from storysound.library.analyse import sha256_of
 from storysound.library.dataset import Dataset, Writer, row_of
 from storysound.library.origin import RightsFinder, source_of
 from storysound.library.walk import Target, free_name, walk, worth_a_line
+from storysound.media.endings import stem_path
 from storysound.media.probe import probe
 from storysound.story import Frame, Source, Span, Step, Story
 from storysound.weights.resolver import Resolver
@@ -58,6 +58,7 @@ def ingest(
     data: str | Path,
     *,
     captions: str | Path | None = None,
+    language: str = "",
     joining: Join | None = None,
     config: Config | None = None,
     profile: Profile | str = "embedded",
@@ -70,10 +71,11 @@ def ingest(
 ) -> IngestReport:
     """Makes stories of videos (files, or folders of them) and adds them to a data set, made if need be.
 
-    Each video is a story; with `joining` short clips of one film are joined in order. Every `batch` stories are one
-    commit: killed at any moment and called again, the result is the same, and so many are made twice at most. Stories
-    that are there already and whose videos and captions did not change are not made again. A video that can't be used
-    is reported and left out. Each stage runs in `jobs` processes; `engine`: "" for this machine, or Ray's address.
+    `language`: which captions to take where a video has them in several. Each video is a story; with `joining` short
+    clips of one film are joined in order. Every `batch` stories are one commit: killed at any moment and called again,
+    the result is the same, and so many are made twice at most. Stories that are there already and whose videos and
+    captions did not change are not made again. A video that can't be used is reported and left out, and so is what
+    of the captions isn't used. Each stage runs in `jobs` processes; `engine`: "" for this machine, or Ray's address.
     Raises InputError for missing videos and unusable captions, LibraryError for a data set made with other settings,
     OutputError (rights, full disk), MissingModelError, UsageError.
     """
@@ -83,7 +85,7 @@ def ingest(
     tools = tools or _tools(load_profile(profile) if isinstance(profile, str) else profile, weights)
     runner = Engine(jobs, engine)
     report = IngestReport()
-    told = read_captions(captions)
+    told = read_captions(captions, language)
     stories = join(_clips(videos, Path(data), told, report, split=joining is not None), joining)
     made_with = ingest_stages.settings(config, tools.picture(), tools.splitter())
     is_new = not Path(data).exists()
@@ -99,8 +101,7 @@ def ingest(
     finally:
         if is_new:
             dataset.discard()
-    if unused := told.unused():
-        report.notes.append(f"captions of {len(unused)} videos that were not given, as {unused[0]!r}")
+    report.notes += told.left_out()
     report.skipped.sort()
     return report
 
@@ -125,7 +126,7 @@ def _clips(
     report.skipped += found.skipped
     rights = RightsFinder()
     names: set[str] = set()
-    called = Counter(bare(target.path) for target in found.targets)
+    told.meet(target.file for target in found.targets)
     for target in found.targets:
         try:
             info = probe(target.file)
@@ -140,8 +141,7 @@ def _clips(
             continue
         source = source_of(target, info.tags, rights.of(target), "")
         name = _free_name(target, names)
-        alone, unique = len(found.targets) == 1, called[bare(target.path)] == 1
-        own = told.of(target.file, alone=alone, unique=unique)
+        own = told.of(target.file, alone=len(found.targets) == 1)
         yield from clips_of(Path(target.file), name, info.duration_s, own, source, split=split)
 
 
@@ -154,8 +154,8 @@ def _pass_over(target: Target, fault: MediaError, report: IngestReport) -> None:
 
 def _free_name(target: Target, taken: set[str]) -> str:
     """The path below what was given, without ending, and with as much above it as tells it from others."""
-    free = free_name(target, lambda path: bare_path(path) in taken)
-    name = bare_path(free.path)
+    free = free_name(target, lambda path: stem_path(path) in taken)
+    name = stem_path(free.path)
     if name in taken:  # files of one folder that differ in their endings only, at the root of the disk
         name = free.path
     taken.add(name)

@@ -15,7 +15,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.captions import Caption, read_captions, told_in
 from storysound.jobs.mood.request import MoodRequest, MoodResult
-from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, Judged, Listening, analyse, windows
+from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, analyse, windows
 from storysound.media.audio import read_audio
 from storysound.media.files import check_readable, check_target, read_text
 from storysound.media.image import read_image
@@ -69,12 +69,7 @@ def _felt(
 
 def sound(file: Path, feeling: MoodReader) -> tuple[Mood, float]:
     """Of a whole sound, as a library has it, and its length in seconds. Raises MediaError, also for silence."""
-
-    def judge(sound: Listening) -> Judged:
-        kind = feeling.judge.kind(sound.duration_s, sound.heard)
-        return Judged(kind, feeling.judge.mood(kind, sound.heard, sound.expression))
-
-    found = analyse(file, {EARS: feeling.ears}, judge).sound
+    found = analyse(file, {EARS: feeling.ears}, feeling.judge).sound
     return found.mood, found.duration_s
 
 

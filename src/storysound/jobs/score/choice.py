@@ -194,7 +194,9 @@ def effect_drafts(
         if not story.texts[index] and _clearness(breakdown, index) < (CLEARER if audible[index] else CLEAR):
             found.append(())
             continue
-        hits = _search(finder, Query(text=story.texts[index], images=own[:1]), EFFECT_HITS, "sfx", request)
+        shown = own[:1] if breakdown.sight else ()
+        query = Query(text=story.texts[index], images=shown, seen=breakdown.looks[index][: len(shown)])
+        hits = _search(finder, query, EFFECT_HITS, "sfx", request)
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))

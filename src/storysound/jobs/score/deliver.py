@@ -25,6 +25,7 @@ from storysound.progress import Watch
 from storysound.story import MoodCurve
 
 LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
+DELIVERED = 4  # things done to deliver: reasons, film, loudness, sheets
 WIDE, TALL = (1280, 720), (720, 1280)  # of slideshows
 
 
@@ -66,22 +67,22 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
     """Writes everything; the score with what was measured on the sound as it decodes. Raises OutputError."""
     story = page.footage.story
     with together(files) as parts:
-        watch.at(0, 3, "film")
+        watch.at(1, DELIVERED, "film")
         write_film(page.footage, page.mixed.wave, parts["video"])
-        watch.at(1, 3, "loudness")
+        watch.at(2, DELIVERED, "loudness")
         delivered = read_audio(parts["video"])
         levels = Loudness(
             lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=page.mixed.ducking_db
         )
         score = replace(score, loudness=levels)
-        watch.at(2, 3, "sheets")
+        watch.at(3, DELIVERED, "sheets and page")
         write_json(score, parts["json"])
         write_csv(score, parts["csv"])
         shown = Path(story.video) if story.video else files["video"]
         has_audio = page.original is not None
         write_otio(score, parts["otio"], video=shown, scored=files["video"], has_audio=has_audio)
         _write_page(score, page, parts["report"], files["video"])
-        watch.at(3, 3)
+        watch.at(DELIVERED, DELIVERED)
     return score
 
 

@@ -1,5 +1,6 @@
 """What happens in footage, scene by scene: where scenes change, what is seen in them, and how they feel."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch
 from storysound.story import Mood, MoodCurve, Span, Step, Story
+
+log = logging.getLogger(__name__)
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
@@ -49,9 +52,10 @@ class Breakdown:
     """A story scene by scene, with what else the matching needs to know of it."""
 
     scenes: tuple[Scene, ...]
+    looks: tuple[tuple[Encoding, ...], ...]  # what the profile's encoder says of the pictures of each unit
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
     mood: MoodCurve  # of each unit, by pictures and words together
-    sight: Sight | None  # None where the encoder of pictures names nothing
+    sight: Sight | None  # None where nobody can tell what pictures show
 
 
 def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | None = None) -> tuple[Story, Breakdown]:
@@ -70,8 +74,9 @@ def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | 
     scenes, near = _scenes(story, features, tone, sight)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
-    step = Step(f"breakdown by {models.picture.name}", models.picture.revision)
-    return story.with_step(step, moods=curves), Breakdown(scenes, near >= RETURNING, _curve(middles, tone), sight)
+    story = story.with_step(Step(f"breakdown by {models.picture.name}", models.picture.revision), moods=curves)
+    looked = tuple(tuple(e for e, unit in zip(seen, owner, strict=True) if unit == u) for u in range(len(story.units)))
+    return story, Breakdown(scenes, looked, near >= RETURNING, _curve(middles, tone), sight)
 
 
 def _looked_at(footage: Footage, eyes: Encoder[Pixels], watch: Watch) -> list[Encoding]:
@@ -106,6 +111,9 @@ def _word_moods(story: Story, models: Models, text: str) -> Floats:
 def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:
     """What the profile's encoder of pictures recognises; the unit of each picture is its `owner` [p]."""
     if not models.picture.labels and not space_of(models.picture):
+        log.warning(
+            "%s can't tell what pictures show: scenes have no words for it, and effects need words", models.picture.name
+        )
         return None
     recogniser = Recogniser(models.picture, models, lambda: heard_words(models))
     return Sight(recogniser.space, recogniser.scores(seen), owner)

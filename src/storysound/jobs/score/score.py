@@ -25,7 +25,7 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.score.agreement import Listener
 from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.score.cuts import Accepts, cut
-from storysound.jobs.score.deliver import Page, check_targets, deliver
+from storysound.jobs.score.deliver import DELIVERED, Page, check_targets, deliver
 from storysound.jobs.score.notes import notes_of
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 # What share of the time each step takes of the demo's film.
 SHARES = {"look": 30, "listen": 15, "understand": 15, "match": 10, "cue": 15, "mix": 5, "deliver": 10}
+LISTENED = 3  # things listened for: speech, music, events
 
 Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str, Attention]]
 
@@ -74,6 +75,7 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
     with steps("mix"):
         mixed = render(planned, request.levels, watch)
     with steps("deliver"):
+        watch.at(0, DELIVERED, "why each sound was chosen")
         explain: Explains = ranker.attention if ranker else listener().attention
         maps = explain(planned.footage, planned.sight, planned.cues) if planned.cues else {}
         page = Page(planned.footage, mixed, planned.original, maps)
@@ -96,7 +98,7 @@ def plan(
     steps = _Steps(watch)
     levels = request.levels
     with steps("listen"):
-        footage, heard = _listened(footage, models)
+        footage, heard = _listened(footage, models, watch)
         if not request.replace:
             heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, levels)))
         aside = _stepped_aside(heard, request)
@@ -146,17 +148,23 @@ class _Steps:
         self.seconds[name] = time.perf_counter() - started_s
 
 
-def _listened(footage: Footage, models: Models) -> tuple[Footage, OwnSound]:
+def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
     """What a clip sounds like; silence needs no model."""
 
-    def music(wave: Waveform, speech: Sequence[Span]) -> tuple[Span, ...]:
-        return music_spans(wave, speech, models.audio, lambda part: _background(models, part))
+    def speech(wave: Waveform) -> tuple[Span, ...]:
+        watch.at(0, LISTENED, "speech")
+        return _voice(models).speech_spans(wave)
+
+    def music(wave: Waveform, spoken: Sequence[Span]) -> tuple[Span, ...]:
+        watch.at(1, LISTENED, "music")
+        return music_spans(wave, spoken, models.audio, lambda part: _background(models, part))
 
     def events(wave: Waveform) -> tuple[Event, ...]:
+        watch.at(2, LISTENED, "events")
         ear = ear_among(models.audio)
         return heard_in(wave, ear) if ear else ()
 
-    heard = listen(footage.original, lambda wave: _voice(models).speech_spans(wave), music, events)
+    heard = listen(footage.original, speech, music, events)
     if heard.wave is None:
         return footage, heard
     step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))

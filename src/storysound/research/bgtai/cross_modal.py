@@ -16,7 +16,8 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import TEST, read_set
 from storysound.jobs.find.finder import Finder
-from storysound.jobs.index.index import index
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.match.query import Query
 from storysound.metrics.retrieval_table import Judging, chance_row, model_rows
 from storysound.metrics.table import Row
@@ -46,7 +47,7 @@ def scores(clips: list[Path], profile: Profile, models: Models, watch: Watch) ->
     """How well each clip's sound fits each clip's pictures [clips clips], of those that have both."""
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"
-        index(clips, library, profile=profile, weights=models.weights)
+        index.run(IndexRequest(tuple(clips), library), Models(profile, models.weights), Watch())
         finder = Finder(library, Models(profile, models.weights))
         of_path = {Path(sound.path).name: number for number, sound in enumerate(finder.index.sounds)}
         heard = [clip for clip in clips if clip.name in of_path]
