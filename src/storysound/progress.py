@@ -7,13 +7,15 @@ to stop. Nothing here belongs to the process: two jobs in two threads know nothi
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from storysound.errors import StorysoundError
+
+Item = TypeVar("Item")
 
 LEAST_SHARE = 0.02  # of a job that must be done before what is left can be foretold
 
@@ -65,6 +67,13 @@ def check() -> None:
     watch = _current.get()
     if watch is not None:
         watch.check()
+
+
+def unless_stopped(items: Iterable[Item]) -> Iterator[Item]:
+    """The items one by one; before each it is looked whether the job of this thread was told to stop (`check`)."""
+    for item in items:
+        check()
+        yield item
 
 
 class Watch:
