@@ -7,7 +7,7 @@ to stop. Nothing here belongs to the process: two jobs in two threads know nothi
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from storysound.errors import StorysoundError
 
 POLL_S = 0.1  # from one look whether to stop to the next, beside a call that takes long
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 LEAST_SHARE = 0.02  # of a job that must be done before what is left can be foretold
 
@@ -93,6 +94,13 @@ def interruptible(work: Callable[[], Result]) -> Result:
         watch.check()
         if found in wait([found], timeout=POLL_S).done:
             return found.result()
+
+
+def unless_stopped(items: Iterable[Item]) -> Iterator[Item]:
+    """The items one by one; before each it is looked whether the job of this thread was told to stop (`check`)."""
+    for item in items:
+        check()
+        yield item
 
 
 class Watch:

@@ -1,18 +1,20 @@
 """MAC behind `find` and `score`: a model of pictures and sounds, or of sounds and words, judges candidates again."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from storysound.encode.features import TOKEN_S
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.match.mac_experts import SOUND
 from storysound.match.mac_model import Seen, Tokens
 from storysound.match.sos_inputs import FRAMES, frame_indices
 from storysound.match.sos_model import Features
 from storysound.media.arrays import Floats, Pixels
-from storysound.trained.mac import MacModel
+from storysound.trained.mac import MacModel, load_trained
 from storysound.trained.ranker import PairRanker
 
 
@@ -54,3 +56,8 @@ class Ranker(PairRanker[Tokens]):
         shown = network.video(experts.of_pictures(Tokens(frames, torch.ones(frames.shape[:2], dtype=torch.bool))))
         heard = torch.cat([network.audio(sound) for sound in sounds])
         return np.asarray(network.scores(shown, heard)[0], np.float32)
+
+
+def load(weights_file: Path, models: Models) -> Ranker:
+    """The ranker of a run's `best.safetensors`. Raises InputError for another file, UsageError as `Ranker`."""
+    return Ranker(load_trained(weights_file, models))

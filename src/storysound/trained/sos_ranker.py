@@ -1,6 +1,7 @@
 """Sound of Story behind `find` and `score`: it hears each candidate against the query's sentences and pictures."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
 from storysound.encode.features import TOKEN_S
+from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage
 from storysound.match.sos import attention
 from storysound.match.sos_inputs import frame_indices
@@ -17,7 +19,7 @@ from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.samples import RATE_HZ
 from storysound.trained.ranker import PairRanker
-from storysound.trained.sos import SosModel
+from storysound.trained.sos import SosModel, load_trained
 
 Pair = Literal["AV", "AT"]
 
@@ -86,3 +88,8 @@ class Ranker(PairRanker[Features]):
         chosen = self._chosen(np.arange(len(pictures)))
         rows = self._trained.encoder.frames([pictures[i] for i in chosen])
         return self._trained.network.frames(torch.from_numpy(rows)[None])
+
+
+def load(weights_file: Path, models: Models) -> Ranker:
+    """The ranker of a trained model's `best.safetensors`. Raises InputError for another file."""
+    return Ranker(load_trained(weights_file, models))

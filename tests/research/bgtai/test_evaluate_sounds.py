@@ -8,6 +8,7 @@ import torch
 
 from recipe_fakes import listening, models_of
 from storysound.annotate.events import Config
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import Clip
 from storysound.jobs.annotate import captioners
@@ -116,9 +117,9 @@ def test_a_probe_is_the_optimum_of_its_loss() -> None:
 @pytest.mark.models
 @pytest.mark.shared
 def test_events_that_are_heard_are_found_and_others_are_not(
-    shared_data: Path, weights: Resolver, tmp_path: Path
+    shared_data: Path, weights: Resolver, models: Models, tmp_path: Path
 ) -> None:
-    ear = evaluate_events.ears_of(evaluate_events.load_profile(), weights).classes
+    ear = evaluate_events.ears_of(models).classes
     clips = shared_data / "esc50" / "audio"
     rows = ["filename\tonset\toffset\tevent_label"]
     for name in ("4-184575-A-0", "4-207124-A-0"):  # two dogs

@@ -16,9 +16,7 @@ from storysound.progress import Watch
 
 if TYPE_CHECKING:
     from storysound.jobs.find.reranked import Reranked
-    from storysound.trained.sos_ranker import Ranker
-
-    Found = tuple[Finder | Reranked, Ranker | None]
+    from storysound.trained import sos_ranker
 
 
 def run(request: FindRequest, models: Models, watch: Watch) -> FindResult:
@@ -33,44 +31,41 @@ def run(request: FindRequest, models: Models, watch: Watch) -> FindResult:
 
 
 class Finders:
-    """The finders of a session: each library is read once, and again when it has changed."""
+    """The finders of a session: each library is read once, and again when it has changed; safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[Path, str], tuple[tuple[int, ...], Found]] = {}
+        self._known: dict[Path, tuple[tuple[int, ...], Finder]] = {}
 
-    def of(self, library: Path, models: Models, rerank: str) -> "Found":
-        """As `finder_of`."""
-        key, version = (library.absolute(), rerank), Library.open(library).version()
+    def of(self, library: Path, models: Models) -> Finder:
+        """The finder of a library as it is now. Raises LibraryError."""
+        folder, version = library.absolute(), Library.open(library).version()
         with self._lock:
-            known = self._known.get(key)
+            known = self._known.get(folder)
             if known is None or known[0] != version:
-                known = self._known[key] = (version, _loaded(library, models, rerank))
+                known = self._known[folder] = (version, Finder(library, models))
             return known[1]
 
 
-def finder_of(library: Path, models: Models, rerank: str = "none") -> "Found":
+def finder_of(
+    library: Path, models: Models, rerank: str = "none"
+) -> "tuple[Finder | Reranked, sos_ranker.Ranker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
     `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
     InputError for a file that is no trained model, LibraryError.
     """
     check_rerank(rerank)
-    return models.get("finders", lambda _: Finders()).of(library, models, rerank)
-
-
-def _loaded(library: Path, models: Models, rerank: str) -> "Found":
     name, _, file = rerank.partition("=")
+    finders = models.get("finders", lambda _: Finders())
     if name == "none":
-        return Finder(library, models), None
+        return finders.of(library, models), None
     from storysound.jobs.find.reranked import Reranked
-    from storysound.trained import mac as mac_trained
-    from storysound.trained import mac_ranker, sos_ranker
-    from storysound.trained import sos as sos_trained  # a plain search needs none of them
+    from storysound.trained import mac_ranker, sos_ranker  # a plain search needs none of them
 
-    path = Path(file).expanduser()
+    path = Path(file).expanduser().absolute()
     if name == "mac":
-        judge = mac_ranker.Ranker(mac_trained.load_trained(path, models))
-        return Reranked(Finder(library, models), judge), None
-    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, models))
-    return Reranked(Finder(library, models), ranker), ranker
+        judge = models.get(f"mac {path}", lambda _: mac_ranker.load(path, models))
+        return Reranked(finders.of(library, models), judge), None
+    ranker = models.get(f"sos {path}", lambda _: sos_ranker.load(path, models))
+    return Reranked(finders.of(library, models), ranker), ranker

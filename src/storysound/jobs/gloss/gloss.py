@@ -20,7 +20,7 @@ from storysound.jobs.listen.listen import ears_of, listen
 from storysound.media.files import check_readable
 from storysound.metrics.ptb import tokens
 from storysound.progress import Watch
-from storysound.trained.langue2gloss import Trained, load_trained
+from storysound.trained.langue2gloss import GlossModel, load_trained
 
 TEXTS = tuple(suffix for suffix in SUFFIXES if suffix not in TABLES)  # files that are read: .srt, .vtt, .ass, .txt
 _FILE_NAME = re.compile(r"\s*(?:\S*/)?[^/\s]+\.(?:[A-Za-z]\w{0,4}|3gp|3g2)\s*")
@@ -44,7 +44,7 @@ def run(request: GlossRequest, models: Models, watch: Watch) -> GlossResult:
     return GlossResult(source, "heard", of_heard(listen(file, ears_of(models), watch=watch), models))
 
 
-def of_text(text: str, source: str, models: Models, learned: Trained | None = None) -> GlossResult:
+def of_text(text: str, source: str, models: Models, learned: GlossModel | None = None) -> GlossResult:
     """Of a text from `source`. Raises UsageError where it has no words."""
     if not tokens(text):
         raise UsageError(f"{source!r} has no words to gloss", field="source")
@@ -60,7 +60,7 @@ def of_heard(heard: FileEvents, models: Models) -> tuple[str, ...]:
     return tuple(word for name, _ in groupby(names) for word in gloss.of_text(name, lemma))
 
 
-def _learned(models: Models, file: Path) -> Trained:
+def _learned(models: Models, file: Path) -> GlossModel:
     return models.get(f"langue2gloss {file.absolute()}", lambda _: load_trained(file, models, "gloss"))
 
 

@@ -57,7 +57,7 @@ def evaluate(recipe: MacEvaluation, models: Models, watch: Watch) -> list[Row]:
 
 def _read(recipe: MacEvaluation, trained: MacModel, models: Models) -> list[StoryMaterial]:
     silent = SOUND not in (trained.card.seen, trained.card.heard)
-    return read_stories(recipe.data, silent=silent, transcribe=whisper.asked(models.weights))
+    return read_stories(recipe.data, silent=silent, transcribe=whisper.reader_of(models))
 
 
 def _material(told: Sequence[StoryMaterial], trained: MacModel, recipe: MacEvaluation, watch: Watch) -> MacStories:

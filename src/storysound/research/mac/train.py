@@ -125,7 +125,7 @@ def network_of(config: Config, material: MacStories, learned_from: Tensor) -> Ma
 def stories_of(recipe: MacSettings, models: Models) -> list[StoryMaterial]:
     """Stories of the recipe's data. Speech that describes a video is written down by Whisper, where there is any."""
     silent = SOUND not in (recipe.seen, recipe.heard)
-    found = read_stories(recipe.data, silent=silent, transcribe=whisper.asked(models.weights))
+    found = read_stories(recipe.data, silent=silent, transcribe=whisper.reader_of(models))
     check_stories(recipe, [one for one in found if one.texts] if recipe.heard == "words" else found)
     return found
 
