@@ -65,7 +65,10 @@ def losses(network: nn.Module, batch: Patches, *, recipe: EarsTraining, classes:
 
 
 def _choice_of_names(text: Tensor, names: Tensor, heard: Tensor, temperature: float) -> Tensor:
-    """Among the file names of the batch, for sounds whose files are named for how they sound."""
+    """Among the file names [b 384] of the batch, for sounds whose files are named for how they sound.
+
+    `text` [b 384]: where the network puts each; `heard` [b 521]: the teacher's probabilities.
+    """
     telling = (names.abs().sum(1) > 0) & (heard[:, SPEECH] < HEARD) & (heard[:, MUSIC] < HEARD)
     if telling.sum() < 2:
         return text.sum() * 0
@@ -103,10 +106,8 @@ def train(recipe: EarsTraining, models: Models, watch: Watch) -> float:
     def embed(texts: list[str]) -> Tensor:
         return torch.from_numpy(remembered_vectors("file-names", texts, text, recipe.out))
 
-    train_set, test_set = (
-        read_shards(recipe.data, "train", partial(name_vectors, embed=embed)),
-        read_shards(recipe.data, "test"),
-    )
+    train_set = read_shards(recipe.data, "train", partial(name_vectors, embed=embed))
+    test_set = read_shards(recipe.data, "test")
     watch.say(f"{train_set.patches} patches to train on, {len(test_set.log_mel)} windows held out")
     sample = train_set.hidden[:2000].float().flatten(0, 1) * train_set.scale["hidden_step"]
     classes = torch.from_numpy(text_vectors(text, class_names()))

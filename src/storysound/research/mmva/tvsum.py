@@ -52,7 +52,7 @@ def evaluate(recipe: TvsumEvaluation, models: Models, watch: Watch) -> list[Row]
 def _with_pictures(
     recipe: TvsumEvaluation, folder: Path, people: People, eyes: Encoder[Pixels], watch: Watch
 ) -> Iterator[Row]:
-    """The arousal of pictures over shots by change points, and chance and people over the same shots."""
+    """The arousal of pictures over shots by change points, and chance and people [n t] over the same shots."""
     names = {path.stem: path for path in sorted(folder.glob("*"))}
     here = {video: own for video, own in people.items() if video in names}
     if not here:

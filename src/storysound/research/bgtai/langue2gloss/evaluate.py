@@ -73,6 +73,7 @@ _UNTRAINED: dict[str, Callable[[str], Words]] = {
 def _told(
     recipe: GlossEvaluation, trained: GlossModel, examples: Examples, sense: Sense, rows: torch.Tensor
 ) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """What the model says of rows [n] of a sense's states, greedily and by beams."""
     states = [examples.states[sense].of(row[None])[0][0] for row in rows]
     vocabulary = Vocabulary(trained.card.words)
     for name, beams in {"greedy": 1, f"{recipe.beams} beams": recipe.beams}.items():

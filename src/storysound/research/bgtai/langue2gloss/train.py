@@ -58,7 +58,10 @@ class Batch(NamedTuple):
 def batch_at(
     examples: Examples, learned: Tensor, vocabulary: Vocabulary, recipe: GlossTraining, step: int, rank: int, ranks: int
 ) -> Batch:
-    """Senses take turns; words that stand for a sound are blurred, so that a sound may lie a little beside them."""
+    """Of the examples `learned`, bool [n]. Senses take turns.
+
+    Words that stand for a sound are blurred, so that a sound may lie a little beside them.
+    """
     senses = [sense for sense in SENSES if len(examples.among(learned, sense))]
     sense, turn = senses[step % len(senses)], step // len(senses)
     rows = stories_at(examples.among(learned, sense), recipe.batch, recipe.seed, turn, rank, ranks)
@@ -82,7 +85,7 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
 
 
 def judge(network: nn.Module, examples: Examples, chosen: Tensor, vocabulary: Vocabulary) -> Mapping[str, float]:
-    """Mean F1 of the words said greedily, of each sense and of both."""
+    """Mean F1 of the words said greedily of the examples `chosen`, bool [n]: of each sense and of both."""
     found: dict[str, float] = {}
     for sense in SENSES:
         rows = examples.among(chosen, sense)[:JUDGED]
