@@ -14,13 +14,13 @@ from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
+from storysound.ingest.parallel_pairs import read_pairs
 from storysound.jobs.gloss import gloss as job
 from storysound.jobs.gloss.request import GlossRequest, GlossResult
 from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
 from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
-from storysound.research.bgtai.langue2gloss.pairs import read_pairs
 from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, GlossTraining
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained

@@ -164,5 +164,6 @@ def _clocked(rows: Floats, step_s: float, count: int) -> Floats:
 
 
 def _unit(rows: Floats) -> Floats:
+    """Rows [n d] of length 1."""
     result: Floats = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
     return result

@@ -97,11 +97,13 @@ def in_turn(rows: Floats) -> Floats:
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows [n d] of length 1."""
     result: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return result
 
 
 def _states(parts: Floats | None) -> Floats:
+    """States [n d] of the words [1 n d] of a text; raises ValueError where there are none."""
     if parts is None:
         raise ValueError("a text encoder tells the words of some texts and not of others")
     return parts.reshape(-1, parts.shape[-1])

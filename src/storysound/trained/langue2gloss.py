@@ -12,6 +12,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.match.langue2gloss import Config, Langue2Gloss, Sense, Vocabulary
 from storysound.match.langue2gloss_readers import Floats, Readers, Writes
+from storysound.progress import check
 from storysound.trained.cards import load_model
 
 BLOCK = 256  # items at once
@@ -58,6 +59,7 @@ def said(
     device = next(network.parameters()).device
     found: list[tuple[str, ...]] = []
     for start in range(0, len(states), BLOCK):
+        check()
         rows = [torch.as_tensor(one).float() for one in states[start : start + BLOCK]]
         values = pad_sequence(rows, batch_first=True).to(device)
         lengths = torch.tensor([len(one) for one in rows], device=device)

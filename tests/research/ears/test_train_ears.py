@@ -11,10 +11,11 @@ from safetensors.numpy import save_file
 from recipe_fakes import listening, models_of
 from storysound.encode.ears import CLASSES
 from storysound.errors import InputError, UsageError
+from storysound.ingest.ear_shards import Shards, read_shards
 from storysound.research import recipes
 from storysound.research.ears import train as train_ears
 from storysound.research.ears.settings import EarsTraining
-from storysound.research.ears.train import batch_at, read_shards
+from storysound.research.ears.train import batch_at, name_vectors
 from storysound.weights.resolver import Resolver
 
 NAMES = ["sounds/dog_bark.ogg", "sounds/rain.wav", "sounds/77.wav"]
@@ -75,7 +76,7 @@ def test_every_patch_comes_once_an_epoch(data: Path) -> None:
     assert not torch.equal(again.log_mel, batch_at(shards, recipe, 9, 1, 2).log_mel)
 
 
-def _all(shards: train_ears.Shards) -> torch.Tensor:
+def _all(shards: Shards) -> torch.Tensor:
     return shards.at(torch.arange(shards.patches)).log_mel
 
 
@@ -92,7 +93,7 @@ def test_a_patch_meets_its_own_answer(data: Path) -> None:
 
 
 def test_names_without_words_have_no_vector(data: Path) -> None:
-    shards = read_shards(data, "train", lambda texts: torch.ones(len(texts), 384))
+    shards = read_shards(data, "train", lambda names: name_vectors(names, lambda texts: torch.ones(len(texts), 384)))
     assert shards.names.abs().sum(dim=1).gt(0).tolist() == [True, True, False]
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from annotate.chat_server import said, serving
 from recipe_fakes import listening, models_of
 from research.mmva_fakes import lines, tone, write_tables
+from storysound.annotate.caption_store import CaptionStore
 from storysound.app.cli.commands import app
 from storysound.encode import encoder
 from storysound.encode.encoder import Encoding
@@ -21,7 +22,7 @@ from storysound.library.emotion_set import EmotionSet, parts_sha, read_set
 from storysound.match.mmva import matching_score, mean_distance
 from storysound.media.audio import Waveform, write_wav
 from storysound.research import recipes
-from storysound.research.mmva.build import CaptionStore, build
+from storysound.research.mmva.build import build
 from storysound.research.mmva.settings import MmvaBuild
 
 

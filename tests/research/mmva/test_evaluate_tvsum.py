@@ -10,13 +10,14 @@ from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
 from recipe_fakes import listening, models_of
 from storysound.encode import mood as moods
 from storysound.errors import InputError, StorysoundError
+from storysound.ingest.tvsum import read_importances
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import pairwise
+from storysound.metrics.summary_shots import MEAN_LENGTH, SPREADS
 from storysound.progress import Watch
 from storysound.research.mmva import tvsum as job
 from storysound.research.mmva.settings import TVSUM_TABLE, TvsumEvaluation
-from storysound.research.mmva.summary_shots import MEAN_LENGTH, SPREADS
-from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate, read
+from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate
 
 
 def annotations(folder: Path, people: int = 4) -> Path:
@@ -113,7 +114,7 @@ def test_broken_annotations_are_named(tmp_path: Path, content: bytes | None, fau
     if content is not None:
         (tmp_path / "ydata-anno.tsv.gz").write_bytes(content)
     with pytest.raises(InputError, match=rf"ydata-anno\.tsv\.gz: .*{fault}"):
-        read(tmp_path)
+        read_importances(tmp_path)
 
 
 def test_settings_out_of_range() -> None:
@@ -124,7 +125,7 @@ def test_settings_out_of_range() -> None:
 
 @pytest.fixture(scope="module")
 def tvsum(shared_data: Path) -> list[np.ndarray]:
-    return list(read(shared_data / "tvsum").values())
+    return list(read_importances(shared_data / "tvsum").values())
 
 
 @pytest.mark.shared

@@ -19,7 +19,7 @@ from storysound.match.sos_model import Config
 from storysound.media.audio import Waveform, write_wav
 from storysound.metrics.table import in_order
 from storysound.nn.ragged import Ragged
-from storysound.progress import Watch
+from storysound.progress import Cancelled, Progress, Stop, Watch
 from storysound.research import recipes
 from storysound.research.paper import published
 from storysound.research.sos import evaluate as evaluate_sos
@@ -228,6 +228,37 @@ def test_lines_that_are_no_stories_are_refused(tmp_path: Path, line: str, fault:
 def test_too_few_stories_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs 5 stories held out"):
         run(write_stories(tmp_path / "data", 6), tmp_path / "run", "steps=1")
+    assert not (tmp_path / "run" / "features").exists()  # told before anything is encoded
+
+
+def test_a_run_of_other_settings_is_refused_before_anything_is_encoded(tmp_path: Path) -> None:
+    data, out = write_stories(tmp_path / "data", 24), tmp_path / "run"
+    run(data, out, "steps=1")
+    data.write_text(data.read_text().replace("bear", "bears"))  # all would be encoded again
+    lines: list[str] = []
+    words = [f"data={data}", f"out={out}", "batch=4", "held_out=0.4", "steps=1"]
+    with pytest.raises(InputError, match="other settings: batch"):
+        train_sos.train(recipes.settings(SosTraining, words), models_of(), listening(lines))
+    assert not lines
+
+
+def test_a_training_that_is_told_to_stop_goes_on_with_what_it_encoded(tmp_path: Path) -> None:
+    data, out = write_stories(tmp_path / "data", 24), tmp_path / "run"
+    whole, _ = run(data, tmp_path / "whole", "steps=6")
+    stop = Stop()
+
+    def report(now: Progress) -> None:
+        if now.step == "training" and now.done >= 3:
+            stop.set()
+
+    words = [f"data={data}", f"out={out}", "batch=8", "rate=0.01", "held_out=0.4", "ema=0.8", "threads=1", "scale=10"]
+    recipe = recipes.settings(SosTraining, [*words, "evaluate_every=40", "seed=1", "steps=6"])
+    with Watch(report, stop) as watch, pytest.raises(Cancelled):
+        train_sos.train(recipe, models_of(), watch)
+    again, lines = run(data, out, "steps=6")
+    assert any("going on at step" in line for line in lines)
+    assert not any(line.startswith("encoding") for line in lines)
+    assert again == pytest.approx(whole)
 
 
 def test_a_model_must_be_whole_and_know_its_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import typer
 
 from storysound.app.cli import (
-    build,
     endings,
     evaluate,
     export,
@@ -41,7 +40,7 @@ app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
 app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
-app.command()(build.build)
+app.command()(train.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(generate.app, name="generate")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storysound.app.cli import recipes as words
 from storysound.app.cli import streams
+from storysound.app.cli.train import list_settings, models, parsed, watched
 
 if TYPE_CHECKING:
     from storysound.metrics.table import Column, Row
@@ -26,11 +26,11 @@ def evaluate(
 
     evaluation = recipes.of_name(recipes.EVALUATIONS, task)
     if show:
-        words.show(evaluation.recipe)
+        list_settings(evaluation.recipe)
         return
-    chosen = words.parsed(evaluation.recipe, settings)
-    with words.watched() as watch:
-        measured = evaluation.run(chosen, words.models(), watch)
+    chosen = parsed(evaluation.recipe, settings)
+    with watched() as watch:
+        measured = evaluation.run(chosen, models(), watch)
     rows = recipes.beside_published(evaluation, measured)
     if as_json:
         for row in rows:

@@ -63,6 +63,7 @@ def _row(
     sources: list[str],
     protocol: str,
 ) -> Row:
+    """Of scores and truth [n c] of clips of these recordings."""
     figures = {"map": float(np.mean(list(average_precisions(scores.numpy(), truth.numpy()).values())))}
     intervals = {}
     if not sounds.several:

@@ -48,6 +48,7 @@ def evaluate(recipe: BgtaiEvaluation, models: Models, watch: Watch) -> list[Row]
 
 
 def _rows(recipe: BgtaiEvaluation, stories: GlossedStories, chosen: Tensor, networks: dict[str, BGTAI]) -> list[Row]:
+    """Of the stories chosen [s], by number: both ways of each pair of modalities."""
     groups, judging = np.array(stories.features.groups), Judging(recipe.data.name, recipe.draws, recipe.seed)
     found = {name: similarities(network, stories, chosen) for name, network in networks.items()}
     rows: list[Row] = []

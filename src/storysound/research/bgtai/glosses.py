@@ -34,7 +34,7 @@ class GlossedStories:
         return (part if len(part.values) else self.words).values.shape[1]
 
     def texts(self, stories: Tensor) -> Said:
-        """Texts of stories, by number; of those that have none a step and a word of zeros."""
+        """Texts of stories [b], by number; of those that have none a step and a word of zeros."""
         steps, mask = self._something(self.features.text, stories)
         led = mask[:, 1:].any(dim=1, keepdim=True)  # the whole comes first and is no step of the sequence
         steps = torch.where(led[..., None], steps.roll(-1, dims=1), steps)[:, : max(1, steps.shape[1] - 1)]
@@ -43,7 +43,7 @@ class GlossedStories:
         return Said(steps[:, :MOST], mask[:, :MOST], words[:, :MOST], real[:, :MOST])
 
     def sounds(self, sounds: Tensor, first: Tensor | None = None) -> Said:
-        """Sounds, by number, from token `first` on, by default where they are most informative."""
+        """Sounds [b], by number, from token `first` [b] on, by default where they are most informative."""
         heard = self.features.sounds(sounds, first)
         steps, mask = heard.tokens[:, :MOST], torch.ones(heard.tokens.shape[:2], dtype=torch.bool)[:, :MOST]
         mask = mask if heard.mask is None else heard.mask[:, :MOST]
@@ -52,7 +52,7 @@ class GlossedStories:
         return Said(steps, mask, *self.sound_gloss(Features(heard.whole, steps, mask)))
 
     def pictures(self, stories: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames of stories; of those that have none a frame of zeros."""
+        """Frames [b m d] of stories [b], and which are real; of those that have none a frame of zeros."""
         return self._something(self.features.frames, stories)
 
     def _something(self, part: Ragged, stories: Tensor) -> tuple[Tensor, Tensor]:

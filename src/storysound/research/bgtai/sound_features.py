@@ -136,7 +136,7 @@ class Listeners:
 
 
 def _root(scores: Floats) -> Floats:
-    """The root of what may be negative: scores are probabilities or logits."""
+    """The root of what may be negative: scores [c] are probabilities or logits."""
     result: Floats = np.sqrt(np.abs(scores)) * np.sign(scores)
     return result
 

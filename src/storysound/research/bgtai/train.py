@@ -144,7 +144,7 @@ class PairSimilarity(NamedTuple):
 
 
 def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dict[str, PairSimilarity]:
-    """By pair of modalities: "AI", "TI" and "AT"; those that fewer than two stories have are left out."""
+    """Of the stories chosen [s], by pair of modalities: "AI", "TI" and "AT"; without those that fewer than two have."""
     features = stories.features
     sounds, fits = candidates(features, chosen)
     vectors = embed(network, stories, chosen, sounds)
@@ -165,7 +165,7 @@ def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dic
 
 
 def evaluate(network: BGTAI, stories: GlossedStories, judged: Tensor) -> dict[str, float]:
-    """Geometric means of the recalls at 1, 5 and 10 over held-out stories, per direction, and their mean."""
+    """Geometric means of the recalls at 1, 5 and 10 over held-out stories [s], per direction, and their mean."""
     found: dict[str, float] = {}
     for pair, one in similarities(network, stories, judged).items():
         if min(one.fits.shape) >= LEAST_HELD_OUT:
@@ -187,7 +187,7 @@ def config_of(recipe: BgtaiSettings, stories: GlossedStories, *, aligned: bool) 
 
 
 def network_of(config: Config, stories: GlossedStories, learned_from: Tensor) -> BGTAI:
-    """An untrained network, centred on what it will learn from."""
+    """An untrained network, centred on the stories [s] that it will learn from."""
     network = BGTAI(config)
     features = stories.features
     sounds, _ = candidates(features, learned_from)

@@ -3,20 +3,18 @@
 The shards are drawn by `shipped_weights/ears/draw.py`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from storysound.encode.ears import CLASSES, MELS, PATCH_FRAMES, TEXT_DIM, Answer, Config, Network, class_names
+from storysound.encode.ears import TEXT_DIM, Answer, Config, Network, class_names
 from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
-from storysound.errors import InputError
+from storysound.ingest.ear_shards import Patches, Shards, read_shards, shard_files
 from storysound.losses import distillation
 from storysound.match.names import words
 from storysound.metrics.classification import average_precisions
@@ -29,111 +27,9 @@ LEAST = 10  # patches of a class that make its average precision worth a mean
 SPEECH, MUSIC = 0, 132  # classes whose recordings are named for what is said or played, not for how it sounds
 
 
-@dataclass(frozen=True)
-class Patches:
-    """A batch: `log_mel` [b 96 64], the teacher's `logits` [b 521] and `hidden` [b h], file `names` [b 384] or 0."""
-
-    log_mel: Tensor
-    logits: Tensor
-    hidden: Tensor
-    names: Tensor
-
-    def to(self, device: torch.device) -> "Patches":
-        """The same on a device."""
-        return Patches(*(t.to(device) for t in (self.log_mel, self.logits, self.hidden, self.names)))
-
-
-@dataclass(frozen=True)
-class Shards:
-    """All shards of one kind, in memory as they stand on disk.
-
-    `log_mel` uint8 [n f 64]; `logits` int8 [n p 521] and `hidden` uint8 [n p h] of p patches a window; `clip` int64
-    [n], the louder of the clips in a window; `names` [clips 384] their file names in text space, 0 where there are no
-    words; `scale`: what the integers mean.
-    """
-
-    log_mel: Tensor
-    logits: Tensor
-    hidden: Tensor
-    clip: Tensor
-    names: Tensor
-    scale: Mapping[str, float]
-
-    @property
-    def patches(self) -> int:
-        """Patches in all."""
-        return self.logits.shape[0] * self.logits.shape[1]
-
-    def at(self, numbers: Tensor) -> Patches:
-        """The patches of these numbers [b], each in 0..patches - 1."""
-        each = self.logits.shape[1]
-        window, patch = numbers // each, numbers % each
-        hop = (self.log_mel.shape[1] - PATCH_FRAMES) // max(each - 1, 1)
-        frames = (patch * hop)[:, None] + torch.arange(PATCH_FRAMES)
-        scale = self.scale
-        return Patches(
-            self.log_mel[window[:, None], frames].float() * scale["log_mel_step"] + scale["log_mel_zero"],
-            (self.logits[window, patch].float() - scale["logit_zero"]) * scale["logit_step"],
-            self.hidden[window, patch].float() * scale["hidden_step"],
-            self.names[self.clip[window]],
-        )
-
-
-def shard_files(folder: Path, kind: str) -> list[Path]:
-    """The shards "train" or "test", in order. Raises InputError where there are none."""
-    files = sorted(folder.glob(f"{kind}-*.safetensors"))
-    if not files:
-        raise InputError(folder, f"holds no shards {kind}-*.safetensors", "make them with shipped_weights/ears/draw.py")
-    return files
-
-
-def read_shards(folder: Path, kind: str, embed: Callable[[list[str]], Tensor] | None = None) -> Shards:
-    """Shards "train" or "test"; file names are put into text space by `embed`, [n] texts -> [n 384].
-
-    Raises InputError where there are none, or one isn't what `shipped_weights/ears/draw.py` writes.
-    """
-    files = shard_files(folder, kind)
-    whole: dict[str, Tensor] = {}
-    names: list[str] = []
-    first: dict[str, int] = {}  # line of `names` at which a list of clips begins
-    at = 0
-    for file in files:
-        part = _shard(file)
-        key = file.stem.rsplit("-", 1)[0]
-        if key not in first:
-            first[key] = len(names)
-            names += (folder / f"clips-{key}.txt").read_text("utf-8").split("\n")
-        part["clip"] = part.pop("clips")[:, 0].long() + first[key]
-        scale = part.pop("scale").tolist()
-        count = len(part["clip"])
-        if not whole:  # made at once for all shards, which are as long as the first or shorter: memory for one copy
-            whole = {name: value.new_empty(len(files) * count, *value.shape[1:]) for name, value in part.items()}
-        for name, value in part.items():
-            whole[name][at : at + count] = value
-        at += count
-    texts = [" ".join(words(Path(line).stem)) for line in names]
-    vectors = _vectors(texts, embed) if embed else torch.zeros(len(texts), TEXT_DIM)
-    shown = {name: value[:at] for name, value in whole.items()}
-    return Shards(**shown, names=vectors, scale=dict(zip(_SCALE, scale, strict=True)))
-
-
-_SCALE = ("log_mel_step", "log_mel_zero", "logit_step", "logit_zero", "hidden_step")
-
-
-def _shard(file: Path) -> dict[str, Tensor]:
-    part = load_file(file)
-    if {"log_mel", "logits", "embedding", "clips", "scale"} - part.keys():
-        raise InputError(file, "is no shard of training patches", "make it with shipped_weights/ears/draw.py")
-    if part["log_mel"].shape[2] != MELS.n_mels or part["logits"].shape[2] != CLASSES:
-        raise InputError(
-            file, f"needs {MELS.n_mels} bands and {CLASSES} classes", "make it with shipped_weights/ears/draw.py"
-        )
-    part["hidden"] = part.pop("embedding")
-    return part
-
-
-def _vectors(texts: list[str], embed: Callable[[list[str]], Tensor]) -> Tensor:
-    """[len(texts) 384]; zeros for texts without a word of three letters."""
+def name_vectors(names: list[str], embed: Callable[[list[str]], Tensor]) -> Tensor:
+    """What names of files say, by `embed`, [n] texts -> [n 384]; zeros for names without a word of three letters."""
+    texts = [" ".join(words(Path(name).stem)) for name in names]
     distinct = sorted({text for text in texts if any(len(word) > 2 and word.isascii() for word in text.split())})
     row = {text: number for number, text in enumerate(distinct)}
     vectors = torch.cat([embed(distinct), torch.zeros(1, TEXT_DIM)])
@@ -169,7 +65,10 @@ def losses(network: nn.Module, batch: Patches, *, recipe: EarsTraining, classes:
 
 
 def _choice_of_names(text: Tensor, names: Tensor, heard: Tensor, temperature: float) -> Tensor:
-    """Among the file names of the batch, for sounds whose files are named for how they sound."""
+    """Among the file names [b 384] of the batch, for sounds whose files are named for how they sound.
+
+    `text` [b 384]: where the network puts each; `heard` [b 521]: the teacher's probabilities.
+    """
     telling = (names.abs().sum(1) > 0) & (heard[:, SPEECH] < HEARD) & (heard[:, MUSIC] < HEARD)
     if telling.sum() < 2:
         return text.sum() * 0
@@ -207,7 +106,8 @@ def train(recipe: EarsTraining, models: Models, watch: Watch) -> float:
     def embed(texts: list[str]) -> Tensor:
         return torch.from_numpy(remembered_vectors("file-names", texts, text, recipe.out))
 
-    train_set, test_set = read_shards(recipe.data, "train", embed), read_shards(recipe.data, "test")
+    train_set = read_shards(recipe.data, "train", partial(name_vectors, embed=embed))
+    test_set = read_shards(recipe.data, "test")
     watch.say(f"{train_set.patches} patches to train on, {len(test_set.log_mel)} windows held out")
     sample = train_set.hidden[:2000].float().flatten(0, 1) * train_set.scale["hidden_step"]
     classes = torch.from_numpy(text_vectors(text, class_names()))

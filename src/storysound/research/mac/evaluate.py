@@ -114,7 +114,7 @@ def _among_shots(
     stories: Tensor,
     watch: Watch,
 ) -> Iterator[Row]:
-    """What is told of stretches finds them among the shots of their videos."""
+    """What is told of stretches finds them among the shots of their videos; of `stories` [s], by number."""
     if kind_of(material, told) != "clip":
         fault = "proposals=shots needs a model of videos and words, and stories that are stretches of videos"
         raise UsageError(f"{recipe.data}: {fault} (start_s and end_s in every line)")

@@ -49,7 +49,7 @@ class MacStories:
         return (said[:, None] == said[None]).all(-1)
 
     def seen(self, numbers: Tensor, first: Tensor | None = None) -> dict[str, Tokens]:
-        """What the experts say of stories or sounds; of these from token `first` on."""
+        """What the experts say of stories or sounds [b], by number; of these from token `first` [b] on."""
         if self.sides.seen == SOUND:
             return self.experts.of_sounds(self._sounds(numbers, first))
         found = {name: Tokens(part.values[numbers], part.mask[numbers]) for name, part in self._pictures.items()}
@@ -68,7 +68,7 @@ class MacStories:
         }
 
     def heard(self, numbers: Tensor, first: Tensor | None = None) -> Tokens:
-        """Sentences of stories, or what is heard of sounds from token `first` on."""
+        """Sentences of stories [b], or what is heard of sounds from token `first` [b] on."""
         if self.sides.heard == SOUND:
             return self._sounds(numbers, first)
         told = self.features.texts(numbers)
@@ -76,7 +76,7 @@ class MacStories:
         return Tokens(told.tokens, told.mask)
 
     def _own_sounds(self, stories: Tensor) -> Tokens:
-        """The first sound that belongs to each story; no tokens where none does."""
+        """The first sound that belongs to each story [b]; no tokens where none does."""
         own = self.features.belongs[stories]
         if not own.any():
             return Tokens(torch.zeros(len(stories), 1, self.experts.heard_width), torch.zeros(len(stories), 1) > 0)
@@ -84,6 +84,7 @@ class MacStories:
         return Tokens(heard.values, heard.mask & own.any(dim=1, keepdim=True))
 
     def _sounds(self, numbers: Tensor, first: Tensor | None) -> Tokens:
+        """Tokens of sounds [b], by number, from `first` [b] on."""
         found = self.features.sounds(numbers, first)
         assert found.mask is not None
         return Tokens(found.tokens, found.mask)

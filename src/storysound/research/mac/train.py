@@ -84,7 +84,7 @@ def scores_of(network: Mac, material: MacStories, seen: Tensor, heard: Tensor, b
 
 
 def evaluate(network: Mac, material: MacStories, stories: Tensor) -> dict[str, float]:
-    """Geometric means of the recalls at 1, 5 and 10, each way, and their mean."""
+    """Geometric means of the recalls at 1, 5 and 10 over stories [s], each way, and their mean."""
     seen, heard, fits = material.items(stories)
     reports = retrieval.both_ways(scores_of(network, material, seen, heard), "seen", "heard", fits)
     found = {name: report.geometric_mean for name, report in reports.items()}
@@ -115,7 +115,7 @@ def config_of(recipe: MacSettings, material: MacStories) -> Config:
 
 
 def network_of(config: Config, material: MacStories, learned_from: Tensor) -> Mac:
-    """An untrained network, centred on what it will learn from."""
+    """An untrained network, centred on the stories [s] that it will learn from."""
     network = Mac(config)
     seen, heard, _ = material.items(learned_from)
     network.centre(**means({**material.seen(seen), "heard": material.heard(heard)}))

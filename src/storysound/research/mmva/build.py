@@ -5,7 +5,6 @@ it. No medium is copied. Captions that had to be made are kept beside the set as
 that was interrupted, or is repeated with more music, asks for none twice.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from storysound.annotate import lp_musiccaps, music_captions
+from storysound.annotate.caption_store import CaptionStore
 from storysound.annotate.chat import Chat
 from storysound.annotate.music_captions import Captioner
 from storysound.encode.pool import Models
@@ -37,7 +37,6 @@ from storysound.library.emotion_set import (
 )
 from storysound.match import mmva
 from storysound.media.audio import read_audio
-from storysound.media.files import writing
 from storysound.media.probe import probe
 from storysound.progress import Watch
 from storysound.research.mmva.settings import HEARD, MmvaBuild
@@ -48,31 +47,6 @@ PARTS: tuple[Split, Split, Split] = ("train", "validation", "test")
 EARS, TAGS = "musicnn", "msd"  # of the captioner of no folder: its encoder and label space
 SHOW_EVERY = 100  # tracks
 LEAST = 3  # tracks, and pictures: one of each part
-
-
-class CaptionStore:
-    """Texts that cost something to make, in a file of JSON lines that grows with each."""
-
-    def __init__(self, file: Path) -> None:
-        """Reads what is there; a last line that was cut off is dropped."""
-        self._file = file
-        self._known: dict[str, str] = {}
-        for line in file.read_text("utf-8", "replace").split("\n") if file.exists() else ():
-            try:
-                row = json.loads(line)
-                self._known[row["key"]] = row["text"]
-            except (ValueError, KeyError, TypeError):
-                continue
-
-    def get(self, key: str, make: Callable[[], str]) -> str:
-        """The text of a key, made if need be. Raises OutputError, and what `make` raises."""
-        if key not in self._known:
-            self._known[key] = make()
-            with writing(self._file):
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                with self._file.open("a", encoding="utf-8") as stream:
-                    stream.write("\n" + json.dumps({"key": key, "text": self._known[key]}))
-        return self._known[key]
 
 
 def build(recipe: MmvaBuild, models: Models, watch: Watch) -> EmotionSet:

@@ -145,6 +145,7 @@ def _predicted(network: MMVA, features: TowerFeatures, pictures: Tensor, clips: 
 
 
 def _row(recipe: MmvaEvaluation, task: str, model: str, told: Tensor, label: Tensor, groups: Numbers, unit: str) -> Row:
+    """Of values told and labelled [n], of these groups [n]."""
     predicted, measured = told.double().numpy(), label.double().numpy()
     report = regression.evaluate(predicted, measured)
     spread = regression.intervals(predicted, measured, groups=groups, draws=recipe.draws, seed=recipe.seed)

@@ -79,7 +79,7 @@ def features_of(data: EmotionSet, towers: TowerEncoder, cache: Path, watch: Watc
 def _encoded(
     kind: str, keys: Sequence[str], encode: Callable[[int], Floats], revision: str, cache: Path, watch: Watch
 ) -> dict[int, Tensor]:
-    """Features, in half precision, by number; those that can't be read are left out."""
+    """Features [l d], in half precision, by number; those that can't be read are left out."""
     found: dict[int, Tensor] = {}
     for start in range(0, len(keys), BLOCK):
         numbers = range(start, min(start + BLOCK, len(keys)))

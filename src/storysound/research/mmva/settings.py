@@ -8,8 +8,8 @@ from typing import Literal, get_args
 from storysound.ingest.music_clips import Config as ClipConfig
 from storysound.ingest.splits import Split
 from storysound.metrics.summary import SHARE
+from storysound.metrics.summary_shots import SHOTS
 from storysound.metrics.table import Column
-from storysound.research.mmva.summary_shots import SHOTS
 from storysound.research.paper import TableLayout
 from storysound.train.plan import Plan
 

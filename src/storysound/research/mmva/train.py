@@ -49,7 +49,7 @@ class Batch(NamedTuple):
 
 
 def triples(features: TowerFeatures, pictures: Tensor, clips: Tensor) -> Batch:
-    """Pictures and clips, by number, that stand side by side."""
+    """Pictures [b] and clips [b], by number, that stand side by side."""
     seen, heard = features.set.picture_moods[pictures], features.set.clip_moods[clips]
     score = paired_score(seen, heard, features.set.sigma)
     given = (features.images[pictures].float(), features.music[clips].float(), features.text(clips))

@@ -7,7 +7,6 @@ figures are made of: F rises with the spread of the shots' lengths, for a random
 videos gets the paper's own experiment too: shots by change points, and the arousal of pictures as importance.
 """
 
-import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,22 +18,19 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
+from storysound.ingest.tvsum import People, read_importances
 from storysound.jobs.summarize.summarize import look
 from storysound.media.arrays import Pixels
-from storysound.media.files import fault_of
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import kendall, leave_one_out, overlap, pairwise, spearman, summarise
+from storysound.metrics.summary_shots import SHOTS, STEP, Edges, Shots, boundaries
 from storysound.metrics.table import Row
 from storysound.progress import Watch
 from storysound.research.mmva.settings import BY_PICTURE, HUMAN, IMPORTANCE, RANDOM, TVSUM_TABLE, TvsumEvaluation
-from storysound.research.mmva.summary_shots import SHOTS, STEP, Edges, Shots, boundaries
 
 Floats = NDArray[np.float64]
-People = dict[str, Floats]  # by video, the importance of its frames as each person gave it [n t]
-
-ANNOTATIONS = ("ydata-anno.tsv.gz", "ydata-tvsum50-anno.tsv")  # as others hand it on, and as it was released
 
 
 def evaluate(recipe: TvsumEvaluation, models: Models, watch: Watch) -> list[Row]:
@@ -43,7 +39,7 @@ def evaluate(recipe: TvsumEvaluation, models: Models, watch: Watch) -> list[Row]
     Raises InputError for a folder without annotations, or broken ones, or without one of the videos; MissingModelError
     where videos are to be seen and there are no weights.
     """
-    people = read(recipe.data)
+    people = read_importances(recipe.data)
     rows = list(_without_shots(recipe, people))
     for task, shots in SHOTS.items():
         watch.say(f"{task} …")
@@ -53,33 +49,10 @@ def evaluate(recipe: TvsumEvaluation, models: Models, watch: Watch) -> list[Row]
     return rows
 
 
-def read(folder: Path) -> People:
-    """Importance of every frame, from 1 to 5, as each annotator gave it, by video: {id: [20 t]}.
-
-    The file has a line per video and annotator: id, category, and the importances parted by commas.
-    """
-    path = next((folder / name for name in ANNOTATIONS if (folder / name).exists()), folder / ANNOTATIONS[0])
-    found: dict[str, list[Floats]] = {}
-    try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                video, _, importances = line.rstrip("\n").split("\t")
-                found.setdefault(video, []).append(np.array(importances.split(","), np.float64))
-        videos = {video: np.stack(people) for video, people in found.items()}
-    except (OSError, EOFError) as error:
-        raise InputError(path, f"can't be read: {fault_of(error)}", f"put TVSum's {path.name} there") from error
-    except ValueError as error:
-        raise InputError(path, "is not TVSum's table of annotations", "take it from the data set anew") from error
-    if not videos or any(len(people) < 2 for people in videos.values()):
-        raise InputError(path, "has no video that two people judged", "take it from the data set anew")
-    return videos
-
-
 def _with_pictures(
     recipe: TvsumEvaluation, folder: Path, people: People, eyes: Encoder[Pixels], watch: Watch
 ) -> Iterator[Row]:
-    """The arousal of pictures over shots by change points, and chance and people over the same shots."""
+    """The arousal of pictures over shots by change points, and chance and people [n t] over the same shots."""
     names = {path.stem: path for path in sorted(folder.glob("*"))}
     here = {video: own for video, own in people.items() if video in names}
     if not here:

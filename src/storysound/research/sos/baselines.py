@@ -70,11 +70,12 @@ def clap(
 
 
 def _at(numbers: Tensor) -> Tensor:
-    """Where each number stands among these."""
+    """Where each number stands among these [n]."""
     place = torch.full((int(numbers.max()) + 1,), -1)
     place[numbers] = torch.arange(len(numbers))
     return place
 
 
 def _unit(rows: NDArray[np.float32]) -> Tensor:
+    """The mean of rows [n d], of length 1."""
     return F.normalize(torch.from_numpy(rows).mean(dim=0), dim=0)

@@ -52,6 +52,7 @@ def _rows(
     pair: Pair,
     baseline: Similarities | None,
 ) -> list[Row]:
+    """Both ways of a pair of modalities, of the stories `chosen` [s] that have them."""
     stories = chosen[torch.isin(chosen, features.told(pair))]
     if len(stories) < LEAST:
         return []
@@ -83,7 +84,7 @@ def _similarities(
 
 
 def _pooled(features: StoryFeatures, stories: Tensor, sounds: Tensor, pair: Pair, width: int) -> Tensor:
-    """Without network and attention: cosine of the mean tokens in the encoders' common space."""
+    """Sounds to stories [u s] without network and attention: cosine of mean tokens in the encoders' common space."""
     heard, told = features.sounds(sounds), features.texts(stories)
     tokens, mask = features.pictures(stories) if pair == "AV" else (told.tokens, told.mask)
     a, b = (F.normalize(rows[..., :width], dim=-1) for rows in (heard.tokens, tokens))

@@ -105,7 +105,7 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
 
 
 def _never_empty(mask: Tensor) -> Tensor:
-    """A first token for those that have none."""
+    """A first token for those of a mask [b n] that have none."""
     first = torch.arange(mask.shape[1], device=mask.device) == 0
     return mask | (first & ~mask.any(1, keepdim=True))
 
@@ -130,7 +130,7 @@ def similarity_of(
 
 
 def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) -> dict[str, float]:
-    """Geometric means of the recalls at 1, 5 and 10 over held-out stories, per direction, and their mean."""
+    """Geometric means of the recalls at 1, 5 and 10 over held-out stories [s], per direction, and their mean."""
     found: dict[str, float] = {}
     for pair in PAIRS:
         some = stories[torch.isin(stories, features.told(pair))]
@@ -163,7 +163,7 @@ def config_of(recipe: SosTraining, features: StoryFeatures, *, aligned: bool) ->
 
 
 def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) -> SoundOfStory:
-    """An untrained network, centred on what it will learn from."""
+    """An untrained network, centred on the stories [s] that it will learn from."""
     network = SoundOfStory(config)
     sounds, _ = candidates(features, learned_from)
     parts = {"text": (features.text, learned_from), "frames": (features.frames, learned_from)}

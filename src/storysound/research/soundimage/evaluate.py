@@ -57,7 +57,10 @@ def evaluate(recipe: PictureEvaluation, models: Models, watch: Watch) -> list[Ro
 
 
 def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> Seen:
-    """What `eyes` see in all pictures of a folder. One that can't be read is told and left out."""
+    """What `eyes` see in all n pictures [h w 3] of a folder. One that can't be read is told and left out.
+
+    Raises InputError for fewer than four.
+    """
     try:
         files = picture_files(folder)
     except OSError as error:
@@ -77,10 +80,12 @@ def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> Seen:
 
 
 def _of(seen: Seen, chosen: NDArray[np.intp]) -> Seen:
+    """What is seen of the chosen pictures [m], by number."""
     return Seen(seen.features[chosen], None if seen.classes is None else seen.classes[chosen])
 
 
 def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: PictureEvaluation) -> Row:
+    """Of features [n d] of made and of real pictures."""
     figures = {
         "fid": frechet_distance(made.features, real.features),
         "kid": kernel_distance(made.features, real.features),

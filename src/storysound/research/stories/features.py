@@ -55,7 +55,7 @@ class StoryFeatures:
         return torch.nonzero((self.frames if pair == "AV" else self.text).lengths())[:, 0]
 
     def sounds(self, numbers: Tensor, first: Tensor | None = None) -> Features:
-        """Sounds, from token `first` on, by default where they are most informative."""
+        """Sounds [b], by number, from token `first` [b] on, by default where they are most informative."""
         if self.stretch:
             rows, mask = self.audio.of(numbers, torch.zeros_like(numbers) if first is None else first, self.stretch)
             return Features(rows[:, 0], rows[:, 1:], mask[:, 1:])
@@ -66,7 +66,7 @@ class StoryFeatures:
         return Features(_mean(tokens, mask), tokens, mask)
 
     def texts(self, numbers: Tensor) -> Features:
-        """The whole text, and its sentences or words."""
+        """The whole text of stories [b], and its sentences or words."""
         tokens, mask = self.text.of(numbers)
         if tokens.shape[1] < 2:  # none of them has a text: there is one token for all, and it isn't real
             tokens, mask = tokens.expand(-1, 2, -1), mask.expand(-1, 2) & False
@@ -85,6 +85,7 @@ class StoryFeatures:
 
 
 def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Of the real tokens [b n d] of each: [b d]."""
     total: Tensor = tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
     return total
 
@@ -139,6 +140,7 @@ def _encoded(
 def _story(
     one: StoryMaterial, encoder: StoryEncoder, length_s: float, heard: dict[str, tuple[Tensor, float]]
 ) -> dict[str, Tensor]:
+    """Tensors of one story by name, each [n d]; `heard`: what was heard before."""
     for sound in one.sounds:
         if sound.key not in heard:
             wave = sound.read()
@@ -162,11 +164,12 @@ def _heard(wave: Waveform, encoder: StoryEncoder, length_s: float) -> tuple[Tens
 
 
 def _half(rows: Floats) -> Tensor:
+    """Rows [n d] in half precision."""
     return torch.from_numpy(rows).half()
 
 
 def _parts(tensors: Mapping[str, Tensor], count: int) -> list[dict[str, Tensor]]:
-    """The tensors of each story."""
+    """The tensors [n d] of each story."""
     found: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for name, tensor in tensors.items():
         number, dot, part = name.partition(".")
@@ -178,6 +181,7 @@ def _parts(tensors: Mapping[str, Tensor], count: int) -> list[dict[str, Tensor]]
 def _joined(
     kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], revision: str, length_s: float
 ) -> StoryFeatures:
+    """Features of all stories, of the tensors [n d] of each."""
     place: dict[str, int] = {}
     sounds: list[Tensor] = []
     crops: list[float] = []
@@ -207,7 +211,7 @@ def _joined(
 
 
 def _sha(kept: Sequence[tuple[StoryMaterial, Mapping[str, Tensor]]], revision: str, length_s: float) -> str:
-    """Of whose features they are, by which encoders, and how many there are of each; no number of theirs."""
+    """Of whose features [n d] they are, by which encoders, and how many there are of each; no number of theirs."""
     shapes = [{name: list(part.shape) for name, part in sorted(parts.items())} for _, parts in kept]
     told = [(one.id, one.group, one.texts) for one, _ in kept]
     return sha256(json.dumps([revision, length_s, told, shapes]).encode()).hexdigest()[:24]
@@ -221,5 +225,6 @@ def _alike(texts: Sequence[tuple[str, ...]]) -> Tensor:
 
 
 def _ragged(parts: Sequence[Tensor | None]) -> Ragged:
+    """Of tensors [n_i d], None where a story has none."""
     width = next((part.shape[1] for part in parts if part is not None), 1)
     return Ragged.from_list([torch.zeros(0, width) if part is None else part for part in parts], width)

@@ -46,7 +46,7 @@ def check_stories(recipe: StoryTraining, stories: Sequence[StoryMaterial]) -> No
 def check_parts(
     recipe: StoryTraining, features: StoryFeatures, learned_from: Tensor, judged: Tensor, judgeable: int, watch: Watch
 ) -> None:
-    """Tells how many stories are learned from, and held out, of which `judgeable` can be judged by.
+    """Tells how many stories are learned from [n], and held out [m], of which `judgeable` can be judged by.
 
     Raises InputError where they are too few.
     """
@@ -93,7 +93,8 @@ def run(
 ) -> float:
     """Trains, or goes on with it; the best "geometric_mean" of `evaluate`, that of `out/best.safetensors`.
 
-    `batch_at`, `losses` and `evaluate` as in `train.loop.Task`; `settings`: what else a resumed run must agree on.
+    `losses` (each a scalar), `batch_at` and `evaluate` as in `train.loop.Task`; `settings`: what else a resumed run
+    must agree on.
     Raises InputError where the folder holds a run with other settings.
     """
     if fabric.is_global_zero:

@@ -13,6 +13,7 @@ from storysound.config import load_profile
 from storysound.encode import gloss, lemmas
 from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.ingest.parallel_pairs import ParallelPair, read_pairs
 from storysound.jobs.annotate.captioners import by_events
 from storysound.match.langue2gloss import Sense, Vocabulary
 from storysound.metrics.bootstrap import interval
@@ -20,7 +21,7 @@ from storysound.metrics.caption import bleu, token_f1
 from storysound.metrics.ptb import tokens
 from storysound.metrics.table import Row
 from storysound.progress import Watch
-from storysound.research.bgtai.langue2gloss.pairs import Examples, GlossPair, examples_of, read_pairs
+from storysound.research.bgtai.langue2gloss.examples import Examples, examples_of
 from storysound.research.bgtai.langue2gloss.settings import SOUND, TEXT, WORDS, GlossEvaluation
 from storysound.research.stories.batches import held_out
 from storysound.trained.langue2gloss import GlossModel, load_trained, said
@@ -41,7 +42,7 @@ def evaluate(recipe: GlossEvaluation, models: Models, watch: Watch) -> list[Row]
 
 
 def _rows(
-    recipe: GlossEvaluation, trained: GlossModel, pairs: Sequence[GlossPair], examples: Examples, models: Models
+    recipe: GlossEvaluation, trained: GlossModel, pairs: Sequence[ParallelPair], examples: Examples, models: Models
 ) -> Iterator[Row]:
     keys = tuple(" ".join(target) for target in examples.targets)
     chosen = held_out(keys, trained.card.held_out) if recipe.split == "held_out" else torch.ones(len(keys)) > 0
@@ -72,6 +73,7 @@ _UNTRAINED: dict[str, Callable[[str], Words]] = {
 def _told(
     recipe: GlossEvaluation, trained: GlossModel, examples: Examples, sense: Sense, rows: torch.Tensor
 ) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """What the model says of rows [n] of a sense's states, greedily and by beams."""
     states = [examples.states[sense].of(row[None])[0][0] for row in rows]
     vocabulary = Vocabulary(trained.card.words)
     for name, beams in {"greedy": 1, f"{recipe.beams} beams": recipe.beams}.items():

@@ -24,11 +24,12 @@ from storysound.config import load_profile
 from storysound.encode import lemmas
 from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.ingest.parallel_pairs import ParallelPair, read_pairs
 from storysound.match.langue2gloss import BEGIN, END, PAD, SENSES, UNKNOWN, Config, Langue2Gloss, Sense, Vocabulary
 from storysound.match.langue2gloss_readers import Readers, Writes
 from storysound.metrics.caption import token_f1
 from storysound.progress import Watch
-from storysound.research.bgtai.langue2gloss.pairs import Examples, GlossPair, examples_of, read_pairs
+from storysound.research.bgtai.langue2gloss.examples import Examples, examples_of
 from storysound.research.bgtai.langue2gloss.settings import GlossTraining
 from storysound.research.stories.batches import held_out, stories_at
 from storysound.train.loop import Losses, Task, check_agrees, fabric_for, fit
@@ -57,7 +58,10 @@ class Batch(NamedTuple):
 def batch_at(
     examples: Examples, learned: Tensor, vocabulary: Vocabulary, recipe: GlossTraining, step: int, rank: int, ranks: int
 ) -> Batch:
-    """Senses take turns; words that stand for a sound are blurred, so that a sound may lie a little beside them."""
+    """Of the examples `learned`, bool [n]. Senses take turns.
+
+    Words that stand for a sound are blurred, so that a sound may lie a little beside them.
+    """
     senses = [sense for sense in SENSES if len(examples.among(learned, sense))]
     sense, turn = senses[step % len(senses)], step // len(senses)
     rows = stories_at(examples.among(learned, sense), recipe.batch, recipe.seed, turn, rank, ranks)
@@ -81,7 +85,7 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
 
 
 def judge(network: nn.Module, examples: Examples, chosen: Tensor, vocabulary: Vocabulary) -> Mapping[str, float]:
-    """Mean F1 of the words said greedily, of each sense and of both."""
+    """Mean F1 of the words said greedily of the examples `chosen`, bool [n]: of each sense and of both."""
     found: dict[str, float] = {}
     for sense in SENSES:
         rows = examples.among(chosen, sense)[:JUDGED]
@@ -145,7 +149,7 @@ def _check_counts(recipe: GlossTraining, targets: Sequence[tuple[str, ...]]) -> 
         raise InputError(recipe.data, f"needs {LEAST} different targets held out, and more to learn from", "add pairs")
 
 
-def _sha(pairs: Sequence[GlossPair]) -> str:
+def _sha(pairs: Sequence[ParallelPair]) -> str:
     """Changes with what is learned from."""
     lines = [[pair.text, str(pair.sound), pair.target] for pair in pairs]
     return sha256(json.dumps(lines).encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -20,7 +20,7 @@ SPREADS = (0.25, 0.5, 0.65, 0.8, 1.0)  # standard deviation of shots' lengths ov
 
 
 def boundaries(inner: Edges, frames: int) -> Edges:
-    """Boundaries of shots from those that lie within a video."""
+    """Boundaries [s + 1] of shots from those [n] that may lie within a video."""
     return np.unique(np.concatenate([[0], inner[(inner > 0) & (inner < frames)], [frames]]))
 
 

@@ -1,66 +1,22 @@
-"""What Langue2Gloss learns from: texts and sounds beside the words they should become, and what encoders say of them.
+"""What Langue2Gloss learns from: the states of texts and sounds, and the words that each should become.
 
-A parallel file has one pair a line, `source<TAB>target`; a source that names a sound file, seen from the folder of the
-list, is heard, every other one is read. A line without a tab is a text alone. Learning glosses, its target is the rule
-gloss. Learning captions, it is the target, and its own rule gloss stands for the sound, word for word: that needs an
+A caption alone teaches what a sound is called where its gloss can stand for the sound, word for word: that needs an
 audio encoder that speaks in the text encoder's space (training on text alone, as in Kouzelis and Katsouros 2023,
 "Weakly-supervised automated audio captioning via text only training").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from storysound.encode import gloss
 from storysound.errors import InputError, MediaError
+from storysound.ingest.parallel_pairs import ParallelPair
 from storysound.match.langue2gloss import SENSES, Sense
 from storysound.match.langue2gloss_readers import Floats, Readers, Writes
-from storysound.media.files import read_text
-from storysound.metrics.ptb import tokens
 from storysound.nn.ragged import Ragged
 from storysound.progress import Watch
-
-
-@dataclass(frozen=True)
-class GlossPair:
-    """A text, or a sound, and the words it should become; `given`: the target was, and isn't the rule's."""
-
-    text: str
-    sound: Path | None
-    target: tuple[str, ...]
-    given: bool
-
-
-def read_pairs(file: Path, writes: Writes, lemma: Callable[[str], str]) -> list[GlossPair]:
-    """The pairs of a parallel file. Raises InputError for a file that has none, or a line without source or target."""
-    found = []
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        source, tab, target = line.partition("\t")
-        source, target = source.strip(), target.strip()
-        if not source and not tab:
-            continue
-        if not source or (tab and not target):
-            raise InputError(
-                file, f"line {number} lacks its {'target' if source else 'source'}", "write source<TAB>target"
-            )
-        sound = file.parent / source if tab and _is_file(file.parent / source) else None
-        words = tuple(tokens(target) if tab else gloss.of_text(source, lemma) if writes == "gloss" else tokens(source))
-        text = "" if sound else source if tab or writes == "gloss" else " ".join(gloss.of_text(source, lemma))
-        if words and (sound or text):
-            found.append(GlossPair(text, sound, words, bool(tab)))
-    if not found:
-        raise InputError(file, "holds no pairs", "write source<TAB>target, or a text, on each line")
-    return found
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a text is no file name
-        return False
 
 
 @dataclass(frozen=True)
@@ -81,7 +37,7 @@ class Examples:
         return torch.nonzero(chosen[self.numbers[sense]])[:, 0]
 
 
-def examples_of(pairs: Sequence[GlossPair], writes: Writes, readers: Readers, watch: Watch) -> Examples:
+def examples_of(pairs: Sequence[ParallelPair], writes: Writes, readers: Readers, watch: Watch) -> Examples:
     """Every pair as it is; and where the profile's ears speak the text's space, texts as sounds too.
 
     Learning captions, a text alone is only that; learning glosses, the target's words are what is heard. A sound that
