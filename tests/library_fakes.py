@@ -1,6 +1,6 @@
-"""A tiny encoder, a tiny judge and tiny sound files, for tests of the library and of indexing."""
+"""A tiny encoder, models that hold nothing else, and tiny sound files, for tests of the library and of indexing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -8,26 +8,37 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.engine.crew import Tools
-from storysound.library.analyse import Judged, Listening
+from storysound.annotate.sound import SoundJudge
+from storysound.config import load_profile
+from storysound.encode.ears import class_names
+from storysound.encode.encoder import Encoder, Encoding, Head, Modality, Traits
+from storysound.encode.pool import Models
 from storysound.library.store import Entry, Segments, Shape
 from storysound.media.audio import Waveform
-from storysound.story import Event, Kind, Mood, Sound, Source
+from storysound.story import Mood, Sound, Source
+from storysound.weights.resolver import Resolver
 
 STEP_S = 1.0
+BARK_EVERY_S = 4
+
+
+def labels() -> dict[str, tuple[str, ...]]:
+    return {"level": ("quiet", "loud"), "audioset": class_names()}
 
 
 @dataclass
 class FakeEncoder:
-    """Says how strong a sound is each second, and whether it is loud or quiet; counts what it was given."""
+    """Says how strong a sound is each second, and whether it is loud or quiet; counts what it was given.
+
+    Long sounds are music to it, and in one second of four it hears a bark.
+    """
 
     name: str = "fake"
     revision: str = "r1"
     modality: Modality = "audio"
     dim: int = 3
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"level": ("quiet", "loud")})
-    traits: Traits = field(default_factory=Traits)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=labels)
+    traits: Traits = field(default_factory=lambda: Traits(heads={"level": Head(moments=False)}))
     seconds: list[float] = field(default_factory=list)
 
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
@@ -39,18 +50,32 @@ class FakeEncoder:
         parts = np.array_split(wave.samples[0], count)
         level = np.array([np.sqrt(np.mean(np.square(part, dtype=np.float64))) for part in parts], np.float32)
         embedding = np.stack([level, np.arange(count, dtype=np.float32), np.ones(count, np.float32)], axis=1)
-        return Encoding(embedding[:, : self.dim], {"level": np.stack([1 - level, level], axis=1)}, STEP_S)
+        scores = {"level": np.stack([1 - level, level], axis=1), "audioset": self.heard(count, wave.duration_s)}
+        return Encoding(embedding[:, : self.dim], scores, STEP_S)
+
+    def heard(self, count: int, duration_s: float) -> np.ndarray:
+        scores = np.full((count, len(class_names())), 0.001, np.float32)
+        scores[:, class_names().index("Music")] = 0.9 if duration_s > 8 else 0.001
+        scores[::BARK_EVERY_S, class_names().index("Bark")] = 0.95
+        return scores
 
 
-def judge(sound: Listening) -> Judged:
-    """Long sounds are music, and every whole second of one is an event."""
-    kind: Kind = "music" if sound.duration_s > 8 else "sfx"
-    events = tuple(Event(s, s + 0.5, f"second {s}", 0.75) for s in range(int(sound.duration_s)))
-    return Judged(kind, Mood(0.5, float(sound.heard["fake"].embedding[:, 0].clip(0, 1).mean())), events)
+JUDGE = SoundJudge({"fake": FakeEncoder()})
 
 
-def tools(revision: str = "r1", dim: int = 3) -> Tools:
-    return Tools({"fake": FakeEncoder(revision=revision, dim=dim)}, judge)
+class FakeModels(Models):
+    """One encoder of sound, made by `make`; in a worker process another one, made by the same."""
+
+    def __init__(self, make: Callable[[], Encoder[Waveform]] = FakeEncoder) -> None:
+        super().__init__(load_profile("embedded"), Resolver(offline=True))
+        self.make = make
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FakeModels, (self.make,)
+
+    @property
+    def audio(self) -> Mapping[str, Encoder[Waveform]]:
+        return {"fake": self.get("fake", lambda weights: self.make())}
 
 
 def tone(file: Path, duration_s: float = 1.0, hz: float = 440.0, *, level: float = 0.3, rate_hz: int = 16_000) -> Path:

@@ -27,13 +27,15 @@ from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.wording import synonyms
-from storysound.jobs.find.find import Finder
-from storysound.jobs.index.index import index
-from storysound.jobs.listen import ears_of, listen
+from storysound.jobs.find.finder import Finder
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
+from storysound.jobs.listen.listen import ears_of, listen
 from storysound.library.search import Index
 from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
+from storysound.progress import Watch
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
 
@@ -64,7 +66,7 @@ class Bench:
     def indexed(self, folder: Path) -> Path:
         """A library of a folder."""
         library = self.scratch / f"{folder.parent.name}-{folder.name}"
-        index([folder], library, profile=self.profile, weights=self.weights)
+        index.run(IndexRequest((folder,), library), Models(self.profile, self.weights), Watch())
         return library
 
     def library_of(self, folder: Path) -> Finder:
@@ -102,7 +104,7 @@ def listening(bench: Bench) -> dict[str, float]:
     """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
     rows = labelled(bench.shared)
     classes = sorted({row["category"] for row in rows})
-    ears, text = ears_of(bench.profile, bench.weights), load("minilm", bench.weights)
+    ears, text = ears_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
     labels = ears.classes.labels
     space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
@@ -186,7 +188,7 @@ def music_mood(bench: Bench) -> dict[str, float]:
         bench.weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")
     ]
     library = bench.scratch / "starter"
-    index(tracks, library, profile=bench.profile, weights=bench.weights)
+    index.run(IndexRequest(tuple(tracks), library), Models(bench.profile, bench.weights), Watch())
     starter = {Path(sound.path).name: sound.mood for sound in Index.load(library).sounds}
     own = Index.load(bench.indexed(bench.shared / "wesnoth" / "music")).sounds
     return moods.of_music(starter, {Path(sound.path).stem: sound.mood for sound in own}, bench.weights)

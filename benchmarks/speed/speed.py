@@ -19,8 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
-from storysound.jobs.index.index import index
+from storysound.config import load_profile
+from storysound.encode.pool import Models
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.media.audio import read_audio
+from storysound.progress import Watch
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
 
@@ -69,9 +73,11 @@ def indexing() -> Iterator[Row]:
     weights = Resolver(offline=True)
     tracks = [weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")]
     with tempfile.TemporaryDirectory() as scratch:
-        for profile in ("warm up", "measured"):  # the first run loads the models
+        models = Models(load_profile("embedded"), weights)
+        for name in ("warm up", "measured"):  # the first run loads the models
             before = time.process_time()
-            report = index(tracks[:2] if profile == "warm up" else tracks, Path(scratch) / profile, weights=weights)
+            request = IndexRequest(tuple(tracks[:2] if name == "warm up" else tracks), Path(scratch) / name)
+            report = index.run(request, models, Watch())
             spent = time.process_time() - before
         bare = ingest.cpu_s(lambda: [read_audio(track) for track in tracks])
     rate = report.duration_s / spent

@@ -1,27 +1,43 @@
-"""Tiny sounds to index, ears that count what they hear, and the numbers of a report, for tests of indexing."""
+"""Tiny sounds to index, ears that count what they hear, and the numbers of a result, for tests of indexing."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from library_fakes import FakeEncoder, judge, tone
-from storysound.engine.crew import Tools
-from storysound.jobs.index.index import IndexReport
+from library_fakes import FakeEncoder, FakeModels, tone
+from storysound.encode.pool import Models
+from storysound.jobs.index import index as job
+from storysound.jobs.index.request import IndexRequest, IndexResult
+from storysound.progress import Progress, Stop, Watch
 
 
-class Ears:
+def index(
+    folders: Iterable[Path],
+    library: Path,
+    models: Models | None = None,
+    *,
+    jobs: int = 1,
+    engine: str = "",
+    report: Callable[[Progress], None] | None = None,
+    stop: Stop | None = None,
+) -> IndexResult:
+    """The job, as whoever asks for it runs it."""
+    with Watch(report, stop) as watch:
+        return job.run(IndexRequest(tuple(folders), library, jobs, engine), models or FakeModels(), watch)
+
+
+class Ears(FakeModels):
     """An encoder that tells how many files it was given since last asked."""
 
     def __init__(self, revision: str = "r1") -> None:
-        self.encoder = FakeEncoder(revision=revision)
-
-    def __call__(self) -> Tools:
-        return Tools({"fake": self.encoder}, judge)
+        self.own = FakeEncoder(revision=revision)
+        super().__init__(lambda: self.own)
 
     @property
     def heard(self) -> int:
-        count = len(self.encoder.seconds)
-        self.encoder.seconds.clear()
+        count = len(self.own.seconds)
+        self.own.seconds.clear()
         return count
 
 
@@ -33,5 +49,5 @@ def sounds(tmp_path: Path) -> Path:
     return folder
 
 
-def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
-    return report.added, report.refreshed, report.moved, report.unchanged, report.removed
+def counts(result: IndexResult) -> tuple[int, int, int, int, int]:
+    return result.added, result.refreshed, result.moved, result.unchanged, result.removed

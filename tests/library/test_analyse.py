@@ -11,14 +11,17 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library_fakes import FakeEncoder, judge, tone
+from library_fakes import JUDGE, FakeEncoder, tone
+from storysound.annotate.hearing import Ear
+from storysound.annotate.sound import SoundJudge
+from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError
 from storysound.library import analyse as module
-from storysound.library.analyse import Listening, _pooled, analyse, sha256_of, shape_of, windows
+from storysound.library.analyse import _pooled, analyse, sha256_of, shape_of, windows
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.story import Span
+from storysound.story import Event, Span
 
 
 @given(st.floats(0.001, 4000))
@@ -54,7 +57,7 @@ def test_numbers_too_large_for_float16_are_clipped() -> None:
 
 def test_numbers_of_a_whole_file(tmp_path: Path) -> None:
     encoder = FakeEncoder()
-    found = analyse(tone(tmp_path / "a.flac", 26.0), {"fake": encoder}, judge)
+    found = analyse(tone(tmp_path / "a.flac", 26.0), {"fake": encoder}, JUDGE)
     assert (found.sound.duration_s, found.sound.kind) == (26.0, "music")
     assert found.segments.start_s.tolist() == [0, 10, 20]
     assert found.segments.end_s.tolist() == [10, 20, 26]
@@ -65,37 +68,48 @@ def test_numbers_of_a_whole_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.segments.loudness_lufs, found.sound.loudness_lufs, atol=0.1)
     np.testing.assert_allclose(found.segments.vectors["fake"][:, 1], [4.5, 14.5, 22.5])
     np.testing.assert_allclose(found.segments.vectors["fake.level"][:, 1], 0.3 / math.sqrt(2), atol=2e-3)
-    assert set(found.segments.vectors) == {"fake", "fake.level", "fake.level^max"}
+    assert set(found.segments.vectors) == {"fake", "fake.level", "fake.level^max", "fake.audioset", "fake.audioset^max"}
     assert {rows.dtype for rows in found.segments.vectors.values()} == {np.dtype(np.float16)}
 
 
-def test_whoever_judges_is_told_the_whole_sound_on_its_own_clock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_are_found_in_the_whole_sound_on_its_own_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 20 s are no whole number of steps of .75 s; yet row i is about what is heard from .75 i s on."""
 
     class Clock(FakeEncoder):
         def _one(self, wave: Waveform) -> Encoding:
             starts = (np.arange(0, wave.duration_s, 0.75) * wave.rate_hz).astype(int)
             level = np.array([np.median(wave.samples[0, at : at + 2000]) for at in starts])
-            return Encoding(level[:, None], {"level": np.stack([level, level], axis=1)}, 0.75)
+            return Encoding(level[:, None], {"audioset": self.heard(len(level), wave.duration_s)}, 0.75)
 
-    told: list[Listening] = []
+    told: list[tuple[Encoding, np.ndarray]] = []
+
+    def events_in(heard: Encoding, ear: Ear, levels_db: np.ndarray, duration_s: float) -> tuple[Event, ...]:
+        told.append((heard, levels_db))
+        return tuple(Event(s, s + 0.5, f"second {s}", 0.75) for s in range(int(duration_s)))
+
+    monkeypatch.setattr(module, "events_in", events_in)
     monkeypatch.setattr(module, "BLOCK_S", 20.0)
     ramp = np.linspace(0, 1, 52 * 8000, dtype=np.float32)
     soundfile.write(tmp_path / "a.wav", ramp, 8000, subtype="FLOAT")
-    found = analyse(tmp_path / "a.wav", {"fake": Clock()}, lambda sound: told.append(sound) or judge(sound))
-    rows = told[0].heard["fake"].embedding[:, 0]
+    found = analyse(tmp_path / "a.wav", {"fake": Clock()}, JUDGE)
+    rows = told[0][0].embedding[:, 0]
     assert len(rows) == math.ceil(52 / 0.75)
     np.testing.assert_allclose(rows[:-1], np.arange(len(rows) - 1) * 0.75 / 52, atol=0.4 / 52)
-    np.testing.assert_allclose(told[0].peaks_db[9::100], 20 * np.log10(np.arange(1, 52, 10) / 52), atol=0.3)
+    np.testing.assert_allclose(told[0][1][9::100], 20 * np.log10(np.arange(1, 52, 10) / 52), atol=0.3)
     assert [event.start_s for event in found.segments.events] == list(range(52))
+
+
+def test_encoders_that_know_no_classes_find_no_events(tmp_path: Path) -> None:
+    deaf = {"fake": FakeEncoder(labels={"level": ("quiet", "loud")})}
+    found = analyse(tone(tmp_path / "a.wav", 9.0), deaf, SoundJudge(deaf))
+    assert (found.sound.kind, found.segments.events) == ("sfx", ())
 
 
 def test_shape_names_revisions_and_classes() -> None:
     shape = shape_of({"fake": FakeEncoder(revision="r7")})
     assert shape.revisions == {"analysis": module.REVISION, "fake": "r7"}
-    assert shape.labels == {"fake.level": ("quiet", "loud"), "fake.level^max": ("quiet", "loud")}
+    own = {"fake.level": ("quiet", "loud"), "fake.audioset": class_names()}
+    assert shape.labels == own | {f"{column}^max": names for column, names in own.items()}
 
 
 @pytest.mark.parametrize("duration_s", [20.0, 23.0, 26.0, 40.0, 46.0])
@@ -103,10 +117,10 @@ def test_blocks_give_what_the_whole_gives(tmp_path: Path, monkeypatch: pytest.Mo
     rng = np.random.default_rng(1)
     level = np.repeat(rng.random(48) * 0.5, 8000)[: round(duration_s * 8000)]
     soundfile.write(tmp_path / "a.wav", (level * rng.standard_normal(len(level)) / 4).astype(np.float32), 8000)
-    whole = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, judge)
+    whole = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, JUDGE)
     encoder = FakeEncoder()
     monkeypatch.setattr(module, "BLOCK_S", 20.0)
-    blocks = analyse(tmp_path / "a.wav", {"fake": encoder}, judge)
+    blocks = analyse(tmp_path / "a.wav", {"fake": encoder}, JUDGE)
     assert len(encoder.seconds) == len(windows(duration_s)) // 2 + len(windows(duration_s)) % 2
     assert max(encoder.seconds) < 25
     assert blocks.sound.duration_s == whole.sound.duration_s
@@ -122,7 +136,7 @@ def test_blocks_give_what_the_whole_gives(tmp_path: Path, monkeypatch: pytest.Mo
 def test_silence_inside_a_sound_has_no_loudness(tmp_path: Path) -> None:
     samples = np.concatenate([0.2 * np.sin(np.arange(80_000)), np.zeros(160_000)]).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", samples, 8000)
-    loudness = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, judge).segments.loudness_lufs
+    loudness = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, JUDGE).segments.loudness_lufs
     assert np.isfinite(loudness[0])
     assert loudness[1] < -50  # the filter of the meter rings on for a moment
     assert loudness[2] == -np.inf
@@ -130,7 +144,7 @@ def test_silence_inside_a_sound_has_no_loudness(tmp_path: Path) -> None:
 
 def test_a_click_is_padded_for_encoder_and_meter(tmp_path: Path) -> None:
     encoder = FakeEncoder()
-    found = analyse(tone(tmp_path / "a.wav", 0.02), {"fake": encoder}, judge)
+    found = analyse(tone(tmp_path / "a.wav", 0.02), {"fake": encoder}, JUDGE)
     assert encoder.seconds == [0.1]
     assert found.sound.duration_s == pytest.approx(0.02)
     assert found.segments.end_s.tolist() == [found.sound.duration_s]
@@ -151,7 +165,7 @@ def test_hardly_a_sound(tmp_path: Path, samples: np.ndarray, fault: str) -> None
     encoder = FakeEncoder()
     soundfile.write(tmp_path / "a.wav", samples.astype(np.float32), 8000, subtype="FLOAT")
     with pytest.raises(MediaError, match=fault):
-        analyse(tmp_path / "a.wav", {"fake": encoder}, judge)
+        analyse(tmp_path / "a.wav", {"fake": encoder}, JUDGE)
     assert encoder.seconds == []
 
 
@@ -159,13 +173,13 @@ def test_long_silence_is_silence_in_every_block(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "BLOCK_S", 20.0)
     soundfile.write(tmp_path / "a.wav", np.zeros(45 * 8000, np.int16), 8000)
     with pytest.raises(MediaError, match="contains only silence"):
-        analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, judge)
+        analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, JUDGE)
 
 
 def test_eight_channels_and_low_rates_are_heard(tmp_path: Path) -> None:
     samples = 0.1 * np.sin(np.arange(16_000)[:, None] * np.linspace(0.1, 0.4, 8))
     soundfile.write(tmp_path / "a.wav", samples, 8000)
-    found = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, judge)
+    found = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, JUDGE)
     assert found.sound.duration_s == 2.0
     assert np.isfinite(found.sound.loudness_lufs)
 
@@ -185,7 +199,7 @@ def test_sound_of_a_video_and_its_tags(tmp_path: Path) -> None:
             container.mux(audio.encode(frame))
         container.mux(video.encode())
         container.mux(audio.encode())
-    found = analyse(tmp_path / "v.mp4", {"fake": FakeEncoder()}, judge)
+    found = analyse(tmp_path / "v.mp4", {"fake": FakeEncoder()}, JUDGE)
     assert found.tags["title"] == "A walk"
     assert found.sound.duration_s == pytest.approx(1.024, abs=0.1)
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storysound.media.audio import Waveform
+from storysound.story import Span
 
+BRIEF_S = 3.0  # shorter stretches are told to the tenth of a second
 THUMB_PX = 176  # longer side of a thumbnail
 _JPEG_QUALITY = 68
 _WAVE_COLUMNS = 1400
@@ -29,6 +31,12 @@ def clock(time_s: float) -> str:
     minutes, rest = divmod(rest, 600)
     head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
     return f"{head}:{rest // 10:02d}.{rest % 10}"
+
+
+def times_of(span: Span) -> str:
+    """From when to when, in words; whole seconds where tenths don't matter."""
+    brief = span.duration_s < BRIEF_S
+    return "–".join(clock(t if brief else round(t)).removesuffix(".0") for t in (span.start_s, span.end_s))
 
 
 def shown(text: str) -> str:

@@ -24,6 +24,10 @@ class Models:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets a worker process have models of its own, of the same profile: it gets none that are loaded."""
+        return type(self), (self.profile, self.weights)
+
     def get(self, name: str, load: Callable[[Resolver], Model]) -> Model:
         """The model of this name, made by `load` when nobody asked for it before. Raises what `load` raises."""
         with self._lock:

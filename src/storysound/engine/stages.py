@@ -201,9 +201,8 @@ class Worker:
             try:
                 if self.work is None:
                     if self.leash:
-                        workers.begin(*self.leash)
+                        workers.begin(self.leash[0])
                     self.work = self.stage.make()
-                    workers.settle()
                 return {**self.work(given), "_state": state}
             except MediaError as error:
                 state["fault"] = error.reason

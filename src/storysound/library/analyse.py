@@ -1,26 +1,27 @@
 """One sound file to what the library keeps of it: numbers about the whole, and vectors per stretch."""
 
 import hashlib
-import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound import progress
+from storysound.annotate.hearing import ear_among, events_in
+from storysound.annotate.sound import SoundJudge
 from storysound.encode.encoder import Encoder, Encoding, ticks
 from storysound.errors import MediaError
 from storysound.library.store import Segments, Shape
 from storysound.media import rhythm, tonality
-from storysound.media.audio import Waveform, read_audio, resample
-from storysound.media.expression import Expression, expression
+from storysound.media.audio import Waveform, resample
+from storysound.media.blocks import read_blocks
+from storysound.media.expression import expression
 from storysound.media.loudness import momentary_lufs, peaks_db, true_peak_dbtp
 from storysound.media.probe import probe
-from storysound.story import Event, Kind, Mood, Sound, Span
-
-log = logging.getLogger(__name__)
+from storysound.story import Event, Sound, Span
 
 REVISION = "4"  # of everything here; raise it when the same file would get other numbers
 RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
@@ -32,29 +33,8 @@ _SHORTEST_HEARD_S = 0.1  # encoders get shorter clicks with silence after them
 _SHORTEST_LOUD_S = 0.4  # as does the loudness meter: its blocks are this long
 _SILENT_DBTP = -70.0  # the noise of a codec around digital silence stays below
 _SILENT, _SILENT_DO = "contains only silence", "nothing could ever match it"
+_HASHED_AT_ONCE = 1 << 18  # bytes
 _GATE_LUFS, _GATE_LU = -70.0, -10.0  # BS.1770-4, absolute and relative
-
-
-@dataclass(frozen=True)
-class Listening:
-    """What is known of a whole sound when it is judged."""
-
-    duration_s: float
-    expression: Expression  # of the loudest block
-    heard: Mapping[str, Encoding]  # by encoder; rows at the ticks of its own step, from the beginning to the end
-    peaks_db: NDArray[np.float32]  # of each tenth of a second, dBFS
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a sound is, how it feels, and what is heard when."""
-
-    kind: Kind
-    mood: Mood
-    events: tuple[Event, ...] = ()
-
-
-Judge = Callable[[Listening], Judged]
 
 
 @dataclass(frozen=True)
@@ -91,40 +71,42 @@ def windows(duration_s: float) -> list[Span]:
     return [Span(start, end) for start, end in zip(starts, [*starts[1:], duration_s], strict=True)]
 
 
-def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: Judge) -> Analysis:
+def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: SoundJudge) -> Analysis:
     """Hears a sound file, or the sound of a video, from beginning to end; each stretch of it is decoded once.
 
-    Raises MediaError for a file that can't be decoded, is shorter than 10 ms, or contains only silence.
+    `judge` is of the same encoders. Where none of them tells what is heard when, no events are found.
+    Raises MediaError for a file that can't be decoded, is shorter than 10 ms, or contains only silence; Cancelled.
     """
+    ear = ear_among(encoders)
     tags = probe(file).tags
-    hearing = _Hearing(encoders)
-    start_s, last = 0.0, False
-    while not last:
-        wave = _read(file, start_s)
-        last = wave.duration_s < BLOCK_S + SHORTEST_REST_S
-        if last and start_s == 0:
+    measures = _Measures(encoders)
+    for block in read_blocks(file, BLOCK_S, rest_s=SHORTEST_REST_S):
+        wave = block.wave if block.wave.channels <= 2 else block.wave.stereo()
+        if block.is_last and block.start_s == 0:
             _check_worth(file, wave)
-        hearing.add(wave if last else wave.cut(0, BLOCK_S), start_s)
-        start_s += BLOCK_S
-    if hearing.peak_dbtp < _SILENT_DBTP:
+        measures.add(wave, block.start_s)
+    if measures.peak_dbtp < _SILENT_DBTP:
         raise MediaError(file, _SILENT, _SILENT_DO)
-    spectrogram, peaks = rhythm.analyse(hearing.loudest), tonality.analyse(hearing.loudest)
-    loudness_lufs = _gated(np.concatenate(hearing.loudness))
-    cues = expression(hearing.loudest, spectrogram=spectrogram, peaks=peaks, loudness_lufs=loudness_lufs)
-    heard = {name: _joined(parts, hearing.duration_s) for name, parts in hearing.encodings.items()}
-    judged = judge(Listening(hearing.duration_s, cues, heard, np.concatenate(hearing.peaks)))
+    spectrogram, peaks = rhythm.analyse(measures.loudest), tonality.analyse(measures.loudest)
+    loudness_lufs = _gated(np.concatenate(measures.loudness))
+    cues = expression(measures.loudest, spectrogram=spectrogram, peaks=peaks, loudness_lufs=loudness_lufs)
+    encodings = {name: _joined(parts, measures.duration_s) for name, parts in measures.encodings.items()}
+    progress.check()
+    kind = judge.kind(measures.duration_s, encodings)
+    levels_db = np.concatenate(measures.peaks)
+    events = events_in(encodings[ear.name], ear, levels_db, measures.duration_s) if ear else ()
     sound = Sound(
         path="",
         root="",
-        duration_s=hearing.duration_s,
-        kind=judged.kind,
+        duration_s=measures.duration_s,
+        kind=kind,
         loudness_lufs=loudness_lufs,
-        true_peak_dbtp=hearing.peak_dbtp,
+        true_peak_dbtp=measures.peak_dbtp,
         tempo_bpm=rhythm.tempo_bpm(spectrogram),
         key=tonality.key(peaks)[0],
-        mood=judged.mood,
+        mood=judge.mood(kind, encodings, cues),
     )
-    return Analysis(sound, tags, hearing.segments(judged.events))
+    return Analysis(sound, tags, measures.segments(events))
 
 
 def _check_worth(file: str | Path, wave: Waveform) -> None:
@@ -135,24 +117,13 @@ def _check_worth(file: str | Path, wave: Waveform) -> None:
         raise MediaError(file, _SILENT, _SILENT_DO)
 
 
-def _read(file: str | Path, start_s: float) -> Waveform:
-    """A block and the rest that may join it; silence of no length where a later block turns out to be empty."""
-    try:
-        wave = read_audio(file, start_s=start_s, end_s=start_s + BLOCK_S + SHORTEST_REST_S)
-        return wave if wave.channels <= 2 else wave.stereo()
-    except MediaError:
-        if start_s == 0:
-            raise
-        return Waveform(np.zeros((1, 0), np.float32), RATE_HZ)
-
-
-class _Hearing:
-    """Collects what is heard, block by block."""
+class _Measures:
+    """What is measured of a sound, block by block."""
 
     def __init__(self, encoders: Mapping[str, Encoder[Waveform]]) -> None:
         self.encoders = encoders
         self.encodings: dict[str, list[tuple[float, Encoding]]] = {name: [] for name in encoders}  # where each begins
-        self.peaks: list[NDArray[np.float32]] = []
+        self.peaks: list[NDArray[np.float32]] = []  # of each tenth of a second, dBFS
         self.vectors: dict[str, list[NDArray[np.float16]]] = {}
         self.loudness: list[NDArray[np.float64]] = []  # momentary curves, ten values a second
         self.spans: list[Span] = []
@@ -164,14 +135,13 @@ class _Hearing:
 
     def add(self, wave: Waveform, start_s: float) -> None:
         """The sound from `start_s` on, of which all before was added."""
-        if wave.samples.shape[1] == 0:
-            return
         self.duration_s = start_s + wave.duration_s
         self.peak_dbtp = max(self.peak_dbtp, true_peak_dbtp(wave))
         curve = momentary_lufs(_padded(wave, _SHORTEST_LOUD_S))
         if wave.channels == 1:
             curve = curve + 10 * math.log10(2)  # a mono file is played from both loudspeakers
         self.loudness.append(curve)
+        progress.check()
         spans = windows(wave.duration_s)
         self.spans += [Span(start_s + span.start_s, start_s + span.end_s) for span in spans]
         self.span_loudness += [_gated(_during(span, curve)) for span in spans]
@@ -180,6 +150,7 @@ class _Hearing:
         if _gated(curve) >= self._most:
             self._most, self.loudest = _gated(curve), mono
         for name, encoder in self.encoders.items():
+            progress.check()
             (encoding,) = encoder.encode([_padded(mono, _SHORTEST_HEARD_S)])
             self.encodings[name].append((start_s, encoding))
             for column, rows in _pooled(name, encoding, spans).items():
@@ -255,11 +226,15 @@ def _joined(parts: list[tuple[float, Encoding]], duration_s: float) -> Encoding:
 
 
 def sha256_of(file: str | Path) -> str:
-    """SHA-256 of a file's content. Raises MediaError where it can't be read."""
+    """SHA-256 of a file's content. Raises MediaError where it can't be read; Cancelled."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_HASHED_AT_ONCE))
     try:
-        with Path(file).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        with Path(file).open("rb", buffering=0) as stream:
+            while size := stream.readinto(buffer):
+                progress.check()
+                digest.update(buffer[:size])
     except PermissionError as error:
         raise MediaError(file, "may not be read by this user", "change its rights") from error
     except OSError as error:
         raise MediaError(file, f"can't be read: {error.strerror or error}", "check the name and the disk") from error
+    return digest.hexdigest()

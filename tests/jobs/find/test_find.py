@@ -10,12 +10,15 @@ from typer.testing import CliRunner
 
 from rounding import ROUNDING
 from storysound.app.cli.commands import app
+from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, MediaError, UsageError
-from storysound.jobs.find.find import Finder
-from storysound.jobs.index.index import index
+from storysound.jobs.find.finder import Finder
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.match.query import Query
 from storysound.media.audio import Waveform, write_wav
+from storysound.progress import Watch
 from storysound.story import Mood
 from storysound.weights.resolver import Resolver
 
@@ -39,7 +42,8 @@ def library(tmp_path_factory: pytest.TempPathFactory, weights: Resolver) -> Path
     (folder / "sounds").mkdir()
     for name, samples in sounds().items():
         write_wav(folder / "sounds" / name, Waveform(samples.astype(np.float32)[None], RATE_HZ))
-    index([folder / "sounds"], folder / "library", weights=weights)
+    models = Models(load_profile("embedded"), weights)
+    index.run(IndexRequest((folder / "sounds",), folder / "library"), models, Watch())
     return folder / "library"
 
 

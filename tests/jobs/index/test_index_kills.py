@@ -5,20 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from jobs import index_fakes
-from jobs.index_fakes import Ears, counts
-from library_fakes import FakeEncoder, judge, tone, tools
-from storysound.engine import crew
-from storysound.engine.crew import Tools
-from storysound.jobs.index.index import index
+from jobs.index_fakes import Ears, counts, index
+from library_fakes import FakeEncoder, FakeModels, tone
 from storysound.library.search import Index
 from storysound.library.store import Library
 
@@ -29,10 +23,11 @@ sounds = index_fakes.sounds  # a fixture
 
 KILL = """
 import os, signal, sys
-from library_fakes import tools
-from storysound.jobs.index import index as job
+from pathlib import Path
+from jobs.index_fakes import index
+from storysound.jobs.index import entries
 from storysound.library.store import Writer
-job._BATCH = 2
+entries.BATCH = 2
 append, commits = Writer._append, []
 def dying(self, segments):
     append(self, segments)
@@ -40,7 +35,7 @@ def dying(self, segments):
     if len(commits) == 3:  # the segments are there, the sounds are not
         os.kill(os.getpid(), signal.SIGKILL)
 Writer._append = dying
-job.index([sys.argv[1]], sys.argv[2], tools=tools)
+index([Path(sys.argv[1])], Path(sys.argv[2]))
 """
 
 
@@ -53,25 +48,27 @@ def test_kill_between_two_commits_loses_one_batch_at_most(tmp_path: Path) -> Non
     assert done.returncode == -signal.SIGKILL
     assert [sound.path for sound in Index.load(tmp_path / "lib").sounds] == ["0.wav", "1.wav", "2.wav", "3.wav"]
     ears = Ears()
-    assert counts(index([tmp_path / "sounds"], tmp_path / "lib", tools=ears)) == (3, 0, 0, 4, 0)
+    assert counts(index([tmp_path / "sounds"], tmp_path / "lib", ears)) == (3, 0, 0, 4, 0)
     assert ears.heard == 3
     assert len(Index.load(tmp_path / "lib")) == 7
 
 
 SLOW = """
 import sys, time
-from library_fakes import FakeEncoder, judge
-from storysound.jobs.index import index as job
-from storysound.engine.crew import Tools
+from pathlib import Path
+from jobs.index_fakes import index
+from library_fakes import FakeEncoder, FakeModels
+from storysound.jobs.index import entries
 class Slow(FakeEncoder):
     def encode(self, items):
         time.sleep(0.3)
         return super().encode(items)
-def tools():
-    return Tools({"fake": Slow()}, judge)
+def tell(at):
+    if at.step == "sounds":
+        print(int(at.done), flush=True)
 if __name__ == "__main__":
-    job._BATCH = 2
-    job.index([sys.argv[1]], sys.argv[2], jobs=2, tools=tools, progress=lambda *done: print(done[0], flush=True))
+    entries.BATCH = 2
+    index([Path(sys.argv[1])], Path(sys.argv[2]), FakeModels(Slow), jobs=2, report=tell)
 """
 
 
@@ -95,7 +92,7 @@ def test_workers_die_with_their_parent(tmp_path: Path, end: signal.Signals) -> N
         time.sleep(0.1)
     assert not alive(run.pid)
     assert 4 <= len(Index.load(tmp_path / "lib").sounds) < 40
-    report = index([tmp_path / "sounds"], tmp_path / "lib", tools=tools)
+    report = index([tmp_path / "sounds"], tmp_path / "lib")
     assert report.added + report.unchanged == 40
 
 
@@ -111,14 +108,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(TESTS)}
 
 
-def crashing(folder: str) -> Tools:
-    class Crash(FakeEncoder):
-        def encode(self, items: object) -> object:
-            if abs(items[0].duration_s - 2) < 0.01:
-                os._exit(11)
-            return super().encode(items)
-
-    return Tools({"fake": Crash()}, judge)
+class Crash(FakeEncoder):
+    def encode(self, items: object) -> object:
+        if abs(items[0].duration_s - 2) < 0.01:
+            os._exit(11)
+        return super().encode(items)
 
 
 def test_several_processes_and_a_file_that_kills_one(sounds: Path, tmp_path: Path) -> None:
@@ -130,39 +124,18 @@ def test_several_processes_and_a_file_that_kills_one(sounds: Path, tmp_path: Pat
         [sounds],
         tmp_path / "lib",
         jobs=2,
-        tools=partial(crashing, "x"),
-        progress=lambda done, total, path: seen.append((done, total)),
+        models=FakeModels(Crash),
+        report=lambda at: seen.append((at.done, at.of)) if at.of else None,
     )
     assert counts(report) == (8, 0, 0, 0, 0)
     reasons = {Path(path).name: reason for path, reason in report.skipped}
     assert reasons.keys() == {'it\'s "two".flac', "broken.wav"}
     assert reasons['it\'s "two".flac'].startswith("crashed the program that read it")
     assert seen == [(i + 1, 10) for i in range(10)]
-    alone = index([sounds], tmp_path / "alone", tools=tools)
+    alone = index([sounds], tmp_path / "alone")
     assert alone.added == 9
     theirs = {s.path: s for s in Library.open(tmp_path / "lib").sounds()}
     ours = {s.path: s for s in Library.open(tmp_path / "alone").sounds()}
     for path, sound in theirs.items():
         level, peak = (pytest.approx(value, abs=1e-4) for value in (sound.loudness_lufs, sound.true_peak_dbtp))
         assert ours[path] == replace(sound, loudness_lufs=level, true_peak_dbtp=peak)
-
-
-def test_no_file_is_lost_when_the_pool_breaks_while_one_is_handed_over() -> None:
-    handed: list[str] = []
-
-    class Breaks(crew._Pool):
-        def __init__(self) -> None:
-            self.jobs = 1
-
-        def _submit(self, piece: tuple[str, str]) -> Future[str]:  # breaks at the second piece, once
-            handed.append(piece[0])
-            if handed == ["a", "b"]:
-                raise BrokenProcessPool
-            future: Future[str] = Future()
-            future.set_result(piece[0].upper())
-            return future
-
-        def _replace(self) -> None: ...
-
-    work = iter([(name, "") for name in "abcd"])
-    assert sorted(outcome for _, outcome in Breaks().outcomes(work)) == ["A", "B", "C", "D"]

@@ -9,7 +9,7 @@ from storysound.app.cli.streams import json_line, tell
 from storysound.errors import InputError
 
 if TYPE_CHECKING:
-    from storysound.jobs.index.index import IndexReport
+    from storysound.jobs.index.request import IndexResult
 
 
 def index(
@@ -20,34 +20,42 @@ def index(
         Path, typer.Option("--output", "-o", metavar="LIB", readable=False, help="The library; made if need be.")
     ],
     jobs: Annotated[int, typer.Option(min=0, help="Processes that analyse; 0 is one per core.")] = 0,
+    engine: Annotated[
+        str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where files are analysed: here, or on Ray.")
+    ] = "native",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Add the sounds of folders to a library, or refresh it: only what is new or changed is analysed."""
-    from storysound.app.cli.progress import file_progress
-    from storysound.jobs.index.index import index as run
-    from storysound.jobs.index.index import usable_cores
+    from storysound.app.cli.cores import one_thread, usable_cores
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.index.request import IndexRequest
+    from storysound.session import Session
 
-    with file_progress("indexing") as progress:
-        report = run(folders, library, jobs=jobs or usable_cores(), profile=profile, progress=progress)
-    show(report, library, as_json)
-    if not report.present:
+    address = "" if engine == "native" else engine
+    request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address)
+    with Session(profile) as session, one_thread(), shown("index") as watch:
+        result = session.index(
+            request.folders, to=request.library, jobs=request.jobs, engine=request.engine, watch=watch
+        )
+    show(result, library, as_json)
+    if not result.present:
         named = ", ".join(str(folder) for folder in folders)
         raise InputError(named, "nothing in it could be indexed", "give folders or files with sound in them")
 
 
-def show(report: "IndexReport", library: Path, as_json: bool) -> None:
+def show(result: "IndexResult", library: Path, as_json: bool) -> None:
     """The files that were skipped, and a summary: JSON lines on stdout, or in words."""
-    counts = {name: getattr(report, name) for name in ("added", "refreshed", "moved", "unchanged", "removed")}
+    counts = {name: getattr(result, name) for name in ("added", "refreshed", "moved", "unchanged", "removed")}
     if as_json:
-        for path, reason in report.skipped:
+        for path, reason in result.skipped:
             json_line({"skipped": path, "reason": reason})
-        numbers = counts | {"skipped": len(report.skipped), "ignored": report.ignored}
+        numbers = counts | {"skipped": len(result.skipped), "ignored": result.ignored}
         json_line({"library": str(library), **numbers})
         return
-    for path, reason in report.skipped:
+    for path, reason in result.skipped:
         tell(f"skipped {path}: {reason}")
     words = [f"{number} {name}" for name, number in counts.items() if number]
-    words += [f"{len(report.skipped)} skipped"] if report.skipped else []
-    words += [f"{report.ignored} other files passed over"] if report.ignored else []
+    words += [f"{len(result.skipped)} skipped"] if result.skipped else []
+    words += [f"{result.ignored} other files passed over"] if result.ignored else []
     tell(f"{library}: {', '.join(words) or 'no sound files found'}")

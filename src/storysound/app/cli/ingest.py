@@ -65,17 +65,22 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
-    from storysound.app.cli.progress import file_progress
+    from storysound.app.cli.cores import usable_cores
+    from storysound.app.cli.progress import shown
     from storysound.ingest.clips import Join
-    from storysound.jobs.index.index import usable_cores
     from storysound.jobs.ingest import ingest as job
+    from storysound.progress import Progress
 
     config = wish(frames_per_s, similarity, paper=paper)
     joining = Join.parse(join_clips) if join_clips else None
     address = "" if engine == "native" else engine
     options = {"joining": joining, "config": config, "profile": profile, "batch": batch, "engine": address}
     options["language"] = language
-    with file_progress("ingesting") as progress:
+    with shown("ingest") as watch:
+
+        def progress(done: int, of: int, what: str) -> None:
+            watch(Progress("", done, of, what, share=done / max(1, of)))
+
         report = job.ingest(videos, data, captions=captions, jobs=jobs or usable_cores(), progress=progress, **options)
     show(report, data, as_json)
     if not report.present:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storysound.app.cli import files as many
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.annotate.events import Heard
+    from storysound.jobs.listen.request import ListenResult
 
 
 def listen(
@@ -24,16 +25,15 @@ def listen(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Tell what is heard when: events with start, end, name and score."""
-    from storysound.config import load_profile
-    from storysound.jobs import listen as job
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.listen.request import ListenRequest
 
-    wish = job.Wish(min_score, top, plot)
-    for heard in job.listen_all(files, load_profile(profile), Resolver(offline=True), wish):
+    many.check_one(files, plot)
+    requests = [ListenRequest(file, min_score, top, plot) for file in files]
+    for heard in many.one_by_one("listen", profile, requests, lambda session: session.listen):
         show(heard, as_json)
 
 
-def show(heard: "Heard", as_json: bool) -> None:
+def show(heard: "ListenResult", as_json: bool) -> None:
     """One file's events: JSON lines, or a table."""
     if as_json:
         for event in heard.events:

@@ -21,7 +21,7 @@ from storysound.cue.score import Score
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage, read_footage
-from storysound.jobs.find.rerank import finder_of
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.score.agreement import Listener
 from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.score.cuts import Accepts, cut
