@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 STAMP  := $(VENV)/.installed
+NUMERIC := $(addprefix tests/,cue encode losses match media metrics nn train)
 
-.PHONY: setup demo test check bench bench-quality clean
+.PHONY: setup demo test test-numerics check bench bench-quality clean
 
 setup: $(STAMP)
 
@@ -20,6 +21,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Tests whose outcome rests on floating point, as the oldest processor computes and as the newest: two machines in one.
+test-numerics: $(STAMP)
+	$(BIN)/python -m benchmarks.machines $(BIN)/python -m pytest -n 2 $(NUMERIC)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.weights.resolver import Resolver
 
 # The same examples every time, however busy the machine: no run fails by chance. New ones are looked for with
@@ -41,3 +43,9 @@ def shared_data() -> Path:
 def weights() -> Resolver:
     """The user's weight cache, never reaching for the network; `storysound models pull` fills it."""
     return Resolver(offline=True)
+
+
+@pytest.fixture(scope="session")
+def models(weights: Resolver) -> Models:
+    """The embedded profile's models, each loaded once for all tests that share them."""
+    return Models(load_profile(), weights)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.engine.crew import Tools
 from storysound.library.analyse import Judged, Listening
 from storysound.library.store import Entry, Segments, Shape
@@ -27,6 +27,7 @@ class FakeEncoder:
     modality: Modality = "audio"
     dim: int = 3
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"level": ("quiet", "loud")})
+    traits: Traits = field(default_factory=Traits)
     seconds: list[float] = field(default_factory=list)
 
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:

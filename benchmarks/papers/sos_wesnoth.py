@@ -31,8 +31,7 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.quality.quality import read_rows
 from storysound.encode import ears, efficientnet_lite2, gloss, minilm
-from storysound.encode.labels import label_space, text_vectors
-from storysound.encode.wording import in_words
+from storysound.encode.labels import head_space, text_vectors
 from storysound.losses.contrastive import symmetric
 from storysound.match.sos_model import Config, Features, SoundOfStory
 from storysound.media.audio import read_audio
@@ -134,7 +133,7 @@ def _shown(rows: list[dict[str, Any]], folder: Path, weights: Resolver) -> Float
     """The gloss of each scenario's pictures but for maps, less that of all of them."""
     eyes, text = efficientnet_lite2.load(weights), minilm.load(weights)
     ((name, labels),) = eyes.labels.items()
-    space = label_space(name, labels, in_words(name, labels), text, weights.cache)
+    space = head_space(name, labels, eyes.traits.head(name), text, weights.cache)
     found = np.zeros((len(rows), text.dim))
     for i, row in enumerate(rows):
         seen = eyes.encode([read_image(folder / file, max_side=320) for file in row["images_art_only"]])

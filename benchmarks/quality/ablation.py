@@ -14,15 +14,16 @@ from rich.table import Table
 from benchmarks.quality import quality
 from benchmarks.speed import encoders
 from storysound.config import load_profile
-from storysound.encode.encoder import load
-from storysound.jobs.find import find
+from storysound.encode import musicnn
+from storysound.encode.encoder import Head, Traits
+from storysound.encode.pool import Models
 from storysound.jobs.find.find import Finder
 from storysound.weights.resolver import Resolver
 
 ALL = ("ears", "aisfx", "soundnet", "musicnn")
 SETS = (*((name,) for name in ALL), *(("ears", name) for name in ALL[1:]), ("ears", "aisfx", "soundnet"), ALL)
 SEEING = {"ears", "soundnet"}  # those whose classes pictures can ask for
-find.SAID_WEIGHT["msd"] = 0.3  # musicnn's classes, which finding leaves out
+musicnn.TRAITS = Traits(heads={"msd": Head(seen=0.0)})  # classes that finding leaves out
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,8 @@ class Partial(quality.Bench):
     def library_of(self, folder: Path) -> Finder:
         """The library is indexed once; its finder keeps the label spaces of `kept`."""
         library = self.indexed(folder)
-        finder = Finder(library, replace(self.profile, audio=self.kept), self.weights)
-        spaces = {space for name in self.kept for space in load(name, self.weights).labels}
-        finder.hearings = {space: hearing for space, hearing in finder.hearings.items() if space in spaces}
+        finder = Finder(library, Models(replace(self.profile, audio=self.kept), self.weights))
+        finder.columns = [column for column in finder.columns if column.ear in self.kept]
         return finder
 
 

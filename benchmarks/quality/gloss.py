@@ -20,8 +20,8 @@ from rich.table import Table
 from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, score_matrix
 from storysound.config import load_profile
 from storysound.encode.wording import sentences
-from storysound.jobs.find.find import Query
 from storysound.jobs.gloss import Glosser
+from storysound.match.query import Query
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
 from storysound.weights.resolver import Resolver

@@ -33,10 +33,12 @@ from storysound.config import load_profile
 from storysound.encode import separator, silero
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
-from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.pool import Models
+from storysound.encode.wording import synonyms
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen import ears_of, listen
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
@@ -89,7 +91,7 @@ def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     meant = {label: classes[i] for label, i in zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True)}
     found: list[bool] = []
     right: list[bool] = []
@@ -127,7 +129,7 @@ def moments(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
             write_wav(Path(scratch) / f"{number:02}.wav", wave)
         library = Path(scratch) / "library"
         index([scratch], library, profile=load_profile(profile), weights=weights)
-        finder = Finder(library, load_profile(profile), weights)
+        finder = Finder(library, Models(load_profile(profile), weights))
     names = sorted({name for parts in truth.values() for name, _ in parts})
     of_moment, of_segment = [], []
     for name in names:

@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.quality import data_folder
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
+from storysound.config import load_profile
 from storysound.encode import mood as moods
+from storysound.encode.pool import Models
 from storysound.generate.prompts import Prompts
 from storysound.jobs.generate.music import SIDE_PX, all_prompts
 from storysound.media.image import read_image
@@ -47,7 +49,7 @@ def main() -> None:
         rows = list(csv.DictReader(file))
     rated = np.array([(float(r["valence_mean"]), float(r["arousal_mean"])) for r in rows], np.float32)
     weights = Resolver(offline=True)
-    feeling = Feeling(weights)
+    feeling = MoodReader(Models(load_profile(), weights))
     seen = feeling.eyes.encode([read_image(folder / r["file"], max_side=SIDE_PX) for r in rows])
     prompts = all_prompts(feeling, weights.cache / "prompts", lambda line: print(line, file=sys.stderr))
     raw = moods.head("image").ratings(moods.looks(np.concatenate([one.embedding for one in seen])))

@@ -25,11 +25,13 @@ from benchmarks.quality import speech_removal
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.encode.labels import label_space, text_vectors
-from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.pool import Models
+from storysound.encode.wording import synonyms
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
 from storysound.jobs.listen import ears_of, listen
 from storysound.library.search import Index
+from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.weights.catalogue import catalogue
@@ -67,7 +69,7 @@ class Bench:
 
     def library_of(self, folder: Path) -> Finder:
         """A folder's library, open for queries."""
-        return Finder(self.indexed(folder), self.profile, self.weights)
+        return Finder(self.indexed(folder), Models(self.profile, self.weights))
 
 
 def labelled(shared: Path) -> list[dict[str, str]]:
@@ -102,7 +104,7 @@ def listening(bench: Bench) -> dict[str, float]:
     classes = sorted({row["category"] for row in rows})
     ears, text = ears_of(bench.profile, bench.weights), load("minilm", bench.weights)
     labels = ears.classes.labels
-    space = label_space("audioset", labels, in_words("audioset", labels), text, None)
+    space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     nearest = dict(zip(labels, (space.vectors @ words.T).argmax(axis=1), strict=True))
     first, counts = [], []

@@ -19,25 +19,26 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, score_matrix
-from storysound.annotate.hearing import SPACE
 from storysound.config import load_profile
 from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import TEMPERATURE, softmax, text_vectors
-from storysound.encode.wording import in_words
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.wording import synonyms
+from storysound.jobs.find.find import Finder
 from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.weights.resolver import Resolver
 
+SPACE = "audioset"
 Floats = NDArray[np.float32]
 Words = Callable[[str], str]
 
 
 def _bare(label: str) -> list[str]:
-    return list(in_words(SPACE, [label])[0])
+    return list(synonyms(label))
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ import numpy as np
 
 from storysound.config import load_profile
 from storysound.encode.encoder import load
-from storysound.jobs.find.find import Finder, Query
+from storysound.encode.pool import Models
+from storysound.jobs.find.find import Finder
 from storysound.library.analyse import shape_of
 from storysound.library.search import Index, top_k
 from storysound.library.store import Entry, Library, Segments, Shape
+from storysound.match.query import Query
 from storysound.story import Sound
 from storysound.weights.resolver import Resolver
 
@@ -39,7 +41,7 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
         weights_of_models = Resolver(offline=True)
         encoders = {name: load(name, weights_of_models) for name in load_profile().audio}
         writing_ms = _fill(library, shape_of(encoders), {name: encoder.dim for name, encoder in encoders.items()})
-        finder = Finder(library.folder, load_profile(), weights_of_models)
+        finder = Finder(library.folder, Models(load_profile(), weights_of_models))
         texts = cycle(QUERIES)
         picture = (np.random.default_rng(0).integers(0, 255, (260, 260, 3), dtype=np.uint8),)
         index = Index.load(library)

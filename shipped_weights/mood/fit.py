@@ -21,7 +21,7 @@ from storysound.encode import encoder, mood
 from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoder
 from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.weights.resolver import Resolver
 
 OUT = Path(__file__).parents[2] / "src" / "storysound" / "encode" / "weights"
@@ -69,7 +69,7 @@ def row(head: str, count: int, judged: str, r: tuple[float, float]) -> str:
 
 def class_moods(reader: Encoder[str], head: NetworkHead) -> Array:
     """How people would rate the words that name AudioSet's classes, those of one class averaged: [521 2]."""
-    wordings = in_words("audioset", class_names())
+    wordings = [synonyms(label) for label in class_names()]
     return np.stack([head.ratings(mood.reading(reader.encode(words))).mean(axis=0) for words in wordings])
 
 

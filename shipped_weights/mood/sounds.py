@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shipped_weights.ears.corpus import RATE_HZ, clips_of
 from shipped_weights.ears.sources import held_out
-from storysound.annotate import sound as judging
+from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood
 from storysound.encode.encoder import Encoder
 from storysound.encode.mood import LinearHead, NetworkHead, Scale
@@ -84,10 +84,11 @@ class Pieces:
 
 def listen(corpus: Path, ears: Encoder[Waveform]) -> Pieces:
     """The cues of all named music in a corpus of `shipped_weights/ears`."""
+    judge = SoundJudge({"ears": ears})
     found = [
         (package, title(path), expression(wave).vector())
         for package, path, wave in _named(corpus)
-        if judging.kind(wave.duration_s, {"ears": ears.encode([wave])[0]}) == "music"
+        if judge.kind(wave.duration_s, {"ears": ears.encode([wave])[0]}) == "music"
     ]
     packages, titles, cues = zip(*found, strict=True)
     return Pieces(packages, titles, np.array(cues, np.float32))
@@ -160,6 +161,6 @@ def meanings(corpus: Path, ears: Encoder[Waveform], moods: Array, count: int = 8
         clip = clips[at]
         samples = np.load(corpus / "audio" / f"{clip.source}.npy", mmap_mode="r")[clip.start : clip.start + clip.length]
         wave = Waveform((np.asarray(samples, np.float32) / 32768)[None], RATE_HZ)
-        heard = ears.encode([wave])[0].scores[judging.SPACE].mean(axis=0)
+        heard = ears.encode([wave])[0].scores["audioset"].mean(axis=0)
         said.append(mood.effect_meaning(heard, moods))
     return np.stack(said)

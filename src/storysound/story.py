@@ -5,10 +5,13 @@ record with one more `Step`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["music", "sfx"]
+MoodCurve = tuple[tuple[float, float, float], ...]
+"""Moods over time: points (time_s, valence, arousal), both in [0, 1], in time order."""
 
 
 @dataclass(frozen=True)
@@ -106,24 +109,34 @@ class Frame:
 
 @dataclass(frozen=True)
 class Story:
-    """Text, pictures and time: what asks for sound."""
+    """Text, pictures and time: what asks for sound. What a stage hasn't told yet, or doesn't tell, is empty."""
 
     id: str
-    text: str = ""
-    frames: tuple[Frame, ...] = ()
+    title: str = ""
+    text: str = ""  # about the whole
+    video: str = ""  # reference to the film; empty where pictures tell the story
+    frames: tuple[Frame, ...] = ()  # pictures that stand for the story, unit by unit where it has units
     shots: tuple[Span, ...] = ()
+    units: tuple[Span, ...] = ()  # what is understood at a time: shots, the long ones in parts; tile [0, duration_s)
+    texts: tuple[str, ...] = ()  # per unit what is said about it, mostly empty
     audio: str = ""  # reference to the original sound, empty when there is none
     background: str = ""  # reference to the sound without speech, of exactly the same length
+    speech: tuple[Span, ...] = ()  # where somebody speaks in the original sound
+    music: tuple[Span, ...] = ()  # where music plays in it
+    events: tuple[Event, ...] = ()  # what else is heard in it
     captions: tuple[str, ...] = ()
     mood: Mood | None = None
+    moods: Mapping[str, MoodCurve] = field(default_factory=dict)  # over time, by what tells them: "pictures", "words"
     source: Source = field(default_factory=lambda: Source(""))
     steps: tuple[Step, ...] = ()
     duration_s: float = 0.0  # 0 where the story has no time of its own
+    fps: float = 0.0  # pictures a second it is shown at; 0 where it has no time of its own
     slices: tuple[Span, ...] = ()  # stretches of the background to learn to make sound from
+    faults: tuple[str, ...] = ()  # what of it could not be used
 
-    def with_step(self, step: Step, **changes: object) -> "Story":
+    def with_step(self, step: Step, **changes: Any) -> "Story":
         """A copy with `changes` applied and `step` appended."""
-        return replace(self, steps=(*self.steps, step), **changes)  # type: ignore[arg-type]
+        return replace(self, steps=(*self.steps, step), **changes)
 
 
 @dataclass(frozen=True)

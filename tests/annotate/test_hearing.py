@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from storysound.annotate.hearing import USUAL, Ear, audible, cells, ear_among, events_in, tightened
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.story import Event
 
 LABELS = ("Dog", "Bark", "Rain")
@@ -19,8 +19,10 @@ scores_over_time = arrays.arrays(
 )
 
 
-def encoder(**more: Any) -> Any:
-    return SimpleNamespace(labels={"audioset": LABELS}, **more)
+def encoder(usual: np.ndarray | None = None, patch_s: float = 0.0, **head: Any) -> Any:
+    """One that hears `LABELS`."""
+    traits = Traits(patch_s=patch_s, heads={"own": Head(usual=usual, **head)})
+    return SimpleNamespace(labels={"own": LABELS}, traits=traits)
 
 
 @given(scores_over_time, st.sampled_from([0.0, 0.5, 0.75, 1.0, 1.4, 2.0]))
@@ -34,18 +36,18 @@ def test_a_step_is_heard_by_all_patches_that_hold_it(scores: np.ndarray, patch_s
 
 
 def test_a_slip_of_one_patch_is_no_event_and_a_click_in_two_is_one() -> None:
-    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32), patch_s=0.975)
+    ear = Ear("e", encoder(patch_s=0.975), "own")
     scores = np.full((20, 3), 0.001, np.float32)
     scores[5, 0] = 0.9  # heard by one of the two patches that hold it
     scores[11:13, 2] = 0.9
-    heard = Encoding(np.zeros((20, 1), np.float32), {"audioset": scores}, 0.48)
+    heard = Encoding(np.zeros((20, 1), np.float32), {"own": scores}, 0.48)
     (rain,) = events_in(heard, ear, np.zeros(100, np.float32), 10.0)
     assert rain == Event(5.76, 6.24, "Rain", pytest.approx(81 / 82, abs=1e-3))
 
 
 def test_nothing_is_heard_in_silence() -> None:
-    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32))
-    heard = Encoding(np.zeros((10, 1), np.float32), {"audioset": np.full((10, 3), 0.9, np.float32)}, 1.0)
+    ear = Ear("e", encoder(), "own")
+    heard = Encoding(np.zeros((10, 1), np.float32), {"own": np.full((10, 3), 0.9, np.float32)}, 1.0)
     levels = np.full(100, -np.inf, np.float32)
     assert events_in(heard, ear, levels, 10.0) == ()
     levels[40:60] = -20
@@ -63,15 +65,15 @@ def test_a_step_is_as_loud_as_its_loudest_tenth(levels: np.ndarray, count: int) 
 
 def test_an_encoder_says_what_is_usual_and_how_long_it_listens() -> None:
     levels = np.array([0.2, 0.3, 0.4], np.float32)
-    deaf = SimpleNamespace(labels={"imagenet": ("a",)})
-    ear = ear_among({"deaf": deaf, "good": encoder(usual={"audioset": levels}, patch_s=0.975)})  # type: ignore[dict-item]
+    slow, guessed = encoder(moments=False), encoder(logits=True)
+    ear = ear_among({"slow": slow, "plain": encoder(), "good": encoder(usual=levels, patch_s=0.975)})
     assert ear is not None
     assert (ear.name, ear.patch_s, ear.labels) == ("good", 0.975, LABELS)
     assert ear.usual.tolist() == levels.tolist()
     plain = ear_among({"plain": encoder()})
     assert plain is not None
     assert plain.usual.tolist() == pytest.approx([USUAL] * 3)
-    assert ear_among({"deaf": deaf}) is None  # type: ignore[dict-item]
+    assert ear_among({"slow": slow, "guessed": guessed}) is None
 
 
 @given(
@@ -92,11 +94,11 @@ def test_only_silence_is_taken_off_and_no_more_than_the_reach(
 
 
 def test_an_event_begins_when_it_sounds() -> None:
-    ear = Ear("e", encoder(), np.full(3, 0.1, np.float32), patch_s=0.975)
+    ear = Ear("e", encoder(patch_s=0.975), "own")
     scores = np.full((20, 3), 0.001, np.float32)
     scores[8:13, 0] = 0.9  # patches that hold a bit of what sounds from 4.7 to 5.9 s
     levels = np.full(100, -60, np.float32)
     levels[47:59] = -10
-    heard = Encoding(np.zeros((20, 1), np.float32), {"audioset": scores}, 0.48)
+    heard = Encoding(np.zeros((20, 1), np.float32), {"own": scores}, 0.48)
     (dog,) = events_in(heard, ear, levels, 10.0)
     assert (dog.start_s, dog.end_s) == (4.7, 5.9)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.media.audio import Waveform
 from storysound.story import Event, Span
 
@@ -20,6 +20,7 @@ class Ear:
 
     name, revision, modality, dim = "ear", "1", "audio", 1
     labels = {"ucs78": ("RAIN", "MUSICAL")}  # noqa: RUF012
+    traits = Traits(heads={"ucs78": Head(music="MUSICAL", music_from=0.15)})
 
     def encode(self, items: list[Waveform]) -> list[Encoding]:
         return [self.hear(wave) for wave in items]

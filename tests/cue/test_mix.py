@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from storysound.cue.mix import RATE_HZ, Levels, bed_lufs, bridged, cue_gain_db, duck_gain, lay, loudest_db, mix
+from storysound.cue.levels import Levels
+from storysound.cue.mix import bed_lufs, cue_gain_db, duck_gain, lay, mix
 from storysound.media.audio import Waveform
+from storysound.media.levels import loudest_db
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
+from storysound.media.samples import RATE_HZ
 from storysound.story import Span
 
 LEVELS = Levels()
@@ -129,7 +132,7 @@ def test_layers_have_their_places() -> None:
     hard = cue_gain_db(hit, "spot", -20.0, LEVELS, arousal=0.5, soft=False)
     soft = cue_gain_db(hit, "spot", -20.0, LEVELS, arousal=0.5, soft=True)
     assert hard - soft == pytest.approx(LEVELS.spot_lu - LEVELS.soft_spot_lu)
-    assert hard + loudest_db(hit) == pytest.approx(-20 + LEVELS.spot_lu)
+    assert hard + loudest_db(hit, RATE_HZ) == pytest.approx(-20 + LEVELS.spot_lu)
     assert cue_gain_db(np.zeros_like(hit), "spot", -20.0, LEVELS, arousal=0.5, soft=False) == 0.0
 
 
@@ -138,10 +141,6 @@ def test_a_tail_beyond_the_end_is_cut_without_a_click() -> None:
     laid = lay([(0.5, np.stack([tone, tone]), 0.0)], RATE_HZ)
     assert laid.shape == (2, RATE_HZ)
     assert np.abs(laid[:, -1]).max() < 1e-3
-
-
-def test_short_pauses_are_bridged() -> None:
-    assert bridged([Span(0, 1), Span(0.2, 0.5), Span(1.4, 2)], 0.5) == [Span(0, 2)]
 
 
 @pytest.mark.parametrize("wrong", [{"duck_db": 6.0}, {"ceiling_dbtp": 0.0}, {"target_lufs": 3.0}, {"bridge_s": 0.1}])

@@ -96,6 +96,15 @@ def test_like_shots_join_and_unlike_ones_do_not() -> None:
         group_scenes(shots, look[:3])
 
 
+@pytest.mark.parametrize("lengths_s", [(9, 2, 9), (9, 2, 13.7), (21.3, 3, 9), (10.1, 7.7, 9.9)])
+def test_a_short_scene_between_two_that_look_alike_joins_the_left_one(lengths_s: tuple[float, ...]) -> None:
+    """However their sums are rounded."""
+    one, other = np.random.default_rng(0).standard_normal((2, 384))
+    edges = np.cumsum([0, *lengths_s])
+    shots = [Span(a, b) for a, b in pairwise(edges.tolist())]
+    assert group_scenes(shots, np.array([one, other, one]), alike=2.0) == [(0, 2), (2, 3)]
+
+
 def test_effects_are_few_where_the_clip_has_its_own_sound() -> None:
     shots = [Span(5 * i, 5 * i + 5) for i in range(6)]
     offers = [EffectOffer(i, i, 0.6 + 0.05 * i, long=False) for i in range(6)]

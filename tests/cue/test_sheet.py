@@ -7,7 +7,7 @@ from pathlib import Path
 import opentimelineio as otio
 import pytest
 
-from storysound.cue.score import Cue, CueSheet, Piece, RunnerUp, Scene
+from storysound.cue.score import Cue, Piece, RunnerUp, Scene, Score
 from storysound.cue.sheet import COLUMNS, timecode, write_csv, write_json, write_otio
 from storysound.errors import OutputError
 from storysound.story import Mood, Sound, Source, Span
@@ -19,7 +19,7 @@ def sound(path: str, duration_s: float = 30.0) -> Sound:
 
 
 @pytest.fixture
-def sheet() -> CueSheet:
+def sheet() -> Score:
     looped = (Piece(1.0, 21.0, 0.0), Piece(5.0, 17.0, 19.8))
     odd = sound('odd "name", with\nnewline 🎵.ogg')
     cues = (
@@ -30,10 +30,10 @@ def sheet() -> CueSheet:
         Cue("s1", "spot", 12.0, 13.0, sound("bark.wav", 1.0), (Piece(0.0, 1.0, 12.0),), 0.0, 0.01, 0.05, 0.9),
     )
     scene = Scene(0.0, 60.0, Mood(0.3, 0.8), "dog, lawn", (Span(0, 30), Span(30, 60)), "He waits.")
-    return CueSheet("clip", 60.0, 25.0, (scene,), cues, (Span(2, 3),))
+    return Score("clip", 60.0, 25.0, (scene,), cues, (Span(2, 3),))
 
 
-def test_json_holds_everything(sheet: CueSheet, tmp_path: Path) -> None:
+def test_json_holds_everything(sheet: Score, tmp_path: Path) -> None:
     write_json(sheet, tmp_path / "cues.json")
     data = json.loads((tmp_path / "cues.json").read_text("utf-8"))
     assert [c["id"] for c in data["cues"]] == ["m1", "m2", "s1"]
@@ -44,7 +44,7 @@ def test_json_holds_everything(sheet: CueSheet, tmp_path: Path) -> None:
     assert data["scenes"][0]["arousal"] == 0.8
 
 
-def test_csv_has_a_row_per_cue_and_no_formula(sheet: CueSheet, tmp_path: Path) -> None:
+def test_csv_has_a_row_per_cue_and_no_formula(sheet: Score, tmp_path: Path) -> None:
     write_csv(sheet, tmp_path / "c.csv")
     with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -55,7 +55,7 @@ def test_csv_has_a_row_per_cue_and_no_formula(sheet: CueSheet, tmp_path: Path) -
     assert rows[0]["credit"] == "Ada"
 
 
-def test_otio_reads_back_with_every_clip_in_place(sheet: CueSheet, tmp_path: Path) -> None:
+def test_otio_reads_back_with_every_clip_in_place(sheet: Score, tmp_path: Path) -> None:
     file = tmp_path / "t.otio"
     write_otio(sheet, file, video=tmp_path / "in.mp4", scored=tmp_path / "out.mp4", has_audio=True)
     timeline = otio.adapters.read_from_file(str(file))
@@ -74,13 +74,13 @@ def test_otio_reads_back_with_every_clip_in_place(sheet: CueSheet, tmp_path: Pat
     assert [marker.name for marker in timeline.tracks.markers] == ["scene 1: dog, lawn"]
 
 
-def test_a_silent_source_has_no_original_track(sheet: CueSheet, tmp_path: Path) -> None:
+def test_a_silent_source_has_no_original_track(sheet: Score, tmp_path: Path) -> None:
     write_otio(sheet, tmp_path / "t.otio", video=tmp_path / "a.mp4", scored=tmp_path / "b.mp4", has_audio=False)
     names = [track.name for track in otio.adapters.read_from_file(str(tmp_path / "t.otio")).tracks]
     assert "Original sound" not in names
 
 
-def test_a_sheet_that_cannot_be_written_leaves_nothing(sheet: CueSheet, tmp_path: Path) -> None:
+def test_a_sheet_that_cannot_be_written_leaves_nothing(sheet: Score, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(OutputError, match="taken"):
         write_json(sheet, tmp_path / "taken")

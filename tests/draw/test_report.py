@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storysound.cue.score import Cue, CueSheet, Layer, Piece, RunnerUp, Scene
+from storysound.cue.rendered import Attention
+from storysound.cue.score import Cue, Layer, Piece, RunnerUp, Scene, Score
 from storysound.draw import shapes as draw
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
@@ -30,14 +31,14 @@ def cue(name: str, layer: Layer, start_s: float, end_s: float, path: str = "calm
     return Cue(name, layer, start_s, end_s, sound, (piece,), -6.0, 1.0, 2.0, 0.5, ("mood 0.05 away",), runners)
 
 
-def sheet(*cues: Cue, title: str = "A film", stepped_aside: str = "") -> CueSheet:
+def sheet(*cues: Cue, title: str = "A film", stepped_aside: str = "") -> Score:
     shots = (Span(0.0, 4.0), Span(4.0, 10.0))
     scenes = (
         Scene(0.0, 10.0, Mood(0.3, 0.7), "street, bicycle", shots, text="They ride."),
         Scene(10.0, 20.0, Mood(0.8, 0.2), "meadow", (Span(10.0, 20.0),)),
     )
     loudness = {"lufs": -16.0, "dbtp": -1.2, "ducking_db": 11.0}
-    return CueSheet(title, 20.0, 25.0, scenes, cues, (Span(3.0, 6.0),), loudness, stepped_aside)  # type: ignore[arg-type]
+    return Score(title, 20.0, 25.0, scenes, cues, (Span(3.0, 6.0),), loudness, stepped_aside)  # type: ignore[arg-type]
 
 
 def wave(level: float) -> Waveform:
@@ -87,8 +88,8 @@ def full(tmp_path: Path) -> Page:
         tmp_path / "report.html",
         thumbnails=[(t, rng.integers(0, 255, (360, 640, 3), np.uint8)) for t in (1.0, 5.0, 8.0, 12.0)],
         waveforms={"original": None, "added": wave(0.1), "mix": wave(0.5)},
-        attention={"m1": (rng.random((20, 7)), np.linspace(0, 12, 20), np.arange(7.0))},
-        moods={"pictures": [(0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)], "music": [(0.0, 0.9, 0.9)]},
+        attention={"m1": Attention(rng.random((20, 7)), tuple(np.linspace(0, 12, 20)), tuple(np.arange(7.0)))},
+        moods={"pictures": ((0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)), "music": ((0.0, 0.9, 0.9),)},
         video=tmp_path / 'my "film" #1.mp4',
     )
     return Page(tmp_path / "report.html")
@@ -156,7 +157,7 @@ def test_stepping_aside_and_finding_nothing_are_said(tmp_path: Path) -> None:
 
 
 def test_an_empty_sheet_makes_a_page(tmp_path: Path) -> None:
-    write_report(CueSheet("", 0.0, 0.0, (), ()), tmp_path / "r.html")
+    write_report(Score("", 0.0, 0.0, (), ()), tmp_path / "r.html")
     page = Page(tmp_path / "r.html")
     assert not page.open
     assert "Untitled" in page.text

@@ -9,7 +9,6 @@ import torch
 
 from rounding import assert_alike
 from storysound.encode import aisfx
-from storysound.encode.wording import in_words
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
 from storysound.weights.resolver import Resolver
@@ -54,7 +53,8 @@ def test_the_heads_follow_the_category_list() -> None:
 
 def test_every_category_is_explained_in_words() -> None:
     for space, labels in aisfx.LABELS.items():
-        for label, words in zip(labels, in_words(space, labels), strict=True):
+        wording = aisfx.TRAITS.head(space).wording
+        for label, words in zip(labels, map(wording, labels), strict=True):
             assert all(word == word.lower() for word in words)
             assert len(words) >= 2, f"{label} needs words of its own"
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from storysound.encode import gloss
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Traits
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors
-from storysound.encode.wording import Asked, asked, in_words, sentences
+from storysound.encode.wording import Asked, asked, plain, sentences, synonyms
 
 
 class Letters:
     """A text encoder of 26 dimensions: how often each letter occurs. Counts what it was asked."""
 
-    name, revision, modality, dim, labels = "letters", "1", "text", 26, {}
+    name, revision, modality, dim, labels, traits = "letters", "1", "text", 26, {}, Traits()
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -78,8 +78,8 @@ def test_sentences(text: str, want: list[str]) -> None:
 
 
 def test_wording_is_plain() -> None:
-    assert in_words("places", ["Rain_forest", "Train/Metro"]) == (("rain forest",), ("train, metro",))
-    assert in_words("audioset", ["Rain", "Bark, Yip"]) == (("rain",), ("bark", "yip"))
+    assert [plain(label) for label in ("Rain_forest", "Train/Metro")] == [("rain forest",), ("train, metro",)]
+    assert [synonyms(label) for label in ("Rain", "Bark, Yip")] == [("rain",), ("bark", "yip")]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storysound.annotate.sound import mood as mood_of_sound
+from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood
+from storysound.encode.ears import TRAITS, class_names
 from storysound.encode.encoder import Encoding, load
 from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale, rbf
 from storysound.media.audio import read_audio
@@ -82,10 +85,12 @@ def test_nothing_heard_has_the_usual_mood() -> None:
 
 
 def test_music_and_effects_are_told_in_their_own_ways() -> None:
+    ears = SimpleNamespace(labels={"audioset": class_names()}, traits=TRAITS)
+    judge = SoundJudge({"ears": ears})  # type: ignore[dict-item]
     heard = {"ears": Encoding(np.zeros((1, 4), np.float32), {"audioset": np.eye(521, dtype=np.float32)[[500]]})}
     calm, wild = changed(loudness=-2), changed(loudness=2)
-    assert mood_of_sound("music", heard, calm) != mood_of_sound("music", heard, wild)
-    assert mood_of_sound("sfx", heard, calm) == mood_of_sound("sfx", heard, wild)
+    assert judge.mood("music", heard, calm) != judge.mood("music", heard, wild)
+    assert judge.mood("sfx", heard, calm) == judge.mood("sfx", heard, wild)
 
 
 def test_a_reader_without_layers_is_refused() -> None:

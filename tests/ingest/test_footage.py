@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from storysound.errors import MediaError
-from storysound.ingest.footage import LONGEST_S, SHORTEST_S, read_folder, read_video, split_long, spread
+from storysound.ingest.footage import read_footage, split_long
+from storysound.ingest.pictures import LONGEST_S, SHORTEST_S, spread
 from storysound.story import Span
 
 
@@ -43,19 +44,19 @@ def test_pictures_come_in_the_order_people_count(tmp_path: Path) -> None:
         else:
             Image.new("RGB", (40, 30), (int("10" in name) * 200, 0, 0)).save(tmp_path / name)
     (tmp_path / "story.txt").write_bytes("\ufeffOne.\r\n\r\nTwo.\r\n\r\nThree — end.".encode())
-    footage = read_folder(tmp_path)
-    assert [p.name for p in footage.stills] == ["p1.jpg", "p2.png", "p10.png"]
-    assert footage.texts == ("One.", "Two.", "Three — end.")
-    assert footage.duration_s == 12.0
+    footage = read_footage(tmp_path)
+    assert [Path(frame.uri).name for frame in footage.story.frames] == ["p1.jpg", "p2.png", "p10.png"]
+    assert footage.story.texts == ("One.", "Two.", "Three — end.")
+    assert footage.story.duration_s == 12.0
     assert footage.pictures[2][0][0, 0, 0] > 150
 
 
 def test_a_folder_without_text_shows_its_pictures(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
-    assert read_folder(tmp_path).texts == ("",)
+    assert read_footage(tmp_path).story.texts == ("",)
     (tmp_path / "a.png").write_bytes(b"\x89PNG broken")
     with pytest.raises(MediaError, match=r"a\.png"):
-        read_folder(tmp_path)
+        read_footage(tmp_path)
 
 
 def plain_video(path: Path, seconds: float, *, nan_sound: bool = False) -> Path:
@@ -79,20 +80,20 @@ def plain_video(path: Path, seconds: float, *, nan_sound: bool = False) -> Path:
 def test_a_video_cut_short_is_scored_as_far_as_it_goes(tmp_path: Path) -> None:
     whole = plain_video(tmp_path / "whole.mp4", 6.0).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
-    footage = read_video(tmp_path / "cut.mp4")
-    assert 2.0 < footage.duration_s < 4.5
-    assert footage.units[-1].end_s == footage.duration_s
-    assert "cut short" in footage.faults[0]
+    footage = read_footage(tmp_path / "cut.mp4")
+    assert 2.0 < footage.story.duration_s < 4.5
+    assert footage.story.units[-1].end_s == footage.story.duration_s
+    assert "cut short" in footage.story.faults[0]
 
 
 def test_sound_that_cannot_be_used_is_told(tmp_path: Path) -> None:
-    footage = read_video(plain_video(tmp_path / "nan.mkv", 1.0, nan_sound=True))
+    footage = read_footage(plain_video(tmp_path / "nan.mkv", 1.0, nan_sound=True))
     assert footage.original is None
-    assert "NaN" in footage.faults[0]
+    assert "NaN" in footage.story.faults[0]
 
 
 def test_every_unit_has_a_picture_in_its_time(tmp_path: Path) -> None:
-    footage = read_video(plain_video(tmp_path / "v.mp4", 3.0))
+    footage = read_footage(plain_video(tmp_path / "v.mp4", 3.0))
     assert len(footage.times_s) == sum(len(own) for own in footage.pictures)
     assert all(footage.pictures)
     assert all(0 <= t < 3.0 for t in footage.times_s)

@@ -1,23 +1,31 @@
 """Stand-ins for the models, a library of five sounds and clips of plain colours, for tests of scoring."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from storysound.cue.mix import RATE_HZ
-from storysound.encode.encoder import Encoding
-from storysound.jobs.find.find import Hit, Query
+from storysound.config import Profile
+from storysound.encode.encoder import Encoding, Head, Traits
+from storysound.encode.pool import Models
 from storysound.jobs.score import score as job
+from storysound.jobs.score.request import ScoreRequest, ScoreResult
+from storysound.match.query import Hit, Query
 from storysound.media.audio import Waveform, write_wav
+from storysound.media.samples import RATE_HZ
+from storysound.progress import Watch
 from storysound.story import Mood, Sound, Source, Span
 
 FPS = 20
+TONE_HZ = 3000.0  # of what `Ears` can be told to hear in a clip
 WORDS = ("red", "green", "blue", "grey")
 
 
@@ -26,6 +34,7 @@ class Eyes:
 
     name, revision, modality, dim = "eyes", "1", "image", 1280
     labels = {"imagenet": WORDS}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[NDArray[np.uint8]]) -> list[Encoding]:
         out = []
@@ -43,6 +52,7 @@ class Reader:
 
     name, revision, modality, dim = "reader", "1", "text", 384
     labels: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    traits = Traits()
 
     def encode(self, items: list[str]) -> list[Encoding]:
         rows = [np.eye(1, 384, len(text) % 384, dtype=np.float32) for text in items]
@@ -93,20 +103,73 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
     return made
 
 
-class Listener:
-    """Agrees with everything."""
+class Ears:
+    """Hears how well the sound agrees with anything (by default perfectly), and a class where its tone is played."""
 
-    def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
-        return 5.0
+    name, revision, modality, dim = "ears", "1", "audio", 4
+    labels = {"audioset": ("Music", "Knock", "Door", "Rain")}  # noqa: RUF012
+    traits = Traits(heads={"audioset": Head(clear=0.05)})
 
-    def attention(self, footage: Any, understood: Any, laid: Any) -> dict[str, Any]:
-        return {one.cue.id: (np.ones((2, 3), np.float32), [0.0, 1.0], [0.0, 1.0, 2.0]) for one in laid}
+    def __init__(
+        self, agrees: Callable[[Waveform], float] = lambda wave: 1.0, tone: str = "", least_s: float = 0.0
+    ) -> None:
+        """`tone`: the class that is heard where a sound of at least `least_s` plays `TONE_HZ`."""
+        self.agrees, self.tone, self.least_s = agrees, tone, least_s
+
+    def encode(self, items: list[Waveform]) -> list[Encoding]:
+        return [Encoding(np.ones((len(s), 4), np.float32), {"audioset": s}, 0.1) for s in map(self._scores, items)]
+
+    def _scores(self, wave: Waveform) -> NDArray[np.float32]:
+        samples, hop = wave.samples[0], round(0.1 * wave.rate_hz)
+        scores = np.full((max(1, len(samples) // hop), 4), self.agrees(wave), np.float32)
+        scores[:, 0] = 0.0
+        if self.tone and wave.duration_s >= self.least_s:
+            turn = np.exp(2j * np.pi * TONE_HZ * np.arange(hop) / wave.rate_hz)
+            whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
+            is_heard = np.resize(np.abs(whole @ turn) / hop > 0.02, len(scores))
+            scores[is_heard] = 0.0
+            scores[is_heard, self.labels["audioset"].index(self.tone)] = 0.99
+        return scores
 
 
-def make_tools(
-    shelf: Shelf, *, listener: type[Listener] = Listener, speech: tuple[Span, ...] = (), music: tuple[Span, ...] = ()
-) -> job.Tools:
-    return job.Tools(shelf, Eyes, Reader, lambda _: speech, lambda *_: music, lambda wave: wave, None, listener)  # type: ignore[arg-type, return-value]
+class Voice:
+    """Finds speech where it is told to."""
+
+    revision = "1"
+
+    def __init__(self, speech: tuple[Span, ...]) -> None:
+        self.speech = speech
+
+    def speech_spans(self, wave: Waveform) -> tuple[Span, ...]:
+        return self.speech
+
+
+class Splitter:
+    """Takes everything for background."""
+
+    def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
+        return wave, Waveform(np.zeros_like(wave.samples), wave.rate_hz)
+
+
+def make_models(ears: Ears | None = None, speech: tuple[Span, ...] = ()) -> Models:
+    """A pool that holds stand-ins only: whatever else is asked for can't be had."""
+    weights: Any = SimpleNamespace(cache=None)
+    models = Models(Profile("fake", "minilm", "efficientnet_lite2", ("ears",)), weights)
+    fakes = {
+        "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or Ears(), "silero": Voice(speech),
+        "separator": Splitter(),
+    }  # fmt: skip
+    for name, fake in fakes.items():
+        models.get(name, lambda _, fake=fake: fake)  # type: ignore[misc]
+    return models
+
+
+def score(
+    shelf: Shelf, models: Models, story: Path, out: Path, watch: Watch | None = None, **asked: Any
+) -> ScoreResult:
+    """Runs the job with a library that is a shelf."""
+    with patch.object(job, "finder_of", lambda *_: (shelf, None)):
+        return job.run(ScoreRequest(story, Path("library"), out, **asked), models, watch or Watch())
 
 
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,

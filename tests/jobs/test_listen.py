@@ -19,7 +19,7 @@ from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.draw.timeline import FAMILY_RGB, check_plot, short, write_timeline
-from storysound.encode.encoder import Encoding
+from storysound.encode.encoder import Encoding, Traits
 from storysound.errors import MediaError, UsageError
 from storysound.jobs import listen as job
 from storysound.media.audio import Waveform, read_audio, write_wav
@@ -36,6 +36,7 @@ class LoudnessEar:
 
     def __init__(self) -> None:
         self.labels = {"audioset": ("Dog", "Rain", "Speech")}
+        self.traits = Traits()
 
     def encode(self, items: Sequence[Waveform]) -> list[Encoding]:
         results = []
@@ -61,7 +62,7 @@ class OneVoice:
 
 
 def ears(voice: object) -> job.Ears:
-    return job.Ears(Ear("loud", LoudnessEar(), np.full(3, 0.1, np.float32)), voice)  # type: ignore[arg-type]
+    return job.Ears(Ear("loud", LoudnessEar(), "audioset"), voice)  # type: ignore[arg-type]
 
 
 def file_of(folder: Path, spans: Sequence[tuple[float, float]], duration_s: float, rate_hz: int = RATE_HZ) -> Path:

@@ -9,23 +9,25 @@ import pytest
 
 from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
 from media.media_making import tone, write_sound
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
+from storysound.config import load_profile
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.ingest.footage import RATE_HZ
 from storysound.jobs import summarize as job
 from storysound.jobs.summarize import Shot, Wish, choose, joined, on_frames, placed, summarize
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
+from storysound.media.samples import RATE_HZ
 from storysound.media.video import iter_frames
 from storysound.story import Mood, Span
 from storysound.weights.resolver import Resolver
 
 HALF_RED = (120, 20, 60)
 SCENES = [(BLUE, 11.0), (RED, 3.0), (GREEN, 12.0), (HALF_RED, 2.5), (BLUE, 11.5)]  # 40 s
-NOWHERE = Resolver(entries={})
+NOWHERE = Models(load_profile(), Resolver(entries={}))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,7 @@ def red_is_exciting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moods, "of_pictures", of_pictures)
 
 
-class Senses(Feeling):
+class Senses(MoodReader):
     """Sees colours; what is loud is exciting."""
 
     eyes = Colours()
@@ -177,7 +179,7 @@ def test_what_is_refused_before_any_work(
         patch.chdir(tmp_path)
         write_sound(tmp_path / "tone.m4a", tone(440, 9.0), "aac")
         with pytest.raises(kind, match=fault):
-            summarize(Path(name), Path(out), Feeling(NOWHERE), wish)
+            summarize(Path(name), Path(out), MoodReader(NOWHERE), wish)
     assert len(list(tmp_path.iterdir())) == 4
     assert (tmp_path / "short.mp4").stat().st_size > 1000
 

@@ -42,6 +42,25 @@ def test_no_source_can_drown_another_by_its_scale(scores: np.ndarray, scale: flo
     np.testing.assert_allclose(one, two, atol=2e-2)
 
 
+@pytest.mark.parametrize("n", [37, 1001])
+def test_the_same_sound_twice_scores_twice_the_same(n: int) -> None:
+    """A product of matrices rounds equal columns apart, by where they stand; which is the processor's."""
+    rng = np.random.default_rng(0)
+    scores = rng.random((521, n), dtype=np.float32)
+    scores[:, [n // 2, n - 1]] = scores[:, [3]]
+    hearing = fs.Hearing(LabelSpace("s", tuple(map(str, range(521))), np.eye(521, dtype=np.float32)), scores)
+    for _ in range(20):
+        found = fs.Verdict([evidence(hearing.rate(rng.random(521, dtype=np.float32)))]).scores
+        assert found[3] == found[n // 2] == found[n - 1]
+        assert len(np.unique(found)) > 0.95 * (n - 2)
+
+
+def test_scores_are_levelled_only_where_they_are_near() -> None:
+    scores = np.array([1, 2 - 1e-6, -np.inf, 2, 1 - 1e-3, 2 - 2e-6], np.float32)
+    assert fs.levelled(scores).tolist() == [1, 2, -np.inf, 2, scores[4], 2]
+    assert fs.levelled(scores[:0]).size == 0
+
+
 def test_weights_decide_between_sources() -> None:
     up, down = np.arange(5.0), -np.arange(5.0)
     assert fs.Verdict([evidence(up, 2.0), evidence(down, 1.0)]).scores.argmax() == 4

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from research.story_fakes import tone
-from storysound.jobs.find.find import Hit
+from storysound.match.query import Hit
 from storysound.media.audio import write_wav
 from storysound.story import Sound
 

@@ -8,10 +8,11 @@ import pytest
 
 from research.story_fakes import COLOURS, WORDS, FakeSenses, write_stories
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.match.query import Hit, Query
 from storysound.research import recipes
 from storysound.research.mac import train as train_mac
 from storysound.trained import mac as mac_trained
@@ -101,7 +102,7 @@ def test_wrong_choices_are_told(runs: dict[str, Path], tmp_path: Path) -> None:
         ("mac=nowhere/best.safetensors", InputError, "can't be read as the card of a model"),
     ):
         with pytest.raises(error, match=fault):
-            finder_of(tmp_path, load_profile(), Resolver(offline=True), choice)
+            finder_of(tmp_path, Models(load_profile(), Resolver(offline=True)), choice)
 
 
 def test_inference_keeps_no_gradients(runs: dict[str, Path]) -> None:

@@ -11,10 +11,11 @@ import torch
 
 from research.story_fakes import COLOURS, FakeSenses, tone
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Hit, Query
 from storysound.jobs.find.rerank import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample
 from storysound.trained.sos import Card, Trained
@@ -86,13 +87,13 @@ def test_the_picture_of_why_is_brightest_where_both_fit(ranker: Ranker) -> None:
     footage: Any = SimpleNamespace(pictures=[pictures], times_s=[1.0, 3.0])
     cue = SimpleNamespace(id="c", start_s=0.0, end_s=4.0, pieces=[SimpleNamespace(in_s=5.0)])
     laid: Any = SimpleNamespace(cue=cue, samples=resample(tone(0, 0, 0, 0), 48_000).samples)
-    values, frames_s, steps_s = ranker.attention(footage, None, [laid])["c"]  # type: ignore[arg-type]
-    assert frames_s == [1.0, 3.0]
-    assert steps_s[0] == 5.0
-    assert values.max() == 1.0
-    assert (values[1] > values[0]).all()
+    found = ranker.attention(footage, None, [laid])["c"]
+    assert found.frames_s == (1.0, 3.0)
+    assert found.steps_s[0] == 5.0
+    assert found.values.max() == 1.0
+    assert (found.values[1] > found.values[0]).all()
     late: Any = SimpleNamespace(cue=replace_start(cue, 9.0), samples=laid.samples)
-    assert ranker.attention(footage, None, [late]) == {}  # type: ignore[arg-type]
+    assert ranker.attention(footage, None, [late]) == {}
 
 
 def replace_start(cue: Any, start_s: float) -> Any:
@@ -109,7 +110,7 @@ def replace_start(cue: Any, start_s: float) -> Any:
 )
 def test_wrong_choices_are_told(tmp_path: Path, choice: str, error: type[Exception], fault: str) -> None:
     with pytest.raises(error, match=fault):
-        finder_of(tmp_path, load_profile(), Resolver(offline=True), choice)
+        finder_of(tmp_path, Models(load_profile(), Resolver(offline=True)), choice)
 
 
 def test_hits_keep_all_else(ranker: Ranker, hits: list[Hit]) -> None:

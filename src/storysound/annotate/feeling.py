@@ -1,27 +1,19 @@
-"""How texts, pictures and sounds feel: the encoders that moods are told by, whatever the profile."""
+"""How texts, pictures and sounds feel, by the encoders that the heads of `encode.mood` learned to go by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from storysound.annotate import sound as judging
-from storysound.encode import encoder
+from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder
+from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
-from storysound.library.analyse import Judged, Listening, analyse
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.expression import expression
 from storysound.story import Mood
-from storysound.weights.resolver import Resolver
-
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 Modality = Literal["image", "audio", "text", "video"]
 
@@ -38,7 +30,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Felt:
+class FileMood:
     """The mood of a file as a whole, and over time where it lasts: moments in the order of time."""
 
     path: str
@@ -48,51 +40,46 @@ class Felt:
     duration_s: float = 0.0
 
 
-class Feeling:
-    """The encoders that moods are told by, each loaded when it is first needed."""
+class MoodReader:
+    """Tells moods, with the encoders that the heads learned to go by, whatever the profile."""
 
-    def __init__(self, weights: Resolver) -> None:
-        """Encoders are those that the heads learned to go by, whatever the profile."""
-        self._weights = weights
+    def __init__(self, models: Models) -> None:
+        """Each encoder is asked of `models` when it is first needed."""
+        self._models = models
 
-    @cached_property
+    @property
     def reader(self) -> Encoder[str]:
         """Of texts."""
-        return encoder.load(moods.READER, self._weights)
+        return self._models.encoder(moods.READER)
 
-    @cached_property
+    @property
     def eyes(self) -> Encoder[Pixels]:
         """Of pictures."""
-        return encoder.load(moods.EYES, self._weights)
+        return self._models.encoder(moods.EYES)
 
-    @cached_property
+    @property
     def ears(self) -> Encoder[Waveform]:
         """Of sounds."""
-        return encoder.load(EARS, self._weights)
+        return self._models.encoder(EARS)
 
     def text(self, text: str) -> Mood:
         """The mean of a text as a whole and its sentences. Raises ValueError for one that says nothing."""
         return moods.as_mood(self.texts(sentences(text)))
 
     def texts(self, texts: Sequence[str]) -> Floats:
-        """Of each text: [n 2]."""
+        """Valence and arousal of each text: [n 2]."""
         return moods.of_texts(self.reader.encode(texts))
 
     def pictures(self, pictures: Sequence[Pixels]) -> Floats:
-        """Of each picture: [n 2]."""
+        """Valence and arousal of each picture uint8 [h w 3]: [n 2]."""
         return moods.of_pictures(self.eyes.encode(pictures))
 
     def stretch(self, wave: Waveform) -> Mood:
         """Of a stretch of sound, by what is heard in it: music or anything else."""
         heard = {EARS: self.ears.encode([wave.mono()])[0]}
-        return judging.mood(judging.kind(wave.duration_s, heard), heard, expression(wave))
+        return self.judge.mood(self.judge.kind(wave.duration_s, heard), heard, expression(wave))
 
-    def sound(self, file: Path) -> tuple[Mood, float]:
-        """Of a whole sound, as a library has it, and its length in seconds. Raises MediaError, also for silence."""
-        sound = analyse(file, {EARS: self.ears}, _judge).sound
-        return sound.mood, sound.duration_s
-
-
-def _judge(sound: Listening) -> Judged:
-    kind = judging.kind(sound.duration_s, sound.heard)
-    return Judged(kind, judging.mood(kind, sound.heard, sound.expression))
+    @cached_property
+    def judge(self) -> SoundJudge:
+        """What says of sounds, as `ears` hear them, what they are and how they feel."""
+        return SoundJudge({EARS: self.ears})

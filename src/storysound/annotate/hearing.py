@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from storysound.annotate.events import Config, events_of, relative, told_once
 from storysound.annotate.families import audioset
 from storysound.encode.encoder import Encoder, Encoding
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 from storysound.media.loudness import peaks_db
 from storysound.story import Event
 
-Floats = NDArray[np.float32]
-
-SPACE = "audioset"
 USUAL = 0.1  # of every class, for encoders that don't say what is usual
 LEVEL_S = 0.1  # from one level to the next, of those that `audible` is told
 SILENT_DB, FAINT_DB = -70.0, -60.0  # levels below this, absolute or beside the loudest, are silence
@@ -26,35 +24,42 @@ BESIDE_DB = -30.0  # beside the loudest of an event, levels below this are befor
 
 @dataclass(frozen=True)
 class Ear:
-    """An encoder that knows AudioSet's classes, and what its scores have to be measured by.
-
-    `usual` [c]: the score of a class that one in a hundred sounds without it reaches. `patch_s`: how much sound a row
-    is about, at least a step. Encoders state both as attributes: `usual` {label space: [c]}, and `patch_s`.
-    """
+    """An encoder that tells what is heard when, in the classes of one of its label spaces."""
 
     name: str
     encoder: Encoder[Any]
-    usual: Floats
-    patch_s: float = 0.0
+    space: str
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes."""
-        return self.encoder.labels[SPACE]
+        return self.encoder.labels[self.space]
+
+    @property
+    def usual(self) -> Floats:
+        """The score of a class that one in a hundred sounds without it reaches: [c]."""
+        levels = self.encoder.traits.head(self.space).usual
+        return np.full(len(self.labels), USUAL, np.float32) if levels is None else np.asarray(levels, np.float32)
+
+    @property
+    def patch_s(self) -> float:
+        """How much sound a row is about, where that is more than a step."""
+        return self.encoder.traits.patch_s
 
     def scores(self, heard: Encoding) -> Floats:
         """How clearly each class is heard in each step, 0.5 being the usual: [t c] in [0, 1)."""
-        return relative(cells(heard.scores[SPACE], heard.step_s, self.patch_s), self.usual)
+        return relative(cells(heard.scores[self.space], heard.step_s, self.patch_s), self.usual)
 
 
 def ear_among(encoders: Mapping[str, Encoder[Any]]) -> Ear | None:
-    """The first encoder that knows AudioSet's classes."""
-    for name, encoder in encoders.items():
-        if SPACE in encoder.labels:
-            levels = getattr(encoder, "usual", {}).get(SPACE)
-            usual = np.full(len(encoder.labels[SPACE]), USUAL) if levels is None else levels
-            return Ear(name, encoder, np.asarray(usual, np.float32), getattr(encoder, "patch_s", 0.0))
-    return None
+    """The first encoder that tells what is heard when; those that know what is usual for their classes go first."""
+    ears = [
+        (encoder.traits.head(space), Ear(name, encoder, space))
+        for name, encoder in encoders.items()
+        for space in encoder.labels
+    ]
+    able = [(head, ear) for head, ear in ears if head.moments and not head.logits]
+    return next((ear for head, ear in able if head.usual is not None), able[0][1] if able else None)
 
 
 def cells(scores: Floats, step_s: float, patch_s: float) -> Floats:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from storysound.annotate.events import Config, events_of
 from storysound.annotate.families import audioset
 from storysound.annotate.hearing import cells
-from storysound.cue.fit import raised_cosine
-from storysound.cue.mix import SILENCE_LUFS, bridged, loudest_db
+from storysound.annotate.sound import music_ear_among
 from storysound.encode.encoder import Encoder, ticks
 from storysound.media.audio import Waveform
+from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs
 from storysound.story import Event, Span
 
@@ -26,8 +26,6 @@ FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
 FindsEvents = Callable[[Waveform], tuple[Event, ...]]
 
 WINDOW_S, CONTEXT_S = 10.0, 1.0  # judged at a time, and heard around it
-# The class that means music, and the score that it reaches where music plays; the first space an encoder has is asked.
-MUSIC_CLASS = {"audioset": ("Music", 0.4), "ucs79": ("MUSICAL", 0.15), "ucs78": ("MUSICAL", 0.15)}
 GOES_ON = 0.5  # part of that score that music keeps while it plays
 SMOOTH_S = 2.4  # scores are means over this long
 LEAST_S, PAUSE_S = 3.0, 4.0  # shorter music is a jingle or an error; shorter pauses belong to it
@@ -107,25 +105,22 @@ def music_spans(
     Where somebody speaks the voice is taken out first (`background`), and what is left is brought up to a usual level:
     else the encoders would hear only the voice.
     """
-    space, ear = next(
-        ((space, ear) for space in MUSIC_CLASS for ear in ears.values() if space in ear.labels), ("", None)
-    )
+    ear = music_ear_among(ears)
     if ear is None:
         log.warning("no encoder of this profile can tell whether the clip already has music")
         return ()
-    name, least = MUSIC_CLASS[space]
-    place = ear.labels[space].index(name)
+    least, patch_s = ear.head.music_from, ear.encoder.traits.patch_s
     voiceless = _without_speech(wave.mono(), speech, background)
     curve: list[NDArray[np.float32]] = []
     step_s = 0.0
     for span, from_s, part in _windows(voiceless):
-        heard = ear.encode([part])[0]
+        heard = ear.encoder.encode([part])[0]
         step_s = heard.step_s
-        scores = cells(heard.scores[space][:, place, None], step_s, getattr(ear, "patch_s", 0.0))
+        scores = cells(heard.scores[ear.space][:, ear.place, None], step_s, patch_s)
         curve.append(part.samples.any() * scores[ticks(len(scores), step_s, from_s, span.start_s, span.end_s)])
     smooth = scipy.ndimage.uniform_filter1d(np.concatenate(curve), max(1, round(SMOOTH_S / step_s)), axis=0)
     config = Config(least, GOES_ON * least, min(LEAST_S, wave.duration_s / 2), PAUSE_S)
-    found = events_of(smooth, [name], step_s, duration_s=wave.duration_s, config=config)
+    found = events_of(smooth, ["music"], step_s, duration_s=wave.duration_s, config=config)
     return tuple(event.span for event in found)
 
 
@@ -167,7 +162,7 @@ def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
     """Per unit whether the clip's own sound is heard there."""
     if wave is None:
         return [False] * len(units)
-    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, rate_hz=wave.rate_hz) > AUDIBLE_DB for u in units]
+    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, wave.rate_hz) > AUDIBLE_DB for u in units]
 
 
 def without_music(own: OwnSound, background: Callable[[Waveform], Waveform]) -> Waveform | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.find import Query
+from storysound.match.query import Query
 from storysound.media.files import json_lines
 from storysound.story import Mood
 
@@ -44,7 +44,9 @@ def _query(row: dict[str, Any], number: int, folder: Path) -> Query:
     for key, value in (("text", given.get("text", "")), *(("images", i) for i in images)):
         if not isinstance(value, str):
             raise ValueError(f"{key} must be a string" if key == "text" else "images must be a list of paths")
-    query = Query(
+    if not (given.keys() - {"id", "text"} or str(given.get("text", "")).strip()):
+        raise ValueError("asks for nothing: give text, images, video, audio or mood")
+    return Query(
         id=str(given.get("id", number)),
         text=given.get("text", ""),
         images=tuple(_path(i, folder) for i in ([images] if isinstance(images, str) else images)),
@@ -52,9 +54,6 @@ def _query(row: dict[str, Any], number: int, folder: Path) -> Query:
         audio=_path(given["audio"], folder) if "audio" in given else None,
         mood=_mood(given["mood"]) if "mood" in given else None,
     )
-    if not (given.keys() - {"id", "text"} or query.text.strip()):
-        raise ValueError("asks for nothing: give text, images, video, audio or mood")
-    return query
 
 
 def _mood(value: Any) -> Mood:
@@ -84,10 +83,11 @@ def gather(
     All of a file is read before the first search, so that a mistake in its last line costs no waiting.
     Raises UsageError where both or neither are given.
     """
-    single = Query("1", text, tuple(images), video, audio, parse_mood(mood) if mood else None)
     asks = bool(text.strip() or images or video or audio or mood)
     if file and asks:
         raise UsageError("--queries holds whole queries: give it without --text, --image, --video, --audio and --mood")
     if not file and not asks:
         raise UsageError("nothing to look for: give --text, --image, --video, --audio, --mood or --queries")
-    return list(read_queries(file)) if file else [single]
+    if file:
+        return list(read_queries(file))
+    return [Query("1", text, tuple(images), video, audio, parse_mood(mood) if mood else None)]

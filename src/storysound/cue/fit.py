@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from storysound.cue.score import Piece
 from storysound.media.audio import Waveform
+from storysound.media.levels import raised_cosine
+from storysound.progress import check
 from storysound.story import Span
 
 Floats = NDArray[np.float64]
@@ -92,6 +94,7 @@ def _levels_and_bands(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, 
     edges = np.minimum(edges, hop)
     level_db, bands = np.empty(count), np.empty((count, _BANDS))
     for low in range(0, count, 512):
+        check()
         block = slice(low, min(low + 512, count))
         power = np.abs(np.fft.rfft(frames[block] * window, axis=1)) ** 2
         level_db[block] = 10 * np.log10(power.mean(axis=1) + 1e-12)
@@ -259,6 +262,7 @@ def render(fitted: Fit, wave: Waveform) -> NDArray[np.float32]:
     out = np.zeros((wave.channels, total), np.float32)
     filled = 0
     for piece in fitted.pieces:
+        check()
         first, at = round(piece.in_s * rate), round((piece.at_s - origin) * rate)
         samples = wave.samples[:, first : first + min(round((piece.out_s - piece.in_s) * rate) + 1, total - at)]
         end = at + samples.shape[1]
@@ -290,8 +294,3 @@ def crossfade(
     alike = max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
     power = np.sqrt(1.0 + 2.0 * alike * out * into)
     return (out / power).astype(np.float32), (into / power).astype(np.float32)
-
-
-def raised_cosine(n: int) -> NDArray[np.float32]:
-    """Gains [n] that rise from 0 to 1 without a corner."""
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / max(n, 1)), np.float32)

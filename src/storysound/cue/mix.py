@@ -12,48 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.fit import raised_cosine
+from storysound.cue.levels import Levels
 from storysound.cue.score import Layer
 from storysound.media.audio import Waveform
+from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
+from storysound.media.samples import RATE_HZ
+from storysound.progress import check
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
-RATE_HZ = 48_000
-SILENCE_LUFS = -60.0  # a clip whose own sound stays below this counts as silent
 Samples = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Targets of the mix, in LU, LUFS, dB and seconds."""
-
-    target_lufs: float = -16.0
-    ceiling_dbtp: float = -1.6  # before coding; AAC overshoots by some tenths
-    slack_lu: float = 0.7  # loudness given up, inside the tolerance of 1 LU, before a limiter touches anything
-    bed_under_speech_lu: float = 4.0  # music between the words, below the speech's loudness
-    duck_db: float = 14.0  # further down while someone speaks: 18 LU below the voice
-    bed_under_sound_lu: float = 2.0  # music below a clip's own sound where nobody speaks
-    faint_lufs: float = -34.0  # own sound below this is background noise; the bed doesn't follow it down
-    ambience_lu: float = -7.0  # relative to the music bed
-    spot_lu: float = -1.0  # loudest 400 ms of a spot effect, relative to the music bed
-    soft_spot_lu: float = -6.0  # the same where the clip's own sound is heard
-    attack_s: float = 0.15  # the bed goes down before the first word, and is down when it starts
-    hold_s: float = 0.25
-    release_s: float = 0.5
-    bridge_s: float = 1.8  # pauses shorter than this stay ducked
-    lead_s: float = 0.06  # a detector's spans start late and end early by about this much
-    music_db: float = 0.0  # the user's wish on top
-    effects_db: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.duck_db < 9.0:
-            raise ValueError(f"the bed must duck by at least 9 dB under speech, got {self.duck_db}")
-        if not -40.0 <= self.target_lufs <= -5.0 or self.ceiling_dbtp > -1.0:
-            raise ValueError(f"target {self.target_lufs} LUFS or ceiling {self.ceiling_dbtp} dBTP is out of range")
-        if min(self.attack_s, self.release_s) < 0.02 or self.bridge_s < self.attack_s + self.hold_s + self.release_s:
-            raise ValueError("attack and release need 20 ms, and bridge_s must cover attack, hold and release")
 
 
 def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int = RATE_HZ) -> Samples:
@@ -73,25 +43,11 @@ def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int 
     # In blocks: hours of interpolation in float64 would cost more memory than the sound itself.
     gain = np.empty(length, np.float32)
     for low in range(0, length, 1 << 20):
+        check()
         at = np.arange(low, min(low + (1 << 20), length)) / rate_hz
         smooth = 0.5 - 0.5 * np.cos(np.pi * np.interp(at, times, amount))
         gain[low : low + len(at)] = 10.0 ** (-levels.duck_db / 20 * smooth)
     return gain
-
-
-def bridged(spans: Sequence[Span], gap_s: float) -> list[Span]:
-    """Spans in order, joined where less than `gap_s` lies between them.
-
-    >>> bridged([Span(3, 4), Span(0, 1), Span(1.5, 2)], 0.6)
-    [Span(start_s=0, end_s=2), Span(start_s=3, end_s=4)]
-    """
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda s: s.start_s):
-        if joined and span.start_s - joined[-1].end_s < gap_s:
-            joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
-        else:
-            joined.append(span)
-    return joined
 
 
 def bed_lufs(original: Waveform | None, speech: Sequence[Span], levels: Levels) -> float:
@@ -119,23 +75,15 @@ def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, a
     else:
         wanted, level = bed + (levels.soft_spot_lu if soft else levels.spot_lu) + levels.effects_db, -np.inf
     if not np.isfinite(level):  # too short to be gated, or a single event
-        level = loudest_db(samples)
+        level = loudest_db(samples, RATE_HZ)
     return float(min(wanted - level, 20.0)) if np.isfinite(level) else 0.0
-
-
-def loudest_db(samples: Samples, window_s: float = 0.4, rate_hz: int = RATE_HZ) -> float:
-    """Level of the loudest `window_s` of [c n] in dB of power summed over channels; -inf for silence."""
-    power = (samples.astype(np.float64) ** 2).sum(axis=0)
-    energy = np.concatenate([[0.0], np.cumsum(power)])
-    n = min(round(window_s * rate_hz), len(power))
-    most = float((energy[n:] - energy[:-n]).max()) / (window_s * rate_hz) if n else 0.0
-    return 10 * float(np.log10(most)) - 0.691 if most > 1e-12 else -np.inf
 
 
 def lay(rendered: Sequence[tuple[float, Samples, float]], length: int) -> Samples:
     """Sum [2 length] of cues given as (start_s, samples [2 n], gain_db); a tail beyond the end is cut smoothly."""
     out = np.zeros((2, length), np.float32)
     for start_s, samples, gain_db in rendered:
+        check()
         at = round(start_s * RATE_HZ)
         part = samples[:, : max(0, length - at)] * np.float32(10 ** (gain_db / 20))
         if part.shape[1] < samples.shape[1]:
@@ -146,7 +94,7 @@ def lay(rendered: Sequence[tuple[float, Samples, float]], length: int) -> Sample
 
 
 @dataclass(frozen=True)
-class Mixed:
+class Mix:
     """The finished sound and what was done to get it."""
 
     wave: Waveform  # stereo, RATE_HZ
@@ -156,7 +104,7 @@ class Mixed:
     limited_db: float  # the limiter's deepest reduction; 0 when it was not needed
 
 
-def mix(original: Waveform | None, added: Samples, speech: Sequence[Span], levels: Levels) -> Mixed:
+def mix(original: Waveform | None, added: Samples, speech: Sequence[Span], levels: Levels) -> Mix:
     """Original (stereo, RATE_HZ, or None) plus the ducked `added` [2 n], brought to target loudness and ceiling.
 
     The result has the length of `added`; the original is cut or padded with silence to it.
@@ -170,7 +118,7 @@ def mix(original: Waveform | None, added: Samples, speech: Sequence[Span], level
         total[:, : part.shape[1]] += part
     wave, gain_db, limited_db = _master(total, levels)
     scaled = Waveform(ducked * np.float32(10 ** (gain_db / 20)), RATE_HZ)
-    return Mixed(wave, scaled, gain_db, ducking_db(added, ducked, speech), limited_db)
+    return Mix(wave, scaled, gain_db, ducking_db(added, ducked, speech), limited_db)
 
 
 def ducking_db(added: Samples, ducked: Samples, speech: Sequence[Span]) -> float:

@@ -33,7 +33,8 @@ def group_scenes(
     # Sums weighted by duration: a long shot says more of a scene than a flash.
     sums = [np.asarray(f, dtype=float) * max(s.duration_s, 1e-3) for f, s in zip(features, shots, strict=True)]
     while len(groups) > 1:
-        near = np.array([_cosine(a, b) for a, b in pairwise(sums)])
+        # Of a scene between two that look alike the left one is joined, not the one that was rounded up.
+        near = np.array([_cosine(a, b) for a, b in pairwise(sums)]).round(6)
         pair = _next_join(np.array(lengths), near, min_length_s, alike)
         if pair is None:
             break

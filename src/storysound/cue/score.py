@@ -1,4 +1,4 @@
-"""The records of a cue sheet: which sound plays when, cut how, at what level, and why.
+"""The score of a story: which sound plays when, cut how, at what level, and why.
 
 All times are seconds of the story unless said; `Piece.in_s` and `Piece.out_s` are seconds of the sound.
 """
@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 from storysound.story import Mood, Sound, Span
 
 Layer = Literal["music", "ambience", "spot"]
+VERSION = 1  # of the record, raised when a reader of the one before would misread it
 
 
 class Loudness(TypedDict):
@@ -88,8 +89,8 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class CueSheet:
-    """Everything that was decided and measured for one story."""
+class Score:
+    """Everything that was decided and measured for one story: what is edited, written as a cue sheet, and mixed."""
 
     title: str
     duration_s: float
@@ -102,3 +103,4 @@ class CueSheet:
     )
     stepped_aside: str = ""  # why no sound was added, e.g. because the clip already has music; else empty
     own_music: tuple[Span, ...] = ()  # where the clip plays its own, as it is kept
+    version: int = VERSION

@@ -1,4 +1,4 @@
-"""The cue sheet as files: JSON for programs, CSV for tables, OpenTimelineIO for editing programs.
+"""A score as cue sheets: JSON for programs, CSV for tables, OpenTimelineIO for editing programs.
 
 Seconds are given to the millisecond; editors get non-drop SMPTE time codes (SMPTE ST 12-1) at the video's rate.
 """
@@ -13,11 +13,10 @@ from typing import Any
 
 import opentimelineio as otio
 
-from storysound.cue.score import Cue, CueSheet, Piece
+from storysound.cue.score import Cue, Piece, Score
 from storysound.media.files import atomic
 from storysound.story import Sound, Span
 
-FORMAT_VERSION = 1
 COLUMNS = (
     "id", "layer", "start", "end", "start_tc", "end_tc", "duration", "sound", "title", "source_in", "source_out",
     "pieces", "gain_db", "fade_in", "fade_out", "score", "why", "licence", "credit", "source",
@@ -36,22 +35,22 @@ def timecode(time_s: float, fps: float) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frame:02d}"
 
 
-def write_json(sheet: CueSheet, path: Path) -> None:
-    """Writes the sheet as JSON, whole or not at all. Raises OutputError."""
-    _write(path, json.dumps(as_dict(sheet), ensure_ascii=False, indent=2) + "\n")
+def write_json(score: Score, path: Path) -> None:
+    """Writes the score as JSON, whole or not at all. Raises OutputError."""
+    _write(path, json.dumps(as_dict(score), ensure_ascii=False, indent=2) + "\n")
 
 
-def as_dict(sheet: CueSheet) -> dict[str, Any]:
-    """The sheet in plain types; numbers that JSON can't hold (silence: -inf) become None."""
+def as_dict(score: Score) -> dict[str, Any]:
+    """The score in plain types; numbers that JSON can't hold (silence: -inf) become None."""
     return {
-        "version": FORMAT_VERSION,
-        "title": sheet.title,
-        "duration_s": _ms(sheet.duration_s),
-        "fps": sheet.fps,
-        "stepped_aside": sheet.stepped_aside,
-        "loudness": {name: _number(value) for name, value in sheet.loudness.items()},  # type: ignore[arg-type]
-        "speech": [_span(span) for span in sheet.speech],
-        "own_music": [_span(span) for span in sheet.own_music],
+        "version": score.version,
+        "title": score.title,
+        "duration_s": _ms(score.duration_s),
+        "fps": score.fps,
+        "stepped_aside": score.stepped_aside,
+        "loudness": {name: _number(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
+        "speech": [_span(span) for span in score.speech],
+        "own_music": [_span(span) for span in score.own_music],
         "scenes": [
             {
                 "start_s": _ms(scene.start_s),
@@ -62,9 +61,9 @@ def as_dict(sheet: CueSheet) -> dict[str, Any]:
                 "text": scene.text,
                 "shots": [_span(shot) for shot in scene.shots],
             }
-            for scene in sheet.scenes
+            for scene in score.scenes
         ],
-        "cues": [cue_dict(cue) for cue in sheet.cues],
+        "cues": [cue_dict(cue) for cue in score.cues],
     }
 
 
@@ -117,15 +116,15 @@ def _number(value: float) -> float | None:
     return round(float(value), 2) if math.isfinite(value) else None
 
 
-def write_csv(sheet: CueSheet, path: Path) -> None:
+def write_csv(score: Score, path: Path) -> None:
     """Writes one row per cue (RFC 4180, UTF-8). Raises OutputError."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for cue in sheet.cues:
+    for cue in score.cues:
         sound = cue.sound
         pieces = " ".join(f"{p.in_s:.3f}-{p.out_s:.3f}@{p.at_s:.3f}" for p in cue.pieces)
-        times = (timecode(cue.start_s, sheet.fps), timecode(cue.end_s, sheet.fps))
+        times = (timecode(cue.start_s, score.fps), timecode(cue.end_s, score.fps))
         writer.writerow((
             cue.id, cue.layer, f"{cue.start_s:.3f}", f"{cue.end_s:.3f}", *times, f"{cue.duration_s:.3f}",
             _cell(sound.path), _cell(sound.title), f"{cue.pieces[0].in_s:.3f}", f"{cue.pieces[-1].out_s:.3f}", pieces,
@@ -145,32 +144,32 @@ def _write(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def write_otio(sheet: CueSheet, path: Path, *, video: Path, scored: Path, has_audio: bool) -> None:
+def write_otio(score: Score, path: Path, *, video: Path, scored: Path, has_audio: bool) -> None:
     """Writes an OpenTimelineIO timeline: video, original sound, and the added sounds as clips of their own files.
 
     `video` is the story's picture (and original sound if `has_audio`), `scored` the finished file. Cues that overlap
     lie on tracks of their own; crossfades between pieces are transitions; gains and fades are in the metadata.
     Raises OutputError.
     """
-    timeline = otio.schema.Timeline(name=sheet.title, global_start_time=_time(0.0, sheet.fps))
+    timeline = otio.schema.Timeline(name=score.title, global_start_time=_time(0.0, score.fps))
     timeline.metadata["storysound"] = {
         "scored": str(scored.resolve()),
-        "stepped_aside": sheet.stepped_aside,
-        "loudness": {name: _number(value) for name, value in sheet.loudness.items()},  # type: ignore[arg-type]
+        "stepped_aside": score.stepped_aside,
+        "loudness": {name: _number(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
     }
-    whole = Piece(0.0, max(sheet.duration_s, 1e-3), 0.0)
+    whole = Piece(0.0, max(score.duration_s, 1e-3), 0.0)
     kinds = [("Video", otio.schema.TrackKind.Video)]
     kinds += [("Original sound", otio.schema.TrackKind.Audio)] if has_audio else []
     for name, kind in kinds:
         track = otio.schema.Track(name=name, kind=kind)
-        track.append(_clip(video.stem, video.resolve(), whole, sheet.duration_s, sheet.fps))
+        track.append(_clip(video.stem, video.resolve(), whole, score.duration_s, score.fps))
         timeline.tracks.append(track)
     for name, layers in (("Music", ("music",)), ("Effects", ("ambience", "spot"))):
-        for lane, cues in enumerate(_lanes([cue for cue in sheet.cues if cue.layer in layers])):
-            timeline.tracks.append(_track(f"{name} {lane + 1}", cues, sheet.fps))
-    for index, scene in enumerate(sheet.scenes):
-        length = _time(scene.end_s - scene.start_s, sheet.fps)
-        marked = otio.opentime.TimeRange(_time(scene.start_s, sheet.fps), length)
+        for lane, cues in enumerate(_lanes([cue for cue in score.cues if cue.layer in layers])):
+            timeline.tracks.append(_track(f"{name} {lane + 1}", cues, score.fps))
+    for index, scene in enumerate(score.scenes):
+        length = _time(scene.end_s - scene.start_s, score.fps)
+        marked = otio.opentime.TimeRange(_time(scene.start_s, score.fps), length)
         timeline.tracks.markers.append(
             otio.schema.Marker(name=f"scene {index + 1}: {scene.gloss}", marked_range=marked)
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from storysound.annotate.feeling import Felt
+from storysound.annotate.feeling import FileMood
 from storysound.draw.shapes import clock, tick_step_s
 from storysound.draw.timeline import FORMATS
 from storysound.media.canvas import RGB, Canvas, Points, stroke
@@ -18,7 +18,7 @@ COLOURS: dict[str, tuple[str, RGB]] = {
 }  # fmt: skip
 
 
-def write_curve(felt: Felt, path: Path) -> None:
+def write_curve(felt: FileMood, path: Path) -> None:
     """Draws the moments of a file to an SVG or PNG (`timeline.FORMATS`). Raises OutputError."""
     bottom = TOP + 2 * _PANEL_H + _GAP
     sheet = FORMATS[path.suffix.lower()](WIDTH, bottom + _FOOT)
@@ -62,7 +62,7 @@ def _draw(sheet: Canvas, points: Points, colour: RGB) -> None:
             sheet.box(x - 3, y - 3, 6, 6, colour, 3)
 
 
-def _legend(sheet: Canvas, felt: Felt) -> None:
+def _legend(sheet: Canvas, felt: FileMood) -> None:
     x = float(LEFT)
     for modality, (name, colour) in COLOURS.items():
         if any(moment.modality == modality for moment in felt.curve):

@@ -17,30 +17,27 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.score import Cue, CueSheet, Scene
+from storysound.cue.rendered import Attention
+from storysound.cue.score import Cue, Scene, Score
 from storysound.cue.sheet import timecode
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
+from storysound.progress import check
+from storysound.story import MoodCurve
 
 log = logging.getLogger(__name__)
 
 Thumbnails = Sequence[tuple[float, NDArray[np.uint8]]]
 """(story time, picture uint8 [h w 3]) in time order."""
-Attention = tuple[NDArray[np.floating], Sequence[float] | NDArray[np.floating], Sequence[float] | NDArray[np.floating]]
-"""(map [frames steps], story times of the frames, times of the steps in the sound)."""
-
-MoodCurve = Sequence[tuple[float, float, float]]
-"""(story time, valence, arousal), both in [0, 1] and on one scale for all modalities, in time order."""
-
 _MODALITIES = ("pictures", "words", "music")
 _MAX_THUMBS = 240  # about 1.5 MB of page
 _MAX_MAP_ROWS = 12  # thumbnails beside an attention map
 
 
 def write_report(
-    sheet: CueSheet,
+    score: Score,
     out_html: Path,
     *,
     thumbnails: Thumbnails = (),
@@ -49,26 +46,26 @@ def write_report(
     moods: Mapping[str, MoodCurve] | None = None,
     video: str | Path | None = None,
 ) -> None:
-    """Writes the page for `sheet` to `out_html`, whole or not at all.
+    """Writes the page for `score` to `out_html`, whole or not at all.
 
-    `waveforms` has "original", "added" and "mix"; missing ones and None are left out. `attention` maps cue ids to
-    (map [frames steps], frame times, sound times). `moods` maps "pictures", "words" and "music" to their moods over
-    time. `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
+    `waveforms` has "original", "added" and "mix"; missing ones and None are left out. `attention` is by cue id.
+    `moods` maps "pictures", "words" and "music" to their moods over time, on one scale. `video` is linked relatively
+    and shown as player. Raises OutputError when the page can't be written.
     """
-    view = _View(sheet, _pick(thumbnails), attention or {})
+    view = _View(score, _pick(thumbnails), attention or {})
     page = _template().render(
-        sheet=sheet,
-        title=draw.shown(sheet.title) or "Untitled",
+        score=score,
+        title=draw.shown(score.title) or "Untitled",
         video=_link(video, out_html),
-        facts=told.facts(sheet),
-        loudness=told.loudness(sheet),
-        thumbs=[(round(time_s, 3), draw.thumbnail(rgb)) for time_s, rgb in view.thumbnails],
+        facts=told.facts(score),
+        loudness=told.loudness(score),
+        thumbs=view.thumbs(),
         ticks=view.ticks(),
         strip=view.strip(),
-        scenes=[view.scene(i, scene) for i, scene in enumerate(sheet.scenes)],
+        scenes=[view.scene(i, scene) for i, scene in enumerate(score.scenes)],
         kept=[
             (key, label, [view.scale.box(span.start_s, span.end_s) for span in spans])
-            for key, label, spans in (("speech", "Speech", sheet.speech), ("own", "Own music", sheet.own_music))
+            for key, label, spans in (("speech", "Speech", score.speech), ("own", "Own music", score.own_music))
             if spans
         ],
         waves=view.waves(waveforms or {}),
@@ -76,11 +73,11 @@ def write_report(
         moods=view.moods(moods or {}),
         cues=[view.card(cue) for cue in view.cues],
         sounds=told.sounds(view.cues),
-        credits=told.credits_text(sheet, view.cues),
+        credits=told.credits_text(score, view.cues),
     )
     with atomic(out_html) as part:
         part.write_text(page, encoding="utf-8", errors="replace")
-    log.debug("report of %d cues, %d KB", len(sheet.cues), len(page) // 1024)
+    log.debug("report of %d cues, %d KB", len(score.cues), len(page) // 1024)
 
 
 def _template() -> jinja2.Template:
@@ -112,25 +109,33 @@ def _link(video: str | Path | None, out_html: Path) -> str:
 
 @dataclass
 class _View:
-    """A sheet with what is needed to place its parts on the page."""
+    """A score with what is needed to place its parts on the page."""
 
-    sheet: CueSheet
+    score: Score
     thumbnails: list[tuple[float, NDArray[np.uint8]]]
     attention: Mapping[str, Attention]
 
     def __post_init__(self) -> None:
-        self.scale = draw.Scale(self.sheet.duration_s)
-        self.cues = sorted(self.sheet.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
+        self.scale = draw.Scale(self.score.duration_s)
+        self.cues = sorted(self.score.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
+
+    def thumbs(self) -> list[tuple[float, str]]:
+        """Time and small picture of each thumbnail."""
+        shown = []
+        for time_s, rgb in self.thumbnails:
+            check()
+            shown.append((round(time_s, 3), draw.thumbnail(rgb)))
+        return shown
 
     def ticks(self) -> list[tuple[float, str]]:
         """Position and label of the ruler's marks."""
-        step_s = draw.tick_step_s(self.sheet.duration_s)
-        count = int(self.sheet.duration_s / step_s + 1e-6) + 1
+        step_s = draw.tick_step_s(self.score.duration_s)
+        count = int(self.score.duration_s / step_s + 1e-6) + 1
         labels = (draw.clock(i * step_s) for i in range(count))
         return [
             (self.scale.at(i * step_s), label if step_s < 1 else label[:-2])
             for i, label in enumerate(labels)
-            if i * step_s < 0.985 * self.sheet.duration_s or i == 0
+            if i * step_s < 0.985 * self.score.duration_s or i == 0
         ]
 
     def nearest(self, time_s: float) -> int | None:
@@ -141,7 +146,7 @@ class _View:
 
     def strip(self) -> list[dict[str, Any]]:
         """The film strip: each shot, split evenly among the thumbnails that fall into it."""
-        shots = [shot for scene in self.sheet.scenes for shot in scene.shots]
+        shots = [shot for scene in self.score.scenes for shot in scene.shots]
         tiles = []
         for number, shot in enumerate(shots, 1):
             inside = [i for i, (time_s, _) in enumerate(self.thumbnails) if shot.start_s <= time_s < shot.end_s]
@@ -173,7 +178,7 @@ class _View:
     def waves(self, waveforms: Mapping[str, Waveform | None]) -> list[dict[str, Any]]:
         """Envelopes on one common scale, so that heights compare."""
         names = {"original": "Original", "added": "Added", "mix": "Result"}
-        found = {name: draw.peaks(wave, self.sheet.duration_s) for name in names if (wave := waveforms.get(name))}
+        found = {name: draw.peaks(wave, self.score.duration_s) for name in names if (wave := waveforms.get(name))}
         top = max((float(values.max()) for values in found.values()), default=0.0)
         return [
             {"key": name, "label": names[name], "columns": len(values), "path": draw.wave_path(values, top)}
@@ -219,7 +224,7 @@ class _View:
 
     def _line(self, points: Sequence[tuple[float, float]]) -> str:
         """Path of values over time."""
-        return draw.curve_path([(time_s, min(max(value, 0.0), 1.0)) for time_s, value in points], self.sheet.duration_s)
+        return draw.curve_path([(time_s, min(max(value, 0.0), 1.0)) for time_s, value in points], self.score.duration_s)
 
     def card(self, cue: Cue) -> dict[str, Any]:
         """Everything about one cue."""
@@ -230,7 +235,7 @@ class _View:
             "layer": told.LAYERS[cue.layer],
             "name": told.name_of(sound),
             "when": f"{draw.clock(cue.start_s)} – {draw.clock(cue.end_s)}",
-            "timecode": f"{timecode(cue.start_s, self.sheet.fps)} – {timecode(cue.end_s, self.sheet.fps)}",
+            "timecode": f"{timecode(cue.start_s, self.score.fps)} – {timecode(cue.end_s, self.score.fps)}",
             "gain": f"{cue.gain_db:+.1f} dB".replace("-", "−"),
             "tempo": f"{sound.tempo_bpm:.0f} BPM" if sound.tempo_bpm else "",
             "level": told.level(sound.loudness_lufs, "LUFS"),
@@ -262,8 +267,10 @@ class _View:
 
     def _map(self, cue: Cue) -> dict[str, Any] | None:
         """The frame × sound map of a cue, with its best moment named; None where there is none."""
-        values, frames_s, steps_s = self.attention.get(cue.id, (np.zeros((0, 0)), (), ()))
-        values = np.asarray(values, np.float64)
+        attention = self.attention.get(cue.id)
+        if attention is None:
+            return None
+        values, frames_s, steps_s = np.asarray(attention.values, np.float64), attention.frames_s, attention.steps_s
         if values.ndim != 2 or values.size == 0:
             return None
         rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MAX_MAP_ROWS)).round().astype(int))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from storysound.cue.score import Cue, CueSheet
+from storysound.cue.score import Cue, Score
 from storysound.draw import shapes as draw
 from storysound.story import Sound
 
@@ -16,30 +16,30 @@ def level(value: float, unit: str) -> str:
     return f"{value:.1f} {unit}".replace("-", "−") if math.isfinite(value) else "silent"
 
 
-def facts(sheet: CueSheet) -> list[tuple[str, str]]:
+def facts(score: Score) -> list[tuple[str, str]]:
     """Name and value of what the page opens with."""
-    count = sum(len(scene.shots) for scene in sheet.scenes)
-    facts = [("Duration", draw.clock(sheet.duration_s)), ("Scenes", f"{len(sheet.scenes)}"), ("Shots", f"{count}")]
-    if sheet.fps > 0:
-        facts.append(("Frame rate", f"{sheet.fps:.5g} fps"))
-    speech_s = sum(span.duration_s for span in sheet.speech)
+    count = sum(len(scene.shots) for scene in score.scenes)
+    facts = [("Duration", draw.clock(score.duration_s)), ("Scenes", f"{len(score.scenes)}"), ("Shots", f"{count}")]
+    if score.fps > 0:
+        facts.append(("Frame rate", f"{score.fps:.5g} fps"))
+    speech_s = sum(span.duration_s for span in score.speech)
     if speech_s > 0:
         facts.append(("Speech", f"{speech_s:.1f} s"))
-    music_s = sum(span.duration_s for span in sheet.own_music)
+    music_s = sum(span.duration_s for span in score.own_music)
     if music_s > 0:
         facts.append(("Own music", f"{music_s:.1f} s"))
-    return [*facts, ("Cues", f"{len(sheet.cues)}")]
+    return [*facts, ("Cues", f"{len(score.cues)}")]
 
 
-def loudness(sheet: CueSheet) -> list[tuple[str, str, str]]:
+def loudness(score: Score) -> list[tuple[str, str, str]]:
     """Name, value and remark of each measured level."""
-    levels = sheet.loudness
+    levels = score.loudness
     ducking = levels["ducking_db"]
-    lowered = f"−{abs(ducking):.1f} dB" if sheet.speech and ducking else "none"
+    lowered = f"−{abs(ducking):.1f} dB" if score.speech and ducking else "none"
     return [
         ("Loudness", level(levels["lufs"], "LUFS"), "integrated, ITU-R BS.1770"),
         ("True peak", level(levels["dbtp"], "dBTP"), "4× oversampled"),
-        ("Ducking", lowered, "bed under speech" if sheet.speech else "no speech found"),
+        ("Ducking", lowered, "bed under speech" if score.speech else "no speech found"),
     ]
 
 
@@ -72,7 +72,7 @@ def page_of(sound: Sound) -> str:
     return draw.shown(uri) if "://" in uri and not uri.lower().startswith("file:") else ""
 
 
-def credits_text(sheet: CueSheet, cues: Sequence[Cue]) -> str:
+def credits_text(score: Score, cues: Sequence[Cue]) -> str:
     """Plain text for the film's credits."""
     lines = []
     for row in sounds(cues):
@@ -82,4 +82,4 @@ def credits_text(sheet: CueSheet, cues: Sequence[Cue]) -> str:
             parts.append(f"by {draw.shown(sound.source.credit)}")
         parts.append(f"({draw.shown(sound.source.licence) or 'licence not stated'})")
         lines.append(" ".join(parts))
-    return "\n".join([f"Sound in “{draw.shown(sheet.title)}”", "", *lines]) if lines else ""
+    return "\n".join([f"Sound in “{draw.shown(score.title)}”", "", *lines]) if lines else ""

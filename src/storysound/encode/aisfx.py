@@ -6,7 +6,7 @@ are exposed; the other six follow their publishers' own lists, which were never 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 
@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.wording import ucs
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.weights.resolver import Resolver
@@ -62,6 +63,8 @@ _QUIET = 1e-5  # below this peak (-100 dBFS) there is nothing to bring up
 _BATCH = 4  # blocks run at once: few enough to stay in the processor's cache
 _CHANNELS = (64, 128, 256, 512)
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+_HEAD = Head(ucs, said=0.2, seen=0.0, moments=False)
+TRAITS = Traits(heads={"ucs78": _HEAD, "ucs79": replace(_HEAD, music="MUSICAL", music_from=0.15), "ucs69": _HEAD})
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class AiSfx:
     modality: Modality = "audio"
     dim = _CHANNELS[-1]
     labels = LABELS
+    traits = TRAITS
 
     def __init__(self, network: Network, revision: str, config: Config | None = None) -> None:
         """`network` with its weights loaded and fused."""

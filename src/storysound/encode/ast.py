@@ -5,14 +5,16 @@ for torchaudio; ours is `media.spectrogram.kaldi_fbank`, the same to 5e-4.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.wording import synonyms
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import kaldi_fbank
 from storysound.weights.resolver import Resolver
@@ -20,6 +22,7 @@ from storysound.weights.resolver import Resolver
 RATE_HZ, HOP_S = 16_000, 0.010
 MEAN, SPREAD = -4.2677393, 4.5689974  # of log-mel energies over AudioSet, as the model was trained with
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+TRAITS = Traits(heads={"audioset527": Head(synonyms, moments=False)})  # 10 s tell no moments
 
 
 class Ast:
@@ -39,7 +42,7 @@ class Ast:
         self.revision = revision
         self._network, self._config = network, network.config
         self.dim: int = self._config.hidden_size
-        self.stretch_s: float = HOP_S * self._config.max_length  # of sound that is heard as one
+        self.traits = replace(TRAITS, stretch_s=HOP_S * self._config.max_length)
         names = self._config.id2label
         self.labels: Mapping[str, tuple[str, ...]] = {"audioset527": tuple(names[i] for i in range(len(names)))}
 
@@ -57,7 +60,7 @@ class Ast:
             out = self._network.audio_spectrogram_transformer(input_values=stretch[None])
             rows.append((out.last_hidden_state[0], self._network.classifier(out.pooler_output)[0].sigmoid()))
         states, scores = (torch.stack(part).numpy() for part in zip(*rows, strict=True))
-        return Encoding(states[:, 0], {"audioset527": scores}, self.stretch_s, states[:, 1:])
+        return Encoding(states[:, 0], {"audioset527": scores}, self.traits.stretch_s, states[:, 1:])
 
 
 def load(weights: Resolver) -> Ast:

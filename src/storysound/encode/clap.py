@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
@@ -22,6 +22,7 @@ BANDS = LogMel(
     RATE_HZ, Stft(1024, 480), 64, f_min=50.0, f_max=14_000.0, scale="slaney", norm="slaney", log="10", gain=10.0
 )
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+TRAITS = Traits(space="clap_text")
 
 
 def stretches(samples: Samples) -> Samples:
@@ -41,6 +42,7 @@ class Clap:
 
     name = "clap"
     modality: Modality = "audio"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, revision: str) -> None:

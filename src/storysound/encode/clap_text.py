@@ -11,12 +11,13 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.texts import each_alone
 from storysound.weights.resolver import Resolver
 
 LONGEST = 77  # tokens, as in CLAP's training; more are left out
 _VERSION = "1"  # of this file: raised whenever the same text would give other numbers
+TRAITS = Traits()
 
 
 class ClapText:
@@ -24,6 +25,7 @@ class ClapText:
 
     name = "clap_text"
     modality: Modality = "text"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, tokenizer: Tokenizer, revision: str) -> None:

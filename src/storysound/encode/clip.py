@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.pictures import Pixels, each_alone
 from storysound.weights.resolver import Resolver
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures
 _LONGEST = 4  # sides of the square that a picture is cut to before it is scaled: the rest would be cut off anyway
 _VERSION = "1"  # of this file: raised whenever the same picture would give other numbers
+TRAITS = Traits(space="clip_text", temperature=0.01)  # the temperature that CLIP was trained to
 
 
 def prepare(picture: Pixels, side: int) -> Tensor:
@@ -42,6 +43,7 @@ class Clip:
 
     name = "clip"
     modality: Modality = "image"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, revision: str) -> None:

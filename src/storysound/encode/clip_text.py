@@ -12,11 +12,12 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.texts import each_alone
 from storysound.weights.resolver import Resolver
 
 _VERSION = "1"  # of this file: raised whenever the same text would give other numbers
+TRAITS = Traits()
 
 
 class ClipText:
@@ -27,6 +28,7 @@ class ClipText:
 
     name = "clip_text"
     modality: Modality = "text"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, tokenizer: Tokenizer, revision: str) -> None:

@@ -9,7 +9,7 @@ Classification", section 3.1, with 64 bands from 125 to 7,500 Hz.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -24,10 +24,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, each_alone
+from storysound.encode.wording import synonyms
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.progress import check
 from storysound.weights.resolver import Resolver
 
 Float = NDArray[np.float32]
@@ -43,6 +45,8 @@ CLASSES, TEXT_DIM = 521, 384
 _CENTRE, _SPREAD = -3.5, 2.5  # of log-mel values, about
 _BATCH = 16  # patches run at once: few enough to stay in the processor's cache
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+_HEAD = Head(synonyms, said=1.0, seen=1.0, clear=0.05, music="Music", feature=True)
+TRAITS = Traits(space="minilm", patch_s=PATCH_SAMPLES / RATE_HZ, heads={"audioset": _HEAD})
 
 
 @dataclass(frozen=True)
@@ -148,12 +152,11 @@ class Ears:
     name = "ears"
     modality: Modality = "audio"
     dim = TEXT_DIM
-    patch_s = PATCH_SAMPLES / RATE_HZ
 
     def __init__(self, network: Network, labels: Sequence[str], usual: Float, revision: str) -> None:
         """`network` with its weights loaded; `usual` [521]: what one in a hundred sounds without a class reaches."""
         self.labels: Mapping[str, tuple[str, ...]] = {"audioset": tuple(labels)}
-        self.usual: Mapping[str, Float] = {"audioset": usual}
+        self.traits = replace(TRAITS, heads={"audioset": replace(_HEAD, usual=usual)})
         self.revision = revision
         self._network = network.eval().fuse()
 
@@ -163,7 +166,10 @@ class Ears:
 
     def _encode(self, samples: Samples) -> Encoding:
         cut = torch.from_numpy(patches(samples))
-        parts = [self._network(cut[start : start + _BATCH]) for start in range(0, len(cut), _BATCH)]
+        parts = []
+        for start in range(0, len(cut), _BATCH):
+            check()
+            parts.append(self._network(cut[start : start + _BATCH]))
         scores = torch.cat([part.logits for part in parts]).sigmoid().numpy()
         return Encoding(torch.cat([part.text for part in parts]).numpy(), {"audioset": scores}, STEP_S)
 

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.pictures import Pixels, each_alone
 from storysound.weights.resolver import Resolver
 
 SIDE_PX = 260
 _CROP_MARGIN_PX = 32  # the crop of the reference preprocessing: 260 of 292
 _VERSION = "1"  # of this file: raised whenever the same picture would give other numbers
+TRAITS = Traits()
 # (repeats, kernel, stride of the first, expansion, output channels), the scaled rows of the paper's table 1
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -128,6 +129,7 @@ class EfficientNetLite2:
 
     name = "efficientnet_lite2"
     modality: Modality = "image"
+    traits = TRAITS
     dim = _HEAD
 
     def __init__(self, network: Network, class_names: Sequence[str], revision: str) -> None:

@@ -1,19 +1,25 @@
 """What every encoder looks like from outside.
 
-An encoder is one file of this room; the file name is its public name. Its module offers
-`load(weights: Resolver) -> Encoder` and nothing is read from disk before that call.
+An encoder is one file of this room; the file name is its public name. Its module offers `load(weights: Resolver) ->
+Encoder`, before which nothing is read from disk, and `TRAITS`: what can be known of the encoder without loading it.
 """
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.encode.wording import plain
+from storysound.media.arrays import Floats
 from storysound.weights.resolver import Resolver
+
+log = logging.getLogger(__name__)
 
 Modality = Literal["text", "image", "audio"]
 Item_contra = TypeVar("Item_contra", contravariant=True)
@@ -27,15 +33,67 @@ class Encoding:
     `tokens` [t n d] float32: the parts that each row is of, in the same space and without padding: the words of a text,
     the patches of a stretch of sound. `layers` [l d] float32: every hidden layer's mean over all steps, the first of
     them the input of the first block. Both None where an encoder doesn't offer them.
-    `scores` {label space: [t c] float32}: what it recognises; probabilities in [0, 1] unless the encoder's
-    docstring says otherwise. `step_s`: seconds from one row to the next (0 where t is always 1).
+    `scores` {label space: [t c] float32}: what it recognises; probabilities in [0, 1] unless its `Head` says otherwise.
+    `step_s`: seconds from one row to the next (0 where t is always 1).
     """
 
-    embedding: NDArray[np.float32]
-    scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    embedding: Floats
+    scores: Mapping[str, Floats] = field(default_factory=dict)
     step_s: float = 0.0
-    tokens: NDArray[np.float32] | None = None
-    layers: NDArray[np.float32] | None = None
+    tokens: Floats | None = None
+    layers: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What is to be known of one label space of an encoder. The defaults do where nobody measured anything.
+
+    `wording`: what a label means in plain words, a phrase or several. `logits`: scores are logits, not probabilities.
+    `usual` [c] float32: what a class reaches in one of a hundred items without it; None where that isn't known.
+    `said`, `seen`: how much what it hears counts in a search for what is said, and for what pictures show; 0 leaves it
+    out. `clear`: agreement of what is heard with what is seen from which on it is heard clearly. `music`: the class
+    that means music, and `music_from` the score it reaches where music plays; "": a class called music, if any.
+    `moments`: its scores tell what is heard when. `feature`: trained models go by its probabilities too.
+    """
+
+    wording: Callable[[str], tuple[str, ...]] = plain
+    logits: bool = False
+    usual: Floats | None = None
+    said: float = 0.3
+    seen: float = 0.3
+    clear: float = 0.1
+    music: str = ""
+    music_from: float = 0.4
+    moments: bool = True
+    feature: bool = False
+
+    def music_class(self, labels: Sequence[str]) -> int | None:
+        """Where the class that means music stands among `labels`; None where there is none."""
+        wanted = self.music.lower() or "music"
+        return next((i for i, label in enumerate(labels) if label.lower() == wanted), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What is to be known of an encoder beside what it says. The defaults do where nobody measured anything.
+
+    `space`: the text encoder in whose space the embeddings lie, so that cosines with its texts, and with whatever else
+    speaks it, mean something; "": a space of its own (that of a text encoder is called by its own name).
+    `near`: how much nearness there counts in a search. `temperature`: of the softmax over cosines with texts there.
+    `patch_s`: how much sound a row is about where that is more than a step. `stretch_s`: how much sound is heard as
+    one, with its parts (`Encoding.tokens`); 0 where none is. `heads`: by label space.
+    """
+
+    space: str = ""
+    near: float = 0.4
+    temperature: float = 0.05
+    patch_s: float = 0.0
+    stretch_s: float = 0.0
+    heads: Mapping[str, Head] = field(default_factory=dict)
+
+    def head(self, space: str) -> Head:
+        """Of a label space; the defaults where nothing is said of it."""
+        return self.heads.get(space, Head())
 
 
 def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float) -> NDArray[np.int64]:
@@ -52,9 +110,10 @@ def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float
 
 
 class Encoder(Protocol[Item_contra]):
-    """Maps items of one modality to vectors. Deterministic; an item's result never depends on its batch.
+    """Maps items of one modality to vectors. Nothing is drawn, and each item is encoded alone: its batch is no matter.
 
-    Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, mono `Waveform`s of any rate for audio.
+    Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, mono `Waveform`s of any rate for audio. Several
+    threads may use one at the same time.
     """
 
     name: str
@@ -62,6 +121,7 @@ class Encoder(Protocol[Item_contra]):
     modality: Modality
     dim: int
     labels: Mapping[str, tuple[str, ...]]  # label space -> class names in the order of the scores
+    traits: Traits
 
     def encode(self, items: Sequence[Item_contra]) -> list[Encoding]:
         """One `Encoding` per item, in order. Raises ValueError for an empty item or a wrong dtype."""
@@ -72,3 +132,14 @@ def load(name: str, weights: Resolver) -> Encoder[Any]:
     """The encoder of the file `encode/<name>.py`. Raises MissingModelError where its weights can't be had."""
     encoder: Encoder[Any] = import_module(f"storysound.encode.{name}").load(weights)
     return encoder
+
+
+@cache
+def traits_of(name: str) -> Traits:
+    """What can be known of an encoder without loading it; the defaults, and a line in the log, for one not here."""
+    try:
+        traits: Traits = import_module(f"storysound.encode.{name}").TRAITS
+    except (ModuleNotFoundError, AttributeError):
+        log.warning("no encoder %r here: nothing is known of it but what a library says", name)
+        return Traits()
+    return traits

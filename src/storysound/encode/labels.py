@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from storysound.encode.encoder import Encoder
+from storysound.encode.encoder import Encoder, Head
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,11 @@ def label_space(
     row = dict(zip(phrases, remembered_vectors(f"labels-{name}", phrases, encoder, cache), strict=True))
     mean = np.stack([np.mean([row[phrase] for phrase in wording], axis=0) for wording in wordings])
     return LabelSpace(name, tuple(labels), mean / np.linalg.norm(mean, axis=1, keepdims=True))
+
+
+def head_space(name: str, labels: Sequence[str], head: Head, encoder: Encoder[str], cache: Path | None) -> LabelSpace:
+    """`label_space` with the labels worded as their head says."""
+    return label_space(name, labels, [head.wording(label) for label in labels], encoder, cache)
 
 
 def _store(file: Path, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> None:

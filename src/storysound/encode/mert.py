@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.errors import InputError
 from storysound.media.audio import Waveform
@@ -23,6 +23,7 @@ RATE_HZ, STRETCH_S = 24_000, 5  # MERT learned from stretches of 5 s
 SHORTEST = 400  # samples that make one step
 ITS_OWN = ("feature_extractor_cqt", "deepnorm")  # settings that only MERT's own code knows, and `attention_relax`
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+TRAITS = Traits()
 
 
 class Mert:
@@ -33,6 +34,7 @@ class Mert:
 
     name = "mert"
     modality: Modality = "audio"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, revision: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.texts import each_alone
 from storysound.weights.resolver import Resolver
 
@@ -22,6 +22,7 @@ _HIDDEN = ("layer_norm", *(f"layer_norm_{2 * block}" for block in range(1, 6)))
 _OUTPUTS = (*_HIDDEN, "last_hidden_state")
 _GRAPH, _OUTPUT, _NAME = 7, 12, 1  # field numbers of ONNX's ModelProto, GraphProto and ValueInfoProto
 _VERSION = "1"  # of this file: raised whenever the same text would give other numbers
+TRAITS = Traits()
 
 
 class MiniLM:
@@ -32,6 +33,7 @@ class MiniLM:
 
     name = "minilm"
     modality: Modality = "text"
+    traits = TRAITS
     dim = 384
     labels: Mapping[str, tuple[str, ...]] = {}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
@@ -44,6 +44,8 @@ _TEMPORAL = (("conv2d_2", 3), ("conv2d_3", 4), ("conv2d_4", 5))  # 128, 64 and 3
 _MIDDLE = (("conv2d_5", 6), ("conv2d_6", 7), ("conv2d_7", 8))
 _INPUT_NORM, _POOL_NORM, _DENSE_NORM = 0, 9, 10
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+# Tags of music say little of sounds.
+TRAITS = Traits(heads={"msd": Head(said=0.0, seen=0.0, moments=False, feature=True)})
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -159,6 +161,7 @@ class Musicnn:
 
     name = "musicnn"
     modality: Modality = "audio"
+    traits = TRAITS
     dim = 200
     labels: Mapping[str, tuple[str, ...]] = {"msd": TAGS}
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from storysound.encode.encoder import Encoding
+from storysound.progress import check
 
 Pixels = NDArray[np.uint8]
 
@@ -20,4 +21,8 @@ def each_alone(pictures: Sequence[Pixels], look: Callable[[Pixels], Encoding]) -
     for item in pictures:
         if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3 or not item.size:
             raise ValueError(f"a picture is uint8 [h w 3] with a pixel at least, got {item.dtype} {item.shape}")
-    return [look(item) for item in pictures]
+    seen = []
+    for item in pictures:
+        check()
+        seen.append(look(item))
+    return seen

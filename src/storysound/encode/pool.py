@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from storysound.config import Profile
 from storysound.encode import encoder
-from storysound.encode.encoder import Encoder
+from storysound.encode.encoder import Encoder, Traits
 from storysound.weights.resolver import Resolver
 
 Model = TypeVar("Model")
@@ -37,6 +37,10 @@ class Models:
     def encoder(self, name: str) -> Encoder[Any]:
         """The encoder of the file `encode/<name>.py`. Raises MissingModelError where its weights can't be had."""
         return self.get(name, lambda weights: encoder.load(name, weights))
+
+    def traits(self, name: str) -> Traits:
+        """What can be known of an encoder without loading it; the defaults for one that isn't here."""
+        return self._models[name].traits if name in self._models else encoder.traits_of(name)
 
     @property
     def text(self) -> Encoder[str]:

@@ -10,11 +10,12 @@ import torch
 from tokenizers import Tokenizer
 
 from storysound.encode import hub
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.texts import each_alone
 from storysound.weights.resolver import Resolver
 
 _VERSION = "1"  # of this file: raised whenever the same text would give other numbers
+TRAITS = Traits()
 
 
 class Roberta:
@@ -25,6 +26,7 @@ class Roberta:
 
     name = "roberta"
     modality: Modality = "text"
+    traits = TRAITS
     labels: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, network: Any, tokenizer: Tokenizer, revision: str) -> None:

@@ -12,6 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
+from storysound.progress import check
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
@@ -49,6 +50,7 @@ class Silero:
         hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
         parts = [np.zeros(0, np.float32)]
         for start in range(0, count, _BLOCK_FRAMES):
+            check()
             feeds = {"input": inputs[start : start + _BLOCK_FRAMES], "h": hidden, "c": cell}
             speech, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], feeds)
             parts.append(speech.reshape(-1))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from storysound.encode.encoder import Encoding, Modality
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, each_alone, looped
 from storysound.media.audio import Waveform
 from storysound.weights.resolver import Resolver
@@ -32,6 +32,12 @@ _HEAD_KERNEL = 8
 _HEADS = {"imagenet": "conv8", "places": "conv8_2"}
 _FOLD = 16  # samples of the first layer's input that are laid out as channels
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
+TRAITS = Traits(
+    heads={
+        "imagenet": Head(logits=True, said=0.3, seen=1.0, clear=0.05, moments=False),
+        "places": Head(logits=True, said=0.2, seen=0.0, moments=False),
+    }
+)
 
 
 class _FoldedConv(nn.Module):
@@ -123,6 +129,7 @@ class SoundNet:
 
     name = "soundnet"
     modality: Modality = "audio"
+    traits = TRAITS
     dim = 512
 
     def __init__(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from storysound.encode.encoder import Encoding
+from storysound.progress import check
 
 
 @torch.inference_mode()
@@ -22,6 +23,7 @@ def each_alone(texts: Sequence[str], read: Callable[[str], Encoding]) -> list[En
             raise ValueError("a text encoder can't read an empty text")
     known: dict[str, Encoding] = {}
     for text in texts:
+        check()
         if text not in known:
             known[text] = read(text.encode("utf-8", "replace").decode())
     return [known[text] for text in texts]

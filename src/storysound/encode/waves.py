@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from storysound.encode.encoder import Encoding
 from storysound.media.audio import Waveform, resample
+from storysound.progress import check
 
 Samples = NDArray[np.float32]
 
@@ -34,7 +35,11 @@ def each_alone(sounds: Sequence[Waveform], rate_hz: int, hear: Callable[[Samples
     Raises ValueError for anything but finite samples of one channel, one sample at least.
     """
     samples = [samples_at(sound, rate_hz) for sound in sounds]  # all are checked before the first is heard
-    return [hear(each) for each in samples]
+    heard = []
+    for each in samples:
+        check()
+        heard.append(hear(each))
+    return heard
 
 
 def looped(samples: Samples, least: int) -> Samples:

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,20 +22,27 @@ FUNCTION_WORDS = frozenset(
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
-def in_words(space: str, labels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """What each label of a space means in plain words.
+def plain(label: str) -> tuple[str, ...]:
+    """A label in plain words.
 
-    UCS categories are explained by our own short lists; AudioSet's labels list their synonyms themselves.
-
-    >>> in_words("audioset", ["Bark, yip"])
-    (('bark', 'yip'),)
-    >>> in_words("places", ["train_station/platform"])
-    (('train station, platform',),)
+    >>> plain("train_station/platform")
+    ('train station, platform',)
     """
-    if space == "audioset":
-        return tuple(tuple(_plain(label).split(", ")) for label in labels)
-    explained = _ucs_words() if space.startswith("ucs") else {}
-    return tuple(tuple(explained.get(label, [_plain(label)])) for label in labels)
+    return (_bare(label),)
+
+
+def synonyms(label: str) -> tuple[str, ...]:
+    """The phrases of a label that lists its own synonyms, as AudioSet's do.
+
+    >>> synonyms("Bark, yip")
+    ('bark', 'yip')
+    """
+    return tuple(_bare(label).split(", "))
+
+
+def ucs(label: str) -> tuple[str, ...]:
+    """What a category of UCS means, by our own short lists."""
+    return tuple(_ucs_words().get(label, plain(label)))
 
 
 def sentences(text: str) -> list[str]:
@@ -75,7 +81,7 @@ def asked(text: str) -> Asked:
     return Asked(first.strip(), unwanted)
 
 
-def _plain(label: str) -> str:
+def _bare(label: str) -> str:
     return label.replace("/", ", ").replace("_", " ").strip().lower()
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from storysound.annotate.events import Heard
-from storysound.annotate.hearing import SPACE
 from storysound.config import Profile
 from storysound.encode import gloss, lemmas
 from storysound.encode.lemmas import Lemmas
-from storysound.encode.wording import in_words
+from storysound.encode.wording import synonyms
 from storysound.errors import UsageError
 from storysound.ingest.captions import SUFFIXES, read_captions
 from storysound.ingest.tables import TABLES
@@ -73,7 +72,7 @@ class Glosser:
 
     def of_heard(self, heard: Heard) -> tuple[str, ...]:
         """The first name of each event's class, glossed, in the order in which they begin; not twice in a row."""
-        names = [in_words(SPACE, [event.label])[0][0].partition("(")[0] for event in heard.events]
+        names = [synonyms(event.label)[0].partition("(")[0] for event in heard.events]
         return tuple(word for name, _ in groupby(names) for word in gloss.of_text(name, self._lemmas.of))
 
     @cached_property

@@ -78,7 +78,7 @@ def ears_of(profile: Profile, weights: Resolver, load: Callable[[str, Resolver],
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in profile.audio:
         ear = ear_among({name: load(name, weights)})
-        if ear:
+        if ear and SPEECH in ear.labels:
             return Ears(ear, silero.load(weights))
     raise UsageError(
         f"profile {profile.name!r}: to hear events it needs an audio encoder that knows AudioSet's classes"

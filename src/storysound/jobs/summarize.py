@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.annotate.sound import SHORTEST_MUSIC_S
 from storysound.cue.fit import EDGE_S, Fit, render
 from storysound.cue.score import Piece
@@ -27,14 +27,16 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.errors import MediaError, UsageError
 from storysound.ingest.change_points import ChangeConfig, change_points
-from storysound.ingest.footage import RATE_HZ, SIDE_PX, Pixels, split_long
+from storysound.ingest.footage import SIDE_PX, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part, watch
+from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import from_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import VideoInfo, probe
+from storysound.media.samples import RATE_HZ
 from storysound.media.soundtrack import container_for
 from storysound.metrics.summary import SHARE, knapsack
 from storysound.story import Span
@@ -113,7 +115,7 @@ class Looked:
 def summarize(
     video: Path,
     out: Path,
-    feeling: Feeling,
+    feeling: MoodReader,
     wish: Wish | None = None,
     tell: Callable[[str], None] = log.info,
 ) -> Summary:
@@ -224,7 +226,7 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels]) -> Looked:
     )
 
 
-def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: Feeling) -> NDArray[np.float64]:
+def _excitement_heard(video: Path, times_s: NDArray[np.float64], feeling: MoodReader) -> NDArray[np.float64]:
     """Arousal of the sound around each time: that of the clip whose middle is nearest, 0 where it is silent.
 
     Raises MediaError where nothing can be decoded, or all is silent.

@@ -129,6 +129,12 @@ class Library:
             there = _was_written(Path(path))
         return cls.open(path) if there else cls.create(path)
 
+    def version(self) -> tuple[int, ...]:
+        """Another one after every commit, and where another library lies in this place."""
+        with faults(self.folder):
+            made = (self.folder / f"{SOUNDS}.lance").stat()
+            return int(self._table(SOUNDS).version), made.st_dev, made.st_ino
+
     def entries(self) -> list[Entry]:
         """All rows of `sounds` as of the last commit, by path."""
         with faults(self.folder):

@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
 IDF = 0.75  # power of a class's library mean that its scores are divided by
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
+NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
 
 
@@ -117,10 +118,27 @@ def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Float
     return result
 
 
+def levelled(scores: Floats) -> Floats:
+    """Scores [n] in which those that are no further than `NEAR` below the next higher one are equal to it.
+
+    So a sound that lies in a library twice scores twice the same, and which one comes first isn't the processor's.
+
+    >>> levelled(np.array([0.5, 2.0, 0.5000001], np.float32)).tolist()
+    [0.5000001192092896, 2.0, 0.5000001192092896]
+    """
+    order = np.argsort(-scores)  # equal ones in any order: they get one score
+    falling = scores[order]
+    first = np.ones(len(scores), bool)
+    first[1:] = falling[1:] < falling[:-1] - NEAR
+    result = np.empty_like(scores)
+    result[order] = falling[first][np.cumsum(first) - 1]
+    return result
+
+
 class Verdict:
     """All evidence on the segments of a library, standardised once.
 
-    `scores` [n]: the weighted sum, of unit scale for independent sources.
+    `scores` [n]: the weighted sum, of unit scale for independent sources; `levelled`.
     """
 
     def __init__(self, evidence: Sequence[Evidence], among: NDArray[np.bool_] | None = None) -> None:
@@ -130,7 +148,7 @@ class Verdict:
         self._evidence = evidence
         self._strength = np.stack([e.weight * standardise(e.scores, among) for e in evidence])
         scale = np.sqrt(sum(e.weight**2 for e in evidence))
-        self.scores: Floats = (self._strength.sum(axis=0) / scale).astype(np.float32)
+        self.scores: Floats = levelled((self._strength.sum(axis=0) / scale).astype(np.float32))
 
     def reasons(self, at: int) -> tuple[str, ...]:
         """What speaks for the segment at this position, weightiest first: one reason a source, none below average."""

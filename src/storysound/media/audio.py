@@ -4,7 +4,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -18,7 +18,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import atomic, audio_stream, decoded, is_still, opened, origin_s
+from storysound.media.clock import STEEPEST, clock_of, origin_s, stretches
+from storysound.media.files import atomic, audio_stream, decoded, is_still, opened
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Samples = NDArray[np.float32]
 
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded
+_NEAR_S = 4.0  # holes too small to be one are counted over so long
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
 _HALF_POWER = math.sqrt(0.5)
 # Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
@@ -36,18 +38,30 @@ _TO_STEREO = {
 }  # fmt: skip
 
 
+STEREO = ("FL", "FR")
+OPPOSED = 10.0  # sides whose difference is stronger than their sum by this much of power cancel each other out
+LOUDEST = 1e3  # 60 dB over full scale: a sample beyond is a fault, not a sound
+
+
 @dataclass(frozen=True)
 class Waveform:
-    """Sound in memory: `samples` float32 [c n], nominally in [-1, 1], at `rate_hz` samples a second."""
+    """Sound in memory: `samples` float32 [c n], nominally in [-1, 1], at `rate_hz` samples a second.
+
+    `layout` names the loudspeaker of each channel as FFmpeg does ("FL", "FR", "FC", "LFE" …), and is empty where nobody
+    knows: then two channels are left and right, and of more each counts the same.
+    """
 
     samples: Samples
     rate_hz: int
+    layout: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.dtype != np.float32:
             raise ValueError(f"samples must be float32 [c n], got {self.samples.dtype} {self.samples.shape}")
         if self.samples.shape[0] < 1 or self.rate_hz < 1:
             raise ValueError(f"a waveform needs a channel and a rate, got {self.samples.shape} at {self.rate_hz} Hz")
+        if self.layout and len(self.layout) != len(self.samples):
+            raise ValueError(f"a layout names every channel: {self.layout} of {len(self.samples)}")
 
     @property
     def duration_s(self) -> float:
@@ -60,16 +74,19 @@ class Waveform:
         return int(self.samples.shape[0])
 
     def mono(self) -> "Waveform":
-        """The mean of the channels, as one channel."""
+        """One channel: all loudspeakers folded down (ITU-R BS.775-3), or the difference of sides that cancel out."""
         if self.channels == 1:
             return self
-        return Waveform(self.samples.mean(axis=0, keepdims=True, dtype=np.float32), self.rate_hz)
+        return Waveform(_mix(self.samples, self._places(), 1), self.rate_hz)
 
     def stereo(self) -> "Waveform":
-        """Two channels: a single one is doubled, of more than two the mean goes to both sides."""
-        if self.channels == 2:
+        """Left and right: a single channel is doubled, more are folded down (ITU-R BS.775-3)."""
+        if self.channels == 2 and self._places() == STEREO:
             return self
-        return Waveform(np.repeat(self.mono().samples, 2, axis=0), self.rate_hz)
+        return Waveform(_mix(self.samples, self._places(), 2), self.rate_hz)
+
+    def _places(self) -> tuple[str, ...]:
+        return self.layout or usual_layout(self.channels)
 
     def cut(self, start_s: float, end_s: float | None = None) -> "Waveform":
         """The stretch [start_s, end_s), clipped to what is there; shares memory with this waveform.
@@ -78,7 +95,12 @@ class Waveform:
         0.3
         """
         end = None if end_s is None else max(0, round(end_s * self.rate_hz))
-        return Waveform(self.samples[:, max(0, round(start_s * self.rate_hz)) : end], self.rate_hz)
+        return replace(self, samples=self.samples[:, max(0, round(start_s * self.rate_hz)) : end])
+
+
+def usual_layout(channels: int) -> tuple[str, ...]:
+    """Where loudspeakers stand that nobody names: two are left and right, of more nobody knows."""
+    return STEREO if channels == 2 else ("?",) * channels
 
 
 @dataclass
@@ -91,8 +113,10 @@ class _Run:
     format: str
     pending: list[NDArray[Any]]  # frames as decoded
     done: list[Samples]  # [c n], mixed to the wanted channels
+    late: list[tuple[int, int]]  # of frames: their first sample, and how much later than that their stamp is
     pending_length: int = 0
     length: int = 0
+    _near: int = 0  # the frame from which on a change is looked for
 
     def settle(self, channels: int) -> None:
         """Mixes the pending frames; done now and then, so that a film's surround sound is never held whole."""
@@ -100,6 +124,35 @@ class _Run:
             data = np.concatenate(self.pending, axis=1)
             self.done.append(_mix(_to_float(data, self.format, len(self.layout)), self.layout, channels))
             self.pending, self.pending_length = [], 0
+
+    def leaps_to(self, late: int) -> bool:
+        """Whether a frame so late doesn't go on from the one before: a hole, a leap back, or many small holes."""
+        gap = SILENT_GAP_S * self.rate_hz
+        before = self.late[-1][1]
+        while self._near < len(self.late) - 1 and self.late[self._near][0] < self.length - _NEAR_S * self.rate_hz:
+            self._near += 1
+        drifts = STEEPEST * (self.length - self.late[self._near][0]) + gap
+        return abs(late - before) >= gap or late - self.late[self._near][1] >= drifts
+
+    def whole(self) -> Samples:
+        """Everything [c n], where samples and stamps drift apart stretched to the stamps."""
+        samples = self.done[0] if len(self.done) == 1 else np.concatenate(self.done, axis=1)
+        self.done.clear()
+        at, late = np.array(self.late, np.int64).reshape(-1, 2).T
+        pieces = stretches(at, late.astype(np.float64), samples.shape[1], self.rate_hz)
+        if all(ratio == 1.0 for _, _, ratio in pieces):
+            return samples
+        parts = [_stretched(samples[:, start:end], ratio) for start, end, ratio in pieces]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def _stretched(samples: Samples, ratio: float) -> Samples:
+    """The samples [c n] as round(n · ratio) samples: the same sound, as much slower."""
+    length = round(samples.shape[1] * ratio)
+    if length == samples.shape[1]:
+        return samples
+    out = soxr.resample(np.ascontiguousarray(samples.T), 1.0, ratio, quality="HQ").T[:, :length]
+    return np.asarray(np.pad(out, ((0, 0), (0, length - out.shape[1]))), np.float32)
 
 
 def read_audio(
@@ -123,7 +176,7 @@ def read_audio(
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
-        runs, damage = _decode(container, audio_stream(container, path), channels, start_s, end_s)
+        runs, damage = _decode(container, audio_stream(container, path), path, channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
         fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
@@ -131,8 +184,12 @@ def read_audio(
     wave, first = _join(runs)
     if not np.isfinite(wave.samples).all():
         raise MediaError(path, "has samples that are NaN or infinite", "export it again, as 16 or 24 bit")
+    if (loudest := float(np.abs(wave.samples).max(initial=0.0))) > LOUDEST:
+        raise MediaError(
+            path, f"has samples of {loudest:.3g}, far beyond full scale", "export it again, as 16 or 24 bit"
+        )
     end = None if end_s is None else max(0, round(end_s * wave.rate_hz) - first)
-    wave = Waveform(wave.samples[:, max(0, round(start_s * wave.rate_hz) - first) : end], wave.rate_hz)
+    wave = replace(wave, samples=wave.samples[:, max(0, round(start_s * wave.rate_hz) - first) : end])
     if wave.samples.shape[1] == 0:
         raise MediaError(path, f"has no sound after {start_s:g} s", "choose an earlier start")
     found_s = start_s + wave.duration_s
@@ -144,51 +201,63 @@ def read_audio(
 
 
 def _decode(
-    container: InputContainer, stream: AudioStream, channels: int | None, start_s: float, end_s: float | None
+    container: InputContainer,
+    stream: AudioStream,
+    path: str | Path,
+    channels: int | None,
+    start_s: float,
+    end_s: float | None,
 ) -> tuple[list[_Run], str]:
     """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
     stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
     origin = origin_s(container)
+    clock = clock_of(container, path)
+    stamps = clock.reader()
     with_picture = any(not is_still(video) for video in container.streams.video)
     first_s = float((stream.start_time or 0) * (stream.time_base or 0))
     if not with_picture:
         origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
-    if start_s > _PREROLL_S:
+        stamps.origin_s = first_s
+    if start_s > _PREROLL_S and not clock.restarts:
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
     runs: list[_Run] = []
     for frame in decoded(container, stream, faults):
         if frame.samples == 0:
             continue
-        at_s = None if frame.time is None else frame.time - origin
-        _append(runs, frame, at_s, limit_s=(container.duration or 0) / 1_000_000)
+        _append(runs, frame, stamps.at(frame.time))
         run = runs[-1]
         if run.pending_length > _SETTLE_S * run.rate_hz:
             run.settle(channels or len(runs[0].layout))
-        if end_s is not None and (run.start + run.length) / run.rate_hz >= end_s + SILENT_GAP_S:
+        if end_s is not None and (run.start + run.length + run.late[-1][1]) / run.rate_hz >= end_s + SILENT_GAP_S:
             break
     for run in runs:
         run.settle(channels or len(runs[0].layout))
     return runs, "; ".join(dict.fromkeys(faults))
 
 
-def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None, limit_s: float) -> None:
-    """Adds a frame to the last run, or starts a new run where its time or its form leaves the last one."""
+def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:
+    """Adds a frame to the last run, or starts a new run where its time leaps or its form changes."""
     layout = tuple(channel.name for channel in frame.layout.channels)
     if not layout or any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in layout):
-        layout = ("?",) * frame.layout.nb_channels
+        layout = usual_layout(frame.layout.nb_channels)
     data = frame.to_ndarray()
     last = runs[-1] if runs else None
     rate = frame.sample_rate
     follows = 0 if last is None else round((last.start + last.length) * rate / last.rate_hz)
     start = follows if at_s is None else round(at_s * rate)
-    # Times that run backwards, or leap beyond the end of the file, are broken: then frames simply follow each other.
-    if last is not None and (start < follows + SILENT_GAP_S * rate or start > (limit_s + 1) * rate):
-        start = follows
+    late = start - follows
     same = last is not None and (last.rate_hz, last.layout, last.format) == (rate, layout, frame.format.name)
-    if last is None or not same or start != follows:
-        last = _Run(start, rate, layout, frame.format.name, [], [])
+    leaps = (
+        last is not None and at_s is not None and (last.leaps_to(late) if same else abs(late) >= SILENT_GAP_S * rate)
+    )
+    if at_s is None and last is not None and same:
+        late = last.late[-1][1]
+    if last is None or not same or leaps:
+        last = _Run(start if leaps or last is None else follows, rate, layout, frame.format.name, [], [], [])
         runs.append(last)
+        late = 0
+    last.late.append((last.length, late))
     last.pending.append(data)
     last.pending_length += frame.samples
     last.length += frame.samples
@@ -202,17 +271,18 @@ def _join(runs: list[_Run]) -> tuple[Waveform, int]:
     rate = runs[0].rate_hz
     pieces = []
     for run in runs:
-        samples = run.done[0] if len(run.done) == 1 else np.concatenate(run.done, axis=1)
-        run.done.clear()
-        pieces.append((round(run.start * rate / run.rate_hz), resample(Waveform(samples, run.rate_hz), rate).samples))
+        whole = Waveform(run.whole(), run.rate_hz)
+        pieces.append((round(run.start * rate / run.rate_hz), resample(whole, rate).samples))
     first = min(0, pieces[0][0])
+    channels = len(pieces[0][1])
+    layout = runs[0].layout if len(runs[0].layout) == channels and "?" not in runs[0].layout else ()
     if len(pieces) == 1 and pieces[0][0] == first:
-        return Waveform(pieces[0][1], rate), first
+        return Waveform(pieces[0][1], rate, layout), first
     end = max(start + samples.shape[1] for start, samples in pieces)
     joined = np.zeros((pieces[0][1].shape[0], end - first), np.float32)
     for start, samples in pieces:
         joined[:, start - first : start - first + samples.shape[1]] = samples
-    return Waveform(joined, rate), first
+    return Waveform(joined, rate, layout), first
 
 
 def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
@@ -229,12 +299,15 @@ def _to_float(data: NDArray[Any], form: str, channels: int) -> Samples:
 def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip.
 
-    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own.
+    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own. Where
+    left and right are opposed, as of a microphone that was wired the wrong way, one channel is half their difference.
     """
-    if len(layout) == channels:
+    if len(layout) == channels and (channels != 2 or layout == STEREO):
         return samples
     if len(layout) == 1:
         return np.repeat(samples, channels, axis=0)
+    if channels == 1 and layout != STEREO and "?" not in layout:
+        return _mix(_mix(samples, layout, 2), STEREO, 1)
     if channels > 2:  # a layout that changed inside the file, to a form we can't place: the mean goes everywhere
         return np.repeat(samples.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
     weights = np.array([_TO_STEREO.get(name, (1.0, 1.0)) for name in layout], np.float64).T
@@ -244,6 +317,10 @@ def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     mixed = np.zeros((channels, samples.shape[1]), np.float32)
     for weight, loudspeaker in zip(weights.astype(np.float32).T, samples, strict=True):
         mixed += weight[:, None] * loudspeaker
+    if channels == 1 and layout == STEREO:
+        side = (samples[:1] - samples[1:]) * np.float32(0.5)
+        if np.vdot(side, side) > OPPOSED * np.vdot(mixed, mixed):
+            return side
     return mixed
 
 
@@ -260,19 +337,20 @@ def resample(wave: Waveform, rate_hz: int) -> Waveform:
     out = soxr.resample(np.ascontiguousarray(wave.samples.T), wave.rate_hz, rate_hz, quality="HQ").T[:, :length]
     if out.shape[1] < length:
         out = np.pad(out, ((0, 0), (0, length - out.shape[1])))
-    return Waveform(np.ascontiguousarray(out, np.float32), rate_hz)
+    return Waveform(np.ascontiguousarray(out, np.float32), rate_hz, wave.layout)
 
 
 def write_wav(path: str | Path, wave: Waveform, tags: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Writes a 24-bit WAV, in place of what was there, or nothing at all. Samples beyond ±1 are clipped.
+    """Writes a WAV, in place of what was there, or nothing at all: 24-bit; 32-bit float where samples go beyond ±1.
 
     `tags`: title, comment, software, copyright, artist, genre, as RIFF INFO has them.
     Raises OutputError on a full disk or missing rights; ValueError for NaN or infinite samples.
     """
     if not np.isfinite(wave.samples).all():
         raise ValueError("samples must be finite")
+    subtype = "PCM_24" if np.abs(wave.samples).max(initial=0.0) <= 1.0 else "FLOAT"
     data = io.BytesIO()  # written by us: the library would hide a full disk behind an error of its own
-    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype="PCM_24", format="WAV") as file:
+    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype=subtype, format="WAV") as file:
         for name, value in tags.items():
             setattr(file, name, value)
         file.write(wave.samples.T)

@@ -23,8 +23,6 @@ from storysound.progress import check
 
 Made = TypeVar("Made")
 
-# A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
-_CODEC_DELAY_S = 0.2
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -108,15 +106,6 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(head) - 4  # a character cut at the end of the sample
     return True
-
-
-def origin_s(container: InputContainer) -> float:
-    """The container time that counts as 0 for sound and picture alike, in seconds.
-
-    Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
-    """
-    start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
-    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
 
 
 def video_stream(container: InputContainer, path: str | Path) -> av.VideoStream:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.ndimage
 import scipy.signal
 from numpy.typing import NDArray
 
-from storysound.media.audio import Samples, Waveform
+from storysound.media.audio import Samples, Waveform, resample
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,15 @@ _STEP_S = 0.1  # blocks overlap by 75 %
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LU = -0.691
-# Channel weights by number of channels in FFmpeg's order (FL FR FC LFE BL BR SL SR); BS.1770-4, Annex 1 and 3.
-_WEIGHTS = {5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41), 8: (1, 1, 1, 0, 1, 1, 1.41, 1.41)}
+# Loudspeakers by number of channels where nobody names them, in FFmpeg's order.
+_USUAL_LAYOUT = {
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+_LOW = frozenset({"LFE", "LFE2"})
+_SURROUND = 1.41  # weight of what stands at the sides (BS.1770-4, Annex 1 and 3)
+_LEAST_RATE_HZ, _RAISED_HZ = 8000, 32_000  # below, the K filter loses its form: brought to at least the latter
 
 OVERSAMPLING = 4  # BS.1770-4, Annex 2
 _TAPS = 32  # per phase; twelve are asked for at least
@@ -54,15 +62,24 @@ def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
     return np.array([shelf, high_pass])
 
 
+def _weights(wave: Waveform) -> list[float]:
+    """Of each channel: none for the low frequencies, more for the sides; the back's where there are no sides."""
+    layout = wave.layout or _USUAL_LAYOUT.get(wave.channels, ("?",) * wave.channels)
+    sides = {"SL", "SR"} if {"SL", "SR"} & set(layout) else {"BL", "BR"}
+    return [0.0 if name in _LOW else _SURROUND if name in sides else 1.0 for name in layout]
+
+
 def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) -> NDArray[np.float64]:
     """Weighted mean square [b] of K-weighted blocks of `length_s`, one every `step_s`; empty when shorter than one."""
+    if wave.rate_hz < _LEAST_RATE_HZ:
+        wave = resample(wave, wave.rate_hz * -(-_RAISED_HZ // wave.rate_hz))
     samples = wave.samples
     count = math.floor((wave.duration_s - length_s) / step_s + 1e-9) + 1
     if count < 1:
         return np.empty(0)
     starts = np.round(np.arange(count) * step_s * wave.rate_hz).astype(np.int64)
     ends = np.minimum(starts + round(length_s * wave.rate_hz), samples.shape[1])
-    weights = _WEIGHTS.get(wave.channels, (1,) * wave.channels)
+    weights = _weights(wave)
     edges = np.unique(np.concatenate([starts, ends]))
     total = np.zeros(len(edges))
     for weight, channel in zip(weights, samples, strict=True):
@@ -233,7 +250,7 @@ def _limited(wave: Waveform, envelope: NDArray[np.float32], gain_db: float, ceil
     for _ in range(3):
         aim = 10 ** ((ceiling_dbtp - over_db) / 20)
         curve = _gain(envelope * np.float32(gain), aim, wave.rate_hz, wave.samples.shape[1]) * np.float32(gain)
-        result = Waveform(wave.samples * curve, wave.rate_hz)
+        result = replace(wave, samples=wave.samples * curve)
         excess_db = true_peak_dbtp(result) - ceiling_dbtp
         if excess_db <= 0:
             return result
@@ -243,7 +260,7 @@ def _limited(wave: Waveform, envelope: NDArray[np.float32], gain_db: float, ceil
 
 def amplify(wave: Waveform, gain_db: float) -> Waveform:
     """The sound with a constant gain."""
-    return Waveform(wave.samples * np.float32(10 ** (gain_db / 20)), wave.rate_hz)
+    return replace(wave, samples=wave.samples * np.float32(10 ** (gain_db / 20)))
 
 
 def normalise(wave: Waveform, target_lufs: float = -16.0, ceiling_dbtp: float = -1.0) -> Waveform:

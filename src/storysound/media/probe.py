@@ -1,5 +1,6 @@
 """What is in a media file, without decoding it."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,7 +10,8 @@ import av
 from av.container import InputContainer
 
 from storysound.errors import MediaError
-from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, origin_s, video_stream
+from storysound.media.clock import clock_of, origin_s
+from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, video_stream
 from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
@@ -21,6 +23,7 @@ _SAME_TAG = {
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
+_SAME_RATE = 4e-4  # 23.976 and 24 differ by 1e-3
 _REORDER = 16  # B-frames come early: the last packets' neighbours may not have been seen yet (H.264's limit)
 
 
@@ -37,6 +40,39 @@ class VideoInfo:
     variable_rate: bool = False
     start_s: float = 0.0  # first frame on the container's clock, where 0 is when the file starts
     duration_s: float = 0.0
+
+    @property
+    def editing_fps(self) -> float:
+        """The rate of an editing program that comes nearest: its own, or what it divides or is divided by.
+
+        >>> VideoInfo(1, 1, 29.97, 9, 0, "h264").editing_fps == 30000 / 1001
+        True
+        >>> VideoInfo(1, 1, 17.0, 9, 0, "h264", variable_rate=True).editing_fps == 24000 / 1001
+        True
+        """
+        return editing_fps(self.fps)
+
+
+# Rates that editing programs know, the usual ones first where two are as near.
+EDITING_FPS = (25.0, 24.0, 30.0, 24000 / 1001, 30000 / 1001, 50.0, 60.0, 60000 / 1001)
+
+
+def editing_fps(fps: float) -> float:
+    """A rate that editing programs know: `fps` itself, one that it divides or is divided by evenly, or the nearest.
+
+    >>> editing_fps(12.5), editing_fps(120.0), editing_fps(1000.0), editing_fps(0.0)
+    (25.0, 60.0, 60.0, 25.0)
+    """
+    if fps <= 0:
+        return EDITING_FPS[0]
+    near = min(EDITING_FPS, key=lambda rate: abs(math.log(rate / fps)))
+    if abs(near / fps - 1) < _SAME_RATE:
+        return near
+    for factor in range(2, 11):
+        for rate in EDITING_FPS[::-1]:
+            if abs(rate * factor / fps - 1) < _SAME_RATE or abs(rate / factor / fps - 1) < _SAME_RATE:
+                return rate
+    return near
 
 
 @dataclass(frozen=True)
@@ -132,15 +168,9 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
 
 
 def _duration_s(container: InputContainer, path: str | Path) -> float:
-    """The container's length; where it states none (live recordings), the end of its last packet."""
-    if container.duration:
-        return container.duration / 1_000_000
-    end_s = 0.0
-    with opened(path) as again:
-        for packet in again.demux():
-            if packet.pts is not None and packet.time_base is not None:
-                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin_s(again))
-    return end_s
+    """The container's length; the end of its last packet where it states none or only that of a piece."""
+    clock = clock_of(container, path)
+    return clock.end_s if clock.restarts or not container.duration else container.duration / 1_000_000
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
@@ -149,10 +179,7 @@ def _tags(container: InputContainer) -> dict[str, str]:
     A track's title says which track it is ("Commentary"), not what the file is called; only Ogg has no other place.
     """
     tags: dict[str, str] = {}
-    streams: list[av.AudioStream | av.VideoStream] = [
-        *container.streams.audio,
-        *(each for each in container.streams.video if not is_still(each)),
-    ]
+    streams = [*container.streams.audio, *(video for video in container.streams.video if not is_still(video))]
     for metadata in [container.metadata, *(stream.metadata for stream in streams)]:
         is_track = metadata is not container.metadata and "ogg" not in container.format.name
         for name, value in metadata.items():

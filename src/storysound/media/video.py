@@ -13,9 +13,12 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import decoded, opened, origin_s, video_stream
+from storysound.media.clock import USUAL_STEP_S, clock_of
+from storysound.media.files import decoded, opened, video_stream
 
 log = logging.getLogger(__name__)
+
+TICK_S = 0.001  # a picture stamped as the one before, or earlier, is shown so much after it
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,20 @@ def iter_shown(
     with opened(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "NONE" if one_thread else "AUTO"
-        origin, aspect = origin_s(container), pixel_aspect_of(stream)
-        if start_s:
+        clock, aspect = clock_of(container, path), pixel_aspect_of(stream)
+        stamps = clock.reader()
+        if start_s and not clock.restarts:
             with suppress(av.FFmpegError):  # what can't be leapt over is decoded
-                container.seek(int((start_s + origin) * 1_000_000), backward=True)
+                container.seek(int((start_s + stamps.origin_s) * 1_000_000), backward=True)
         converters: dict[tuple[int | None, bool], VideoReformatter] = {}
         last_cell = -1
         seen = 0
+        last_s, step_s = -math.inf, float(1 / stream.average_rate) if stream.average_rate else USUAL_STEP_S
         faults: list[str] = []
         for frame in decoded(container, stream, faults):
-            time_s = _time_s(frame, stream, seen, origin)
+            stamp_s = stamps.at(frame.time)
+            time_s = stamp_s if stamp_s is not None else max(last_s + step_s, 0.0)
+            time_s = last_s = max(time_s, 0.0, last_s + TICK_S)
             if time_s < start_s - 1e-6:
                 continue
             if time_s >= end_s:
@@ -100,13 +107,6 @@ def iter_shown(
         raise MediaError(path, f"not one picture of it can be decoded: {fault}", "export or download it again")
     if faults:
         log.warning("%s: damaged (%s); %d pictures could be decoded", path, "; ".join(dict.fromkeys(faults)), seen)
-
-
-def _time_s(frame: av.VideoFrame, stream: av.VideoStream, index: int, origin: float) -> float:
-    """When a frame is shown; streams without times (raw H.264) count frames."""
-    if frame.time is None:
-        return index / float(stream.average_rate or 25)
-    return max(0.0, frame.time - origin)
 
 
 def rotation_of(frame: av.VideoFrame) -> int:

@@ -7,16 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from storysound.cue.mix import RATE_HZ
+from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
 from storysound.ingest.footage import Footage
 from storysound.jobs.find.reranked import Floats, PairRanker
-from storysound.jobs.score.agreement import LISTENED_S, SHORTEST_S, Attention
-from storysound.jobs.score.cuts import Laid
-from storysound.jobs.score.scenes import Understanding
 from storysound.match.sos import attention
 from storysound.match.sos_inputs import frame_indices
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform
+from storysound.media.samples import RATE_HZ
 from storysound.research.stories.features import TOKEN_S
 from storysound.research.stories.read import Pixels
 from storysound.trained.sos import Trained
@@ -46,7 +44,7 @@ class Ranker(PairRanker[Features]):
         pairs = [[network.similarity(sound, part, pair) for pair, part in told.items()] for sound in sounds]
         return np.array([float(torch.stack(own).mean()) for own in pairs], np.float32)
 
-    def attention(self, footage: Footage, _: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
+    def attention(self, footage: Footage, _: object, cues: Sequence[RenderedCue]) -> dict[str, Attention]:
         """Maps for the report, as `Listener.attention`: how much of the pair score each picture and moment make up.
 
         1 is the largest share of a cue. Cues under which no picture was looked at, and very short ones, have none; nor
@@ -57,7 +55,7 @@ class Ranker(PairRanker[Features]):
         pictures = [picture for own in footage.pictures for picture in own]
         times = np.array(footage.times_s)
         maps: dict[str, Attention] = {}
-        for one in laid:
+        for one in cues:
             under = np.flatnonzero((times >= one.cue.start_s) & (times < one.cue.end_s))
             if under.size and one.samples.shape[1] >= SHORTEST_S * RATE_HZ:
                 frames = self._frames([pictures[i] for i in self._chosen(under)]).tokens[0]
@@ -65,7 +63,8 @@ class Ranker(PairRanker[Features]):
                 shares = attention(frames, heard, temperature=self._trained.card.model.temperature).clamp(min=0)
                 at = one.cue.pieces[0].in_s + TOKEN_S * np.arange(len(heard))
                 values = (shares / shares.max().clamp(min=1e-9)).numpy()
-                maps[one.cue.id] = (values, times[self._chosen(under)].tolist(), at.tolist())
+                frames_s = times[self._chosen(under)].tolist()
+                maps[one.cue.id] = Attention(values, tuple(frames_s), tuple(at.tolist()))
         return maps
 
     def _chosen(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from rounding import ROUNDING
 from storysound.app.cli.commands import app
-from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import LibraryError, MediaError, UsageError
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
+from storysound.match.query import Query
 from storysound.media.audio import Waveform, write_wav
 from storysound.story import Mood
 from storysound.weights.resolver import Resolver
@@ -43,8 +44,8 @@ def library(tmp_path_factory: pytest.TempPathFactory, weights: Resolver) -> Path
 
 
 @pytest.fixture(scope="module")
-def finder(library: Path, weights: Resolver) -> Finder:
-    return Finder(library, load_profile(), weights)
+def finder(library: Path, models: Models) -> Finder:
+    return Finder(library, models)
 
 
 @pytest.mark.parametrize(("text", "want"), [("clock ticking", "c.wav"), ("police siren", "b.wav")])
@@ -92,9 +93,9 @@ def test_k_and_kind(finder: Finder) -> None:
     assert all(hit.sound.kind == kind for kind, hits in found.items() for hit in hits)
 
 
-def test_an_empty_query_is_an_error(finder: Finder) -> None:
-    with pytest.raises(ValueError, match="nothing to judge by"):
-        finder.search(Query(text="  "))
+def test_an_empty_query_is_an_error() -> None:
+    with pytest.raises(UsageError, match="a query needs text, images, video, audio or mood"):
+        Query(text="  ")
 
 
 def test_unreadable_query_media(finder: Finder, tmp_path: Path) -> None:
@@ -105,9 +106,9 @@ def test_unreadable_query_media(finder: Finder, tmp_path: Path) -> None:
             finder.search(query)
 
 
-def test_no_library(tmp_path: Path, weights: Resolver) -> None:
+def test_no_library(tmp_path: Path, models: Models) -> None:
     with pytest.raises(LibraryError, match="does not exist"):
-        Finder(tmp_path / "none", load_profile(), weights)
+        Finder(tmp_path / "none", models)
 
 
 def test_the_command_prints_a_row_a_hit(library: Path, tmp_path: Path) -> None:

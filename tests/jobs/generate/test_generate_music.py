@@ -13,9 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from generate_fakes import no_network, save_musicgen  # noqa: F401
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.app.cli.commands import app
+from storysound.config import load_profile
 from storysound.encode.cache import Tensors, kept
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.generate import music as job
 from storysound.story import Mood
@@ -40,7 +42,7 @@ def keep_in(cache: Path, _: Path, of: Any, make: Callable[[], Tensors]) -> Tenso
 def lines_of(text: str) -> list[str]:
     """What a wish for `text` is told, and the prompt it gets."""
     told: list[str] = []
-    report = job.generate_music(job.Wish(text=text), None, Resolver(offline=True), told.append)
+    report = job.generate_music(job.Wish(text=text), None, Models(load_profile(), Resolver(offline=True)), told.append)
     assert report.path == ""
     return [report.prompt, *told]
 
@@ -54,10 +56,10 @@ def test_a_text_gets_a_prompt_that_feels_like_it() -> None:
     assert not told
 
 
-def test_pictures_words_and_moods_are_averaged(tmp_path: Path, weights: Resolver) -> None:
+def test_pictures_words_and_moods_are_averaged(tmp_path: Path, models: Models) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
-    feeling = Feeling(weights)
+    feeling = MoodReader(models)
     alone = [
         job.wanted_mood(wish, feeling)
         for wish in (job.Wish((tmp_path / "p.png",)), job.Wish(text="A dog."), job.Wish(mood=Mood(1.0, 0.0)))
@@ -68,7 +70,7 @@ def test_pictures_words_and_moods_are_averaged(tmp_path: Path, weights: Resolver
     assert both.arousal == pytest.approx(sum(mood.arousal for mood in alone) / 3)
 
 
-def test_wishes_and_orders_that_make_no_sense_are_refused(tmp_path: Path, weights: Resolver) -> None:
+def test_wishes_and_orders_that_make_no_sense_are_refused(tmp_path: Path, models: Models) -> None:
     with pytest.raises(UsageError, match="nothing to make music for"):
         job.Wish(text=" ")
     with pytest.raises(UsageError, match=r"ends in \.wav"):
@@ -76,7 +78,7 @@ def test_wishes_and_orders_that_make_no_sense_are_refused(tmp_path: Path, weight
     with pytest.raises(UsageError, match="--seconds"):
         job.Order(tmp_path / "a.wav", seconds=0)
     with pytest.raises(MediaError, match="does not exist"):
-        job.generate_music(job.Wish((tmp_path / "none.png",)), None, weights, str)
+        job.generate_music(job.Wish((tmp_path / "none.png",)), None, models, str)
 
 
 def test_without_the_hub_the_prompt_can_still_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +108,9 @@ def test_music_is_made_and_says_how(tmp_path: Path) -> None:
     assert all(part in tags["comment"] for part in ("musicgen", "seed 3", PROMPTS[1]))
 
 
-def test_a_length_the_model_cannot_make_costs_no_waiting(tmp_path: Path, weights: Resolver) -> None:
+def test_a_length_the_model_cannot_make_costs_no_waiting(tmp_path: Path, models: Models) -> None:
     order = job.Order(tmp_path / "m.wav", seconds=31, model=f"musicgen={save_musicgen(tmp_path / 'model')}")
     told: list[str] = []
     with pytest.raises(UsageError, match="up to 30"):
-        job.generate_music(job.Wish(mood=Mood(0, 0)), order, weights, told.append)
+        job.generate_music(job.Wish(mood=Mood(0, 0)), order, models, told.append)
     assert not told

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from storysound.cue.score import Scene
 from storysound.encode.labels import LabelSpace
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
-from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, Wish, beside, effect_drafts, music_drafts
-from storysound.jobs.score.scenes import Understanding
-from storysound.story import Mood, Sound, Source, Span
+from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, beside, effect_drafts, music_drafts
+from storysound.jobs.score.request import ScoreRequest
+from storysound.jobs.score.scenes import Breakdown, Sight
+from storysound.match.query import Hit, Query
+from storysound.story import Frame, Mood, Sound, Source, Span, Story
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
@@ -41,19 +43,23 @@ class Shelf:
         return tuple(sorted(self.answers.pop(0), key=lambda h: -h.score)[:k])
 
 
-def story(*lengths_s: float) -> tuple[Footage, Understanding]:
-    """One scene a unit, all alike in mood, unlike in looks."""
+def asked(**wishes: Any) -> ScoreRequest:
+    return ScoreRequest(Path("s.mp4"), Path("l"), Path("o.mp4"), **wishes)
+
+
+def story(*lengths_s: float) -> tuple[Footage, Breakdown]:
+    """One scene a unit, all alike in mood, unlike in looks, and clear."""
     edges = np.concatenate([[0], np.cumsum(lengths_s)]).tolist()
     units = tuple(Span(a, b) for a, b in pairwise(edges))
     count = len(units)
-    footage = Footage("t", edges[-1], 25.0, units, units, ((PICTURE,),) * count, tuple(edges[:-1]), ("",) * count)
+    frames = tuple(Frame("t", unit.start_s) for unit in units)
+    told = Story("t", frames=frames, shots=units, units=units, texts=("",) * count, duration_s=edges[-1], fps=25.0)
     scenes = tuple(Scene(u.start_s, u.end_s, Mood(0.5, 0.4), "", (u,)) for u in units)
-    space = LabelSpace("imagenet", ("a",), np.ones((1, 1), np.float32))
-    members = tuple((i, i + 1) for i in range(count))
     curve = tuple((u.start_s, 0.5, 0.4) for u in units)
-    classes, owner = np.ones((count, 1), np.float32), np.arange(count)
-    return footage, Understanding(
-        scenes, members, np.eye(count, dtype=bool), curve, classes, owner, space, (1.0,) * count
+    space = LabelSpace("own", ("a",), np.ones((1, 1), np.float32))
+    sight = Sight(space, np.ones((count, 1), np.float32), np.arange(count))
+    return Footage(told, ((PICTURE,),) * count), Breakdown(
+        scenes, ((),) * count, np.eye(count, dtype=bool), curve, sight
     )
 
 
@@ -63,7 +69,7 @@ A, B = sound("a"), sound("b")
 def test_tracks_overlap_where_they_change_and_go_on_where_they_do_not() -> None:
     _, understood = story(20, 20, 20)
     answers = [[hit(A, 2), hit(B, 0)], [hit(A, 2), hit(B, 1.9)], [hit(A, 0), hit(B, 3)]]
-    one, two = music_drafts(understood, Shelf(*answers), Wish())
+    one, two = music_drafts(understood, Shelf(*answers), asked())
     assert (one.hits[0].sound, two.hits[0].sound) == (A, B)
     assert one.start_s == 0
     assert two.end_s == 60
@@ -75,16 +81,16 @@ def test_tracks_overlap_where_they_change_and_go_on_where_they_do_not() -> None:
 def test_a_jingle_does_not_loop_under_a_long_scene() -> None:
     _, understood = story(40)
     jingle = sound("jingle", seconds=3.0)
-    assert music_drafts(understood, Shelf([hit(jingle, 2.5), hit(A, 1)]), Wish())[0].hits[0].sound == A
+    assert music_drafts(understood, Shelf([hit(jingle, 2.5), hit(A, 1)]), asked())[0].hits[0].sound == A
     _, short = story(3)
-    assert music_drafts(short, Shelf([hit(jingle, 2.5), hit(A, 1)]), Wish())[0].hits[0].sound == jingle
+    assert music_drafts(short, Shelf([hit(jingle, 2.5), hit(A, 1)]), asked())[0].hits[0].sound == jingle
 
 
 def test_the_query_holds_what_the_user_says() -> None:
     _, understood = story(20)
     shelf = Shelf([hit(A, 1)], [hit(A, 1)])
-    music_drafts(understood, shelf, Wish(text="A wedding.", mood=Mood(0.9, 0.1)))
-    music_drafts(understood, shelf, Wish())
+    music_drafts(understood, shelf, asked(text="A wedding.", mood=Mood(0.9, 0.1)))
+    music_drafts(understood, shelf, asked())
     assert (shelf.asked[0].text, shelf.asked[0].mood) == ("A wedding.", Mood(0.9, 0.1))
     assert shelf.asked[1].mood == Mood(0.5, 0.4)
 
@@ -93,21 +99,21 @@ def test_the_query_holds_what_the_user_says() -> None:
 def test_sounds_that_may_not_be_sold_are_refused(licence: str) -> None:
     _, understood = story(20)
     offer = [hit(sound("bad", licence=licence), 3), hit(A, 0)]
-    (draft,) = music_drafts(understood, Shelf(offer), Wish(licence_policy="commercial"))
+    (draft,) = music_drafts(understood, Shelf(offer), asked(licence_policy="commercial"))
     assert [h.sound for h in draft.hits] == [A]
-    (draft,) = music_drafts(understood, Shelf(offer), Wish())
+    (draft,) = music_drafts(understood, Shelf(offer), asked())
     assert draft.hits[0].sound.path == "bad"
 
 
 def test_an_empty_shelf_gives_no_music() -> None:
-    assert music_drafts(story(20)[1], Shelf([]), Wish()) == []
+    assert music_drafts(story(20)[1], Shelf([]), asked()) == []
 
 
 def test_ambience_goes_on_over_a_cut_and_crosses_into_the_next() -> None:
     footage, understood = story(6, 6, 6)
     wind, sea = sound("wind", "sfx", 30), sound("sea", "sfx", 30)
     one, two = effect_drafts(
-        footage, understood, Shelf([hit(wind, 3)], [hit(wind, 3)], [hit(sea, 3)]), Wish(), [False] * 3
+        footage, understood, Shelf([hit(wind, 3)], [hit(wind, 3)], [hit(sea, 3)]), asked(), [False] * 3
     )
     assert (one.layer, one.start_s, two.hits[0].sound) == ("ambience", 0, sea)
     assert 12 < one.end_s < 13
@@ -117,19 +123,22 @@ def test_ambience_goes_on_over_a_cut_and_crosses_into_the_next() -> None:
 def test_effects_keep_still_in_doubt() -> None:
     footage, understood = story(6)
     bark = sound("bark", "sfx", 0.5)
-    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), Wish(), [False])[0].layer == "spot"
-    assert effect_drafts(footage, understood, Shelf([hit(bark, 1)]), Wish(), [False]) == []
-    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), Wish(), [True]) == []
-    unclear = replace(understood, clarity=(0.1,))
-    assert effect_drafts(footage, unclear, Shelf(), Wish(), [False]) == []
-    told = replace(footage, texts=("A dog barks.",))
-    assert len(effect_drafts(told, unclear, Shelf([hit(bark, 3)]), Wish(), [False])) == 1
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), asked(), [False])[0].layer == "spot"
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 1)]), asked(), [False]) == []
+    assert effect_drafts(footage, understood, Shelf([hit(bark, 3)]), asked(), [True]) == []
+    assert understood.sight is not None
+    dim = replace(understood.sight, scores=np.full((1, 1), 0.1, np.float32))
+    unclear = replace(understood, sight=dim)
+    assert effect_drafts(footage, unclear, Shelf(), asked(), [False]) == []
+    assert effect_drafts(footage, replace(understood, sight=None), Shelf(), asked(), [False]) == []
+    told = replace(footage, story=replace(footage.story, texts=("A dog barks.",)))
+    assert len(effect_drafts(told, unclear, Shelf([hit(bark, 3)]), asked(), [False])) == 1
 
 
 def test_ambience_of_a_moment_is_left_out() -> None:
     footage, understood = story(1, 9)
     wind = sound("wind", "sfx", 30)
-    assert effect_drafts(footage, understood, Shelf([hit(wind, 3)], []), Wish(), [False] * 2) == []
+    assert effect_drafts(footage, understood, Shelf([hit(wind, 3)], []), asked(), [False] * 2) == []
 
 
 own_music = st.lists(st.floats(0, 120), min_size=0, max_size=8, unique=True).map(

@@ -8,77 +8,86 @@ import numpy as np
 import pytest
 
 from jobs import score_fakes
-from jobs.score_fakes import SPEECH, Listener, Shelf, make_tools, packets, video
-from storysound.cue.mix import RATE_HZ
-from storysound.jobs.find.find import Hit
-from storysound.jobs.score import score as job
+from jobs.score_fakes import SPEECH, TONE_HZ, Ears, Shelf, make_models, packets, score, video, voice
+from storysound.annotate.own_sound import SMOOTH_S
 from storysound.jobs.score.choice import CROSS_S
+from storysound.match.query import Hit
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs
+from storysound.media.samples import RATE_HZ
 from storysound.story import Event, Sound, Span
 
-sounds, short, talking = score_fakes.sounds, score_fakes.short, score_fakes.talking  # fixtures
+sounds, short = score_fakes.sounds, score_fakes.short  # fixtures
 
 
-class Doubter(Listener):
+def doubting() -> Ears:
     """Agrees with nothing."""
-
-    def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
-        return 0.0
+    return Ears(lambda wave: 0.0)
 
 
-class Discerning(Listener):
-    """Agrees with the short knock of the library, not with the clip's own six seconds."""
+def discerning(tone: str = "") -> Ears:
+    """Agrees with the short knock of the library, not with the clip's own six seconds; has an ear for whole clips."""
+    return Ears(lambda wave: float(wave.duration_s < 1), tone, least_s=10.0)
 
-    def agreement(self, footage: Any, understood: Any, unit: int, wave: Waveform) -> float:
-        return 5.0 * (wave.duration_s < 1)
+
+def with_tone(wave: Waveform, *spans: Span) -> Waveform:
+    """A clip's sound with the tone in it that `Ears` can be told to hear."""
+    t = np.arange(wave.samples.shape[1]) / RATE_HZ
+    is_on = np.any([(t >= span.start_s) & (t < span.end_s) for span in spans], axis=0)
+    played = 0.1 * is_on * np.sin(2 * np.pi * TONE_HZ * t)
+    return Waveform(wave.samples + played.astype(np.float32), RATE_HZ)
 
 
 def test_effects_that_do_not_sound_like_what_is_seen_are_left_out(sounds: list[Sound], tmp_path: Path) -> None:
     story = video(tmp_path / "in.mp4", [1], 3.0, None)
-    scored = job.score(story, tmp_path / "out.mp4", make_tools(Shelf(sounds), listener=Doubter))
-    assert [cue.layer for cue in scored.sheet.cues] == ["music"]
+    scored = score(Shelf(sounds), make_models(doubting()), story, tmp_path / "out.mp4")
+    assert [cue.layer for cue in scored.score.cues] == ["music"]
 
 
 def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
     """Red scenes ask for a knock; where the clip's own sound agrees already, none is added."""
-    once = job.score(short, tmp_path / "a.mp4", make_tools(Shelf(sounds), listener=Discerning))
-    twice = job.score(short, tmp_path / "b.mp4", make_tools(Shelf(sounds)))
-    assert [cue.sound.path for cue in once.sheet.cues if cue.layer == "spot"] == ["knock.wav"]
-    assert not [cue for cue in twice.sheet.cues if cue.layer == "spot"]
+    once = score(Shelf(sounds), make_models(discerning()), short, tmp_path / "a.mp4")
+    twice = score(Shelf(sounds), make_models(), short, tmp_path / "b.mp4")
+    assert [cue.sound.path for cue in once.score.cues if cue.layer == "spot"] == ["knock.wav"]
+    assert not [cue for cue in twice.score.cues if cue.layer == "spot"]
 
 
-def test_no_music_is_laid_where_the_clip_has_its_own(talking: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    tools = make_tools(Shelf(sounds), speech=SPEECH, music=(Span(2.6, 4.0),))
-    scored = job.score(talking, tmp_path / "a.mp4", tools, job.Options(effects=False))
-    assert not scored.sheet.stepped_aside
-    assert min(cue.start_s for cue in scored.sheet.cues) == pytest.approx(4.0 - CROSS_S / 2)
-    assert any("music of its own at 0:02.6–0:04" in note for note in scored.notes)
-    anew = job.score(talking, tmp_path / "b.mp4", tools, job.Options(effects=False, replace=True))
-    assert min(cue.start_s for cue in anew.sheet.cues) == 0
+def test_no_music_is_laid_where_the_clip_has_its_own(sounds: list[Sound], tmp_path: Path) -> None:
+    sound = with_tone(voice(17.0, SPEECH), Span(0.0, 5.0))
+    story, models = video(tmp_path / "in.mp4", [0], 17.0, sound), make_models(Ears(tone="Music"))
+    scored = score(Shelf(sounds), models, story, tmp_path / "a.mp4", effects=False)
+    assert not scored.score.stepped_aside
+    (own,) = scored.score.own_music
+    assert own.end_s == pytest.approx(5.0, abs=SMOOTH_S / 2)
+    assert min(cue.start_s for cue in scored.score.cues) == pytest.approx(own.end_s - CROSS_S / 2)
+    assert any("music of its own at 0:00" in note for note in scored.notes)
+    anew = score(Shelf(sounds), models, story, tmp_path / "b.mp4", effects=False, replace=True)
+    assert min(cue.start_s for cue in anew.score.cues) == 0
     assert not any("music of its own" in note for note in anew.notes)
+    assert anew.story.music == (own,)
 
 
 @pytest.mark.parametrize(
-    ("heard", "is_added"),
+    ("label", "span", "is_added"),
     [
-        (Event(0.0, 2.0, "Knock", 0.8), False),
-        (Event(0.0, 2.0, "Door", 0.8), False),  # a knock is a special case of it
-        (Event(0.0, 2.0, "Rain", 0.8), True),
-        (Event(4.0, 5.0, "Knock", 0.8), True),  # that is another one
+        ("Knock", Span(0.0, 2.0), False),
+        ("Door", Span(0.0, 2.0), False),  # a knock is a special case of it
+        ("Rain", Span(0.0, 2.0), True),
+        ("Knock", Span(4.0, 5.0), True),  # that is another one
     ],
 )
 def test_what_is_heard_in_the_clip_is_not_added(
-    heard: Event, is_added: bool, short: Path, sounds: list[Sound], tmp_path: Path
+    label: str, span: Span, is_added: bool, sounds: list[Sound], tmp_path: Path
 ) -> None:
     class Knocks(Shelf):
         def search(self, *args: Any, **more: Any) -> tuple[Hit, ...]:
             knock = (Event(0, 0.4, "Knock", 0.8),)
             return tuple(replace(hit, events=knock) for hit in super().search(*args, **more))
 
-    tools = replace(make_tools(Knocks(sounds), listener=Discerning), events=lambda wave: (heard,))
-    scored = job.score(short, tmp_path / "a.mp4", tools)
-    assert bool([cue for cue in scored.sheet.cues if cue.layer == "spot"]) == is_added
+    story = video(tmp_path / "in.mp4", [0, 2], 8.5, with_tone(voice(17.0, SPEECH[:1]), span))
+    scored = score(Knocks(sounds), make_models(discerning(label)), story, tmp_path / "a.mp4")
+    assert {event.label for event in scored.story.events} == {label}
+    assert bool([cue for cue in scored.score.cues if cue.layer == "spot"]) == is_added
 
 
 def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path) -> None:
@@ -98,36 +107,38 @@ def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path)
             return tuple(replace(h, start_s=2.88, end_s=3.36) if h.sound is knock else h for h in found)
 
     story = video(tmp_path / "in.mp4", [0], 6.0, None)
-    scored = job.score(story, tmp_path / "o.mp4", make_tools(Pointed([*sounds[:3], knock])), job.Options(music=False))
-    (cue,) = scored.sheet.cues
+    scored = score(Pointed([*sounds[:3], knock]), make_models(), story, tmp_path / "o.mp4", music=False)
+    (cue,) = scored.score.cues
     (piece,) = cue.pieces
     assert (piece.in_s, piece.out_s) == (pytest.approx(3.0, abs=0.05), pytest.approx(3.3, abs=0.08))
 
 
-def test_a_clip_with_music_is_left_alone_unless_told(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    tools = make_tools(Shelf(sounds), speech=SPEECH[:1], music=SPEECH[:1])
-    aside = job.score(short, tmp_path / "a.mp4", tools)
-    assert not aside.sheet.cues
-    assert "already has music" in aside.sheet.stepped_aside
-    assert aside.sheet.stepped_aside in aside.notes
+def test_a_clip_with_music_is_left_alone_unless_told(sounds: list[Sound], tmp_path: Path) -> None:
+    story = video(tmp_path / "in.mp4", [0], 6.0, with_tone(voice(6.0, SPEECH[:1]), Span(0.0, 5.0)))
+    models = make_models(Ears(tone="Music"), SPEECH[:1])
+    aside = score(Shelf(sounds), models, story, tmp_path / "a.mp4")
+    assert not aside.score.cues
+    assert "already has music" in aside.score.stepped_aside
+    assert "--" not in aside.score.stepped_aside
+    assert aside.score.stepped_aside in aside.notes
     wave = read_audio(aside.files["video"])
     assert integrated_lufs(wave) == pytest.approx(-16, abs=1)
-    assert packets(aside.files["video"]) == packets(short)
-    anew = job.score(short, tmp_path / "b.mp4", tools, job.Options(replace=True))
-    assert not anew.sheet.stepped_aside
-    assert [c.layer for c in anew.sheet.cues].count("music") == 1
+    assert packets(aside.files["video"]) == packets(story)
+    anew = score(Shelf(sounds), models, story, tmp_path / "b.mp4", replace=True)
+    assert not anew.score.stepped_aside
+    assert [c.layer for c in anew.score.cues].count("music") == 1
 
 
 def test_a_sound_that_has_gone_gives_way_to_its_runner_up(
     short: Path, sounds: list[Sound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = [Sound("gone.wav", "/nowhere", 12.0, "music", tags=("red",)), *sounds[1:]]
-    scored = job.score(short, tmp_path / "o.mp4", make_tools(Shelf(gone)), job.Options(effects=False))
-    assert all(cue.sound.path != "gone.wav" for cue in scored.sheet.cues)
-    assert any(cue.start_s == 0 for cue in scored.sheet.cues)
+    scored = score(Shelf(gone), make_models(), short, tmp_path / "o.mp4", effects=False)
+    assert all(cue.sound.path != "gone.wav" for cue in scored.score.cues)
+    assert any(cue.start_s == 0 for cue in scored.score.cues)
     assert "gone.wav" in caplog.text
 
 
 def test_a_library_without_music_is_said(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    scored = job.score(short, tmp_path / "o.mp4", make_tools(Shelf(sounds[3:]), speech=SPEECH[:1]))
+    scored = score(Shelf(sounds[3:]), make_models(speech=SPEECH[:1]), short, tmp_path / "o.mp4")
     assert any("no music was added" in note for note in scored.notes)

@@ -60,7 +60,7 @@ def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest
     folder = tmp_path / "videos"
     recipe = Recipe(tmp_path, seeds=2, draws=20, videos=str(folder))
     monkeypatch.setattr(job, "SHOTS", {})
-    monkeypatch.setattr(job.Feeling, "eyes", Colours())
+    monkeypatch.setattr(job.MoodReader, "eyes", Colours())
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
     with pytest.raises(InputError, match=r"none of TVSum's videos \(name them by their ids, as a\.mp4"):
         evaluate(recipe, Resolver(offline=True), lambda _: None)

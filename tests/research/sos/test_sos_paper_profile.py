@@ -15,8 +15,8 @@ from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.encode import encoder
 from storysound.errors import MissingModelError, UsageError
-from storysound.jobs.find.find import Hit
 from storysound.jobs.index.index import index
+from storysound.match.query import Hit
 from storysound.match.sos_model import Features
 from storysound.media.audio import write_wav
 from storysound.research import recipes

@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:
-    from storysound.jobs.find.find import Hit
+    from storysound.match.query import Hit
 
 
 class KindChoice(enum.StrEnum):
@@ -50,12 +50,13 @@ def find(
     """Rank the sounds of a library by text, pictures, a video, a sound, a mood, or any mix of them."""
     from storysound.app.queries import gather
     from storysound.config import load_profile
+    from storysound.encode.pool import Models
     from storysound.jobs.find.rerank import finder_of
     from storysound.weights.resolver import Resolver
 
     seen = pictures(image or [], more or [])
     asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
-    finder = finder_of(library, load_profile(profile), Resolver(offline=True), rerank)[0]
+    finder = finder_of(library, Models(load_profile(profile), Resolver(offline=True)), rerank)[0]
     for query in asked:
         hits = finder.search(query, k, kind=kind.value, ignore_names=ignore_names)
         show(query.id, hits, as_json)

@@ -15,7 +15,7 @@ app = typer.Typer(help="Make music for a picture, and a picture for a sound.", n
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again, on one machine.")]
 
 
 @app.command()
@@ -38,13 +38,15 @@ def music(
     What is given becomes a mood, the mood a prompt, and the prompt music.
     """
     from storysound.app.queries import parse_mood
+    from storysound.config import load_profile
+    from storysound.encode.pool import Models
     from storysound.jobs.generate import music as job
     from storysound.weights.resolver import Resolver
 
     wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
     order = None if prompt_only else job.Order(out, seconds, seed, model)
     weights = Resolver(offline=True, licence_policy=licence_policy.value)
-    show_music(job.generate_music(wish, order, weights, streams.tell), as_json)
+    show_music(job.generate_music(wish, order, Models(load_profile(), weights), streams.tell), as_json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.annotate.feeling import Felt
+    from storysound.annotate.feeling import FileMood
 
 
 def mood(
@@ -25,14 +25,16 @@ def mood(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Tell how pictures, sounds, texts and videos feel: valence (pleasant) and arousal (excited), from 0 to 1."""
+    from storysound.config import load_profile
+    from storysound.encode.pool import Models
     from storysound.jobs.mood import feel_all
     from storysound.weights.resolver import Resolver
 
-    for felt in feel_all(files, Resolver(offline=True), captions=captions, plot=plot):
+    for felt in feel_all(files, Models(load_profile(), Resolver(offline=True)), captions=captions, plot=plot):
         show(felt, as_json)
 
 
-def show(felt: "Felt", as_json: bool) -> None:
+def show(felt: "FileMood", as_json: bool) -> None:
     """One file's mood: a JSON line, or a line and, over time, a table."""
     if as_json:
         streams.json_line(row(felt))
@@ -51,7 +53,7 @@ def show(felt: "Felt", as_json: bool) -> None:
         Console().print(table)
 
 
-def row(felt: "Felt") -> dict[str, Any]:
+def row(felt: "FileMood") -> dict[str, Any]:
     """What programs are told; videos have their curve."""
     told = {"path": felt.path, "modality": felt.modality, **_axes(felt.mood)}
     if felt.modality != "video":

@@ -9,7 +9,7 @@ from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
-    from storysound.jobs.score.score import Scored
+    from storysound.jobs.score.request import ScoreResult
 
 Gain = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 
@@ -48,25 +48,44 @@ def score(
     """Give a video, or a folder of pictures with a text, its sound."""
     from storysound.app import queries
     from storysound.config import load_profile
-    from storysound.cue.mix import Levels
-    from storysound.jobs.score import choice as matching
+    from storysound.encode.pool import Models
     from storysound.jobs.score import score as job
+    from storysound.jobs.score.request import ScoreRequest
+    from storysound.progress import Progress, Watch
     from storysound.weights.resolver import Resolver
 
-    feel = queries.parse_mood(mood) if mood else None
-    wish = matching.Wish(text, feel, ignore_names, licence_policy.value)
-    levels = Levels(music_db=music_gain, effects_db=effects_gain)
-    options = job.Options(wish, music, effects, keep_original, replace, levels, report)
-    tools = job.tools_of(library, load_profile(profile), Resolver(offline=True), rerank)
-    show(job.score(story, out, tools, options, lambda step: streams.tell(f"{step} …")), as_json)
+    request = ScoreRequest(
+        story,
+        library,
+        out,
+        text,
+        queries.parse_mood(mood) if mood else None,
+        music,
+        effects,
+        keep_original,
+        replace,
+        music_gain,
+        effects_gain,
+        ignore_names,
+        licence_policy.value,
+        rerank,
+        report,
+    )
+
+    def tell(at: Progress) -> None:
+        if not at.done and not at.of:
+            streams.tell(f"{at.step} …")
+
+    with Watch(tell) as watch:
+        show(job.run(request, Models(load_profile(profile), Resolver(offline=True)), watch), as_json)
 
 
-def show(scored: "Scored", as_json: bool) -> None:
+def show(scored: "ScoreResult", as_json: bool) -> None:
     """A line per cue, then what to know and where the files are."""
     from storysound.cue.sheet import as_dict
 
     if as_json:
-        sheet = as_dict(scored.sheet)
+        sheet = as_dict(scored.score)
         rows = [{"type": "cue"} | cue for cue in sheet["cues"]]
         files = {kind: str(path) for kind, path in scored.files.items()}
         seconds = {step: round(spent, 3) for step, spent in scored.seconds.items()}
@@ -79,24 +98,16 @@ def show(scored: "Scored", as_json: bool) -> None:
         streams.line(line)
 
 
-def summary(scored: "Scored") -> list[str]:
+def summary(scored: "ScoreResult") -> list[str]:
     """What was done, for people."""
+    from storysound.draw.shapes import clock
+
     lines = []
-    for cue in scored.sheet.cues:
+    for cue in scored.score.cues:
         why = f"  ({'; '.join(cue.why)})" if cue.why else ""
         lines.append(f"{cue.layer:<9}{clock(cue.start_s)}–{clock(cue.end_s)}  {cue.sound.path}{why}")
     lines += [f"note: {note}" for note in scored.notes]
-    level = scored.sheet.loudness
+    level = scored.score.loudness
     if level["lufs"] > float("-inf"):
         lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")
     return lines + [f"{kind:<9}{path}" for kind, path in scored.files.items()]
-
-
-def clock(time_s: float) -> str:
-    """Minutes and seconds.
-
-    >>> clock(75.26)
-    '1:15.3'
-    """
-    tenths = round(time_s * 10)
-    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"

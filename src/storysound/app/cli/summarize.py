@@ -27,12 +27,15 @@ def summarize(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout: a line per shot kept.")] = False,
 ) -> None:
     """Cut a video to its most exciting shots, with their sound; says which and why."""
-    from storysound.annotate.feeling import Feeling
+    from storysound.annotate.feeling import MoodReader
+    from storysound.config import load_profile
+    from storysound.encode.pool import Models
     from storysound.jobs import summarize as job
     from storysound.weights.resolver import Resolver
 
     wish = job.Wish(by.value, share)
-    show(job.summarize(video, out, Feeling(Resolver(offline=True)), wish, streams.tell), out, as_json)
+    moods = MoodReader(Models(load_profile(), Resolver(offline=True)))
+    show(job.summarize(video, out, moods, wish, streams.tell), out, as_json)
 
 
 def show(summary: "Summary", out: Path, as_json: bool) -> None:

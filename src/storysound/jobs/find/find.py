@@ -13,14 +13,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
-from storysound.annotate.hearing import SPACE as EVENTS
-from storysound.config import Profile
-from storysound.encode import encoder, gloss
+from storysound.annotate.feeling import MoodReader
+from storysound.encode import gloss
 from storysound.encode import mood as moods
-from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
-from storysound.encode.wording import asked, in_words, sentences
+from storysound.encode.encoder import Encoding, Head
+from storysound.encode.labels import remembered_vectors, text_vectors
+from storysound.encode.pool import Models
+from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
+from storysound.encode.wording import asked, sentences
+from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
@@ -34,22 +35,13 @@ from storysound.match.first_stage import (
     to_score,
 )
 from storysound.match.names import NameIndex, spoken_name, words
+from storysound.match.query import Hit, Query
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.story import Event, Kind, Mood, Sound, Span
-from storysound.weights.resolver import Resolver
+from storysound.story import Kind, Mood, Span
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
-# How much each label space counts for words and for pictures, chosen on benchmarks/quality/quality.py
-# (docs/RESULTS.md).
-SAID_WEIGHT = {"audioset": 1.0, "ucs78": 0.2, "ucs79": 0.2, "ucs69": 0.2, "imagenet": 0.3, "places": 0.2}
-SEEN_WEIGHT = {"audioset": 1.0, "imagenet": 1.0}
-IN_TEXT_SPACE = {"ears": "minilm"}  # audio encoders whose embeddings lie in the space of a text encoder
-NEAR_HEARD = 0.4  # weight of a sound's nearness to the words there: it answers to words that no class has
-LOGITS = frozenset({"imagenet", "places"})  # SoundNet's heads are logits, see encode/soundnet.py
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 UNWANTED = 1.0  # of what must not be heard, beside what is said
 MOOD_WEIGHT = 1.0  # of a mood that was asked for
@@ -62,53 +54,37 @@ SIDE_PX = 320  # of those frames; the picture encoders look at 260
 
 
 @dataclass(frozen=True)
-class Query:
-    """What is looked for; every part may be missing, not all of them.
+class Column:
+    """What one head of an encoder, `ear`, heard in a library."""
 
-    Pictures and sounds are files or arrays already at hand (uint8 [h w 3]; `Waveform`).
-    """
-
-    id: str = ""
-    text: str = ""
-    images: tuple[str | Path | Pixels, ...] = ()
-    video: str | Path | None = None
-    audio: str | Path | Waveform | None = None
-    mood: Mood | None = None
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A sound that fits: its best moment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
-
-    sound: Sound
-    start_s: float
-    end_s: float
-    score: float
-    why: tuple[str, ...]
-    events: tuple[Event, ...] = ()  # heard there and meant, best first
+    ear: str
+    labels: tuple[str, ...]
+    head: Head
+    hearing: Hearing
 
 
 class Finder:
     """A library in memory with the encoders of a profile, ready for queries."""
 
-    def __init__(self, library: str | Path, profile: Profile, weights: Resolver) -> None:
+    def __init__(self, library: Path, models: Models) -> None:
         """Loads the library; encoders follow when a query needs them. Raises LibraryError, MissingModelError."""
         self._store = Library.open(library)
-        self._profile = profile
-        self._weights = weights
+        self._models = models
+        self._spaces = spaces_of(models)
         self.index = Index.load(self._store)
-        self.hearings = {space: self._hearing(space, column) for space, column in self._columns().items()}
+        self.columns = self._columns_of_scores()
         self._moments = Moments(self.index)
-        self._translations: dict[str, Floats] = {}
-        self._usuals: dict[str, tuple[Floats, Floats]] = {}
+        self._mood_reader = MoodReader(models)
+        self._translations: dict[int, Floats] = {}
+        self._usuals: dict[int, tuple[Floats, Floats]] = {}
 
     def search(
         self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
     ) -> tuple[Hit, ...]:
         """The k best sounds, best first; of one kind or of any.
 
-        `ignore_names`: judge by what is heard alone, never by names or tags. Raises ValueError for an empty query,
-        MediaError where one of its files can't be read.
+        `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
+        query's files can't be read.
         """
         evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
@@ -136,21 +112,22 @@ class Finder:
         text = asked(query.text)
         if text.wanted:
             said = sentences(text.wanted)
-            read = self._text.encode(said)
+            read = self._models.text.encode(said)
             parts = np.concatenate([text.embedding for text in read])
             tones += [self._mood_of_texts(said, read)] if for_music else []
-            yield from self._by_text(parts)
+            yield from self._by_text(said, parts)
             if not ignore_names:
                 yield from self._by_name(words(text.wanted), parts, 1.0)
         if text.unwanted:
-            yield from self._by_unwanted(text_vectors(self._text, text.unwanted))
+            yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
-            seen = self._picture.encode(pictures)
+            seen = [*query.seen, *self._models.picture.encode(pictures[len(query.seen) :])]
             tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
-            scores = np.concatenate([e.scores["imagenet"] for e in seen])
+            scores = self._seen.scores(seen)
             yield from self._by_pictures(scores, seen_weight)
+            yield from self._by_looks(scores, seen, seen_weight)
             if not ignore_names:
-                shown = gloss.vector(scores.mean(axis=0), self._seen_space)[None]
+                shown = gloss.vector(scores.mean(axis=0), self._seen.space)[None]
                 yield from self._by_name((), shown, seen_weight)
         if query.audio is not None:
             yield from self._by_sound(query.audio)
@@ -162,60 +139,84 @@ class Finder:
 
     def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
         """Texts are read again only where the profile's reader is not the one that moods need."""
-        known = self._profile.text == moods.READER
-        return moods.as_mood(moods.of_texts(read) if known else self._feeling.texts(texts))
+        known = self._models.text.name == moods.READER
+        return moods.as_mood(moods.of_texts(read) if known else self._mood_reader.texts(texts))
 
     def _mood_of_pictures(self, pictures: Sequence[Pixels], seen: Sequence[Encoding]) -> Mood:
         """Likewise pictures."""
-        known = self._profile.picture == moods.EYES
-        return moods.as_mood(moods.of_pictures(seen) if known else self._feeling.pictures(pictures))
+        known = self._models.picture.name == moods.EYES
+        return moods.as_mood(moods.of_pictures(seen) if known else self._mood_reader.pictures(pictures))
 
-    def _by_text(self, parts: Floats) -> Iterator[Evidence]:
-        """Sentences [p d]: each asks the label spaces; their wishes are averaged."""
-        for space, hearing in self.hearings.items():
-            wish = hearing.space.weights(parts).mean(axis=0)
-            yield self._by_classes("said", space, wish, hearing.rate(wish), SAID_WEIGHT[space])
-        for name, text in IN_TEXT_SPACE.items():
-            if name in self.index and name in self._profile.audio and self._profile.text == text:
-                near = (self.index.matrix(name) @ parts.T).mean(axis=1)
-                yield Evidence("near", near, NEAR_HEARD, lambda at: "sounds near in meaning")
+    def _by_text(self, said: Sequence[str], parts: Floats) -> Iterator[Evidence]:
+        """Sentences, and what the profile reads in them [p d]: each asks the label spaces; wishes are averaged."""
+        for column in self.columns:
+            if column.head.said:
+                wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
+                yield self._by_classes("said", column, wish, column.hearing.rate(wish), column.head.said)
+        for name in self._embeddings:
+            traits = self._models.traits(name)
+            reader = self._spaces.reader(traits.space)
+            if reader is not None:
+                asked_for = parts if reader is self._models.text else text_vectors(reader, said)
+                near = (self.index.matrix(name) @ asked_for.T).mean(axis=1)
+                yield Evidence("near", near, traits.near, lambda at: "sounds near in meaning")
 
     def _by_unwanted(self, parts: Floats) -> Iterator[Evidence]:
         """What must not be heard [p d]: the less of it the better; being without it is no reason to be found."""
-        for space, hearing in self.hearings.items():
-            rated = hearing.rate(hearing.space.weights(parts).mean(axis=0))
-            yield Evidence("unwanted", -rated, UNWANTED * SAID_WEIGHT[space], lambda at: "")
+        for column in self.columns:
+            if column.head.said:
+                rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
+                yield Evidence("unwanted", -rated, UNWANTED * column.head.said, lambda at: "")
 
     def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
-        """Class probabilities of frames [f 1000]: what is seen asks for what it sounds like, through the text space.
+        """Class probabilities of frames [f c]: what is seen asks for what it sounds like, through the text space.
 
-        SoundNet hears in the classes that are seen; there the detour only lets neighbours stand in for each other.
+        Some hear in the classes that are seen; there the detour only lets neighbours stand in for each other.
         """
-        for space in SEEN_WEIGHT.keys() & self.hearings.keys():
-            hearing = self.hearings[space]
-            wish = np.mean([gloss.translate(frame, self._seen_as(space)) for frame in scores], axis=0)
-            rated = hearing.rate(wish) if space == "imagenet" else hearing.rate_above(wish, self._usual(space))
-            yield self._by_classes("seen", space, wish, rated, weight * SEEN_WEIGHT[space])
+        for number, column in enumerate(self.columns):
+            if column.head.seen:
+                wish = np.mean([gloss.translate(frame, self._seen_as(number)) for frame in scores], axis=0)
+                same = column.labels == self._seen.space.labels
+                rated = column.hearing.rate(wish) if same else column.hearing.rate_above(wish, self._usual(number))
+                yield self._by_classes("seen", column, wish, rated, weight * column.head.seen)
 
-    def _by_classes(self, source: str, space: str, wish: Floats, rated: Floats, weight: float) -> Evidence:
+    def _by_looks(self, scores: Floats, seen: Sequence[Encoding], weight: float) -> Iterator[Evidence]:
+        """Nearness of what is seen to sounds whose embeddings lie where those of the pictures lie.
+
+        Encoders of sound that name nothing are asked in their own space, by the words for `scores` [f c] of the frames.
+        """
+        named = {column.partition(".")[0] for column in self.index if "." in column}
+        for name in self._embeddings:
+            traits = self._models.traits(name)
+            if traits.space and traits.space == space_of(self._models.picture):
+                looks = np.concatenate([frame.embedding for frame in seen])
+            elif name not in named and (reader := self._spaces.reader(traits.space)) is not None:
+                words = self._spaces.words("seen", self._seen.space.labels, self._seen.wordings, reader)
+                looks = np.stack([gloss.vector(frame, words) for frame in scores])
+            else:
+                continue
+            near = (self.index.matrix(name) @ looks.T).mean(axis=1)
+            yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
+
+    def _by_classes(self, source: str, column: Column, wish: Floats, rated: Floats, weight: float) -> Evidence:
         """Ratings by what is wished of a label space's classes; where events were kept they say what is heard when."""
-        hearing = self.hearings[space]
-        if space != EVENTS:
+        hearing = column.hearing
+        if not column.head.moments:
             return Evidence(source, rated, weight, partial(hearing.reason, wish))
-        events = partial(self._moments.meant, wish, hearing.space.labels)
+        events = partial(self._moments.meant, wish, column.labels)
         return Evidence(source, rated, weight, lambda at: told(events(at)) or hearing.reason(wish, at), events)
 
-    def _seen_as(self, space: str) -> Floats:
-        """What each class of the picture encoder asks of a space of the library: [1000 c]."""
-        if space not in self._translations:
-            self._translations[space] = self.hearings[space].space.weights(self._seen_space.vectors)
-        return self._translations[space]
+    def _seen_as(self, number: int) -> Floats:
+        """What each class that can be seen asks of a column of the library: [c c']."""
+        if number not in self._translations:
+            self._translations[number] = self.columns[number].hearing.space.weights(self._seen.space.vectors)
+        return self._translations[number]
 
-    def _usual(self, space: str) -> tuple[Floats, Floats]:
-        """Mean and deviation of each segment's rating over all classes that can be seen."""
-        if space not in self._usuals:
-            self._usuals[space] = self.hearings[space].usual(self._seen_as(space))
-        return self._usuals[space]
+    def _usual(self, number: int) -> tuple[Floats, Floats]:
+        """Mean and deviation of each segment's rating over all classes that can be seen: [n], [n]."""
+        if number not in self._usuals:
+            self._usuals[number] = self.columns[number].hearing.usual(self._seen_as(number))
+        return self._usuals[number]
 
     def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Iterator[Evidence]:
         """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
@@ -234,18 +235,19 @@ class Finder:
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
         wave = audio if isinstance(audio, Waveform) else read_audio(audio, channels=1)
-        for name in self._profile.audio:
-            given = encoder.load(name, self._weights).encode([wave.mono()])[0].embedding.mean(axis=0)
+        if not self._embeddings:
+            wanted = ", ".join(self._models.profile.audio)
+            raise LibraryError(
+                self._store.folder, f"wasn't heard by {wanted}", "index the sounds anew with this profile"
+            )
+        for name in self._embeddings:
+            given = self._models.encoder(name).encode([wave.mono()])[0].embedding.mean(axis=0)
             rows = self.index.matrix(name)
             mean = rows.mean(axis=0)
             rows, given = rows - mean, given - mean
             norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(given)
-            yield Evidence(
-                f"{name}:like",
-                rows @ given / np.maximum(norms, 1e-9),
-                LIKE_WEIGHT,
-                lambda at: "sounds like the given sound",
-            )
+            likeness = rows @ given / np.maximum(norms, 1e-9)
+            yield Evidence(f"{name}:like", likeness, LIKE_WEIGHT, lambda at: "sounds like the given sound")
 
     def _by_mood(self, mood: Mood, weight: float) -> Evidence:
         """Nearness of each sound's mood."""
@@ -257,40 +259,36 @@ class Finder:
 
         return Evidence("mood", closeness, weight, told_of)
 
-    def _columns(self) -> dict[str, str]:
-        """Label spaces of the library that searching knows -> their column of mean scores."""
-        columns = {name.split(".", 1)[1]: name for name in self.index if "." in name and not name.endswith("^max")}
-        return {space: columns[space] for space in SAID_WEIGHT if space in columns}
-
-    def _hearing(self, space: str, column: str) -> Hearing:
-        labels = self.index.labels[column]
-        named = label_space(space, labels, in_words(space, labels), self._text, self._weights.cache)
-        mean = self.index.matrix(column)
-        heard = from_logits(mean) if space in LOGITS else probabilities(mean, self.index.matrix(f"{column}^max"))
-        return Hearing(named, heard)
-
-    @cached_property
-    def _feeling(self) -> Feeling:
-        return Feeling(self._weights)
+    def _columns_of_scores(self) -> list[Column]:
+        """What was heard in the library in classes that count, by whichever encoders made it."""
+        columns = []
+        for column in self.index:
+            name, _, space = column.partition(".")
+            if not space or space.endswith("^max"):
+                continue
+            head, labels = self._models.traits(name).head(space), tuple(self.index.labels[column])
+            if head.said or head.seen:
+                mean = self.index.matrix(column)
+                heard = from_logits(mean) if head.logits else probabilities(mean, self.index.matrix(f"{column}^max"))
+                columns.append(Column(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard)))
+        return columns
 
     @cached_property
-    def _text(self) -> Encoder[str]:
-        return encoder.load(self._profile.text, self._weights)
+    def _embeddings(self) -> list[str]:
+        """Encoders of the profile whose embeddings the library has."""
+        return [name for name in self._models.profile.audio if name in self.index]
 
     @cached_property
-    def _picture(self) -> Encoder[Pixels]:
-        return encoder.load(self._profile.picture, self._weights)
-
-    @cached_property
-    def _seen_space(self) -> LabelSpace:
-        labels = self._picture.labels["imagenet"]
-        return label_space("imagenet", labels, in_words("imagenet", labels), self._text, self._weights.cache)
+    def _seen(self) -> Recogniser:
+        """What the profile's encoder of pictures recognises; of one that names nothing, what the library may hold."""
+        columns = [(column.labels, column.head) for column in self.columns]
+        return Recogniser(self._models.picture, self._models, lambda: vocabulary(columns))
 
     @cached_property
     def _names(self) -> tuple[NameIndex, Floats]:
         names = [spoken_name(sound) or "sound" for sound in self.index.sounds]
         collection = f"names-{self._store.folder.name}"
-        return NameIndex(names), remembered_vectors(collection, names, self._text, self._weights.cache)
+        return NameIndex(names), remembered_vectors(collection, names, self._models.text, self._models.weights.cache)
 
     @cached_property
     def _kinds(self) -> NDArray[np.str_]:

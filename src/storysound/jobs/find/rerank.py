@@ -1,12 +1,11 @@
-"""`--rerank`: which model, if any, judges again what a search found."""
+"""Which model, if any, judges again what a search found."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storysound.config import Profile
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.find.find import Finder
-from storysound.weights.resolver import Resolver
 
 if TYPE_CHECKING:
     from storysound.jobs.find.reranked import Reranked
@@ -15,23 +14,21 @@ if TYPE_CHECKING:
 MODELS = ("sos", "mac")
 
 
-def finder_of(
-    library: str | Path, profile: Profile, weights: Resolver, choice: str = "none"
-) -> "tuple[Finder | Reranked, Ranker | None]":
+def finder_of(library: Path, models: Models, rerank: str = "none") -> "tuple[Finder | Reranked, Ranker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
-    `choice` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
+    `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
     InputError for a file that is no trained model, LibraryError.
     """
-    name, _, file = choice.partition("=")
-    if choice == "none":
-        return Finder(library, profile, weights), None
+    name, _, file = rerank.partition("=")
+    if rerank == "none":
+        return Finder(library, models), None
     if name not in MODELS:
         ways = ", ".join(f"{model}=FILE" for model in MODELS)
-        raise UsageError(f"--rerank {choice}: give none, or {ways} with the weights of a trained model")
+        raise UsageError(f"rerank={rerank!r}: give none, or {ways} with the weights of a trained model")
     if not file:
         raise UsageError(
-            f"--rerank {name}: no trained model ships; make one with storysound train {name}, and give {name}=FILE"
+            f"rerank={name!r}: no trained model ships; make one with storysound train {name}, and give {name}=FILE"
         )
     from storysound.jobs.find.reranked import Reranked
     from storysound.trained import mac as mac_trained
@@ -40,7 +37,7 @@ def finder_of(
 
     path = Path(file).expanduser()
     if name == "mac":
-        judge = mac_ranker.Ranker(mac_trained.load_trained(path, weights))
-        return Reranked(Finder(library, profile, weights), judge), None
-    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, weights))
-    return Reranked(Finder(library, profile, weights), ranker), ranker
+        judge = mac_ranker.Ranker(mac_trained.load_trained(path, models.weights))
+        return Reranked(Finder(library, models), judge), None
+    ranker = sos_ranker.Ranker(sos_trained.load_trained(path, models.weights))
+    return Reranked(Finder(library, models), ranker), ranker

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.jobs.find.find import Finder, Hit, Query, pictures_of
+from storysound.jobs.find.find import Finder, pictures_of
 from storysound.match.first_stage import to_score
+from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform, read_audio
 from storysound.research.stories.features import Senses

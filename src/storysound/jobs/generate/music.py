@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
 from storysound.encode import cache as feature_cache
 from storysound.encode.mood import as_mood, head, reading
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
@@ -20,7 +21,6 @@ from storysound.media.audio import write_wav
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import read_image
 from storysound.story import Mood
-from storysound.weights.resolver import Resolver
 
 SIDE_PX = 512  # of a picture; its encoder looks at 260
 MOST_SECONDS = 600.0
@@ -72,21 +72,21 @@ class MusicReport:
     seconds: float = 0.0
 
 
-def generate_music(wish: Wish, order: Order | None, weights: Resolver, tell: Callable[[str], None]) -> MusicReport:
+def generate_music(wish: Wish, order: Order | None, models: Models, tell: Callable[[str], None]) -> MusicReport:
     """Chooses the prompt nearest to the wish and, where there is an order, has a model make music of it.
 
     The file's tags say how it was made. Raises UsageError for an unknown model or a length it can't make, MediaError
     for a picture that can't be read, MissingModelError where weights are missing, OutputError as the writer.
     """
     if order is None:
-        return _report(*_chosen(wish, weights, tell))
+        return _report(*_chosen(wish, models, tell))
     for path in wish.images:
         check_readable(path)
     check_target(order.out)
-    name, folder, licence = chosen_folder(order.model, tuple(music.MODELS), weights, _WITHOUT)
+    name, folder, licence = chosen_folder(order.model, tuple(music.MODELS), models.weights, _WITHOUT)
     composer = music.load(name, folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     music.check_length(order.seconds, composer)
-    choice, wanted = _chosen(wish, weights, tell)
+    choice, wanted = _chosen(wish, models, tell)
     tell(f"{name} makes {order.seconds:g} s of: {choice.text}")
     wave = composer.compose(choice.text, order.seconds, order.seed)
     made = f"made by {order.model}, seed {order.seed}, from the prompt: {choice.text}"
@@ -98,7 +98,7 @@ def generate_music(wish: Wish, order: Order | None, weights: Resolver, tell: Cal
 _WITHOUT = "--prompt-only gives the prompt without any model"
 
 
-def wanted_mood(wish: Wish, feeling: Feeling) -> Mood:
+def wanted_mood(wish: Wish, feeling: MoodReader) -> Mood:
     """The mood of what is given, on the scale on which all moods are compared: the mean where it is several.
 
     Raises MediaError for a picture that can't be read, MissingModelError without the embedded encoders.
@@ -111,7 +111,7 @@ def wanted_mood(wish: Wish, feeling: Feeling) -> Mood:
     return Mood(*np.mean([(mood.valence, mood.arousal) for mood in found], axis=0).tolist())
 
 
-def all_prompts(feeling: Feeling, cache: Path, tell: Callable[[str], None]) -> Prompts:
+def all_prompts(feeling: MoodReader, cache: Path, tell: Callable[[str], None]) -> Prompts:
     """The shipped prompts with the moods that the text head gives them.
 
     They are read once: their moods are kept in the folder `cache` until prompts, reader or head change.
@@ -127,10 +127,10 @@ def all_prompts(feeling: Feeling, cache: Path, tell: Callable[[str], None]) -> P
     return Prompts(texts, feature_cache.kept(cache, depends, read)["moods"].numpy())
 
 
-def _chosen(wish: Wish, weights: Resolver, tell: Callable[[str], None]) -> tuple[Choice, Mood]:
-    feeling = Feeling(weights)
+def _chosen(wish: Wish, models: Models, tell: Callable[[str], None]) -> tuple[Choice, Mood]:
+    feeling = MoodReader(models)
     wanted = wanted_mood(wish, feeling)
-    return all_prompts(feeling, weights.cache / "prompts", tell).nearest(wanted), wanted
+    return all_prompts(feeling, models.weights.cache / "prompts", tell).nearest(wanted), wanted
 
 
 def _report(

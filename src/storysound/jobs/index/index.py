@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from storysound.annotate import sound as judging
 from storysound.annotate.hearing import Ear, ear_among, events_in
+from storysound.annotate.sound import SoundJudge
 from storysound.config import Profile, load_profile
 from storysound.encode.encoder import load
 from storysound.engine.crew import Tools, crew
@@ -101,16 +101,13 @@ def usable_cores() -> int:
 def _tools(profile: Profile, weights: Resolver | None) -> Tools:
     resolver = weights or Resolver(offline=True)
     encoders = {name: load(name, resolver) for name in profile.audio}
-    ear = ear_among(encoders)
-    if ear is None:
-        raise UsageError(f"profile {profile.name!r} can't index: no audio encoder of it knows the classes of `ears`")
-    return Tools(encoders, partial(_judge, ear))
+    return Tools(encoders, partial(_judge, ear_among(encoders), SoundJudge(encoders)))
 
 
-def _judge(ear: Ear, sound: Listening) -> Judged:
-    kind = judging.kind(sound.duration_s, sound.heard)
-    mood = judging.mood(kind, sound.heard, sound.expression)
-    events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s)
+def _judge(ear: Ear | None, judge: SoundJudge, sound: Listening) -> Judged:
+    kind = judge.kind(sound.duration_s, sound.heard)
+    mood = judge.mood(kind, sound.heard, sound.expression)
+    events = events_in(sound.heard[ear.name], ear, sound.peaks_db, sound.duration_s) if ear else ()
     return Judged(kind, mood, events)
 
 

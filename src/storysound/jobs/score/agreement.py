@@ -4,79 +4,84 @@ What is seen or told and what is heard are said in the classes of one encoder of
 (`encode.gloss`). Scores here are absolute, unlike those of a search, whose best hit may still be a poor one.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from storysound.config import Profile
-from storysound.cue.mix import RATE_HZ
+from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.labels import LabelSpace, text_vectors
+from storysound.encode.pool import Models
+from storysound.encode.spaces import Recogniser, best_head, space_of, vocabulary
+from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
-from storysound.jobs.score.cuts import Laid
-from storysound.jobs.score.scenes import Understanding
+from storysound.jobs.score.scenes import Sight
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
+from storysound.media.samples import RATE_HZ
+from storysound.progress import check
 
-Floats = NDArray[np.float32]
-Attention = tuple[Floats, list[float], list[float]]
-
-LISTENED_S = 20.0  # of each cue, from its start
-SHORTEST_S = 0.1  # shorter cues have no moments to tell apart
-# Label spaces, the first that an encoder of the profile has, and the agreement in each that counts as 1. There about
-# half of ESC-50's sounds are known by their class, and one in thirty by a wrong one.
-SPACES = {"audioset": 0.05, "ucs78": 0.1, "imagenet": 0.05, "msd": 0.1}
+log = logging.getLogger(__name__)
 
 
 class Listener:
     """The profile's encoder that says best what is heard."""
 
-    def __init__(self, profile: Profile, load: Callable[[str], Encoder[Any]], cache: Path | None) -> None:
-        """`load` gives encoders by name; `cache`: folder in which the vectors of labels are kept."""
-        self._reader: Encoder[str] = load(profile.text)
-        ears: list[Encoder[Waveform]] = [load(name) for name in profile.audio]
-        known = [(space, ear) for space in SPACES for ear in ears if space in ear.labels]
-        name, self._ear = known[0] if known else (next(iter(ears[0].labels)), ears[0])
-        labels = self._ear.labels[name]
-        self.space = label_space(name, labels, in_words(name, labels), self._reader, cache)
+    def __init__(self, models: Models) -> None:
+        """Loads the encoders of sound; without one that names what it hears nothing agrees with anything."""
+        self._models = models
+        named = best_head(models.audio)
+        able = [named[0]] if named else [ear for ear in models.audio.values() if space_of(ear)]
+        self._ear: Encoder[Waveform] | None = able[0] if able else None
+        if self._ear is None:
+            log.warning("no encoder of this profile can tell what a sound is: no effects are added")
+            return
+        self._hears = Recogniser(self._ear, models, lambda: vocabulary(()))
+        self._space = self._hears.space
         self._wishes = lru_cache(maxsize=1)(self._wishes_of)
 
     def _wishes_of(self, seen: LabelSpace) -> Floats:
         """What each class that can be seen asks of the classes that can be heard: [c c']."""
-        return self.space.weights(seen.vectors)
+        return self._space.weights(seen.vectors)
 
-    def agreement(self, footage: Footage, understood: Understanding, unit: int, wave: Waveform) -> float:
-        """How much of what a unit shows and tells is heard in a sound, >= 0; from 1 on it is heard clearly.
+    def agreement(self, text: str, sight: Sight | None, unit: int, wave: Waveform) -> float:
+        """How much of what a unit shows and is told of it is heard in a sound, >= 0; from 1 on it is heard clearly.
 
         The probability of each class, at the moment it is clearest, weighted by how much the class is meant.
         """
+        if self._ear is None:
+            return 0.0
         wanted = []
-        if footage.texts[unit].strip():
-            wanted.append(self.space.weights(text_vectors(self._reader, sentences(footage.texts[unit]))).mean(axis=0))
-        own = understood.classes[understood.owner == unit]
-        wanted.append(np.mean([gloss.translate(row, self._wishes(understood.seen)) for row in own], axis=0))
-        heard = self._ear.encode([wave.cut(0, LISTENED_S).mono()])[0].scores[self.space.name].max(axis=0)
-        return max(float(weights @ heard) for weights in wanted) / SPACES.get(self.space.name, 0.1)
+        if text.strip():
+            wanted.append(self._space.weights(text_vectors(self._models.text, sentences(text))).mean(axis=0))
+        if sight is not None:
+            own = [gloss.translate(row, self._wishes(sight.space)) for row in sight.of_unit(unit)]
+            wanted.append(np.mean(own, axis=0))
+        heard = self._hears.scores(self._ear.encode([wave.cut(0, LISTENED_S).mono()])).max(axis=0)
+        most = max((float(weights @ heard) for weights in wanted), default=0.0)
+        return most / self._hears.head.clear
 
-    def attention(self, footage: Footage, understood: Understanding, laid: Sequence[Laid]) -> dict[str, Attention]:
-        """Maps for the report: per cue id the affinity [frames steps] in [0, 1], frame times and sound times in s.
+    def attention(self, footage: Footage, sight: Sight | None, cues: Sequence[RenderedCue]) -> dict[str, Attention]:
+        """Maps for the report by cue id: the affinity of each picture and each moment, in [0, 1].
 
         Cues under which no picture was looked at, and those of a few samples, have none.
         """
-        cues = [one for one in laid if one.samples.shape[1] >= SHORTEST_S * RATE_HZ]
-        waves = [Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S).mono() for one in cues]
+        if self._ear is None or sight is None:
+            return {}
         times = np.array(footage.times_s)
         maps: dict[str, Attention] = {}
-        for one, encoding in zip(cues, self._ear.encode(waves) if waves else [], strict=True):
+        for one in cues:
+            check()
             under = np.flatnonzero((times >= one.cue.start_s) & (times < one.cue.end_s))
-            if under.size:
-                frames = np.stack([gloss.vector(row, understood.seen) for row in understood.classes[under]])
-                steps = np.stack([gloss.vector(row, self.space) for row in encoding.scores[self.space.name]])
-                at = one.cue.pieces[0].in_s + encoding.step_s * np.arange(len(steps))
-                maps[one.cue.id] = (np.clip(frames @ steps.T, 0, 1), times[under].tolist(), at.tolist())
+            if not under.size or one.samples.shape[1] < SHORTEST_S * RATE_HZ:
+                continue
+            heard = self._ear.encode([Waveform(one.samples, RATE_HZ).cut(0, LISTENED_S).mono()])[0]
+            frames = np.stack([gloss.vector(row, sight.space) for row in sight.scores[under]])
+            steps = np.stack([gloss.vector(row, self._space) for row in self._hears.scores([heard])])
+            at = one.cue.pieces[0].in_s + heard.step_s * np.arange(len(steps))
+            values = np.clip(frames @ steps.T, 0, 1)
+            maps[one.cue.id] = Attention(values, tuple(times[under].tolist()), tuple(at.tolist()))
         return maps

@@ -4,21 +4,21 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.plan import EffectOffer, choose, pick_effects
-from storysound.cue.score import Layer
+from storysound.cue.score import Layer, Scene
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.find import Hit, Query
-from storysound.jobs.score.scenes import Understanding
-from storysound.story import Kind, Mood, Sound, Span
+from storysound.jobs.score.request import ScoreRequest
+from storysound.jobs.score.scenes import Breakdown
+from storysound.match.query import Hit, Query
+from storysound.progress import Watch
+from storysound.story import Kind, Sound, Span, Story
 
 log = logging.getLogger(__name__)
-
-LicencePolicy = Literal["any", "commercial"]
 
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
 CHANGE_COST = 0.6  # a new track has to fit better by this much
@@ -44,16 +44,6 @@ class Searches(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user asks of the choice."""
-
-    text: str = ""  # about the whole story
-    mood: Mood | None = None  # overrules what pictures and text say
-    ignore_names: bool = False
-    licence_policy: LicencePolicy = "any"
-
-
-@dataclass(frozen=True)
 class Draft:
     """A cue to be cut: where it plays, and the sounds to try, best first."""
 
@@ -71,28 +61,31 @@ class Draft:
 CROSS_S = 1.6  # music changes over this long around a scene's edge
 
 
-def music_drafts(story: Understanding, finder: Searches, wish: Wish) -> list[Draft]:
+def music_drafts(
+    breakdown: Breakdown, finder: Searches, request: ScoreRequest, watch: Watch | None = None
+) -> list[Draft]:
     """The music bed: one track a scene, the same over several where that fits as well."""
+    watch = watch or Watch()
+    scenes = breakdown.scenes
     found = []
-    for scene in story.scenes:
+    for number, scene in enumerate(scenes):
+        watch.at(number, len(scenes), f"music of scene {number + 1}")
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
-        text = " ".join(part for part in (wish.text, scene.text) if part)
-        query = Query(text=text, mood=wish.mood or scene.mood)
-        found.append(_search(finder, query, MUSIC_HITS, "music", wish))
+        text = " ".join(part for part in (request.text, scene.text) if part)
+        query = Query(text=text, mood=request.mood or scene.mood)
+        found.append(_search(finder, query, MUSIC_HITS, "music", request))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
     if not sounds:
         return []
     names = list(sounds)
-    fits = np.stack(
-        [_fits(hits, names, sounds, s.end_s - s.start_s) for hits, s in zip(found, story.scenes, strict=True)]
-    )
+    fits = np.stack([_fits(hits, names, sounds, s.end_s - s.start_s) for hits, s in zip(found, scenes, strict=True)])
     energy = (
-        np.array([scene.mood.arousal for scene in story.scenes]),
+        np.array([scene.mood.arousal for scene in scenes]),
         np.array([sounds[name].mood.arousal for name in names]),
     )
-    path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=story.alike)
-    return _beds(story, path, names, found)
+    path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=breakdown.alike)
+    return _beds(scenes, path, names, found)
 
 
 def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
@@ -116,17 +109,17 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
 
 
 def _beds(
-    story: Understanding, path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
+    scenes: Sequence[Scene], path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
 ) -> list[Draft]:
-    """A draft for each run of scenes with one track."""
+    """A draft for each run of scenes with one track; `path` [s] says which of `names` each scene has."""
     drafts: list[Draft] = []
     first = 0
     for last in range(1, len(path) + 1):
         if last < len(path) and path[last] == path[first]:
             continue
         hits = _chosen_first(names[path[first]], found[first:last])
-        arousal = float(np.mean([s.mood.arousal for s in story.scenes[first:last]]))
-        start_s, end_s = story.scenes[first].start_s, story.scenes[last - 1].end_s
+        arousal = float(np.mean([s.mood.arousal for s in scenes[first:last]]))
+        start_s, end_s = scenes[first].start_s, scenes[last - 1].end_s
         before, after = (CROSS_S if inside else 0.0 for inside in (first > 0, last < len(path)))
         drafts.append(
             Draft("music", start_s - before / 2, end_s + after / 2, hits, arousal, False, None, before, after)
@@ -135,9 +128,9 @@ def _beds(
     return drafts
 
 
-def _search(finder: Searches, query: Query, k: int, kind: Kind, wish: Wish) -> tuple[Hit, ...]:
-    hits = finder.search(query, k, kind=kind, ignore_names=wish.ignore_names)
-    if wish.licence_policy == "commercial":
+def _search(finder: Searches, query: Query, k: int, kind: Kind, request: ScoreRequest) -> tuple[Hit, ...]:
+    hits = finder.search(query, k, kind=kind, ignore_names=request.ignore_names)
+    if request.licence_policy == "commercial":
         hits = tuple(hit for hit in hits if allows_commerce(hit.sound.source.licence))
     return hits
 
@@ -180,40 +173,56 @@ def _chosen_first(name: str, found: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
 
 
 def effect_drafts(
-    footage: Footage, story: Understanding, finder: Searches, wish: Wish, audible: Sequence[bool]
+    footage: Footage,
+    breakdown: Breakdown,
+    finder: Searches,
+    request: ScoreRequest,
+    audible: Sequence[bool],
+    watch: Watch | None = None,
 ) -> list[Draft]:
     """Ambience and spot effects, only where it is clear what is seen or told.
 
     `audible` per unit: whether the clip's own sound is heard there.
     """
-    arousal = [a for _, _, a in story.curve]
+    watch = watch or Watch()
+    story = footage.story
     found: list[tuple[Hit, ...]] = []
     offers: list[EffectOffer] = []
     names: dict[str, int] = {}
     for index, own in enumerate(footage.pictures):
-        if not footage.texts[index] and story.clarity[index] < (CLEARER if audible[index] else CLEAR):
+        watch.at(index, len(story.units), f"effects of part {index + 1}")
+        if not story.texts[index] and _clearness(breakdown, index) < (CLEARER if audible[index] else CLEAR):
             found.append(())
             continue
-        hits = _search(finder, Query(text=footage.texts[index], images=own[:1]), EFFECT_HITS, "sfx", wish)
+        shown = own[:1] if breakdown.sight else ()
+        query = Query(text=story.texts[index], images=shown, seen=breakdown.looks[index][: len(shown)])
+        hits = _search(finder, query, EFFECT_HITS, "sfx", request)
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))
             offers.append(EffectOffer(index, sound, log_odds(hit.score), hit.sound.duration_s >= AMBIENCE_S))
-    picked = pick_effects(offers, footage.units, audible, sure=SURE, surer=SURER)
-    path_of = list(names)
-    drafts = []
-    for offer in picked:
-        unit, path = footage.units[offer.shot], path_of[offer.sound]
-        hits = _chosen_first(path, [[h for h in found[offer.shot] if (h.sound.duration_s >= AMBIENCE_S) == offer.long]])
-        soft = audible[offer.shot]
-        if offer.long:
-            drafts.append(Draft("ambience", unit.start_s, unit.end_s, hits, arousal[offer.shot], soft, offer.shot))
-        else:
-            start_s = unit.start_s + min(0.3, 0.1 * unit.duration_s)
-            end_s = min(footage.duration_s, start_s + hits[0].sound.duration_s)
-            drafts.append(Draft("spot", start_s, end_s, hits, arousal[offer.shot], soft, offer.shot))
-    least_s = min(SHORTEST_AMBIENCE_S, footage.duration_s)
+    picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
+    drafts = [_effect(story, breakdown, offer, list(names), found[offer.shot], audible[offer.shot]) for offer in picked]
+    least_s = min(SHORTEST_AMBIENCE_S, story.duration_s)
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
+
+
+def _clearness(breakdown: Breakdown, unit: int) -> float:
+    return breakdown.sight.clearness(unit) if breakdown.sight else 0.0
+
+
+def _effect(
+    story: Story, breakdown: Breakdown, offer: EffectOffer, names: Sequence[str], found: Sequence[Hit], soft: bool
+) -> Draft:
+    """The cue of an effect that was picked; `found` for its unit."""
+    unit = story.units[offer.shot]
+    hits = _chosen_first(names[offer.sound], [[h for h in found if (h.sound.duration_s >= AMBIENCE_S) == offer.long]])
+    arousal = breakdown.mood[offer.shot][2]
+    if offer.long:
+        return Draft("ambience", unit.start_s, unit.end_s, hits, arousal, soft, offer.shot)
+    start_s = unit.start_s + min(0.3, 0.1 * unit.duration_s)
+    end_s = min(story.duration_s, start_s + hits[0].sound.duration_s)
+    return Draft("spot", start_s, end_s, hits, arousal, soft, offer.shot)
 
 
 def _joined(drafts: Sequence[Draft]) -> list[Draft]:

@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.fit import Track, analyse, fit, render, sounding
-from storysound.cue.mix import Levels, cue_gain_db
+from storysound.cue.levels import Levels
+from storysound.cue.mix import cue_gain_db
+from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Piece, RunnerUp
 from storysound.errors import MediaError
-from storysound.ingest.footage import RATE_HZ
-from storysound.jobs.find.find import Hit
 from storysound.jobs.score.choice import Draft
+from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.samples import RATE_HZ
+from storysound.progress import Watch
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
@@ -25,19 +28,10 @@ log = logging.getLogger(__name__)
 LONG_S = 900.0
 MARGIN_S = 60.0
 
-
 MOST_TRIED = 4  # sounds for one cue
 
 
-@dataclass(frozen=True)
-class Laid:
-    """A cue with its samples [2 n], faded, before its gain."""
-
-    cue: Cue
-    samples: NDArray[np.float32]
-
-
-Accepts = Callable[[Draft, Hit, Laid], bool]
+Accepts = Callable[[Draft, Hit, RenderedCue], bool]
 
 
 @dataclass(frozen=True)
@@ -49,22 +43,31 @@ class _Loaded:
     from_s: float
 
 
-def cut(drafts: Sequence[Draft], bed_lufs: float, levels: Levels, accept: Accepts | None = None) -> list[Laid]:
+def cut(
+    drafts: Sequence[Draft],
+    bed_lufs: float,
+    levels: Levels,
+    accept: Accepts | None = None,
+    watch: Watch | None = None,
+) -> list[RenderedCue]:
     """Cues in order of time.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
     """
+    watch = watch or Watch()
     loaded: dict[str, _Loaded | None] = {}
-    laid: list[Laid] = []
+    rendered: list[RenderedCue] = []
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
-        number = sum(other.cue.layer == draft.layer for other in laid) + 1
+        watch.at(i, len(ordered), draft.layer)
+        number = sum(other.cue.layer == draft.layer for other in rendered) + 1
         for hit in draft.hits[:MOST_TRIED]:
+            watch.check()
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
-                laid.append(one)
+                rendered.append(one)
                 break
         else:
             log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)
@@ -72,7 +75,7 @@ def cut(drafts: Sequence[Draft], bed_lufs: float, levels: Levels, accept: Accept
         wanted = {hit.sound.path for later in ordered[i + 1 :] for hit in later.hits[:1]}
         for path in [p for p, kept in loaded.items() if kept is not None and p not in wanted]:
             del loaded[path]
-    return laid
+    return rendered
 
 
 def _load(hit: Hit, draft: Draft, loaded: dict[str, _Loaded | None]) -> _Loaded | None:
@@ -100,7 +103,7 @@ def _read(hit: Hit, draft: Draft) -> _Loaded:
     return _Loaded(wave, analyse(wave, points), from_s)
 
 
-def _cue(draft: Draft, hit: Hit, sound: _Loaded, cue_id: str, bed_lufs: float, levels: Levels) -> Laid:
+def _cue(draft: Draft, hit: Hit, sound: _Loaded, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
     length_s = draft.end_s - draft.start_s
     hint_s = max(0.0, hit.start_s - sound.from_s)
     is_spot = draft.layer == "spot"
@@ -131,4 +134,4 @@ def _cue(draft: Draft, hit: Hit, sound: _Loaded, cue_id: str, bed_lufs: float, l
         hit.why,
         runners,
     )
-    return Laid(cue, samples)
+    return RenderedCue(cue, samples)

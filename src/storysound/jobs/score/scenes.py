@@ -1,88 +1,156 @@
 """What happens in footage, scene by scene: where scenes change, what is seen in them, and how they feel."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
 from storysound.cue.plan import group_scenes
 from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode import mood as moods
-from storysound.encode.encoder import Encoder
-from storysound.encode.labels import LabelSpace, label_space, text_vectors
-from storysound.encode.wording import in_words, sentences
-from storysound.ingest.footage import Footage, Pixels
-from storysound.story import Mood, Span
+from storysound.encode.encoder import Encoder, Encoding
+from storysound.encode.labels import LabelSpace, text_vectors
+from storysound.encode.pool import Models
+from storysound.encode.spaces import Recogniser, heard_words, space_of
+from storysound.encode.wording import sentences
+from storysound.ingest.footage import Footage
+from storysound.media.arrays import Floats, Pixels
+from storysound.progress import Watch
+from storysound.story import Mood, MoodCurve, Span, Step, Story
 
-Floats = NDArray[np.float32]
-MoodCurve = tuple[tuple[float, float, float], ...]
+log = logging.getLogger(__name__)
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
 RETURNING = 0.7  # scenes at least so alike may share a motif across others
+AT_ONCE = 8  # pictures looked at between two looks at the clock
 
 
 @dataclass(frozen=True)
-class Understanding:
-    """Scenes of a story with what else the matching needs of them."""
+class Sight:
+    """What is recognised in the pictures of footage, in the classes of the encoder that looked."""
+
+    space: LabelSpace  # the classes as points of the text space
+    scores: Floats  # of each picture, unit by unit [p c]
+    owner: NDArray[np.intp]  # the unit of each picture [p]
+
+    def of_unit(self, unit: int) -> Floats:
+        """Scores of a unit's pictures: [k c]."""
+        own: Floats = self.scores[self.owner == unit]
+        return own
+
+    def clearness(self, unit: int) -> float:
+        """How sure and of one meaning is what is recognised in a unit at its clearest, in [0, 1]."""
+        return max(clearness(row, self.space) for row in self.of_unit(unit))
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A story scene by scene, with what else the matching needs to know of it."""
 
     scenes: tuple[Scene, ...]
-    members: tuple[tuple[int, int], ...]  # per scene its first unit and the one after its last
+    looks: tuple[tuple[Encoding, ...], ...]  # what the profile's encoder says of the pictures of each unit
     alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
-    curve: MoodCurve  # (middle of the unit, valence, arousal)
-    classes: Floats  # what is recognised in each picture [p c]
-    owner: NDArray[np.intp]  # the unit of each picture [p]
-    seen: LabelSpace  # the classes as points of the text space
-    clarity: tuple[float, ...]  # per unit, in [0, 1]: how sure and of one meaning is what is recognised
-    moods: Mapping[str, MoodCurve] = field(default_factory=dict)  # of "pictures", and of "words" where there are any
+    mood: MoodCurve  # of each unit, by pictures and words together
+    sight: Sight | None  # None where nobody can tell what pictures show
 
 
-def understand(
-    footage: Footage,
-    eyes: Encoder[Pixels],
-    reader: Encoder[str],
-    text: str = "",
-    cache: Path | None = None,
-    feeling: Feeling | None = None,
-) -> Understanding:
-    """Looks at all pictures in one batch; `text` is what the user says of the whole story.
-
-    `cache`: folder in which the vectors of label names are kept. `feeling` tells moods where `eyes` and `reader` are
-    not those that moods need.
-    """
-    pictures = [picture for own in footage.pictures for picture in own]
-    seen = eyes.encode(pictures)
-    owner = np.repeat(np.arange(len(footage.units)), [len(own) for own in footage.pictures])
-    looks = np.concatenate([e.embedding for e in seen])
-    classes = np.concatenate([e.scores["imagenet"] for e in seen])
-    words = [_text_vector(reader, own) for own in footage.texts]
-    seen_moods = feeling.pictures(pictures) if feeling and eyes.name != moods.EYES else moods.of_pictures(seen)
-    of_pictures = np.stack([_mean(seen_moods, owner, u) for u in range(len(words))])
-    of_words = _told(footage, feeling.reader if feeling and reader.name != moods.READER else reader, text)
+def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | None = None) -> tuple[Story, Breakdown]:
+    """The story with its moods, and its scenes. Each picture is looked at once; `text`: what is said of the whole."""
+    story = footage.story
+    watch = watch or Watch()
+    seen = _looked_at(footage, models.picture, watch)
+    owner = np.repeat(np.arange(len(story.units)), [len(own) for own in footage.pictures])
+    of_pictures = _means(_picture_moods(footage, models, seen, watch), owner)
+    of_words = _word_moods(story, models, text)
     tone = np.where(np.isnan(of_words), of_pictures, (of_pictures + np.nan_to_num(of_words)) / 2)
-    features = np.stack([np.concatenate([_unit(_mean(looks, owner, u)), words[u]]) for u in range(len(words))])
-    members = group_scenes(footage.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
-    lengths_s = np.array([unit.duration_s for unit in footage.units])
+    words = np.stack([_text_vector(models.text, own) for own in story.texts])
+    looks = _means(np.concatenate([e.embedding for e in seen]), owner)
+    features = np.stack([np.concatenate([_unit(look), said]) for look, said in zip(looks, words, strict=True)])
+    sight = _sight(models, seen, owner)
+    scenes, near = _scenes(story, features, tone, sight)
+    middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
+    curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
+    story = story.with_step(Step(f"breakdown by {models.picture.name}", models.picture.revision), moods=curves)
+    looked = tuple(tuple(e for e, unit in zip(seen, owner, strict=True) if unit == u) for u in range(len(story.units)))
+    return story, Breakdown(scenes, looked, near >= RETURNING, _curve(middles, tone), sight)
+
+
+def _looked_at(footage: Footage, eyes: Encoder[Pixels], watch: Watch) -> list[Encoding]:
+    """What an encoder says of all pictures, unit by unit."""
+    pictures = [picture for own in footage.pictures for picture in own]
+    seen: list[Encoding] = []
+    for first in range(0, len(pictures), AT_ONCE):
+        watch.at(first, len(pictures), "pictures")
+        seen += eyes.encode(pictures[first : first + AT_ONCE])
+    return seen
+
+
+def _picture_moods(footage: Footage, models: Models, seen: Sequence[Encoding], watch: Watch) -> Floats:
+    """[p 2] of each picture; looked at again only where the profile's eyes are not those that moods need."""
+    if models.profile.picture == moods.EYES:
+        return moods.of_pictures(seen)
+    return moods.of_pictures(_looked_at(footage, models.encoder(moods.EYES), watch))
+
+
+def _word_moods(story: Story, models: Models, text: str) -> Floats:
+    """[units 2] valence and arousal of what is said of each unit and of the whole; NaN where nothing is."""
+    known = {
+        own: moods.of_texts(models.encoder(moods.READER).encode(sentences(own))).mean(axis=0)
+        for own in {*story.texts, text}
+        if own.strip()
+    }
+    nothing = np.full(2, np.nan, np.float32)
+    of_units = [[known[own] for own in (unit, text) if own in known] for unit in story.texts]
+    return np.stack([np.mean(said, axis=0) if said else nothing for said in of_units])
+
+
+def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:
+    """What the profile's encoder of pictures recognises; the unit of each picture is its `owner` [p]."""
+    if not models.picture.labels and not space_of(models.picture):
+        log.warning(
+            "%s can't tell what pictures show: scenes have no words for it, and effects need words", models.picture.name
+        )
+        return None
+    recogniser = Recogniser(models.picture, models, lambda: heard_words(models))
+    return Sight(recogniser.space, recogniser.scores(seen), owner)
+
+
+def _scenes(
+    story: Story, features: Floats, tone: Floats, sight: Sight | None
+) -> tuple[tuple[Scene, ...], NDArray[np.float32]]:
+    """Scenes by the features [units d] and moods [units 2] of units, and the cosines of scenes [s s]."""
+    members = group_scenes(story.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
+    lengths_s = np.array([unit.duration_s for unit in story.units])
     scenes, means = [], []
     for first, last in members:
         weights = lengths_s[first:last]
         mood = Mood(*np.average(tone[first:last], axis=0, weights=weights).clip(0, 1).tolist())
-        sight = gloss.words(classes[(owner >= first) & (owner < last)].mean(axis=0), eyes.labels["imagenet"])
-        scenes.append(_scene(footage, range(first, last), mood, sight))
+        scenes.append(_scene(story, range(first, last), mood, sight))
         means.append(_unit(np.average(features[first:last], axis=0, weights=weights)))
-    near = np.stack(means) @ np.stack(means).T
-    middles = [(unit.start_s + unit.end_s) / 2 for unit in footage.units]
-    curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
-    space = label_space(
-        "imagenet", eyes.labels["imagenet"], in_words("imagenet", eyes.labels["imagenet"]), reader, cache
-    )
-    clarity = tuple(max(clearness(row, space) for row in classes[owner == u]) for u in range(len(footage.units)))
-    return Understanding(
-        tuple(scenes), tuple(members), near >= RETURNING, _curve(middles, tone), classes, owner, space, clarity, curves
+    return tuple(scenes), np.stack(means) @ np.stack(means).T
+
+
+def _scene(story: Story, units: range, mood: Mood, sight: Sight | None) -> Scene:
+    """The scene of neighbouring units.
+
+    A shot counts to it where the two share more than half of the shorter one.
+    """
+    span = Span(story.units[units[0]].start_s, story.units[units[-1]].end_s)
+    shown: tuple[str, ...] = ()
+    if sight is not None:
+        own = sight.scores[(sight.owner >= units[0]) & (sight.owner <= units[-1])]
+        shown = gloss.words(own.mean(axis=0), sight.space.labels)
+    return Scene(
+        span.start_s,
+        span.end_s,
+        mood,
+        ", ".join(shown),
+        tuple(shot for shot in story.shots if shot.overlap_s(span) > 0.5 * min(shot.duration_s, span.duration_s)),
+        " ".join(dict.fromkeys(story.texts[u] for u in units if story.texts[u])),
     )
 
 
@@ -95,48 +163,24 @@ def clearness(scores: Floats, space: LabelSpace) -> float:
     return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 
-def _scene(footage: Footage, units: range, mood: Mood, sight: Sequence[str]) -> Scene:
-    """The scene of neighbouring units; `sight` names what is recognised in it.
-
-    A shot counts to it where the two share more than half of the shorter one.
-    """
-    span = Span(footage.units[units[0]].start_s, footage.units[units[-1]].end_s)
-    return Scene(
-        span.start_s,
-        span.end_s,
-        mood,
-        ", ".join(sight),
-        tuple(shot for shot in footage.shots if shot.overlap_s(span) > 0.5 * min(shot.duration_s, span.duration_s)),
-        " ".join(dict.fromkeys(footage.texts[u] for u in units if footage.texts[u])),
-    )
-
-
-def _told(footage: Footage, reader: Encoder[str], text: str) -> Floats:
-    """[units 2] valence and arousal of what is said of each unit and of the whole; NaN where nothing is."""
-    known = {
-        own: moods.of_texts(reader.encode(sentences(own))).mean(axis=0) for own in {*footage.texts, text} if own.strip()
-    }
-    nothing = np.full(2, np.nan, np.float32)
-    of_units = [[known[own] for own in (unit, text) if own in known] for unit in footage.texts]
-    return np.stack([np.mean(said, axis=0) if said else nothing for said in of_units])
-
-
 def _curve(times_s: Sequence[float], values: Floats) -> MoodCurve:
-    """Points where there is a mood."""
+    """Points where there is a mood [n 2]."""
     rows = zip(times_s, values.tolist(), strict=True)
     return tuple((time_s, valence, arousal) for time_s, (valence, arousal) in rows if not np.isnan(valence))
 
 
 def _text_vector(reader: Encoder[str], text: str) -> Floats:
-    """A unit vector for a text, zeros for none."""
+    """A unit vector [d] for a text, zeros for none."""
     if not text.strip():
         return np.zeros(reader.dim, np.float32)
     return _unit(text_vectors(reader, sentences(text)).mean(axis=0))
 
 
-def _mean(rows: Floats, owner: NDArray[np.intp], index: int) -> Floats:
-    return np.asarray(rows[owner == index].mean(axis=0))
+def _means(rows: Floats, owner: NDArray[np.intp]) -> Floats:
+    """Means of the rows [p d] of each owner, from 0 on: [o d]."""
+    return np.stack([rows[owner == index].mean(axis=0) for index in range(int(owner.max()) + 1)])
 
 
 def _unit(vector: Floats) -> Floats:
+    """The vector [d], of length 1."""
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)

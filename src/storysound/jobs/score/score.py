@@ -1,7 +1,8 @@
-"""`storysound score`: gives a video, or a folder of pictures with a text, its sound.
+"""`score`: gives a video, or a folder of pictures with a text, its sound.
 
-Six steps: look, understand, match, cue, mix, deliver. Nothing here depends on chance: the same story, library and
-options give the same sound on one machine, and on another what docs/RESULTS.md says.
+Seven steps: look, listen, understand, match and cue make the score (`plan`), mix makes it sound (`render`), deliver
+writes film, cue sheets and page. Nothing here depends on chance: the same story, library and request give the same
+sound on one machine, and on another what docs/RESULTS.md says.
 """
 
 import logging
@@ -10,330 +11,223 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from storysound.annotate.feeling import Feeling
 from storysound.annotate.hearing import ear_among, heard_in
-from storysound.annotate.own_sound import (
-    FindsEvents,
-    FindsMusic,
-    FindsSpeech,
-    OwnSound,
-    audible,
-    listen,
-    music_spans,
-    without_music,
-)
-from storysound.config import Profile
-from storysound.cue.mix import RATE_HZ, Levels, Mixed, bed_lufs, lay, mix
-from storysound.cue.score import CueSheet, Loudness
-from storysound.cue.sheet import write_csv, write_json, write_otio
-from storysound.draw.report import write_report
-from storysound.encode import encoder, separator, silero
-from storysound.encode.encoder import Encoder
-from storysound.errors import MediaError, UsageError
-from storysound.ingest.footage import Footage, Pixels, read_folder, read_video
-from storysound.jobs.find.find import Hit
-from storysound.jobs.find.moments import times_of
+from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
+from storysound.cue.levels import Levels
+from storysound.cue.mix import Mix, bed_lufs, lay, mix
+from storysound.cue.rendered import Attention, RenderedCue
+from storysound.cue.score import Score
+from storysound.encode import separator, silero
+from storysound.encode.pool import Models
+from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.rerank import finder_of
-from storysound.jobs.score.agreement import Attention, Listener
-from storysound.jobs.score.choice import Draft, Searches, Wish, allows_commerce, beside, effect_drafts, music_drafts
-from storysound.jobs.score.cuts import Accepts, Laid, cut
-from storysound.jobs.score.scenes import Understanding, understand
-from storysound.media.audio import Waveform, read_audio
-from storysound.media.files import check_target
-from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.mux import container_for, mux_copy
-from storysound.media.probe import probe
-from storysound.media.slideshow import render_slideshow
-from storysound.story import Event, Span
-from storysound.weights.resolver import Resolver
+from storysound.jobs.score.agreement import Listener
+from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.score.cuts import Accepts, cut
+from storysound.jobs.score.deliver import DELIVERED, Page, check_targets, deliver
+from storysound.jobs.score.notes import notes_of
+from storysound.jobs.score.request import ScoreRequest, ScoreResult
+from storysound.jobs.score.scenes import Breakdown, Sight, break_down
+from storysound.match.query import Hit
+from storysound.media.audio import Waveform
+from storysound.media.samples import RATE_HZ
+from storysound.progress import Watch
+from storysound.story import Event, Span, Step
 
 log = logging.getLogger(__name__)
 
 # Agreement with the pictures that an effect needs: more where the clip has its own sound, as an error costs more there.
 AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
-LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
+# What share of the time each step takes of the demo's film.
+SHARES = {"look": 30, "listen": 15, "understand": 15, "match": 10, "cue": 15, "mix": 5, "deliver": 10}
+LISTENED = 3  # things listened for: speech, music, events
 
-Progress = Callable[[str], None]
-Explains = Callable[[Footage, Understanding, Sequence[Laid]], Mapping[str, Attention]]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user may decide."""
-
-    wish: Wish = field(default_factory=Wish)
-    music: bool = True
-    effects: bool = True
-    keep_original: bool = True
-    replace: bool = False  # takes out the music a clip already has, and scores it anew
-    levels: Levels = field(default_factory=Levels)
-    report: Path | None = None  # folder for sheet and page; by default they lie beside the video
-
-    def __post_init__(self) -> None:
-        if self.replace and not self.keep_original:
-            raise UsageError("--replace keeps the voices of the original: it can't go with --drop-original")
+Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str, Attention]]
 
 
 @dataclass(frozen=True)
-class Tools:
-    """The library and the models a story is scored with; models are loaded when they are first needed."""
+class Plan:
+    """A score of which nothing has been measured yet, and what was made on the way to it that rendering can use."""
 
-    finder: Searches
-    eyes: Callable[[], Encoder[Pixels]]
-    reader: Callable[[], Encoder[str]]
-    speech: FindsSpeech
-    music: FindsMusic
-    background: Callable[[Waveform], Waveform]  # a sound without its speech
-    cache: Path | None  # folder for what is worth keeping between stories
-    listener: Callable[[], Listener]
-    events: FindsEvents = lambda wave: ()
-    feeling: Feeling | None = None  # tells moods; None: eyes and reader do
-    explains: Explains | None = None  # says why a sound was chosen; None: the listener
+    score: Score
+    footage: Footage  # its story is told as it was understood
+    original: Waveform | None  # what of the clip's own sound goes into the mix
+    cues: tuple[RenderedCue, ...]  # those of the score
+    sight: Sight | None
+    seconds: Mapping[str, float] = field(default_factory=dict)  # that each step took
 
 
-def tools_of(library: Path, profile: Profile, weights: Resolver, rerank: str = "none") -> Tools:
-    """Tools of a profile. The library is opened at once, so that a wrong name is told before any work is done.
+def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
+    """Scores a story into a video, with sheets and page beside it.
 
-    `rerank`: as `jobs.find.rerank.finder_of`; the model that judges again then draws the attention maps too.
+    Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
+    UsageError; whatever happens, all files are there in the end or none is.
     """
-    finder, ranker = finder_of(library, profile, weights, rerank)
-    load = cache(lambda name: encoder.load(name, weights))
+    files = check_targets(request)
+    finder, ranker = finder_of(request.library, models, request.rerank)
+    listener = cache(lambda: Listener(models))
+    watch.plan(SHARES)
+    steps = _Steps(watch)
+    with steps("look"):
+        footage = read_footage(request.story, watch)
+    planned = plan(footage, finder, models, request, watch, listener)
+    with steps("mix"):
+        mixed = render(planned, request.levels, watch)
+    with steps("deliver"):
+        watch.at(0, DELIVERED, "why each sound was chosen")
+        explain: Explains = ranker.attention if ranker else listener().attention
+        maps = explain(planned.footage, planned.sight, planned.cues) if planned.cues else {}
+        page = Page(planned.footage, mixed, planned.original, maps)
+        score = deliver(planned.score, page, files, watch)
+    seconds = {**planned.seconds, **steps.seconds}
+    story = planned.footage.story
+    notes = notes_of(score, story, mixed, wants_music=request.music)
+    return ScoreResult(score, story, files, notes, {name: seconds[name] for name in SHARES})
 
-    def background(wave: Waveform) -> Waveform:
-        return separator.load(weights).split(wave)[0]
 
-    def ears() -> dict[str, Encoder[Any]]:
-        return {name: load(name) for name in profile.audio}
-
-    def events(wave: Waveform) -> tuple[Event, ...]:
-        ear = ear_among(ears())
-        return heard_in(wave, ear) if ear else ()
-
-    return Tools(
-        finder,
-        lambda: load(profile.picture),
-        lambda: load(profile.text),
-        lambda wave: silero.load(weights).speech_spans(wave),
-        lambda wave, speech: music_spans(wave, speech, ears(), background),
-        background,
-        weights.cache,
-        cache(lambda: Listener(profile, load, weights.cache)),
-        events,
-        Feeling(weights),
-        ranker.attention if ranker else None,
+def plan(
+    footage: Footage,
+    finder: Searches,
+    models: Models,
+    request: ScoreRequest,
+    watch: Watch,
+    listener: Callable[[], Listener] | None = None,
+) -> Plan:
+    """Decides which sound plays when, cut how, at what level. `listener`: where the caller has one already."""
+    steps = _Steps(watch)
+    levels = request.levels
+    with steps("listen"):
+        footage, heard = _listened(footage, models, watch)
+        if not request.replace:
+            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, levels)))
+        aside = _stepped_aside(heard, request)
+        own = _kept(heard, request, models)
+    with steps("understand"):
+        story, breakdown = break_down(footage, models, request.text, watch)
+        footage = replace(footage, story=story)
+    with steps("match"):
+        drafts = [] if aside else _drafts(footage, breakdown, own, finder, request, watch)
+    with steps("cue"):
+        accept = _accepts(footage, breakdown, own, listener or cache(lambda: Listener(models)))
+        cues = cut(drafts, bed_lufs(own.wave, own.speech, levels), levels, accept, watch)
+    score = Score(
+        story.title,
+        story.duration_s,
+        story.fps,
+        breakdown.scenes,
+        tuple(one.cue for one in cues),
+        own.speech,
+        stepped_aside=aside,
+        own_music=own.music,
     )
+    return Plan(score, footage, own.wave, tuple(cues), breakdown.sight, steps.seconds)
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What came of it: the sheet, the files by kind, and what the user should know."""
-
-    sheet: CueSheet
-    files: Mapping[str, Path]
-    notes: tuple[str, ...]
-    seconds: Mapping[str, float]  # per step
-
-
-def score(
-    story: Path, out: Path, tools: Tools, options: Options | None = None, progress: Progress | None = None
-) -> Scored:
-    """Scores `story` (a video or a folder of pictures) into the video `out`, with sheet and page beside it.
-
-    Raises MediaError for a story that can't be read, OutputError for a place that can't be written, UsageError for
-    options that contradict each other; whatever happens, no file is left half written.
-    """
-    options = options or Options()
-    files = _targets(story, out, options.report)
-    clock = _Clock(progress)
-    with clock("look"):
-        footage = read_folder(story) if story.is_dir() else read_video(story)
-        heard = listen(footage.original, tools.speech, tools.music, tools.events)
-        if not options.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, options.levels)))
-        aside = _stepped_aside(heard, options)
-        own = _kept(heard, options, tools)
-    with clock("understand"):
-        understood = understand(footage, tools.eyes(), tools.reader(), options.wish.text, tools.cache, tools.feeling)
-    with clock("match"):
-        drafts = [] if aside else _drafts(footage, understood, own, tools.finder, options)
-    with clock("cue"):
-        bed = bed_lufs(own.wave, own.speech, options.levels)
-        laid = cut(drafts, bed, options.levels, _accepts(footage, understood, own, tools))
-    with clock("mix"):
-        added = lay([(one.cue.start_s, one.samples, one.cue.gain_db) for one in laid], footage.samples)
-        mixed = mix(own.wave, added, own.speech, options.levels)
-    with clock("deliver"):
-        _write_video(footage, story, mixed.wave, out)
-        delivered = read_audio(out)
-        sheet = CueSheet(
-            footage.title,
-            footage.duration_s,
-            footage.fps,
-            understood.scenes,
-            tuple(one.cue for one in laid),
-            own.speech,
-            Loudness(lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=mixed.ducking_db),
-            aside,
-            own.music,
-        )
-        maps = (tools.explains or tools.listener().attention)(footage, understood, laid) if laid else {}
-        _write_papers(sheet, files, footage, understood, mixed, own.wave, maps, video=out if footage.stills else story)
-    return Scored(sheet, files, _notes(sheet, mixed, footage, options), clock.seconds)
+def render(planned: Plan, levels: Levels, watch: Watch) -> Mix:
+    """The sound of a score."""
+    watch.at(0, 2, "cues")
+    placed = [(one.cue.start_s, one.samples, one.cue.gain_db) for one in planned.cues]
+    added = lay(placed, planned.footage.samples)
+    watch.at(1, 2, "mix")
+    return mix(planned.original, added, planned.score.speech, levels)
 
 
-class _Clock:
-    """Names the steps to the user and keeps how long each took."""
+class _Steps:
+    """Names the steps to whoever watches, and keeps how long each took."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress = progress
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        if self.progress:
-            self.progress(name)
-        started = time.perf_counter()
+        self._watch.step(name)
+        started_s = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - started
+        self.seconds[name] = time.perf_counter() - started_s
 
 
-def _targets(story: Path, out: Path, report: Path | None) -> dict[str, Path]:
-    """Where everything goes; tells mistakes before any work is done."""
-    info = None if story.is_dir() else probe(story)
-    if info is not None and info.is_still:
-        raise MediaError(story, "is a picture, a video is wanted", "put it into a folder, and give that")
-    files = {"video": out} | _papers(out, report)
-    for file in files.values():
-        check_target(file, story)
-    container_for(out, info.video.codec if info and info.video else "h264")
-    return files
+def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
+    """What a clip sounds like; silence needs no model."""
+
+    def speech(wave: Waveform) -> tuple[Span, ...]:
+        watch.at(0, LISTENED, "speech")
+        return _voice(models).speech_spans(wave)
+
+    def music(wave: Waveform, spoken: Sequence[Span]) -> tuple[Span, ...]:
+        watch.at(1, LISTENED, "music")
+        return music_spans(wave, spoken, models.audio, lambda part: _background(models, part))
+
+    def events(wave: Waveform) -> tuple[Event, ...]:
+        watch.at(2, LISTENED, "events")
+        ear = ear_among(models.audio)
+        return heard_in(wave, ear) if ear else ()
+
+    heard = listen(footage.original, speech, music, events)
+    if heard.wave is None:
+        return footage, heard
+    step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))
+    told = footage.story.with_step(step, speech=heard.speech, music=heard.music, events=heard.events)
+    return replace(footage, story=told), heard
 
 
-def _papers(out: Path, report: Path | None) -> dict[str, Path]:
-    """Where sheet and page go: into their own folder, or beside the video under its name."""
-    if report:
-        names = {"json": "cues.json", "csv": "cues.csv", "otio": "timeline.otio", "report": "report.html"}
-        return {kind: report / name for kind, name in names.items()}
-    names = {"json": ".cues.json", "csv": ".cues.csv", "otio": ".otio", "report": ".report.html"}
-    return {kind: out.with_name(out.stem + name) for kind, name in names.items()}
+def _voice(models: Models) -> silero.Silero:
+    return models.get("silero", silero.load)
 
 
-def _stepped_aside(own: OwnSound, options: Options) -> str:
-    if not own.has_music or options.replace or not options.keep_original:
+def _background(models: Models, wave: Waveform) -> Waveform:
+    """A sound without its speech."""
+    return models.get("separator", separator.load).split(wave)[0]
+
+
+def _stepped_aside(own: OwnSound, request: ScoreRequest) -> str:
+    if not own.has_music or request.replace or not request.keep_original:
         return ""
-    return f"the clip already has music ({own.music_share:.0%} of it); --replace takes it out and scores it anew"
+    return f"the clip already has music ({own.music_share:.0%} of it); replace takes it out and scores it anew"
 
 
-def _kept(own: OwnSound, options: Options, tools: Tools) -> OwnSound:
+def _kept(own: OwnSound, request: ScoreRequest, models: Models) -> OwnSound:
     """What of the clip's own sound goes into the mix."""
-    if not options.keep_original:
+    if not request.keep_original:
         return OwnSound(None)
-    if options.replace and own.music:
-        wave = without_music(own, tools.background)
+    if request.replace and own.music:
+        wave = without_music(own, lambda part: _background(models, part))
         return replace(own, wave=wave, speech=own.speech if wave is not None else (), music=())
     return own
 
 
 def _drafts(
-    footage: Footage, understood: Understanding, own: OwnSound, finder: Searches, options: Options
+    footage: Footage, breakdown: Breakdown, own: OwnSound, finder: Searches, request: ScoreRequest, watch: Watch
 ) -> list[Draft]:
-    drafts = music_drafts(understood, finder, options.wish) if options.music else []
+    drafts = music_drafts(breakdown, finder, request, watch) if request.music else []
     drafts = beside(drafts, own.music)
-    if options.effects:
-        drafts += effect_drafts(footage, understood, finder, options.wish, audible(own.wave, footage.units))
+    if request.effects:
+        heard = audible(own.wave, footage.story.units)
+        drafts += effect_drafts(footage, breakdown, finder, request, heard, watch)
     return drafts
 
 
-def _accepts(footage: Footage, understood: Understanding, own: OwnSound, tools: Tools) -> Accepts:
+def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Callable[[], Listener]) -> Accepts:
     """Effects have to be heard as what is seen or told, and must not double what the clip itself sounds like."""
+    story, sight = footage.story, breakdown.sight
 
     @cache
     def is_there(unit: int) -> bool:
-        span = footage.units[unit]
+        span = story.units[unit]
         if own.wave is None:
             return False
-        return tools.listener().agreement(footage, understood, unit, own.wave.cut(span.start_s, span.end_s)) >= AGREES
+        wave = own.wave.cut(span.start_s, span.end_s)
+        return listener().agreement(story.texts[unit], sight, unit, wave) >= AGREES
 
-    def accept(draft: Draft, hit: Hit, laid: Laid) -> bool:
+    def accept(draft: Draft, hit: Hit, one: RenderedCue) -> bool:
         if draft.unit is None:
             return True
-        span = Span(laid.cue.start_s, laid.cue.end_s)
+        span = Span(one.cue.start_s, one.cue.end_s)
         if draft.soft and (own.has({event.label for event in hit.events}, span) or is_there(draft.unit)):
             return False
-        agreement = tools.listener().agreement(footage, understood, draft.unit, Waveform(laid.samples, RATE_HZ))
+        wave = Waveform(one.samples, RATE_HZ)
+        agreement = listener().agreement(story.texts[draft.unit], sight, draft.unit, wave)
         return agreement >= (AGREES_UNDER_SOUND if draft.soft else AGREES)
 
     return accept
-
-
-def _write_video(footage: Footage, story: Path, wave: Waveform, out: Path) -> None:
-    """The story's pictures, or a slideshow of them, with the new sound."""
-    if not footage.stills:
-        mux_copy(story, wave, out, ceiling_dbtp=LOUDEST_DBTP)
-        return
-    portrait = np.median([own[0].shape[0] / own[0].shape[1] for own in footage.pictures]) > 1
-    size = (720, 1280) if portrait else (1280, 720)
-    lengths_s = [shot.duration_s for shot in footage.shots]
-    render_slideshow(footage.stills, lengths_s, wave, out, size=size, ceiling_dbtp=LOUDEST_DBTP)
-
-
-def _write_papers(
-    sheet: CueSheet,
-    files: Mapping[str, Path],
-    footage: Footage,
-    understood: Understanding,
-    mixed: Mixed,
-    original: Waveform | None,
-    maps: Mapping[str, Attention],
-    *,
-    video: Path,
-) -> None:
-    """The sheet in three forms, and the page."""
-    write_json(sheet, files["json"])
-    write_csv(sheet, files["csv"])
-    write_otio(sheet, files["otio"], video=video, scored=files["video"], has_audio=original is not None)
-    pictures = [picture for own in footage.pictures for picture in own]
-    write_report(
-        sheet,
-        files["report"],
-        thumbnails=list(zip(footage.times_s, pictures, strict=True)),
-        waveforms={"mix": mixed.wave, "original": original, "added": mixed.added},
-        attention=maps,
-        moods={**understood.moods, "music": _music_moods(sheet)},
-        video=files["video"],
-    )
-
-
-def _music_moods(sheet: CueSheet) -> list[tuple[float, float, float]]:
-    """The mood of the music that is laid, over time."""
-    beds = [cue for cue in sheet.cues if cue.layer == "music"]
-    moods = [(cue, cue.sound.mood) for cue in sorted(beds, key=lambda cue: cue.start_s)]
-    return [(time_s, m.valence, m.arousal) for cue, m in moods for time_s in (cue.start_s, cue.end_s)]
-
-
-def _notes(sheet: CueSheet, mixed: Mixed, footage: Footage, options: Options) -> tuple[str, ...]:
-    """What the user should know of the result."""
-    notes = [*footage.faults, *([sheet.stepped_aside] if sheet.stepped_aside else [])]
-    if options.music and not sheet.stepped_aside and not any(cue.layer == "music" for cue in sheet.cues):
-        notes.append("no music was added: the library has none that may be used")
-    if options.music and sheet.own_music and not sheet.stepped_aside:
-        places = ", ".join(times_of(span) for span in sheet.own_music)
-        notes.append(f"the clip has music of its own at {places}: none is laid there")
-    if not sheet.stepped_aside:
-        notes += _licence_notes(sheet)
-    if mixed.limited_db > 3.0:
-        notes.append(f"peaks had to be lowered by up to {mixed.limited_db:.1f} dB to reach the loudness")
-    return tuple(notes)
-
-
-def _licence_notes(sheet: CueSheet) -> list[str]:
-    sounds = {cue.sound.path: cue.sound for cue in sheet.cues}.values()
-    unknown = sorted(sound.path for sound in sounds if not sound.source.licence.strip())
-    not_sold = sorted(s.path for s in sounds if s.source.licence.strip() and not allows_commerce(s.source.licence))
-    notes = [f"states no licence: {', '.join(unknown)}"] if unknown else []
-    return notes + ([f"not for commercial use: {', '.join(not_sold)}"] if not_sold else [])

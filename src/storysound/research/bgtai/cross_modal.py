@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.config import Profile, load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import TEST, read_set
-from storysound.jobs.find.find import Finder, Query
+from storysound.jobs.find.find import Finder
 from storysound.jobs.index.index import index
+from storysound.match.query import Query
 from storysound.metrics import retrieval
 from storysound.research.results import Column, Row
 from storysound.train.loop import Tell
@@ -69,7 +71,7 @@ def scores(clips: list[Path], profile: Profile, weights: Resolver, tell: Tell) -
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"
         index(clips, library, profile=profile, weights=weights)
-        finder = Finder(library, profile, weights)
+        finder = Finder(library, Models(profile, weights))
         of_path = {Path(sound.path).name: number for number, sound in enumerate(finder.index.sounds)}
         heard = [clip for clip in clips if clip.name in of_path]
         if len(heard) < len(clips):

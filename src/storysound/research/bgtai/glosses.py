@@ -15,7 +15,7 @@ from storysound.errors import UsageError
 from storysound.match.bgtai import Said
 from storysound.match.sos_model import Features
 from storysound.research.sos.train import LONE_WIDTH
-from storysound.research.stories.features import PROBABILITIES, Ragged, Senses, StoryFeatures
+from storysound.research.stories.features import Ragged, Senses, StoryFeatures
 from storysound.research.stories.read import Material
 
 WORDS_A_STEP = 2
@@ -29,7 +29,7 @@ class SoundGloss:
     def __init__(self, senses: Senses) -> None:
         """Raises UsageError where no ear of the profile names classes in each step."""
         parts = senses.heard()
-        space = next((name for name in PROBABILITIES if name in parts), None)
+        space = next((name for name in parts if name not in senses.ears), None)
         if space is None or senses.stretch_s:
             raise UsageError("this profile's ears name nothing, so sounds have no gloss: give gloss=false or another")
         names = list(parts)

@@ -10,15 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from storysound.annotate.hearing import SPACE
+from storysound.annotate.hearing import ear_among
 from storysound.config import Profile
 from storysound.encode import cache as feature_cache
 from storysound.encode import encoder
 from storysound.encode.encoder import Encoder
-from storysound.encode.labels import label_space, text_vectors
-from storysound.encode.wording import in_words
+from storysound.encode.labels import head_space, text_vectors
 from storysound.errors import InputError, MediaError
-from storysound.jobs.find.find import IN_TEXT_SPACE, NEAR_HEARD
 from storysound.match.first_stage import Hearing, probabilities, standardise
 from storysound.media.audio import read_audio
 from storysound.train.loop import Tell
@@ -54,8 +52,9 @@ class Listeners:
         self.ears: dict[str, Encoder[Any]] = {name: encoder.load(name, weights) for name in profile.audio}
         self._text: Encoder[str] = encoder.load(profile.text, weights)
         self._cache = weights.cache
-        self._tagger = next((name for name, ear in self.ears.items() if SPACE in ear.labels), "")
-        self._speaker = next((name for name in self.ears if IN_TEXT_SPACE.get(name) == profile.text), "")
+        tagger = ear_among(self.ears)
+        self._tagger, self._space = (tagger.name, tagger.space) if tagger else ("", "")
+        self._speaker = next((name for name, ear in self.ears.items() if ear.traits.space == profile.text), "")
 
     def hear(self, files: Sequence[Path], keep: Path | None, tell: Tell) -> Heard:
         """Hears files, or remembers them. Those that can't be read are told and left out.
@@ -94,7 +93,7 @@ class Listeners:
         return {"at": torch.tensor(at), **stacked}
 
     def _widths(self) -> dict[str, int]:
-        tags = len(self.ears[self._tagger].labels[SPACE]) if self._tagger else 0
+        tags = len(self.ears[self._tagger].labels[self._space]) if self._tagger else 0
         scores = sum(len(names) for ear in self.ears.values() for names in ear.labels.values())
         dims = sum(ear.dim for ear in self.ears.values())
         near = self.ears[self._speaker].dim if self._speaker else 0
@@ -108,7 +107,7 @@ class Listeners:
             parts += [one.embedding.mean(axis=0), one.embedding.max(axis=0)]
             parts += [_root(scores.mean(axis=0)) for scores in one.scores.values()]
         none = np.zeros(0, np.float32)
-        tags = heard[self._tagger].scores[SPACE] if self._tagger else np.zeros((1, 0), np.float32)
+        tags = heard[self._tagger].scores[self._space] if self._tagger else np.zeros((1, 0), np.float32)
         near = heard[self._speaker].embedding.mean(axis=0) if self._speaker else none
         rows = np.concatenate(parts).astype(np.float32)
         return {"rows": rows, "mean": tags.mean(axis=0), "peak": tags.max(axis=0), "near": near}
@@ -121,12 +120,13 @@ class Listeners:
         asking = text_vectors(self._text, [spoken(name) for name in classes])
         opinions: list[tuple[Floats, float]] = []
         if self._tagger:
-            labels = self.ears[self._tagger].labels[SPACE]
-            space = label_space(SPACE, labels, in_words(SPACE, labels), self._text, self._cache)
+            ear = self.ears[self._tagger]
+            head = ear.traits.head(self._space)
+            space = head_space(self._space, ear.labels[self._space], head, self._text, self._cache)
             hearing = Hearing(space, probabilities(heard.mean.numpy(), heard.peak.numpy()))
             opinions.append((np.stack([hearing.rate(wish) for wish in space.weights(asking)]), 1.0))
         if self._speaker:
-            opinions.append((asking @ heard.near.numpy().T, NEAR_HEARD))
+            opinions.append((asking @ heard.near.numpy().T, self.ears[self._speaker].traits.near))
         if not opinions:
             raise ValueError("the profile's ears know no words: no class can be asked for by its name")
         rated = sum(weight * np.stack([standardise(row) for row in scores]) for scores, weight in opinions)

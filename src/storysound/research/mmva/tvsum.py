@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.feeling import Feeling
+from storysound.annotate.feeling import MoodReader
+from storysound.config import load_profile
 from storysound.encode.encoder import Encoder
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
-from storysound.ingest.footage import Pixels
 from storysound.jobs.summarize import look
+from storysound.media.arrays import Pixels
 from storysound.media.files import fault_of
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
@@ -78,7 +80,7 @@ def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
         tell(f"{task} …")
         rows += _with_shots(recipe, people, task, lambda _, shots=shots: shots)  # type: ignore[misc]
     if recipe.videos:
-        rows += _with_pictures(recipe, people, Feeling(weights).eyes, tell)
+        rows += _with_pictures(recipe, people, MoodReader(Models(load_profile(), weights)).eyes, tell)
     return rows
 
 

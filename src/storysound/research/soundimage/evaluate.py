@@ -15,7 +15,7 @@ from storysound.config import load_profile
 from storysound.encode import encoder
 from storysound.encode.encoder import Encoder
 from storysound.errors import InputError, MediaError
-from storysound.ingest.footage import picture_files
+from storysound.ingest.pictures import picture_files
 from storysound.media.image import read_image
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score

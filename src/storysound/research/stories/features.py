@@ -1,7 +1,7 @@
 """What the encoders of a profile say of stories, once for all of a training: the features Sound of Story starts from.
 
 Each modality's features begin, where the profile can, with what it says in the words of one space, that of the text
-encoder: sentences as they are, pictures by their gloss, sounds by an encoder that speaks it (`IN_TEXT_SPACE`). That
+encoder: sentences as they are, pictures by their gloss, sounds by an encoder that speaks it (`Traits.space`). That
 is where a network starts from (`Config.aligned`); what else the encoders know comes after it. Every encoder's part
 has length 1.
 
@@ -26,10 +26,9 @@ from storysound.config import Profile
 from storysound.encode import cache as feature_cache
 from storysound.encode import encoder, gloss
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, label_space, remembered_vectors, text_vectors
-from storysound.encode.wording import in_words, sentences
+from storysound.encode.labels import LabelSpace, head_space, remembered_vectors, text_vectors
+from storysound.encode.wording import sentences
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs.find.find import IN_TEXT_SPACE
 from storysound.match.sos_inputs import informative_crop_s
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform
@@ -39,7 +38,6 @@ from storysound.weights.resolver import Resolver
 Floats = NDArray[np.float32]
 
 TOKEN_S = 0.96  # of sound in one token
-PROBABILITIES = ("audioset", "msd")  # label spaces whose classes are features too, by the root of their probability
 STRETCHES = 4  # of a sound, evenly spread, out of which training draws one where an encoder hears stretches as a whole
 BLOCK = 64  # stories in one file of the cache: no more is encoded again after an interruption
 LONGEST_S = 600.0  # of a sound that is listened to
@@ -53,7 +51,7 @@ class Senses:
         """Raises MissingModelError later, where weights can't be had."""
         self._profile, self._weights = profile, weights
         self._loaded: dict[str, Encoder[Any]] = {}
-        speaks = [name for name in profile.audio if IN_TEXT_SPACE.get(name) == profile.text]
+        speaks = [name for name in profile.audio if encoder.traits_of(name).space == profile.text]
         self.ears = (*speaks, *(name for name in profile.audio if name not in speaks))
         self.aligned = bool(speaks)
 
@@ -91,13 +89,13 @@ class Senses:
         parts = []
         for name in self.ears:
             encoding = self._encoder(name).encode([heard])[0]
-            parts += [_unit(_clocked(rows, encoding.step_s, count)) for rows in _told(encoding)]
+            parts += [_unit(_clocked(rows, encoding.step_s, count)) for rows in self._told(name, encoding)]
         return np.concatenate(parts, axis=1)
 
     @property
     def stretch_s(self) -> float:
         """How much of a sound an encoder hears as one, with its parts; 0 where none does."""
-        return max(float(getattr(self._encoder(name), "stretch_s", 0.0)) for name in self.ears)
+        return max(self._encoder(name).traits.stretch_s for name in self.ears)
 
     def stretches(self, wave: Waveform, starts_s: Iterable[float], length_s: float) -> Floats:
         """What every encoder hears in stretches of a sound as a whole, then in their parts: [k 1 + n d].
@@ -120,6 +118,11 @@ class Senses:
             raise UsageError(f"{' and '.join(self.ears)} hear different parts of a sound: give a profile one of them")
         return np.concatenate([np.broadcast_to(rows, (count, rows.shape[1])) for rows in parts], axis=1)
 
+    def _told(self, name: str, encoding: Encoding) -> Iterable[Floats]:
+        yield encoding.embedding
+        for space in _features(self._encoder(name)):
+            yield np.sqrt(encoding.scores[space])
+
     def heard(self) -> dict[str, int]:
         """Widths of the parts of `audio` in order: embeddings by the name of their encoder, classes by their space."""
         widths: dict[str, int] = {}
@@ -127,20 +130,23 @@ class Senses:
             ear = self._encoder(name)
             widths |= {
                 name: ear.dim,
-                **{space: len(ear.labels[space]) for space in PROBABILITIES if space in ear.labels},
+                **{space: len(ear.labels[space]) for space in _features(ear)},
             }
         return widths
 
     def space(self, name: str, labels: Sequence[str]) -> LabelSpace:
         """Classes as points of the text encoder's space."""
-        text = self._encoder(self._profile.text)
-        return label_space(name, labels, in_words(name, labels), text, self._weights.cache)
+        owners = map(self._encoder, (self._profile.picture, *self.ears))
+        head = next(own.traits.head(name) for own in owners if own.labels.get(name) == tuple(labels))
+        return head_space(name, labels, head, self._encoder(self._profile.text), self._weights.cache)
 
     def classes(self, name: str) -> tuple[LabelSpace, Floats]:
         """Classes that `heard` names as points of the text encoder's space; the usual score of each [c]."""
         ear = next(ear for ear in map(self._encoder, self.ears) if name in ear.labels)
-        usual = getattr(ear, "usual", {}).get(name, np.ones(len(ear.labels[name]), np.float32))
-        return self.space(name, ear.labels[name]), usual
+        usual = ear.traits.head(name).usual
+        return self.space(name, ear.labels[name]), np.ones(
+            len(ear.labels[name]), np.float32
+        ) if usual is None else usual
 
     def word_vectors(self, words: Sequence[str]) -> Floats:
         """Single words as points of the text encoder's space: [n d]."""
@@ -152,11 +158,9 @@ class Senses:
         return self._loaded[name]
 
 
-def _told(encoding: Encoding) -> Iterable[Floats]:
-    yield encoding.embedding
-    for space in PROBABILITIES:
-        if space in encoding.scores:
-            yield np.sqrt(encoding.scores[space])
+def _features(ear: Encoder[Any]) -> list[str]:
+    """Label spaces whose classes are features too, by the root of their probability."""
+    return [space for space in ear.labels if ear.traits.head(space).feature]
 
 
 def _clocked(rows: Floats, step_s: float, count: int) -> Floats:

@@ -23,7 +23,6 @@ from storysound.encode import encoder, gloss
 from storysound.encode.encoder import Encoder
 from storysound.encode.labels import remembered_vectors
 from storysound.errors import InputError, MediaError
-from storysound.jobs.find.find import IN_TEXT_SPACE
 from storysound.match.langue2gloss import SENSES, Sense
 from storysound.media.audio import read_audio
 from storysound.media.files import read_text
@@ -85,7 +84,7 @@ class Readers:
     def __init__(self, profile: Profile, weights: Resolver, cache: Path | None = None) -> None:
         """`cache`: folder in which vectors of words are kept. Raises MissingModelError later."""
         self._profile, self._weights, self._cache = profile, weights, cache
-        speaks = [name for name in profile.audio if IN_TEXT_SPACE.get(name) == profile.text]
+        speaks = [name for name in profile.audio if encoder.traits_of(name).space == profile.text]
         self.aligned = bool(speaks)
         self._ear_name = (speaks or list(profile.audio))[0]
 

@@ -1,0 +1,349 @@
+"""The clock of a media file: when each picture and sound in it is due, whatever its stamps say.
+
+Second 0 is where the file starts (`origin_s`), for all streams alike. Everything that reads, cuts or copies goes by
+what is here; nothing else computes times from packets. What stamps do, and what is made of it:
+
+| stamps | the clock |
+|---|---|
+| the file starts at 10 s | second 0 is its start; chapters move with it |
+| a hole | stays: silence, or the picture before it stands |
+| none, on a frame or packet | it follows the one before |
+| the same again, or a little back (B-frames apart) | a tick after the one before |
+| fall back by more than `RESTART_S`: pieces were joined | goes on where the pieces before end, for all streams alike |
+| leap beyond the end of the file | broken: it follows the one before |
+| no length is stated (live recordings) | the end of the last packet |
+| sound of more or fewer samples than its stamps leave room for | stamps are right: see `stretches` |
+| the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from storysound.errors import MediaError
+from storysound.media.files import is_still, opened, reading
+from storysound.progress import check
+
+RESTART_S = 1.0  # B-frames and interleaving never lead back as far
+HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
+# A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
+_CODEC_DELAY_S = 0.2
+USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
+_ONE_CLOCK = (
+    "mov",
+    "mp4",
+    "wav",
+    "flac",
+    "mp3",
+    "aiff",
+    "w64",
+    "caf",
+    "ape",
+    "wv",
+    "gif",
+)  # formats that can't restart
+# Sound drifts when its stamps leave more or less room than its samples need, by up to this share ...
+STEEPEST = 0.02
+# ... and is left as it is where that never comes to more than this.
+DRIFT_S = 0.03
+_CELL_S = 4.0  # stamps jitter: what drifts is their median over so long
+
+
+def origin_s(container: InputContainer) -> float:
+    """The container time that counts as 0 for sound and picture alike, in seconds.
+
+    Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
+    """
+    start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
+    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
+
+
+@dataclass(frozen=True)
+class FileClock:
+    """What one look at all packets says.
+
+    `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock. `offsets_s`: what is
+    added to the stamps before the first restart (0), after it, after the second …
+    """
+
+    origin_s: float
+    ends_s: dict[int, float]
+    offsets_s: tuple[float, ...] = (0.0,)
+
+    @property
+    def end_s(self) -> float:
+        """When the file is over."""
+        return max(self.ends_s.values(), default=0.0)
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the same stamp stands in several places: then no place can be sought."""
+        return len(self.offsets_s) > 1
+
+    def reader(self) -> "Stamps":
+        """For the frames or packets of one stream, from its first on."""
+        return Stamps(self.origin_s, self.offsets_s, self.end_s)
+
+
+@dataclass
+class Stamps:
+    """Stamps of one stream, in the order in which they come, to seconds of the file's clock."""
+
+    origin_s: float
+    offsets_s: tuple[float, ...] = (0.0,)
+    end_s: float = math.inf  # of the file: later stamps are broken
+    _piece: int = 0
+    _highest_s: float = -math.inf  # stamp of this piece
+
+    def at(self, stamp_s: float | None) -> float | None:
+        """When that is; None where the stamp says nothing, or nonsense."""
+        if stamp_s is None:
+            return None
+        if stamp_s < self._highest_s - RESTART_S and self._piece + 1 < len(self.offsets_s):
+            self._piece, self._highest_s = self._piece + 1, stamp_s
+        self._highest_s = max(self._highest_s, stamp_s)
+        time_s = stamp_s + self.offsets_s[self._piece] - self.origin_s
+        return time_s if time_s <= self.end_s + RESTART_S else None
+
+
+def clock_of(container: InputContainer, path: str | Path) -> FileClock:
+    """The clock of an open file: by what it states, and by a look at its packets where that can't be trusted.
+
+    Raises MediaError where the file can't be read.
+    """
+    if container.duration and container.format.name.split(",")[0] in _ONE_CLOCK:
+        origin = origin_s(container)
+        ends = {stream.index: container.duration / 1_000_000 for stream in container.streams}
+        return FileClock(origin, ends)
+    return looked_at(path)
+
+
+def looked_at(path: str | Path) -> FileClock:
+    """The clock of a file by all of its packets; looked at once for the same content. Raises MediaError."""
+    file = Path(path)
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise MediaError(path, f"can't be read: {error.strerror}", "check the name and the disk") from error
+    return _looked_at(str(path), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
+    with opened(path) as container:
+        origin = origin_s(container)
+        streams = [s for s in container.streams if s.type in ("audio", "video") and not _is_cover(s)]
+        seen = _Seen()
+        for packet in packets_of(container, streams, path):
+            seen.take(packet)
+    ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
+    return FileClock(origin, ends, tuple(seen.offsets_s))
+
+
+def _is_cover(stream: av.stream.Stream) -> bool:
+    return isinstance(stream, av.VideoStream) and is_still(stream)
+
+
+@dataclass
+class _Seen:
+    """Packets of all streams, in the order of the file."""
+
+    offsets_s: list[float] = field(default_factory=lambda: [0.0])
+    ends_s: dict[int, float] = field(default_factory=dict)  # of each stream, offsets included
+    highest_s: dict[int, float] = field(default_factory=dict)  # stamp of each stream in its piece
+    pieces: dict[int, int] = field(default_factory=dict)
+
+    def take(self, packet: "av.Packet[av.stream.Stream]") -> None:
+        """One more packet."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None:
+            return
+        number, base = packet.stream.index, float(packet.time_base)
+        stamp_s, lasts_s = stamp * base, (packet.duration or 0) * base
+        piece = self.pieces.get(number, 0)
+        if stamp_s < self.highest_s.get(number, -math.inf) - RESTART_S:
+            piece += 1
+            if piece == len(self.offsets_s):  # the first stream to begin anew; the others will follow it
+                self.offsets_s.append(max(self.ends_s.values()) - stamp_s)
+            self.pieces[number], self.highest_s[number] = piece, stamp_s
+        self.highest_s[number] = max(stamp_s, self.highest_s.get(number, -math.inf))
+        end_s = stamp_s + lasts_s + self.offsets_s[piece]
+        self.ends_s[number] = max(end_s, self.ends_s.get(number, -math.inf))
+
+
+def packets_of(
+    container: InputContainer, streams: Sequence[av.stream.Stream], path: str | Path
+) -> Iterator["av.Packet[av.stream.Stream]"]:
+    """Packets that hold something, in the order of the file; a file cut short ends where it ends.
+
+    Raises MediaError where not even the first can be read.
+    """
+    packets = container.demux(*streams)
+    found = False
+    while True:
+        check()
+        with reading(path):
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                if not found:
+                    raise
+                return
+        if packet is None:
+            return
+        if packet.dts is not None or packet.pts is not None:
+            found = True
+            yield packet
+
+
+# --- pictures
+
+
+@dataclass(frozen=True)
+class PictureTimes:
+    """When the packets of a picture stream are shown and decoded, in the order of the file, in ticks of `base_s`.
+
+    `shown` and `decoded`: on the file's clock; `decoded` rises and is never after `shown`. `copied`: whether both are
+    as stamped but for the start. `end`: of the last picture, as long as it stands by itself.
+    """
+
+    base_s: float
+    shown: tuple[int | None, ...]
+    decoded: tuple[int | None, ...]
+    end: int
+
+    @property
+    def end_s(self) -> float:
+        """When the last picture ends, in seconds."""
+        return self.end * self.base_s
+
+
+def picture_times(container: InputContainer, stream: av.VideoStream, path: str | Path) -> PictureTimes:
+    """Of a freshly opened file, by a look at all packets of the stream.
+
+    Raises MediaError where there are no packets, or none has a time.
+    """
+    clock = clock_of(container, path)
+    stamps, base = clock.reader(), float(stream.time_base or 1)
+    raw = [(p.pts, p.dts, p.duration or 0) for p in packets_of(container, [stream], path)]
+    if not any(pts is not None for pts, _, _ in raw):
+        if not any(dts is not None for _, dts, _ in raw):
+            raise MediaError(path, "not one picture of it has a time", "convert it to mp4 first")
+        raw = [(dts, dts, lasts) for _, dts, lasts in raw]  # formats without B-frames stamp once
+    shifts = []
+    for pts, dts, _ in raw:
+        stamp = pts if pts is not None else dts
+        time_s = stamps.at(None if stamp is None else stamp * base)
+        shifts.append(None if time_s is None or stamp is None else round(time_s / base) - stamp)
+    shown = _distinct(
+        [None if pts is None or shift is None else pts + shift for (pts, _, _), shift in zip(raw, shifts, strict=True)]
+    )
+    stamped = [
+        None if dts is None or shift is None else dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True)
+    ]
+    decoded = stamped if _rises(stamped) else decoding_times(shown)
+    known = sorted(time for time in shown if time is not None)
+    last = next(lasts for time, (_, _, lasts) in zip(shown, raw, strict=True) if time == known[-1])
+    if not last:
+        rate = stream.average_rate
+        last = known[-1] - known[-2] if len(known) > 1 else round((1 / float(rate) if rate else USUAL_STEP_S) / base)
+    return PictureTimes(base, tuple(shown), tuple(decoded), known[-1] + last)
+
+
+def _distinct(times: Sequence[int | None]) -> list[int | None]:
+    """The times, equal ones a tick apart in the order in which they come."""
+    order = sorted((time, place) for place, time in enumerate(times) if time is not None)
+    found = list(times)
+    last = -(1 << 62)
+    for time, place in order:
+        last = max(time, last + 1)
+        found[place] = last
+    return found
+
+
+def _rises(times: Sequence[int | None]) -> bool:
+    """Whether all are there, each after the one before."""
+    return all(a is not None and b is not None and a < b for a, b in pairwise([-math.inf, *times]))
+
+
+def decoding_times(shown: Sequence[int | None]) -> list[int | None]:
+    """Times to decode pictures that are shown then: rising, none after its picture is shown.
+
+    The i-th packet is decoded when the i-th picture in order of time is shown, and all of that earlier by as much as
+    keeps every picture in time.
+    """
+    known = sorted(time for time in shown if time is not None)
+    places = [place for place, time in enumerate(shown) if time is not None]
+    lead = max(
+        (due - time for due, time in zip(known, (shown[p] for p in places), strict=True) if time is not None), default=0
+    )
+    found: list[int | None] = [None] * len(shown)
+    for place, due in zip(places, known, strict=True):
+        found[place] = due - lead
+    return found
+
+
+# --- sound
+
+
+def stretches(
+    at: NDArray[np.int64], late: NDArray[np.float64], length: int, rate_hz: int
+) -> list[tuple[int, int, float]]:
+    """How samples that follow each other have to be stretched to keep to their stamps.
+
+    `at` [f]: the number of the first sample of each frame; `late` [f]: how many samples later than that its stamp is.
+    Gives pieces (from, to, ratio) that tile [0, length): played `ratio` times as long, each begins where its stamps
+    say to `DRIFT_S`. A single piece of ratio 1 where nothing drifts. A change that is steeper than `STEEPEST` is no
+    drift, and is left.
+    """
+    whole = [(0, length, 1.0)]
+    tolerance = DRIFT_S * rate_hz
+    if len(at) < 3 or np.abs(late - late[0]).max() <= tolerance:
+        return whole
+    cells = (at // round(_CELL_S * rate_hz)).astype(int)
+    edges = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1, append=cells[-1] + 1))
+    x = [0.0, *(float(np.mean(at[a:b])) for a, b in pairwise(edges)), float(length)]
+    y = [float(np.median(late[a:b])) for a, b in pairwise(edges)]
+    y = [float(late[0]), *y, _led_on(x, y)]
+    corners = _corners(np.array(x), np.array(y), tolerance / 2)
+    pieces = []
+    for a, b in pairwise(corners):
+        start, end = round(x[a]), round(x[b])
+        if end > start:
+            slope = (y[b] - y[a]) / (end - start)
+            pieces.append((start, end, 1 + slope if abs(slope) <= STEEPEST else 1.0))
+    return pieces
+
+
+def _led_on(x: list[float], y: list[float]) -> float:
+    """The last value led on to the end as it changed last."""
+    if len(y) < 2:
+        return y[-1]
+    return y[-1] + (y[-1] - y[-2]) / max(x[-2] - x[-3], 1.0) * (x[-1] - x[-2])
+
+
+def _corners(x: NDArray[np.float64], y: NDArray[np.float64], tolerance: float) -> list[int]:
+    """Points [n] of which the line through them leaves no other by more than the tolerance (Ramer-Douglas-Peucker)."""
+    kept = [0, len(x) - 1]
+    open_ends = [(0, len(x) - 1)]
+    while open_ends:
+        a, b = open_ends.pop()
+        if b - a < 2:
+            continue
+        line = np.interp(x[a : b + 1], x[[a, b]], y[[a, b]])
+        off = np.abs(line - y[a : b + 1])
+        worst = a + int(off.argmax())
+        if off.max() > tolerance:
+            kept.insert(bisect_right(sorted(kept), worst), worst)
+            kept.sort()
+            open_ends += [(a, worst), (worst, b)]
+    return kept
