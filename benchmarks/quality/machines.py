@@ -1,7 +1,7 @@
 """How far apart two machines lie: the same work under settings that make libraries add up in other orders.
 
-python -m benchmarks.machines                            every setting beside the first, as a table
-python -m benchmarks.machines python -m pytest tests/nn  a command under the two settings that differ most
+python -m benchmarks.quality.machines                            every setting beside the first, as a table
+python -m benchmarks.quality.machines python -m pytest tests/nn  a command under the two settings that differ most
 """
 
 import json
@@ -22,15 +22,15 @@ from numpy._core import _multiarray_umath
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from benchmarks.find_scale import QUERIES
+from benchmarks.speed.find_scale import QUERIES
 from storysound.app.cli.commands import app
 from storysound.cue.mix import mix
 from storysound.encode.encoder import load
-from storysound.jobs import score
+from storysound.jobs.score import score
 from storysound.library.store import Library
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
-from storysound.weights import Resolver
+from storysound.weights.resolver import Resolver
 
 WIDE = _multiarray_umath.__cpu_features__["AVX512_SKX"]
 # Threads of OpenBLAS wait in a loop: several processes of two on two cores can starve a machine for minutes.
@@ -134,7 +134,7 @@ def main() -> int:
         make_film(Resolver(), folder / "film.mp4")
         for name, setting in settings(folder).items():
             target = folder / f"{len(every)}.npz"
-            if under(setting, [sys.executable, "-m", "benchmarks.machines", "--measure", place, str(target)]):
+            if under(setting, [sys.executable, "-m", "benchmarks.quality.machines", "--measure", place, str(target)]):
                 return 1
             every[name] = dict(np.load(target))
     first, *others = every
