@@ -91,7 +91,7 @@ def _flag_of(option: Any) -> str:
 
 def _invoked() -> Any:
     """The command that the words of the command line name."""
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in sys.argv[1:]:
         command = getattr(command, "commands", {}).get(word)
         if command is None or not hasattr(command, "commands"):

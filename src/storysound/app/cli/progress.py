@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from storysound.app.cli import streams
 from storysound.errors import one_line
@@ -19,12 +19,8 @@ LINE_S = 1.0  # from one line to the next, but for the first of a step
 SILENT_S = 25.0  # after that long something is said
 
 
-class Shown(Protocol):
-    """What `shown` gives: called with each `Progress` of a job."""
-
-    def __call__(self, at: Progress) -> None:
-        """Shows it."""
-        ...
+Shown = Callable[[Progress], None]
+"""What `shown` gives: called with each `Progress` of a job."""
 
 
 @contextmanager
