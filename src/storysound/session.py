@@ -300,7 +300,7 @@ def mood(file: Place, *, profile: Place = "embedded", **more: Any) -> "MoodResul
 def with_paths(request: Request) -> Request:
     """A request whose strings are paths where its fields are to be paths, in place of what "~" stands for."""
     changed = {
-        field.name: _path_in(getattr(request, field.name), _hints(type(request))[field.name])
+        field.name: _path_in(getattr(request, field.name), _hints(cast(Any, type(request)))[field.name])
         for field in fields(cast(Any, request))
     }
     return cast(Request, replace(cast(Any, request), **changed))

@@ -37,7 +37,7 @@ class FakeEncoder:
     def heard(self) -> dict[str, int]:
         return {"low": 4, "high": 6}
 
-    def space(self, name: str, labels: Sequence[str]) -> LabelSpace:
+    def space(self, name: str, labels: Sequence[str], *_: object) -> LabelSpace:
         vectors = np.random.default_rng(1).normal(size=(len(labels), 8)).astype(np.float32)
         return LabelSpace(name, tuple(labels), vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 

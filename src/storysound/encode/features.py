@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from storysound.config import Profile
 from storysound.encode import gloss
-from storysound.encode.encoder import Encoder, Encoding
+from storysound.encode.encoder import Encoder, Encoding, Head
 from storysound.encode.labels import LabelSpace, head_space, remembered_vectors, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
@@ -127,10 +127,11 @@ class StoryEncoder:
             }
         return widths
 
-    def space(self, name: str, labels: Sequence[str]) -> LabelSpace:
-        """Classes as points of the text encoder's space."""
-        owners = map(self._encoder, (self._profile.picture, *self.ears))
-        head = next(own.traits.head(name) for own in owners if own.labels.get(name) == tuple(labels))
+    def space(self, name: str, labels: Sequence[str], head: Head | None = None) -> LabelSpace:
+        """Classes as points of the text encoder's space; `head`: of classes that no encoder of the profile names."""
+        if head is None:
+            owners = map(self._encoder, (self._profile.picture, *self.ears))
+            head = next(own.traits.head(name) for own in owners if own.labels.get(name) == tuple(labels))
         return head_space(name, labels, head, self._encoder(self._profile.text), self._models.weights.cache)
 
     def classes(self, name: str) -> tuple[LabelSpace, Floats]:

@@ -18,8 +18,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from storysound.encode import soundnet
 from storysound.encode.features import StoryEncoder
-from storysound.encode.soundnet import place_names
 from storysound.errors import UsageError
 from storysound.match.mac_model import Tokens
 
@@ -66,8 +66,10 @@ class Experts:
         self.heard_width: int = ends[-1]  # of all that is heard
         if sides.seen == SOUND and (odd := set(sides.experts) - self._parts.keys()):
             raise UsageError(f"no experts {', '.join(sorted(odd))} of sounds: there are {', '.join(self._parts)}")
-        needed = "scene" in sides.experts
-        self._places = torch.from_numpy(encoder.space("places", place_names()).vectors) if needed else torch.zeros(0, 0)
+        self._places = torch.zeros(0, 0)
+        if "scene" in sides.experts:
+            head = soundnet.TRAITS.head("places")
+            self._places = torch.from_numpy(encoder.space("places", soundnet.place_names(), head).vectors)
 
     def of_sounds(self, sounds: Tokens) -> dict[str, Tokens]:
         """Parts of what is heard [b t d], in the order of the experts."""

@@ -11,11 +11,11 @@ from safetensors.numpy import save_file
 from recipe_fakes import listening, models_of
 from storysound.encode.ears import CLASSES
 from storysound.errors import InputError, UsageError
-from storysound.ingest.ear_shards import Shards, read_shards
 from storysound.research import recipes
 from storysound.research.ears import train as train_ears
 from storysound.research.ears.settings import EarsTraining
 from storysound.research.ears.train import batch_at, name_vectors
+from storysound.train.ear_shards import Shards, read_shards
 from storysound.weights.resolver import Resolver
 
 NAMES = ["sounds/dog_bark.ogg", "sounds/rain.wav", "sounds/77.wav"]

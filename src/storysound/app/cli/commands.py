@@ -61,8 +61,8 @@ def run() -> None:
 
 
 _OPTION_OF = {  # fields of requests whose option is called otherwise
-    "effects_gain_db": "effects_gain", "file": "files", "gain_db": "gain", "images": "image", "map": "soundmap",
-    "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
+    "effects_gain_db": "effects_gain", "file": "files", "joining": "join_clips", "gain_db": "gain",
+    "images": "image", "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def _flag_of(option: Any) -> str:
 
 def _invoked() -> Any:
     """The command that the words of the command line name."""
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in sys.argv[1:]:
         command = getattr(command, "commands", {}).get(word)
         if command is None or not hasattr(command, "commands"):

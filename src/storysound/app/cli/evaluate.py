@@ -29,7 +29,7 @@ def evaluate(
         list_settings(evaluation.recipe)
         return
     chosen = parsed(evaluation.recipe, settings)
-    with watched() as watch:
+    with watched(f"evaluate {task}", "what was encoded or trained is kept: the same command goes on") as watch:
         measured = evaluation.run(chosen, models(), watch)
     rows = recipes.beside_published(evaluation, measured)
     if as_json:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storysound.app.cli import files as many
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 
 def gloss(
@@ -26,7 +25,7 @@ def gloss(
     from storysound.jobs.gloss.request import GlossRequest
 
     requests = [GlossRequest(source, learned) for source in sources]
-    for found in many.one_by_one("gloss", profile, requests, lambda session: session.gloss):
+    for found in progress.one_by_one("gloss", profile, requests, lambda session: session.gloss):
         if as_json:
             streams.json_line({"source": found.source, "way": found.way, "gloss": list(found.words)})
         else:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storysound.app.cli import files as many
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 if TYPE_CHECKING:
     from storysound.jobs.listen.request import ListenResult
@@ -27,9 +26,9 @@ def listen(
     """Tell what is heard when: events with start, end, name and score."""
     from storysound.jobs.listen.request import ListenRequest
 
-    many.check_one(files, plot)
+    progress.check_one(files, plot)
     requests = [ListenRequest(file, min_score, top, plot) for file in files]
-    for heard in many.one_by_one("listen", profile, requests, lambda session: session.listen):
+    for heard in progress.one_by_one("listen", profile, requests, lambda session: session.listen):
         show(heard, as_json)
 
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storysound.app.cli import files as many
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 if TYPE_CHECKING:
     from storysound.jobs.mood.request import MoodResult
@@ -28,9 +27,9 @@ def mood(
     """Tell how pictures, sounds, texts and videos feel: valence (pleasant) and arousal (excited), from 0 to 1."""
     from storysound.jobs.mood.request import MoodRequest
 
-    many.check_one(files, plot)
+    progress.check_one(files, plot)
     requests = [MoodRequest(file, captions, len(files) > 1, plot) for file in files]
-    for told in many.one_by_one("mood", "embedded", requests, lambda session: session.mood):
+    for told in progress.one_by_one("mood", "embedded", requests, lambda session: session.mood):
         show(told, as_json)
 
 

@@ -1,30 +1,36 @@
-"""How far a job is, on stderr: a bar where people look, a line a tenth where a program listens."""
+"""How far a job is, on stderr: a bar where people look, a line a tenth where a program listens.
 
+Commands that take many files do the same with each here: what came of one is shown before the next is begun.
+"""
+
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from storysound.app.cli import streams
-from storysound.errors import one_line
+from storysound.errors import InputError, UsageError, one_line
 from storysound.progress import Cancelled, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+
+    from storysound.session import Session
+
+log = logging.getLogger("storysound.app")
 
 NOTHING_KEPT = "nothing was written"
 LINE_S = 1.0  # from one line to the next, but for the first of a step
 SILENT_S = 25.0  # after that long something is said
 
 
-class Shown(Protocol):
-    """What `shown` gives: called with each `Progress` of a job."""
-
-    def __call__(self, at: Progress) -> None:
-        """Shows it."""
-        ...
+Shown = Callable[[Progress], None]
+"""What `shown` gives: called with each `Progress` of a job."""
 
 
 @contextmanager
@@ -133,3 +139,56 @@ def _draw(bars: "Bars", task: int, at: Progress) -> None:
     what = one_line(at.what.rpartition("/")[2])[:40]
     now = " · ".join(part for part in (at.step, left, what) if part)
     bars.update(TaskID(task), completed=at.share, now=escape(now))
+
+
+Request_contra = TypeVar("Request_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Method(Protocol[Request_contra, Result_co]):
+    """A job of a session."""
+
+    def __call__(self, request: Request_contra, /, *, watch: Callable[[Progress], None] | None = None) -> Result_co:
+        """Runs it."""
+        ...
+
+
+def check_one(files: Sequence[Path], plot: Path | None) -> None:
+    """Raises UsageError where several files shall be drawn to one picture."""
+    if plot is not None and len(files) != 1:
+        raise UsageError(f"draws one file, {len(files)} were given: call it once for each", field="plot")
+
+
+def one_by_one(
+    title: str,
+    profile: str,
+    requests: Sequence[Request_contra],
+    method: "Callable[[Session], Method[Request_contra, Result_co]]",
+) -> Iterator[Result_co]:
+    """What came of each request, in order; one whose file can't be used doesn't keep the others from being worked on.
+
+    When all are done the InputError of the first such file is raised; those of others are warnings.
+    """
+    from storysound.session import Session
+
+    faults: list[InputError] = []
+    with Session(profile) as session:
+        for done, request in enumerate(requests):
+            try:
+                with shown(title, "what was told of other files is all there is") as report:
+                    result = method(session)(request, watch=_part(report, done, len(requests)))
+            except InputError as error:
+                faults.append(error)
+            else:
+                yield result
+    for fault in faults[1:]:
+        log.warning("%s", fault)
+    if faults:
+        raise faults[0]
+
+
+def _part(report: Shown, done: int, of: int) -> Callable[[Progress], None]:
+    """Shows one of several jobs as its part of all of them; how long it takes is known of one alone."""
+    if of == 1:
+        return report
+    return lambda at: report(replace(at, share=(done + at.share) / of, left_s=None))

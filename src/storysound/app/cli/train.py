@@ -8,7 +8,7 @@ import typer
 
 from storysound.app.cli import streams
 from storysound.errors import UsageError
-from storysound.progress import Progress, Watch
+from storysound.progress import Watch
 
 if TYPE_CHECKING:
     from storysound.encode.pool import Models
@@ -32,7 +32,7 @@ def train(
         list_settings(training.recipe)
         return
     chosen = parsed(training.recipe, settings)
-    with watched() as watch:
+    with watched(f"train {recipe}", "what was learned so far is kept: the same command goes on") as watch:
         best = training.run(chosen, models(), watch)
     from storysound.train.loop import speaks
 
@@ -56,7 +56,7 @@ def build(
         list_settings(builder.recipe)
         return
     chosen = parsed(builder.recipe, settings)
-    with watched() as watch:
+    with watched(f"build {recipe}", "captions that were made are kept: the same command goes on") as watch:
         builder.run(chosen, models(), watch)
     streams.line(str(chosen.out))
 
@@ -89,12 +89,9 @@ def models() -> "Models":
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
-    """What a recipe reports to: lines go to stderr."""
+def watched(title: str, kept: str) -> Iterator[Watch]:
+    """What a recipe reports to; where it is told to end, it is said what is `kept`."""
+    from storysound.app.cli.progress import shown
 
-    def report(now: Progress) -> None:
-        if now.line:
-            streams.tell(now.line)
-
-    with Watch(report) as watch:
+    with shown(title, kept) as report, Watch(report) as watch:
         yield watch

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from storysound.encode.ears import TEXT_DIM, Answer, Config, Network, class_names
 from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
-from storysound.ingest.ear_shards import Patches, Shards, read_shards, shard_files
 from storysound.losses import distillation
 from storysound.match.names import words
 from storysound.metrics.classification import average_precisions
 from storysound.progress import Watch, check
 from storysound.research.ears.settings import EarsTraining
+from storysound.train.ear_shards import Patches, Shards, read_shards, shard_files
 from storysound.train.loop import Losses, Task, check_agrees, fabric_for, fit
 
 HEARD = 0.5  # probability from which the teacher counts as hearing a class
