@@ -103,7 +103,7 @@ def replace_start(cue: Any, start_s: float) -> Any:
 @pytest.mark.parametrize(
     ("choice", "error", "fault"),
     [
-        ("mmva=x", UsageError, "give none, or sos=FILE, mac=FILE"),
+        ("mmva=x", UsageError, "none, or sos=FILE, mac=FILE"),
         ("sos", UsageError, "no trained model ships"),
         ("sos=nowhere/best.safetensors", InputError, "can't be read as the card of a model"),
     ],

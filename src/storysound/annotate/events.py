@@ -100,7 +100,7 @@ def in_order(events: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def _runs(curve: Float, config: Config, gap: int) -> Iterator[tuple[int, int]]:
-    """Runs [a, b) of steps: each reaches `begins`, and stays at `ends` or above but for up to `gap` steps at a time."""
+    """Runs of steps [a, b) in a curve [t]: each reaches `begins`, and stays at `ends` but for up to `gap` at a time."""
     runs, count = scipy.ndimage.label(curve >= config.ends)
     sure = np.zeros(count + 1, bool)
     sure[np.unique(runs[curve >= config.begins])] = True

@@ -85,7 +85,7 @@ def cells(scores: Floats, step_s: float, patch_s: float) -> Floats:
 
 
 def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArray[np.bool_]:
-    """Which of `count` steps aren't silent, by the levels of each tenth of a second.
+    """Which of `count` steps aren't silent, by the levels [n] of each tenth of a second: [count].
 
     Encoders that don't mind the level hear noise everywhere.
     """
@@ -99,7 +99,8 @@ def audible(levels_db: NDArray[np.floating], step_s: float, count: int) -> NDArr
 def tightened(events: Sequence[Event], levels_db: NDArray[np.floating], reach_s: float) -> tuple[Event, ...]:
     """Events without what is silent beside them in the first and the last `reach_s`: to a tenth of a second.
 
-    A sound is heard in every patch that holds a bit of it, so it seems to begin up to a patch early.
+    `levels_db` [n]: of each tenth of a second. A sound is heard in every patch that holds a bit of it, so it seems to
+    begin up to a patch early.
 
     >>> tightened([Event(0.0, 1.0, "Bark", 0.9)], np.array([-60.0] * 4 + [-9.0] * 5 + [-60.0]), 0.5)
     (Event(start_s=0.4, end_s=0.9, label='Bark', score=0.9),)
@@ -128,7 +129,7 @@ def heard_in(wave: Waveform, ear: Ear) -> tuple[Event, ...]:
 def events_in(
     heard: Encoding, ear: Ear, levels_db: NDArray[np.floating], duration_s: float, config: Config | None = None
 ) -> tuple[Event, ...]:
-    """What is heard when in a sound, of which `levels_db` are the levels of each tenth of a second."""
+    """What is heard when in a sound, of which `levels_db` [n] are the levels of each tenth of a second."""
     config = config or Config()
     scores = ear.scores(heard)
     scores[~audible(levels_db, heard.step_s, len(scores))] = 0.0

@@ -139,6 +139,7 @@ def _without_speech(mono: Waveform, speech: Sequence[Span], background: Callable
 
 
 def _level(samples: NDArray[np.float32]) -> float:
+    """Root mean square of samples [c n]."""
     return float(np.sqrt(np.mean(samples**2, dtype=np.float64))) if samples.size else 0.0
 
 

@@ -90,6 +90,7 @@ class _ConvBlock(nn.Module):
         self.bn2: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[b i t m] -> [b o t m]."""
         x = F.relu_(self.bn1(self.conv1(x)))
         x = F.relu_(self.bn2(self.conv2(x)))
         return x
@@ -160,6 +161,7 @@ class AiSfx:
         return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         cut = torch.from_numpy(blocks(levelled_mels(samples), BLOCK_FRAMES, self._config.hop_frames))
         parts = [self._network(cut[start : start + _BATCH]) for start in unless_stopped(range(0, len(cut), _BATCH))]
         embedding = torch.cat([part[0] for part in parts]).numpy()

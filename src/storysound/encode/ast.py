@@ -52,6 +52,7 @@ class Ast:
         return each_alone(items, RATE_HZ, self._heard)
 
     def _heard(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         length = self._config.max_length
         frames = kaldi_fbank(samples, RATE_HZ, self._config.num_mel_bins)
         frames = np.pad(frames, ((0, max(0, length - len(frames))), (0, 0)))

@@ -57,6 +57,7 @@ class Clap:
         return each_alone(items, RATE_HZ, self._heard)
 
     def _heard(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         rows = []
         for stretch in unless_stopped(stretches(samples)):  # one by one: a stretch's numbers don't depend on the others
             bands = torch.from_numpy(log_mel(stretch, BANDS))[None, None]

@@ -58,6 +58,7 @@ class Clip:
         return each_alone(items, self._seen)
 
     def _seen(self, picture: Pixels) -> Encoding:
+        """Of a picture uint8 [h w 3]."""
         pixels = prepare(picture, self._network.config.image_size)
         return Encoding(F.normalize(self._network(pixel_values=pixels[None]).image_embeds, dim=-1).numpy())
 

@@ -81,6 +81,7 @@ class _Block(nn.Module):
         self.shortcut = _conv(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """[b c t m] -> [b d ceil(t/stride) ceil(m/stride)]."""
         y: Tensor = self.second(F.relu(self.first(x)))
         return F.relu(y + self.shortcut(self.pool(x)))
 
@@ -165,6 +166,7 @@ class Ears:
         return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         cut = torch.from_numpy(patches(samples))
         starts = unless_stopped(range(0, len(cut), _BATCH))
         parts = [self._network(cut[start : start + _BATCH]) for start in starts]

@@ -72,6 +72,7 @@ class _Block(nn.Module):
         self._residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """[b c h w] -> [b d ceil(h/stride) ceil(w/stride)]."""
         y = x
         if self._expand_conv is not None and self._bn0 is not None:
             y = F.relu6(self._bn0(self._expand_conv(y)))
@@ -144,6 +145,7 @@ class EfficientNetLite2:
         return each_alone(items, self._seen)
 
     def _seen(self, picture: Pixels) -> Encoding:
+        """Of a picture uint8 [h w 3]."""
         logits, features = self._network(prepare(picture)[None])
         return Encoding(features.numpy(), {"imagenet": logits.softmax(dim=1).numpy()})
 

@@ -35,7 +35,7 @@ class LabelSpace:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Softmax over the last axis.
+    """Softmax over the last axis: [... c] -> [... c].
 
     >>> softmax(np.zeros((1, 4), np.float32)).tolist()
     [[0.25, 0.25, 0.25, 0.25]]

@@ -49,6 +49,7 @@ class Mert:
         return each_alone(items, RATE_HZ, self._heard)
 
     def _heard(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
         length = min(len(samples), STRETCH_S * RATE_HZ)
         rows = []

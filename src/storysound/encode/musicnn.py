@@ -147,6 +147,7 @@ class Network(nn.Module):
 
 
 def _linear(tensors: Tensors, name: str) -> nn.Linear:
+    """The layer whose kernel [i o] and bias [o] the checkpoint has under this name."""
     inputs, outputs = tensors[f"{name}/kernel"].shape
     layer = nn.Linear(inputs, outputs)
     weight = torch.from_numpy(np.ascontiguousarray(tensors[f"{name}/kernel"].T))
@@ -177,6 +178,7 @@ class Musicnn:
         return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         cut = torch.from_numpy(blocks(log_mel(samples, _MELS), PATCH_FRAMES, self._config.hop_frames))
         parts = [
             self._network(patch[None]) for patch in unless_stopped(cut)

@@ -77,6 +77,7 @@ class NSNet2:
         return self._gain(analyse(samples))
 
     def _gain(self, spectra: NDArray[np.complex64]) -> Samples:
+        """Spectra [t 513] -> speech gain [t 513] in [0, 1]."""
         features = np.log10(np.maximum(spectra.real**2 + spectra.imag**2, _POWER_FLOOR))
         gain = self._session.run(["output"], {"input": features[None]})[0][0]
         return np.asarray(np.clip(gain, 0.0, 1.0), np.float32)

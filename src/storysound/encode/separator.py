@@ -61,6 +61,7 @@ class Separator:
 
     @torch.inference_mode()
     def _voice_of_block(self, samples: Samples) -> Samples:
+        """The speech in samples [n] of a block: [n]."""
         if float(np.mean(samples**2)) < _SILENT:
             return np.zeros_like(samples)
         tensor = torch.from_numpy(np.ascontiguousarray(samples))

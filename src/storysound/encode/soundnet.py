@@ -47,6 +47,7 @@ class _FoldedConv(nn.Module):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, padding: int) -> None:
+        """`weight` [o 1 k] and `bias` [o] of the plain convolution."""
         super().__init__()
         outputs, _, kernel = weight.shape
         shifts = _FOLD // 2
@@ -113,6 +114,7 @@ def _folded(tensors: Mapping[str, NDArray[np.float32]], name: str) -> tuple[Tens
 
 
 def _conv(weight: Tensor, bias: Tensor, padding: int) -> nn.Conv1d:
+    """A convolution of stride 2 with `weight` [o i k] and `bias` [o]."""
     outputs, inputs, kernel = weight.shape
     conv = nn.Conv1d(inputs, outputs, kernel, stride=2, padding=padding)
     conv.load_state_dict({"weight": weight, "bias": bias})
@@ -145,6 +147,7 @@ class SoundNet:
         return each_alone(items, RATE_HZ, self._encode)
 
     def _encode(self, samples: Samples) -> Encoding:
+        """Of samples [n] at `RATE_HZ`."""
         heard = looped(samples, round(LOOP_S * RATE_HZ))
         features, logits = self._network(torch.from_numpy(heard * np.float32(_AMPLITUDE))[None, None])
         scores = {space: np.ascontiguousarray(values[0].numpy()) for space, values in logits.items()}

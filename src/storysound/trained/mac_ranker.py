@@ -33,7 +33,7 @@ class Ranker(PairRanker[Tokens]):
         self._trained = trained
 
     def judges(self, text: str, pictures: Sequence[Pixels]) -> bool:
-        """Text, or pictures: whatever the model learned from."""
+        """Text, or pictures uint8 [h w 3]: whatever the model learned from."""
         return bool(text.strip()) if self._trained.card.seen == SOUND else bool(pictures)
 
     def listened(self, features: Features) -> Tokens:
@@ -43,7 +43,7 @@ class Ranker(PairRanker[Tokens]):
         return Tokens(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool))
 
     def compared(self, text: str, pictures: Sequence[Pixels], sounds: Sequence[Tokens]) -> Floats:
-        """Scores of all candidates."""
+        """Scores [n] of all candidates; pictures are uint8 [h w 3]."""
         network, experts = self._trained.network, self._trained.experts
         if self._trained.card.seen == SOUND:
             rows = torch.from_numpy(self.encoder.text((text,)))[None][:, 1:]

@@ -39,7 +39,7 @@ class PairRanker(ABC, Generic[Candidate]):
 
     @abstractmethod
     def judges(self, text: str, pictures: Sequence[Pixels]) -> bool:
-        """Whether the model has something to say of such a query."""
+        """Whether the model has something to say of such a query; its pictures are uint8 [h w 3]."""
 
     @abstractmethod
     def listened(self, features: Features) -> Candidate:
@@ -52,7 +52,8 @@ class PairRanker(ABC, Generic[Candidate]):
     def again(self, hits: Sequence[Hit], text: str, pictures: Sequence[Pixels]) -> tuple[Hit, ...]:
         """Hits in the order of the pair score, which becomes theirs: in (0, 1), 0.5 the average of the candidates.
 
-        Where the model has nothing to say nothing changes. A sound that can't be read any more is told, and comes last.
+        Pictures are uint8 [h w 3]. Where the model has nothing to say nothing changes. A sound that can't be read any
+        more is told, and comes last.
         """
         if len(hits) < 2 or not self.judges(text, pictures):
             return tuple(hits)

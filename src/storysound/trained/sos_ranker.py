@@ -32,7 +32,7 @@ class Ranker(PairRanker[Features]):
         self._trained = trained
 
     def judges(self, text: str, pictures: Sequence[Pixels]) -> bool:
-        """Text, pictures, or both."""
+        """Text, pictures uint8 [h w 3], or both."""
         return bool(text.strip() or pictures)
 
     def listened(self, features: Features) -> Features:
@@ -41,7 +41,7 @@ class Ranker(PairRanker[Features]):
         return self._trained.network.audio(features._replace(tokens=features.tokens[:, :room]))
 
     def compared(self, text: str, pictures: Sequence[Pixels], sounds: Sequence[Features]) -> Floats:
-        """Similarity to text and pictures, the mean of both."""
+        """Similarity [n] to text and pictures uint8 [h w 3], the mean of both."""
         network, told = self._trained.network, self._told(text, pictures)
         pairs = [[network.similarity(sound, part, pair) for pair, part in told.items()] for sound in sounds]
         return np.array([float(torch.stack(own).mean()) for own in pairs], np.float32)
@@ -70,11 +70,12 @@ class Ranker(PairRanker[Features]):
         return maps
 
     def _chosen(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-        """As many pictures as the model takes."""
+        """As many of the numbers [n] of pictures as the model takes."""
         room = self._trained.card.model.frames
         return numbers[frame_indices(len(numbers), min(len(numbers), room))]
 
     def _told(self, text: str, pictures: Sequence[Pixels]) -> dict[Pair, Features]:
+        """What is told and shown, in the common space; pictures are uint8 [h w 3]."""
         network, encoder = self._trained.network, self._trained.encoder
         told: dict[Pair, Features] = {}
         if text.strip():
@@ -85,6 +86,7 @@ class Ranker(PairRanker[Features]):
         return told
 
     def _frames(self, pictures: Sequence[Pixels]) -> Features:
+        """Pictures uint8 [h w 3] in the common space, as many as the model takes."""
         chosen = self._chosen(np.arange(len(pictures)))
         rows = self._trained.encoder.frames([pictures[i] for i in chosen])
         return self._trained.network.frames(torch.from_numpy(rows)[None])

@@ -143,7 +143,7 @@ class Finder:
         return moods.as_mood(moods.of_texts(read) if known else self._mood_reader.texts(texts))
 
     def _mood_of_pictures(self, pictures: Sequence[Pixels], seen: Sequence[Encoding]) -> Mood:
-        """Likewise pictures."""
+        """Likewise pictures, each uint8 [h w 3]."""
         known = self._models.picture.name == moods.EYES
         return moods.as_mood(moods.of_pictures(seen) if known else self._mood_reader.pictures(pictures))
 
@@ -199,7 +199,7 @@ class Finder:
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
     def _by_classes(self, source: str, column: Column, wish: Floats, rated: Floats, weight: float) -> Evidence:
-        """Ratings by what is wished of a label space's classes; where events were kept they say what is heard when."""
+        """Ratings [n] by what is wished [c] of a label space's classes; events that were kept tell the moments."""
         hearing = column.hearing
         if not column.head.moments:
             return Evidence(source, rated, weight, partial(hearing.reason, wish))
@@ -219,7 +219,7 @@ class Finder:
         return self._usuals[number]
 
     def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Iterator[Evidence]:
-        """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
+        """Words in common, and nearness of meaning of `parts` [p d], between the query and names of the sounds."""
         names, vectors = self._names
         sound_of = self.index.sound_of
         near = (parts @ vectors.T).max(axis=0)
