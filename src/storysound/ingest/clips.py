@@ -13,7 +13,6 @@ from storysound.media.endings import stem_path
 from storysound.media.files import natural_key
 from storysound.story import Source
 
-KEY_CLIP_S = 150.0  # of the Condensed Movie Dataset (Sound of Story, 3.1)
 _LSMDC = re.compile(r"(?P<film>.+?)[_-]\d\d\.\d\d\.\d\d\.\d\d\d-\d\d\.\d\d\.\d\d\.\d\d\d$")
 _ID_TAIL = re.compile(r"@\d+\.\d{3}(#\d+)?$|#\d+$")  # a name that ends so could be mistaken for a clip of another
 
@@ -61,7 +60,7 @@ class Join:
         """
         match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)\s*s(?:ec(?:onds)?)?", text.strip())
         if not match:
-            raise UsageError(f"--join-clips takes a number of clips (20) or of seconds (150s), got {text!r}")
+            raise UsageError(f"clips are joined by number (20) or by seconds (150s), got {text!r}")
         return cls(int(match[1])) if match[1] else cls(seconds=float(match[2]))
 
 

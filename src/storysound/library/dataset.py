@@ -187,7 +187,7 @@ class Dataset:
             self._places = {each: place for place, each in enumerate(ids)}
         if story_id not in self._places:
             raise LibraryError(
-                self.folder, f"has no story {story_id!r}", "its stories are told by: storysound stats --json"
+                self.folder, f"has no story {story_id!r}", "`storysound stats` tells them, as JSON"
             )
         return self._places[story_id]
 
