@@ -24,7 +24,7 @@ test: $(STAMP)
 
 # Tests whose outcome rests on floating point, as the oldest processor computes and as the newest: two machines in one.
 test-numerics: $(STAMP)
-	$(BIN)/python -m benchmarks.machines $(BIN)/python -m pytest -n 2 $(NUMERIC)
+	$(BIN)/python -m benchmarks.quality.machines $(BIN)/python -m pytest -n 2 $(NUMERIC)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

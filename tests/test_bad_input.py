@@ -167,7 +167,7 @@ BAD = [
     ("find --text rain -l", "torn", 3, "torn: is damaged"),
     (f"{FIND} -k", "0", 2, "'-k'"),
     (f"{FIND} --kind", "loud", 2, "--kind"),
-    (f"{FIND} --mood", "2,0", 2, "mood '2,0'"),
+    (f"{FIND} --mood", "2,0", 2, "--mood: '2,0'"),
     (f"{FIND} --profile", "nope.toml", 3, "nope.toml: can't be read"),
     (f"{FIND} --image", "text.png", 3, "text.png: is not a picture"),
     (f"{FIND} --image", "empty.png", 3, "empty.png: is empty"),
@@ -201,8 +201,8 @@ BAD = [
     (SPLIT, "mute.mp4", 3, "no audio stream"),
     (SPLIT, "text.wav", 3, "holds text"),
     ("split-speech in/ok.wav -o", "in/../in/ok.wav", 3, "is the input itself"),
-    ("split-speech in/ok.wav -o", "o.mp3", 2, "o.mp3"),
-    ("split-speech in/ok.wav -o a.wav --speech", "lib/../a.wav", 2, "one file"),
+    ("split-speech in/ok.wav -o", "o.mp3", 2, "--output: .*o.mp3"),
+    ("split-speech in/ok.wav -o a.wav --speech", "lib/../a.wav", 2, "--speech: .*one file"),
     (SUMMARIZE, "empty.mp4", 3, "empty.mp4: is empty"),
     (SUMMARIZE, "text.mp4", 3, "holds text"),
     (SUMMARIZE, "sound only.mp4", 3, "no video stream"),
@@ -213,17 +213,17 @@ BAD = [
     ("summarize ok.mp4 -o o.mp4 --share", "2", 2, "--share"),
     ("evaluate tvsum", "data=empty folder", 3, "ydata-anno.tsv.gz: can't be read"),
     ("generate music --text", " ", 2, "nothing to make music for"),
-    ("generate music --mood", "2,0", 2, "mood '2,0'"),
+    ("generate music --mood", "2,0", 2, "--mood: '2,0'"),
     ("generate music --text a -o", "o.mp3", 2, r"ends in \.wav"),
-    ("generate music --text a --model", "bard", 2, "NAME=FOLDER"),
+    ("generate music --text a --model", "bard", 2, "--model: .*NAME=FOLDER"),
     ("generate music --text a --model", "musicgen=in", 4, "in: can't be loaded as a MusicGen"),
     ("generate music --text a --licence-policy", "commercial", 2, "musicgen/config.json is refused"),
     ("generate music --json --image", "empty.png", 3, "empty.png: is empty"),
     ("generate music --prompt-only --image", "text.png", 3, "is not a picture"),
     ("generate image --audio", "empty.wav", 3, "empty.wav: is empty"),
-    ("generate image --audio in/ok.wav --mix", "in/ok.wav:2", 2, "--mix in/ok.wav:2"),
-    ("generate image --audio in/ok.wav --gain", "99", 2, "--gain"),
-    ("generate image --audio in/ok.wav --model", "kandinsky=in", 4, "--map FILE"),
+    ("generate image --audio in/ok.wav --mix", "in/ok.wav:2", 2, "--mix: in/ok.wav:2"),
+    ("generate image --audio in/ok.wav --gain", "99", 2, "--gain: must"),
+    ("generate image --audio in/ok.wav --model", "kandinsky=in", 4, "--map takes its"),
     ("evaluate pictures made=in", "real=empty folder", 3, "in: has 0 pictures"),
     ("models pull", "nope", 2, "'nope'"),
     ("models verify", "nope", 2, "'nope'"),
@@ -257,9 +257,9 @@ def test_odd_input_is_taken(run: Run, tmp_path: Path, command: str) -> None:
     assert (code, out != "") == (0, True)
 
 
-def test_a_film_may_be_shorter_than_its_sound(run: Run, tmp_path: Path) -> None:
+def test_pictures_shorter_than_their_sound_are_held(run: Run, tmp_path: Path) -> None:
     _, out, err = run("score", "long sound.mkv", "-l", "lib", "--json", "-o", str(tmp_path / "o.mkv"))
-    assert json.loads(out.splitlines()[-1])["duration_s"] == pytest.approx(0.5, abs=0.01)
+    assert json.loads(out.splitlines()[-1])["duration_s"] == pytest.approx(3.0, abs=0.02)
     assert "cut short" not in err
 
 

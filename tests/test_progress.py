@@ -1,10 +1,11 @@
 """How a job says how far it is, and how it is stopped."""
 
 import threading
+import time
 
 import pytest
 
-from storysound.progress import Cancelled, Progress, Stop, Watch, check
+from storysound.progress import Cancelled, Progress, Stop, Watch, check, interruptible
 
 
 def test_steps_share_the_time_they_are_said_to_take() -> None:
@@ -78,3 +79,15 @@ def test_a_stop_reaches_the_jobs_of_its_own_thread_alone() -> None:
         with pytest.raises(Cancelled):
             check()
     assert ended == ["well"]
+
+
+def test_a_call_that_takes_long_is_left_to_itself() -> None:
+    stop, began = Stop(), time.monotonic()
+    threading.Timer(0.2, stop.set).start()
+    with pytest.raises(Cancelled), Watch(stop=stop):
+        interruptible(lambda: time.sleep(5))
+    assert time.monotonic() - began < 2
+    with Watch(stop=Stop()):
+        assert interruptible(lambda: 7) == 7
+        with pytest.raises(KeyError):
+            interruptible(lambda: {}[1])

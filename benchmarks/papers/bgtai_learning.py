@@ -30,23 +30,26 @@ from torch import Tensor
 from benchmarks.papers import sos_material, sos_wesnoth
 from benchmarks.papers.sos_learning import FOLDS, PROFILE, folds_of
 from benchmarks.papers.sos_learning import RECIPE as SHARED
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
 from benchmarks.quality.quality import data_folder
 from storysound.draw import bgtai as bgtai_plot
 from storysound.encode import lemmas
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
+from storysound.library.stories import StoryMaterial
 from storysound.match.bgtai import BGTAI
 from storysound.metrics import retrieval
+from storysound.metrics.probe import probe
 from storysound.research.bgtai.ablation import BASE, BOTH, DS_NET, NO_GLOSS, STUDIES
 from storysound.research.bgtai.glosses import GlossedStories, glossed
-from storysound.research.bgtai.train import Recipe, batch_at, config_of, embed, losses, network_of, similarities
-from storysound.research.probe import probe
-from storysound.research.stories.features import Senses, features_of
-from storysound.research.stories.read import Material
+from storysound.research.bgtai.settings import BgtaiTraining
+from storysound.research.bgtai.train import batch_at, config_of, embed, losses, network_of, similarities
+from storysound.research.stories.features import features_of
 from storysound.weights.resolver import Resolver
 
 Floats = NDArray[np.float64]
 
-RECIPE = Recipe(Path(), Path(), steps=SHARED.steps, batch=SHARED.batch, rate=SHARED.rate)
+RECIPE = BgtaiTraining(Path(), Path(), steps=SHARED.steps, batch=SHARED.batch, rate=SHARED.rate)
 SEEDS = 3
 MARKS = 5  # times at which accuracy is looked at, the first before anything is learned
 PARTS, LOSSES = STUDIES["parts"], STUDIES["losses"]
@@ -56,8 +59,12 @@ class Data:
     """Stories, the fold of each, and which are of ESC-50; features by how much of a sound is heard."""
 
     def __init__(self, shared: Path, weights: Resolver, cache: Path) -> None:
-        self._senses, self._lemma, self._cache = Senses(PROFILE, weights), lemmas.load(weights).of, cache / "clips"
-        self._found: list[Material] = [
+        self._encoder, self._lemma, self._cache = (
+            StoryEncoder(Models(PROFILE, weights)),
+            lemmas.load(weights).of,
+            cache / "clips",
+        )
+        self._found: list[StoryMaterial] = [
             *sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)
         ]  # fmt: skip
         self._stories: dict[float, GlossedStories] = {}
@@ -72,8 +79,8 @@ class Data:
     def stories(self, crop_s: float) -> GlossedStories:
         """With their glosses."""
         if crop_s not in self._stories:
-            features = features_of(self._found, self._senses, self._cache, crop_s, print)
-            self._stories[crop_s] = glossed(features, self._found, self._senses, self._lemma, read_gloss=True)
+            features = features_of(self._found, self._encoder, self._cache, crop_s, said())
+            self._stories[crop_s] = glossed(features, self._found, self._encoder, self._lemma, read_gloss=True)
         return self._stories[crop_s]
 
     def parted(self, fold: int) -> tuple[Tensor, Tensor]:
@@ -81,7 +88,9 @@ class Data:
         return tuple(torch.from_numpy(np.flatnonzero(part)) for part in (self.fold != fold, self.fold == fold))  # type: ignore[return-value]
 
 
-def learned(stories: GlossedStories, among: Tensor, recipe: Recipe, look: Callable[[BGTAI, float], None]) -> BGTAI:
+def learned(
+    stories: GlossedStories, among: Tensor, recipe: BgtaiTraining, look: Callable[[BGTAI, float], None]
+) -> BGTAI:
     """A network that has seen the stories `among` alone; `look` sees it at `MARKS` steps, with CPU seconds so far."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, stories, aligned=True), stories, among)

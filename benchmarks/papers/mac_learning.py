@@ -27,20 +27,24 @@ from torch.nn import functional as F
 
 from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_learning import PROFILE, folds_of
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.losses.ranking import bidirectional_margin
+from storysound.match.mac_experts import Experts
 from storysound.match.mac_model import Config, Mac, Tokens
 from storysound.metrics import retrieval
 from storysound.research.mac.ablation import variants
-from storysound.research.mac.features import Experts, Material
-from storysound.research.mac.train import Recipe, batch_at, config_of, losses, network_of, scores_of
+from storysound.research.mac.settings import MacTraining
+from storysound.research.mac.stories import MacStories
+from storysound.research.mac.train import batch_at, config_of, losses, network_of, scores_of, sides_of
 from storysound.research.stories.batches import stories_at
-from storysound.research.stories.features import Senses, StoryFeatures, features_of
+from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
 
 FOLDS, SEEDS, STEPS = 3, 3, 100
 EXPERT_SEEDS = 1  # ten models are trained
-RECIPE = Recipe(Path(), Path(), steps=STEPS, crop_s=10.24)
+RECIPE = MacTraining(Path(), Path(), steps=STEPS, crop_s=10.24)
 MODELS = {"co-attention": True, "none": False}
 TASKS = {
     "videos and words": replace(RECIPE, seen="video", heard="words"),
@@ -55,10 +59,10 @@ Floats = NDArray[np.float64]
 def read_clips(shared: Path, weights: Resolver, cache: Path) -> "Clips":
     """ESC-50, triples and videos; features are kept in the folder `cache`."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
-    senses = Senses(PROFILE, weights)
-    features = features_of(found, senses, cache / "clips", RECIPE.crop_s, print)
+    encoder = StoryEncoder(Models(PROFILE, weights))
+    features = features_of(found, encoder, cache / "clips", RECIPE.crop_s, said())
     words = {one.id: one.texts[0] for one in found}
-    return Clips(features, senses, folds_of(features.groups, [words[name] for name in features.ids]))
+    return Clips(features, encoder, folds_of(features.groups, [words[name] for name in features.ids]))
 
 
 @dataclass(frozen=True)
@@ -66,26 +70,26 @@ class Clips:
     """Stories of all clips, and the fold of each."""
 
     features: StoryFeatures
-    senses: Senses
+    encoder: StoryEncoder
     fold: NDArray[np.int64]
 
-    def material(self, recipe: Recipe) -> tuple[Material, Tensor]:
+    def material(self, recipe: MacTraining) -> tuple[MacStories, Tensor]:
         """What is seen and heard by a recipe, and the stories that are told by it; of videos, those with pictures."""
-        material = Material(self.features, Experts(recipe.sides(self.senses), self.senses))
+        material = MacStories(self.features, Experts(sides_of(recipe, self.encoder), self.encoder))
         told = material.told()
         return material, told if recipe.seen == "sound" else told[self.features.frames.lengths()[told] > 0]
 
-    def ranks(self, recipe: Recipe, whole: Recipe, seeds: int = SEEDS) -> Floats:
+    def ranks(self, recipe: MacTraining, whole: MacTraining, seeds: int = SEEDS) -> Floats:
         """Ranks [seeds, queries of both directions] of all folds, over the stories that are told by `whole`."""
         judged, material = self.material(whole), self.material(recipe)
         return np.concatenate([_fold(*judged, *material, self.fold, recipe, k, seeds) for k in range(FOLDS)], axis=1)
 
-    def groups(self, recipe: Recipe) -> list[str]:
+    def groups(self, recipe: MacTraining) -> list[str]:
         """The group of each query."""
         material, told = self.material(recipe)
         return [label for k in range(FOLDS) for label in _groups(material, told[_of(self.fold, told) == k])]
 
-    def chance(self, recipe: Recipe) -> float:
+    def chance(self, recipe: MacTraining) -> float:
         """R@5 of random orders."""
         material, told = self.material(recipe)
         return float(np.mean([_chance(material, told[_of(self.fold, told) == k]) for k in range(FOLDS)]))
@@ -106,7 +110,7 @@ def experts(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     """One expert alone and all but one, with co-attention."""
     data, result, (task, recipe) = read_clips(shared, weights, cache), {}, next(iter(TASKS.items()))
     groups = data.groups(recipe)
-    for name, names, on in variants(recipe.sides(data.senses).experts):
+    for name, names, on in variants(sides_of(recipe, data.encoder).experts):
         ranks = data.ranks(replace(recipe, experts=",".join(names), co_attention=on), recipe, EXPERT_SEEDS)
         for what, values in _figures(ranks).items():
             _line(result, f"{task} | {name}, {what}", values.mean(axis=0), groups, values.mean(axis=1))
@@ -118,12 +122,12 @@ def _of(fold: NDArray[np.int64], stories: Tensor) -> Tensor:
 
 
 def _fold(
-    whole: Material,
+    whole: MacStories,
     judged: Tensor,
-    material: Material,
+    material: MacStories,
     told: Tensor,
     fold: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: MacTraining,
     number: int,
     seeds: int,
 ) -> Floats:
@@ -141,11 +145,11 @@ def _fold(
     return np.stack(rows)
 
 
-def _loss(network: Mac, material: Material, stories: Tensor, recipe: Recipe) -> Callable[[int], Tensor]:
+def _loss(network: Mac, material: MacStories, stories: Tensor, recipe: MacTraining) -> Callable[[int], Tensor]:
     return lambda step: losses(network, batch_at(material, stories, recipe, step, 0, 1), recipe)["loss"]
 
 
-def _groups(material: Material, stories: Tensor) -> list[str]:
+def _groups(material: MacStories, stories: Tensor) -> list[str]:
     """The group of each query of both directions; a sound's is that of its first story."""
     own = [material.features.groups[i] for i in stories.tolist()]
     seen, heard, fits = material.items(stories)
@@ -154,7 +158,7 @@ def _groups(material: Material, stories: Tensor) -> list[str]:
     return [*by_seen, *by_heard]
 
 
-def _chance(material: Material, stories: Tensor) -> float:
+def _chance(material: MacStories, stories: Tensor) -> float:
     fits = material.items(stories)[2]
     return retrieval.at_random(*fits.shape, fits)["r5"]
 

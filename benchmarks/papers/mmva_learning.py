@@ -18,11 +18,16 @@ import numpy as np
 import torch
 
 from benchmarks.quality.quality import data_folder
+from storysound.config import load_profile
+from storysound.encode.pool import Models
+from storysound.metrics.table import Row
+from storysound.progress import Watch
 from storysound.research.mmva import build as build_mmva
 from storysound.research.mmva import evaluate as evaluate_mmva
 from storysound.research.mmva import train as train_mmva
-from storysound.research.results import Row
-from storysound.weights.resolver import Resolver, catalogue, default_cache
+from storysound.research.mmva.settings import MmvaBuild, MmvaEvaluation, MmvaTraining
+from storysound.weights.catalogue import catalogue
+from storysound.weights.resolver import Resolver, default_cache
 
 MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")
 VARIANTS = {
@@ -78,7 +83,7 @@ def write(file: Path, rows: Sequence[dict[str, str]], shared: Path, *, heard: bo
     return file
 
 
-def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, weights: Resolver) -> list[tuple[str, Row]]:
+def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, models: Models) -> list[tuple[str, Row]]:
     """All rows of all seeds and variants of one set."""
     found: list[tuple[str, Row]] = []
     features = (out / "features").absolute()
@@ -86,12 +91,12 @@ def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, weights: R
     for seed in range(seeds):
         folder = out / f"set-{seed}"
         pictures = f"{shared / 'oasis' / 'norms.csv'}@1:7"
-        recipe = build_mmva.Recipe(pictures, f"{music}@1:9", folder, every=5, seed=seed)
+        recipe = MmvaBuild(pictures, f"{music}@1:9", folder, every=5, seed=seed)
         known = out / "captions.jsonl"  # what was heard is heard once for all seeds
         folder.mkdir(parents=True, exist_ok=True)
         if known.exists():
             (folder / "captions.jsonl").write_bytes(known.read_bytes())
-        build_mmva.build(recipe, weights, quiet)
+        build_mmva.build(recipe, models, Watch())
         if (folder / "captions.jsonl").exists():
             known.write_bytes((folder / "captions.jsonl").read_bytes())
         for variant, settings in VARIANTS.items():
@@ -100,18 +105,14 @@ def runs(name: str, music: Path, shared: Path, out: Path, seeds: int, weights: R
             if not (run / "features").exists():
                 (run / "features").symlink_to(features)
             train_mmva.train(
-                train_mmva.Recipe(folder, run, steps=STEPS, seed=seed, threads=1, evaluate_every=50, **settings),  # type: ignore[arg-type]
-                weights,
-                quiet,
+                MmvaTraining(folder, run, steps=STEPS, seed=seed, threads=1, evaluate_every=50, **settings),  # type: ignore[arg-type]
+                models,
+                Watch(),
             )
-            judged = evaluate_mmva.Recipe(folder, run / "best.safetensors", draws=2)
-            found += [(variant, one) for one in evaluate_mmva.evaluate(judged, weights, quiet)]
+            judged = MmvaEvaluation(folder, run / "best.safetensors", draws=2)
+            found += [(variant, one) for one in evaluate_mmva.evaluate(judged, models, Watch())]
         print(f"{name}: seed {seed} done", flush=True)
     return found
-
-
-def quiet(_: str) -> None:
-    """Nobody listens."""
 
 
 def summary(found: list[tuple[str, Row]]) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
@@ -150,7 +151,7 @@ def main() -> None:
     for name, (rows, heard) in sets.items():
         out = given.out / name.replace(", ", "-").replace(" ", "-")
         music = write(out / "music.csv", rows, shared, heard=heard)
-        results[name] = summary(runs(name, music, shared, out, given.seeds, weights))
+        results[name] = summary(runs(name, music, shared, out, given.seeds, Models(load_profile(), weights)))
         for task, models in results[name].items():
             for model, figures in models.items():
                 told = "  ".join(f"{key} {mean:.4f} ± {spread:.4f}" for key, (mean, spread) in figures.items())

@@ -21,18 +21,21 @@ from torch import Tensor
 
 from benchmarks.papers import proofs, sos_material, sos_wesnoth
 from benchmarks.papers.sos_wesnoth import interval
-from benchmarks.papers.teaching import taught
+from benchmarks.papers.teaching import said, taught
 from storysound.config import Profile
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.match.sos_model import SoundOfStory
 from storysound.metrics import retrieval
-from storysound.research.sos.train import PAIRS, Pair, Recipe, batch_at, config_of, losses, network_of, similarity_of
+from storysound.research.sos.settings import SosTraining
+from storysound.research.sos.train import PAIRS, Pair, batch_at, config_of, losses, network_of, similarity_of
 from storysound.research.stories.batches import candidates
-from storysound.research.stories.features import Senses, StoryFeatures, features_of
+from storysound.research.stories.features import StoryFeatures, features_of
 from storysound.weights.resolver import Resolver
 
 PROFILE = Profile("sos", "minilm", "efficientnet_lite2", ("ears",))
 FOLDS, SEEDS = 3, 3
-RECIPE = Recipe(Path(), Path(), steps=80, batch=32, rate=1e-3)
+RECIPE = SosTraining(Path(), Path(), steps=80, batch=32, rate=1e-3)
 
 
 def folds_of(groups: tuple[str, ...], words: list[str]) -> NDArray[np.int64]:
@@ -47,7 +50,7 @@ def folds_of(groups: tuple[str, ...], words: list[str]) -> NDArray[np.int64]:
     return np.array([fold[group] for group in groups])
 
 
-def learned(features: StoryFeatures, stories: Tensor, recipe: Recipe) -> SoundOfStory:
+def learned(features: StoryFeatures, stories: Tensor, recipe: SosTraining) -> SoundOfStory:
     """A network that has seen these stories and their sounds alone."""
     torch.manual_seed(recipe.seed)
     network = network_of(config_of(recipe, features, aligned=True), features, stories)
@@ -80,7 +83,7 @@ def similarities(
 def clips(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     """Figures of every model in every direction, pooled over folds, and differences between models."""
     found = [*sos_material.triples(shared), *sos_material.videos(shared), *sos_material.esc50(shared)]
-    features = features_of(found, Senses(PROFILE, weights), cache / "clips", RECIPE.crop_s, print)
+    features = features_of(found, StoryEncoder(Models(PROFILE, weights)), cache / "clips", RECIPE.crop_s, said())
     words = {one.id: one.texts[0] for one in found}
     fold = folds_of(features.groups, [words[name] for name in features.ids])
     ranks: dict[tuple[str, str], list[NDArray[np.float64]]] = {}

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from storysound.train.loop import Plan
+from storysound.progress import Progress, Watch
+from storysound.train.plan import Plan
 
 
 def taught(network: nn.Module, plan: Plan, loss_at: Callable[[int], Tensor]) -> None:
@@ -24,3 +25,13 @@ def taught(network: nn.Module, plan: Plan, loss_at: Callable[[int], Tensor]) -> 
         torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
         optimiser.step()
     network.eval()
+
+
+def said() -> Watch:
+    """Prints what there is to say."""
+
+    def report(now: Progress) -> None:
+        if now.line:
+            print(now.line, flush=True)
+
+    return Watch(report)

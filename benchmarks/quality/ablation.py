@@ -17,7 +17,7 @@ from storysound.config import load_profile
 from storysound.encode import musicnn
 from storysound.encode.encoder import Head, Traits
 from storysound.encode.pool import Models
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.weights.resolver import Resolver
 
 ALL = ("ears", "aisfx", "soundnet", "musicnn")

@@ -19,11 +19,13 @@ from rich.table import Table
 
 from benchmarks.quality.quality import Bench, data_folder, labelled, read_rows, score_matrix
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
-from storysound.jobs.gloss import Glosser
+from storysound.jobs.gloss.gloss import of_text
 from storysound.match.query import Query
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
+from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
 
 Ranks = NDArray[np.float64]
@@ -79,12 +81,13 @@ def tasks(bench: Bench, ways: dict[str, Words]) -> Iterator[tuple[str, dict[str,
     )
 
 
-def by_sentence(glosser: Glosser) -> Words:
+def by_sentence(models: Models, learned: Path | None = None) -> Words:
     """A text whose sentences are glosses; what would leave nothing stays as it is."""
+    trained = load_trained(learned, models.weights, "gloss") if learned else None
 
     def words(text: str) -> str:
         parts = [part for part in sentences(text)[1:] or [text] if tokens(part)]
-        told = [" ".join(glosser.of_text(part, part).words) for part in parts]
+        told = [" ".join(of_text(part, part, models, trained).words) for part in parts]
         return ". ".join(part for part in told if part) or text
 
     return words
@@ -96,15 +99,15 @@ def main() -> None:
     parser.add_argument("--learned", type=Path, help="best.safetensors of a run of storysound train langue2gloss")
     parser.add_argument("--profile", default="embedded", help="a profile by name, or a .toml file")
     args = parser.parse_args()
-    weights, profile = Resolver(offline=True), load_profile(args.profile)
-    ways: dict[str, Words] = {"as it is": str, "rule gloss": by_sentence(Glosser(profile, weights))}
+    models = Models(load_profile(args.profile), Resolver(offline=True))
+    ways: dict[str, Words] = {"as it is": str, "rule gloss": by_sentence(models)}
     if args.learned:
-        ways["learned gloss"] = by_sentence(Glosser(profile, weights, args.learned))
+        ways["learned gloss"] = by_sentence(models, args.learned)
     table = Table(box=None)
     for heading in ("task", "query", "n", "R@1", "R@5", "MRR", "MRR − as it is"):
         table.add_column(heading)
     with tempfile.TemporaryDirectory() as scratch:
-        for task, found in tasks(Bench(data_folder(), Path(scratch), weights, profile), ways):
+        for task, found in tasks(Bench(data_folder(), Path(scratch), models.weights, models.profile), ways):
             for way, rank in found.items():
                 gain = 1 / rank - 1 / found["as it is"]
                 low, high = interval(lambda some, gain=gain: float(gain[some].mean()), len(gain), draws=2000, seed=0)

@@ -23,7 +23,7 @@ from storysound.config import load_profile
 from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import TEMPERATURE, softmax, text_vectors
 from storysound.encode.wording import synonyms
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
 from storysound.match.query import Query

@@ -14,7 +14,7 @@ import numpy as np
 from storysound.config import load_profile
 from storysound.encode.encoder import load
 from storysound.ingest.change_points import ChangeConfig, change_points
-from storysound.jobs.summarize import BATCH, LOOK_S, SHORTEST_SHOT_S, SIDE_PX
+from storysound.jobs.summarize.summarize import BATCH, LOOK_S, SHORTEST_SHOT_S, SIDE_PX
 from storysound.media.video import iter_frames
 from storysound.weights.resolver import Resolver
 

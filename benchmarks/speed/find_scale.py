@@ -15,7 +15,7 @@ import numpy as np
 from storysound.config import load_profile
 from storysound.encode.encoder import load
 from storysound.encode.pool import Models
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.library.analyse import shape_of
 from storysound.library.search import Index, top_k
 from storysound.library.store import Entry, Library, Segments, Shape

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from storysound.encode.ears import Network
-from storysound.research.ears.train import read_shards
+from storysound.ingest.ear_shards import read_shards
 
 ABSENT = 0.1  # the teacher's score below which a class isn't there
 RARE = 0.99

@@ -12,6 +12,7 @@
 Each error is one line that says what it got, what it wanted and what to do.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,9 +36,33 @@ class StorysoundError(Exception):
 
 
 class UsageError(StorysoundError):
-    """Options that contradict each other, or a value out of its range."""
+    """Settings that contradict each other, or a value out of its range.
+
+    `field`: the field of the request that is at fault, as "mood.valence"; empty where it is no single one. Other fields
+    stand in the message in backticks, so that whoever has other names for them can put those there.
+
+    >>> str(UsageError("must lie in [0, 1], got 2", field="mood.valence"))
+    'mood.valence: must lie in [0, 1], got 2'
+    """
 
     exit_code = 2
+
+    def __init__(self, fault: str, *, field: str = "") -> None:
+        """`fault`: what is wrong, and what would be right."""
+        self.fault, self.field = fault, field
+        super().__init__(f"{field}: {fault}" if field else fault)
+
+    def within(self, outer: str) -> "UsageError":
+        """The same error of a record that is itself the field `outer` of another."""
+        return UsageError(self.fault, field=f"{outer}.{self.field}" if outer and self.field else outer or self.field)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], "UsageError"], tuple[str, str]]:
+        """Lets a worker process hand the error to its parent."""
+        return _usage_error, (self.fault, self.field)
+
+
+def _usage_error(fault: str, field: str) -> UsageError:
+    return UsageError(fault, field=field)
 
 
 class InputError(StorysoundError):

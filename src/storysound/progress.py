@@ -7,13 +7,18 @@ to stop. Nothing here belongs to the process: two jobs in two threads know nothi
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from storysound.errors import StorysoundError
+
+POLL_S = 0.1  # from one look whether to stop to the next, beside a call that takes long
+Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 LEAST_SHARE = 0.02  # of a job that must be done before what is left can be foretold
 
@@ -67,6 +72,37 @@ def check() -> None:
         watch.check()
 
 
+def interruptible(work: Callable[[], Result]) -> Result:
+    """What `work` gives, for a single call into foreign code that takes seconds and can't look whether to stop.
+
+    It runs in a thread of its own, which is left to itself where the job is told to stop: it must write nothing. Raises
+    what `work` raises, and Cancelled.
+    """
+    watch = _current.get()
+    if watch is None or not watch.can_stop:
+        return work()
+    found: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
+    while True:
+        watch.check()
+        if found in wait([found], timeout=POLL_S).done:
+            return found.result()
+
+
+def unless_stopped(items: Iterable[Item]) -> Iterator[Item]:
+    """The items one by one; before each it is looked whether the job of this thread was told to stop (`check`)."""
+    for item in items:
+        check()
+        yield item
+
+
 class Watch:
     """What a job reports to. Used as a context manager it also reaches the loops below the job (`check`)."""
 
@@ -110,6 +146,11 @@ class Watch:
         """Something the user should know now."""
         now = self._now
         self._tell(Progress(now.step, now.done, now.of, now.what, line))
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether anybody can tell the job to stop."""
+        return self._stop is not None
 
     def check(self) -> None:
         """Raises Cancelled where the job was told to stop."""

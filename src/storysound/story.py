@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Kind = Literal["music", "sfx"]
+Modality = Literal["image", "audio", "text", "video"]
 MoodCurve = tuple[tuple[float, float, float], ...]
 """Moods over time: points (time_s, valence, arousal), both in [0, 1], in time order."""
 
@@ -97,6 +98,15 @@ class Event:
     def span(self) -> Span:
         """When."""
         return Span(self.start_s, self.end_s)
+
+
+@dataclass(frozen=True)
+class MoodMoment:
+    """The mood of one modality around a time."""
+
+    time_s: float
+    modality: Modality
+    mood: Mood
 
 
 @dataclass(frozen=True)

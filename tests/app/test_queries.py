@@ -36,12 +36,12 @@ def test_line_numbers_stand_in_for_missing_ids_and_blank_lines_are_skipped(tmp_p
         ("[1]", "no JSON object"),
         ({"text": "a", "colour": 1}, "unknown keys: colour"),
         ({"id": "x"}, "asks for nothing"),
-        ({"text": 5}, "text must be a string"),
-        ({"images": [5]}, "images must be a list of paths"),
-        ({"mood": [0.1, 7]}, "arousal must lie in"),
-        ({"mood": "loud"}, "give valence,arousal"),
+        ({"text": 5}, "text: must be a string"),
+        ({"images": [5]}, "images.0: must be a"),
+        ({"mood": [0.1, 7]}, "mood.arousal: must lie in"),
+        ({"mood": "loud"}, "mood: must be .valence, arousal"),
         ({"mood": [0.1]}, "line 1"),
-        ({"mood": {"valence": 1}}, "must be .valence, arousal"),
+        ({"mood": {"valence": 1}}, "mood.arousal: must lie in"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, line: object, fault: str) -> None:
@@ -65,7 +65,7 @@ def test_moods_out_of_range(text: str) -> None:
 
 def test_either_a_file_or_a_query(tmp_path: Path) -> None:
     file = written(tmp_path, {"text": "a"})
-    with pytest.raises(UsageError, match="without --text"):
+    with pytest.raises(UsageError, match="without `text`"):
         gather(file, **{**NOTHING, "text": "b"})
     with pytest.raises(UsageError, match="nothing to look for"):
         gather(None, **NOTHING)

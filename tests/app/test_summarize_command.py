@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from storysound.app.cli.commands import app
-from storysound.jobs import summarize as job
+from storysound.jobs.summarize import summarize as job
+from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
+from storysound.progress import Watch
 
 runner = CliRunner()
 
@@ -18,13 +20,13 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Replaces the job by one that notes what it was asked for."""
     seen: dict[str, Any] = {}
 
-    def summarize(video: Path, out: Path, feeling: Any, wish: job.Wish, tell: Any) -> job.Summary:
-        seen.update(video=video, out=out, wish=wish)
-        tell("look …")
-        kept = job.Kept(61.25, 65.0, 0.71, ("geyser", "volcano"), 4.5)
-        return job.Summary(str(video), wish.by, 100.0, 3.75, (kept,), 21, 0.44)
+    def run(request: SummarizeRequest, models: object, watch: Watch) -> SummarizeResult:
+        seen.update(request=request)
+        watch.step("look")
+        shot = SummaryShot(61.25, 65.0, 0.71, ("geyser", "volcano"), 4.5)
+        return SummarizeResult(str(request.video), str(request.out), request.by, 100.0, 3.75, (shot,), 21, 0.44)
 
-    monkeypatch.setattr(job, "summarize", summarize)
+    monkeypatch.setattr(job, "run", run)
     return seen
 
 
@@ -33,8 +35,8 @@ def test_a_line_per_shot_and_how_much_was_kept(called: dict[str, Any]) -> None:
     assert result.exit_code == 0
     assert "61.25 s  65.00 s    4.50 s    0.710  geyser, volcano" in result.stdout
     assert "out.mp4: 1 of 21 shots, 3.8 of 100.0 s; arousal is 0.440 over the whole video" in result.stdout
-    assert "look …" in result.stderr
-    assert called["wish"] == job.Wish("image", 0.15)
+    assert "summarize: look" in result.stderr
+    assert called["request"] == SummarizeRequest(Path("in.mp4"), Path("out.mp4"), "image", 0.15)
 
 
 def test_json_lines_and_options(called: dict[str, Any]) -> None:
@@ -42,7 +44,7 @@ def test_json_lines_and_options(called: dict[str, Any]) -> None:
     (row,) = (json.loads(line) for line in result.stdout.splitlines())
     assert (row["start_s"], row["end_s"], row["importance"], row["at_s"]) == (61.25, 65.0, 0.71, 4.5)
     assert (row["path"], row["by"], row["shows"]) == ("in.mp4", "music", ["geyser", "volcano"])
-    assert called["wish"] == job.Wish("music", 0.3)
+    assert called["request"] == SummarizeRequest(Path("in.mp4"), Path("o.mp4"), "music", 0.3)
 
 
 @pytest.mark.parametrize("words", [["--share", "1.5"], ["--by", "smell"]])

@@ -5,7 +5,9 @@ Golden values at the end: pictures, words and sounds of public packages (`storys
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 
 import storysound.encode
 from rounding import assert_alike
-from storysound.encode.encoder import Encoder, Encoding, load
+from storysound.encode.encoder import Encoder, Encoding, load, traits_of
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
@@ -125,6 +127,36 @@ def test_says_what_it_is(encoder: Encoder[Any]) -> None:
     assert encoder.revision
     for labels in encoder.labels.values():
         assert all(label.strip() for label in labels)
+
+
+def test_says_what_is_to_be_known_without_loading_it(encoder: Encoder[Any]) -> None:
+    known = traits_of(encoder.name)
+    assert encoder.traits.heads.keys() <= encoder.labels.keys()
+    assert encoder.traits.heads.keys() == known.heads.keys()
+    assert (encoder.traits.space, encoder.traits.patch_s) == (known.space, known.patch_s)
+    assert encoder.traits.space in ("", *NAMES)
+    for space, labels in encoder.labels.items():
+        head = encoder.traits.head(space)
+        assert all(head.wording(label) for label in labels)
+        assert head.usual is None or head.usual.shape == (len(labels),)
+        scores = np.concatenate([one.scores[space] for one in encoder.encode(ordinary(encoder.modality))])
+        assert head.logits == bool((scores < 0).any() or (scores > 1).any())
+
+
+def test_two_threads_hear_what_one_hears(encoder: Encoder[Any]) -> None:
+    items = ordinary(encoder.modality)
+    alone = [encoder.encode([item])[0] for item in items]
+    begin = threading.Barrier(2)
+
+    def run(order: Sequence[int]) -> list[Encoding]:
+        begin.wait()
+        return [encoder.encode([items[i]])[0] for i in order]
+
+    orders = [(0, 1, 2), (2, 1, 0)]
+    with ThreadPoolExecutor(2) as threads:
+        for order, found in zip(orders, threads.map(run, orders), strict=True):
+            for i, one in zip(order, found, strict=True):
+                assert_same(one, alone[i])
 
 
 def test_shapes_of_ordinary_and_odd_items(encoder: Encoder[Any]) -> None:

@@ -213,7 +213,7 @@ def test_a_checkpoint_of_the_hub_is_converted_once(
 
 def test_without_the_library_the_error_says_so(weights: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingModelError, match=r"pip install 'storysound\[hub\]'; `--profile embedded` works"):
+    with pytest.raises(MissingModelError, match=r"pip install 'storysound\[hub\]'; the profile embedded works"):
         load("clip", weights)
 
 
@@ -231,7 +231,7 @@ def test_a_mert_that_needs_code_of_its_own_is_refused(models: Path, tmp_path: Pa
 def test_without_the_hub_the_error_says_what_to_do(name: str, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError) as raised:
         load(name, Resolver(tmp_path, offline=True))
-    for part in (f"{name.removesuffix('_text')}/", "hf:", "storysound models pull paper", "--profile embedded"):
+    for part in (f"{name.removesuffix('_text')}/", "hf:", "storysound models pull paper", "the profile embedded"):
         assert part in str(raised.value)
 
 

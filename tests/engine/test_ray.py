@@ -16,9 +16,7 @@ from storysound.engine.stage import Stage
 from storysound.errors import MissingModelError, UsageError
 from storysound.library.store import Library
 
-needs_ray = pytest.mark.skipif(
-    find_spec("ray") is None, reason="Ray isn't installed: storysound[cluster]"
-)
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray isn't installed: storysound[cluster]")
 
 
 @pytest.fixture(autouse=True)

@@ -1,23 +1,27 @@
 """`storysound gloss`: texts, subtitles, sounds, and a model that was trained a few steps."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from storysound.annotate.events import Heard
+from recipe_fakes import listening, models_of
+from storysound.annotate.events import FileEvents
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs.gloss import Glosser
+from storysound.ingest.parallel_pairs import read_pairs
+from storysound.jobs.gloss import gloss as job
+from storysound.jobs.gloss.request import GlossRequest, GlossResult
 from storysound.media.audio import Waveform, write_wav
+from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss import evaluate as evaluate_langue2gloss
 from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
-from storysound.research.bgtai.langue2gloss import train_caption
-from storysound.research.bgtai.langue2gloss.pairs import read_pairs
-from storysound.research.bgtai.langue2gloss.train import Recipe
+from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, GlossTraining
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
@@ -26,28 +30,36 @@ pytestmark = pytest.mark.models
 LINES = ("a dog barks\tdog bark", "rain falls on a roof\train fall roof", "the dogs bark\tdog bark", "rain\train")
 
 
+Glosses = Callable[[str], GlossResult]
+
+
 @pytest.fixture
-def glosser(weights: Resolver) -> Glosser:
-    return Glosser(load_profile(), weights)
+def models(weights: Resolver) -> Models:
+    return Models(load_profile(), weights)
 
 
-def test_texts_and_files_of_text(glosser: Glosser, tmp_path: Path) -> None:
+@pytest.fixture
+def gloss(models: Models) -> Glosses:
+    return lambda source: job.run(GlossRequest(source), models, Watch())
+
+
+def test_texts_and_files_of_text(gloss: Glosses, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,000 --> 00:00:02,000\nDogs bark.\n\n2\n00:00:03,000 --> 00:00:04,000\nIt rains.\n"
     )
-    assert glosser.of("The dogs are barking.").words == ("dog", "bark")
-    assert glosser.of(str(tmp_path / "a.srt")).words == ("dog", "bark", "rain")
+    assert gloss("The dogs are barking.").words == ("dog", "bark")
+    assert gloss(str(tmp_path / "a.srt")).words == ("dog", "bark", "rain")
     with pytest.raises(UsageError, match="no words"):
-        glosser.of("...")
+        gloss("...")
     with pytest.raises(MediaError, match="does not exist"):
-        glosser.of("rain.wav")
-    assert glosser.of("word " * 2000).way == "rule"  # too long for the name of a file
+        gloss("rain.wav")
+    assert gloss("word " * 2000).way == "rule"  # too long for the name of a file
 
 
-def test_what_is_heard_in_order_and_not_twice_in_a_row(glosser: Glosser) -> None:
+def test_what_is_heard_in_order_and_not_twice_in_a_row(models: Models) -> None:
     labels = ("Bark, yip", "Bark, yip", "Medium engine (mid frequency)", "Bark, yip")
     events = tuple(Event(float(i), i + 1.0, label, 0.9) for i, label in enumerate(labels))
-    assert glosser.of_heard(Heard("x", 5.0, events)) == ("bark", "medium", "engine", "bark")
+    assert job.of_heard(FileEvents("x", 5.0, events), models) == ("bark", "medium", "engine", "bark")
 
 
 def test_pairs_of_a_file(tmp_path: Path) -> None:
@@ -70,9 +82,9 @@ def test_pairs_of_a_file(tmp_path: Path) -> None:
             read_pairs(file, "gloss", lemma)
 
 
-def recipe(folder: Path, lines: tuple[str, ...]) -> Recipe:
+def recipe(folder: Path, lines: tuple[str, ...]) -> GlossTraining:
     (folder / "pairs.tsv").write_text("\n".join(lines), "utf-8")
-    return Recipe(
+    return GlossTraining(
         folder / "pairs.tsv",
         folder / "run",
         steps=30,
@@ -88,9 +100,9 @@ def recipe(folder: Path, lines: tuple[str, ...]) -> Recipe:
 def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path) -> None:
     chosen = recipe(tmp_path, LINES)
     told: list[str] = []
-    best = train_langue2gloss.train(chosen, weights, told.append)
+    best = train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told))
     assert 0 <= best <= 1
-    assert train_langue2gloss.train(chosen, weights, told.append) == best
+    assert train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told)) == best
     assert any("going on at step 30" in line for line in told)
     model = tmp_path / "run" / "best.safetensors"
     found = CliRunner().invoke(app, ["gloss", "a dog barks", "--learned", str(model), "--json"])
@@ -99,9 +111,9 @@ def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path)
     assert set(row["gloss"]) <= {"dog", "bark", "rain", "fall", "roof"}
     assert row["gloss"]
     with pytest.raises(InputError, match="writes gloss"):
-        load_trained(model, weights, "caption")
+        load_trained(model, models_of(weights), "caption")
     rows = evaluate_langue2gloss.evaluate(
-        evaluate_langue2gloss.Recipe(chosen.data, model, split="all", draws=5), weights, told.append
+        GlossEvaluation(chosen.data, model, split="all", draws=5), models_of(weights), listening(told)
     )
     found = {(row.task, row.model): row.figures for row in rows}
     text = evaluate_langue2gloss.TEXT
@@ -114,12 +126,12 @@ def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_
     noise = [[((i * 7919) % 101 - 50) / 500 for i in range(16000)]]
     write_wav(tmp_path / "rain.wav", Waveform(np.array(noise, np.float32), 16000))
     lines = ("rain.wav\train is falling", "a dog barks", "a dog is barking", "birds sing in a tree", "missing wave")
-    train_caption.train(recipe(tmp_path, lines), weights, lambda line: None)
-    trained = load_trained(tmp_path / "run" / "best.safetensors", weights, "caption")
+    train_langue2gloss.train(recipe(tmp_path, lines), "caption", models_of(weights), Watch())
+    trained = load_trained(tmp_path / "run" / "best.safetensors", models_of(weights), "caption")
     assert trained.card.writes == "caption"
     assert trained.of_sound(tmp_path / "rain.wav")
 
 
 def test_too_little_is_told(weights: Resolver, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="held out"):
-        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), weights, lambda line: None)
+        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), "gloss", models_of(weights), Watch())

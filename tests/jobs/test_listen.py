@@ -14,17 +14,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from storysound.annotate import families
-from storysound.annotate.events import Heard
+from storysound.annotate.events import FileEvents
 from storysound.annotate.hearing import Ear
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
-from storysound.draw.timeline import FAMILY_RGB, check_plot, short, write_timeline
+from storysound.draw.timeline import FAMILY_RGB, FORMATS, short, write_timeline
 from storysound.encode.encoder import Encoding, Traits
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
-from storysound.jobs import listen as job
+from storysound.jobs.listen import listen as job
+from storysound.jobs.listen.request import PLOTS, ListenRequest
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.canvas import text_width
 from storysound.media.sketch import joined, sketch
+from storysound.progress import Progress, Watch
 from storysound.story import Event
 from storysound.weights.resolver import Resolver
 
@@ -107,24 +110,41 @@ def test_speech_is_placed_by_the_voice_detector(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = file_of(tmp_path, [(0.5, 1.5)], 2.0)
-    (tmp_path / "bad.wav").write_text("no sound at all")
-    monkeypatch.setattr(job, "ears_of", lambda profile, weights: ears(NoVoice()))
-    found: list[Heard] = []
-    with pytest.raises(MediaError, match=r"bad\.wav"):
-        found.extend(job.listen_all([tmp_path / "bad.wav", good], load_profile(), Resolver(offline=True)))
-    assert [heard.path for heard in found] == [str(good)]
-    with pytest.raises(UsageError, match="one file"):
-        list(job.listen_all([good, good], load_profile(), Resolver(), job.Wish(plot=tmp_path / "a.svg")))
-    with pytest.raises(UsageError, match=r"\.svg or \.png"):
-        check_plot(tmp_path / "a.pdf", [good])
+    good, bad = file_of(tmp_path, [(0.5, 1.5)], 2.0), tmp_path / "bad.wav"
+    bad.write_text("no sound at all")
+    monkeypatch.setattr(job, "ears_of", lambda models: ears(NoVoice()))
+    told = CliRunner().invoke(app, ["listen", str(bad), str(good), "--json"])
+    assert {json.loads(row)["path"] for row in told.stdout.splitlines()} == {str(good)}
+    assert isinstance(told.exception, MediaError)
+    assert "bad.wav" in str(told.exception)
+    two = CliRunner().invoke(app, ["listen", str(good), str(good), "--plot", str(tmp_path / "a.svg")])
+    assert isinstance(two.exception, UsageError)
+    assert "one file" in str(two.exception)
+
+
+def test_requests_that_make_no_sense_name_their_field() -> None:
+    assert set(PLOTS) == FORMATS.keys()
+    for field, value in (("plot", Path("a.pdf")), ("min_score", 0.0), ("min_score", 1.5), ("top", -1)):
+        with pytest.raises(UsageError) as raised:
+            ListenRequest(Path("a.wav"), **{field: value})  # type: ignore[arg-type]
+        assert raised.value.field == field
+
+
+def test_progress_is_told_in_seconds_of_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "PIECE_S", 4.0)
+    monkeypatch.setattr(job, "ears_of", lambda models: ears(NoVoice()))
+    seen: list[Progress] = []
+    with Watch(seen.append) as watch:
+        job.run(ListenRequest(file_of(tmp_path, [(1, 2)], 10.0)), Models(load_profile(), Resolver()), watch)
+    assert [at.done for at in seen] == [4.0, 8.0, 10.0]
+    assert [at.share for at in seen] == [0.4, 0.8, 1.0]
 
 
 @pytest.mark.parametrize("events", [(), (Event(0.2, 0.9, "Dog", 0.9), Event(0.5, 2, "<Odd> & \n class", 0.7))])
 def test_the_timeline_is_a_picture_either_way(tmp_path: Path, events: tuple[Event, ...]) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (2, 2 * RATE_HZ)).astype(np.float32)
     looks = sketch(Waveform(noise, RATE_HZ))
-    heard = Heard("a <b> & c.wav", 2.0, events, joined([looks]))
+    heard = FileEvents("a <b> & c.wav", 2.0, events, joined([looks]))
     write_timeline(heard, tmp_path / "a.svg")
     root = ET.parse(tmp_path / "a.svg").getroot()
     texts = ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("text")]
@@ -144,7 +164,7 @@ def test_an_hour_full_of_events_is_drawn_small(tmp_path: Path) -> None:
     looks = sketch(Waveform(np.random.default_rng(0).normal(0, 0.1, (1, 8000)).astype(np.float32), 8000))
     labels = list(families.audioset().family)[:50]
     events = tuple(Event(t, t + 0.4, labels[t % 50], 0.7 + 0.2 * (t % 50 < 25)) for t in range(3600))
-    write_timeline(Heard("hour.wav", 3600.0, events, looks), tmp_path / "a.svg")
+    write_timeline(FileEvents("hour.wav", 3600.0, events, looks), tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
     assert "3600 events of 50 kinds" in drawn
     assert "and 20 more kinds of sound" in drawn
@@ -152,7 +172,7 @@ def test_an_hour_full_of_events_is_drawn_small(tmp_path: Path) -> None:
     # 72 events a row lie 12 units apart: all are seen. In a row of its own each second they touch and become one bar.
     assert drawn.count("<rect") > 30 * 72
     same = tuple(Event(t, t + 0.4, "Dog", 0.7) for t in range(3600))
-    write_timeline(Heard("hour.wav", 3600.0, same, looks), tmp_path / "b.svg")
+    write_timeline(FileEvents("hour.wav", 3600.0, same, looks), tmp_path / "b.svg")
     assert (tmp_path / "b.svg").read_text().count("<rect") < 200
 
 
@@ -165,7 +185,7 @@ def test_class_names_fit_and_keep_their_beginning(label: str, width: float) -> N
 
 def test_a_silent_moment_can_be_drawn(tmp_path: Path) -> None:
     looks = sketch(Waveform(np.zeros((1, 10), np.float32), 8000))
-    write_timeline(Heard("x", 0.001, (), looks), tmp_path / "x.svg")
+    write_timeline(FileEvents("x", 0.001, (), looks), tmp_path / "x.svg")
     assert "nothing was heard" in (tmp_path / "x.svg").read_text()
 
 
@@ -195,7 +215,7 @@ def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path)
     )
     noise = np.random.default_rng(0).normal(0, 1e-4, (1, 10 * RATE_HZ)).astype(np.float32)
     noise[:, 5 * RATE_HZ : 5 * RATE_HZ + bark.shape[1]] += bark
-    own = job.ears_of(load_profile(), weights)
+    own = job.ears_of(Models(load_profile(), weights))
     encoding = own.classes.encoder.encode([Waveform(noise, RATE_HZ)])[0]
     dog = encoding.scores["audioset"][:, own.classes.labels.index("Dog")]
     assert 4.5 < float(dog.argmax()) * encoding.step_s < 7.0

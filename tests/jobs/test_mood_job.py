@@ -2,8 +2,8 @@
 
 import csv
 import json
-import logging
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,18 +19,22 @@ from storysound.app.cli.commands import app
 from storysound.encode import mood as moods
 from storysound.encode.encoder import load
 from storysound.encode.pool import Models
-from storysound.errors import InputError, MediaError, UsageError
-from storysound.jobs.files import one_by_one
-from storysound.jobs.mood import feel, feel_all
+from storysound.errors import MediaError, UsageError
+from storysound.jobs.mood import mood as job
+from storysound.jobs.mood.request import MoodRequest, MoodResult
+from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 22_050
 pytestmark = pytest.mark.models
 
 
+Feel = Callable[..., MoodResult]
+
+
 @pytest.fixture(scope="module")
-def feeling(models: Models) -> MoodReader:
-    return MoodReader(models)
+def feel(models: Models) -> Feel:
+    return lambda *given: job.run(MoodRequest(*given), models, Watch())
 
 
 def song(bpm: float, third: int, level: float, duration_s: float = 14.0) -> np.ndarray:
@@ -74,29 +78,29 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("film") / "clip.mp4", pictures, song(120, 4, 1.0, 12.0))
 
 
-def test_louder_and_faster_is_more_excited_and_major_more_pleasant(tmp_path: Path, feeling: MoodReader) -> None:
+def test_louder_and_faster_is_more_excited_and_major_more_pleasant(tmp_path: Path, feel: Feel) -> None:
     def felt(name: str, *music: float) -> moods.Mood:
         soundfile.write(tmp_path / f"{name}.wav", song(*music), RATE_HZ)  # type: ignore[arg-type]
-        return feel(tmp_path / f"{name}.wav", feeling).mood
+        return feel(tmp_path / f"{name}.wav").mood
 
     slow, fast, minor = felt("slow", 60, 4, 0.1), felt("fast", 150, 4, 1.0), felt("minor", 60, 3, 0.1)
     assert fast.arousal > slow.arousal + 0.1
     assert slow.valence > minor.valence + 0.05
 
 
-def test_texts_of_any_ending_and_subtitles(tmp_path: Path, feeling: MoodReader) -> None:
+def test_texts_of_any_ending_and_subtitles(tmp_path: Path, feel: Feel) -> None:
     glad, sad = tmp_path / "glad.text", tmp_path / "sad.srt"
     glad.write_text("A wonderful, happy day. We laughed and loved.")
     sad.write_text("1\n00:00:01,000 --> 00:00:02,000\nHe died alone in misery.\n")
-    one, other = feel(glad, feeling), feel(sad, feeling)
+    one, other = feel(glad), feel(sad)
     assert (one.modality, other.modality) == ("text", "text")
     assert one.mood.valence > other.mood.valence + 0.2
 
 
-def test_a_video_has_a_curve_of_each_modality(clip: Path, tmp_path: Path, feeling: MoodReader) -> None:
+def test_a_video_has_a_curve_of_each_modality(clip: Path, tmp_path: Path, feel: Feel) -> None:
     told = tmp_path / "told.srt"
     told.write_text("1\n00:00:03,000 --> 00:00:04,000\nI hate you!\n")
-    felt = next(feel_all([clip], feeling._models, captions=told))
+    felt = feel(clip, told)
     assert [m.modality for m in felt.curve].count("image") == 12
     assert [m.modality for m in felt.curve].count("audio") == 1
     words = [m for m in felt.curve if m.modality == "text"]
@@ -106,37 +110,21 @@ def test_a_video_has_a_curve_of_each_modality(clip: Path, tmp_path: Path, feelin
     assert felt.mood.valence == pytest.approx(np.mean([np.mean(part) for part in parts]), abs=1e-6)
 
 
-def test_a_film_without_sound_is_felt_by_its_pictures(tmp_path: Path, feeling: MoodReader) -> None:
+def test_a_film_without_sound_is_felt_by_its_pictures(tmp_path: Path, feel: Feel) -> None:
     silent = film(tmp_path / "silent.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2, None)
     mute = film(tmp_path / "mute.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2, np.zeros(2 * RATE_HZ, np.float32))
     for file in (silent, mute):
-        assert {m.modality for m in feel(file, feeling).curve} == {"image"}
+        assert {m.modality for m in feel(file).curve} == {"image"}
 
 
-def test_what_is_unusable_is_told_and_the_others_go_on(
-    tmp_path: Path, models: Models, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_unusable_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     text, junk, nothing = tmp_path / "a.txt", tmp_path / "junk.mp3", tmp_path / "none.png"
     text.write_text("A quiet evening.")
     junk.write_bytes(bytes(range(256)) * 8)
-    monkeypatch.setattr(logging.getLogger("storysound"), "propagate", True)
-    felt = feel_all([junk, text, nothing], models)
-    assert next(felt).path == str(text)
-    with caplog.at_level(logging.WARNING), pytest.raises(MediaError, match=r"junk\.mp3"):
-        next(felt)
-    assert "none.png" in caplog.text
-
-
-def test_one_by_one_raises_the_first_fault_at_the_end() -> None:
-    def work(file: Path) -> str:
-        if file.name.startswith("bad"):
-            raise InputError(file, "is bad")
-        return file.name
-
-    done = one_by_one([Path("bad1"), Path("good"), Path("bad2"), Path("fine")], work)
-    assert (next(done), next(done)) == ("good", "fine")
-    with pytest.raises(InputError, match="bad1"):
-        next(done)
+    result = CliRunner().invoke(app, ["mood", str(junk), str(text), str(nothing), "--json"])
+    assert [json.loads(line)["path"] for line in result.stdout.splitlines()] == [str(text)]
+    assert isinstance(result.exception, MediaError)
+    assert "junk.mp3" in str(result.exception)
 
 
 def test_the_command_prints_the_contract(clip: Path, tmp_path: Path) -> None:
@@ -153,29 +141,29 @@ def test_the_command_prints_the_contract(clip: Path, tmp_path: Path) -> None:
     assert "valence 0." in shown
 
 
-def test_the_curve_is_drawn(clip: Path, tmp_path: Path, models: Models) -> None:
+def test_the_curve_is_drawn(clip: Path, tmp_path: Path, feel: Feel) -> None:
     svg, png = tmp_path / "m.svg", tmp_path / "m.png"
-    list(feel_all([clip], models, plot=svg))
+    feel(clip, None, False, svg)
     texts = [element.text for element in ET.parse(svg).iter() if element.text and element.text.strip()]
     assert {"valence", "arousal", "pictures", "sound", "clip.mp4"} <= set(texts)
     assert "words" not in texts
-    list(feel_all([clip], models, plot=png))
+    feel(clip, None, False, png)
     assert Image.open(png).width == 2400
 
 
-def test_a_drawing_needs_one_file_that_lasts(tmp_path: Path, models: Models) -> None:
+def test_a_drawing_needs_a_file_that_lasts(tmp_path: Path, feel: Feel) -> None:
     text = tmp_path / "t.txt"
     text.write_text("Hello there.")
-    with pytest.raises(UsageError, match="draws one file"):
-        list(feel_all([text, text], models, plot=tmp_path / "m.svg"))
     with pytest.raises(UsageError, match="has no time"):
-        list(feel_all([text], models, plot=tmp_path / "m.svg"))
+        feel(text, None, False, tmp_path / "m.svg")
 
 
-def test_oasis_is_told_as_people_rated_it(shared_data: Path, feeling: MoodReader) -> None:
+def test_oasis_is_told_as_people_rated_it(shared_data: Path, models: Models) -> None:
     """The shipped head learned from these; a golden check that pictures, eyes, features and weights go together."""
     rows = list(csv.DictReader((shared_data / "oasis" / "norms.csv").open(newline="")))[::20]
-    seen = feeling.pictures([np.array(Image.open(shared_data / "oasis" / r["file"]).convert("RGB")) for r in rows])
+    seen = MoodReader(models).pictures(
+        [np.array(Image.open(shared_data / "oasis" / r["file"]).convert("RGB")) for r in rows]
+    )
     for axis, name in ((0, "valence_mean"), (1, "arousal_mean")):
         assert np.corrcoef(seen[:, axis], [float(r[name]) for r in rows])[0, 1] > 0.8
 

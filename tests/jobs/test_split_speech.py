@@ -6,10 +6,18 @@ import av
 import numpy as np
 import pytest
 
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.jobs.split_speech import split_speech
+from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
+from storysound.jobs.split_speech.split_speech import run
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
+
+
+def split_speech(source: Path, background: Path, speech: Path | None, weights: Resolver) -> SplitSpeechResult:
+    return run(SplitSpeechRequest(source, background, speech), Models(load_profile(), weights), Watch())
 
 
 def test_names_are_checked_before_any_work(tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
-from storysound.jobs import summarize as job
-from storysound.jobs.summarize import Shot, Wish, choose, joined, on_frames, placed, summarize
+from storysound.jobs.summarize import summarize as job
+from storysound.jobs.summarize.request import By, SummarizeRequest, SummarizeResult
+from storysound.jobs.summarize.summarize import Shot, choose, joined, on_frames, placed
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
 from storysound.media.samples import RATE_HZ
 from storysound.media.video import iter_frames
+from storysound.progress import Progress, Watch
 from storysound.story import Mood, Span
 from storysound.weights.resolver import Resolver
 
@@ -47,8 +49,17 @@ class Senses(MoodReader):
         return Mood(0.5, min(1.0, float(np.abs(wave.samples).mean())))
 
 
-def run(video: Path, out: Path, wish: Wish | None = None) -> job.Summary:
-    return summarize(video, out, Senses(NOWHERE), wish)
+def run(video: Path, out: Path, by: By = "image", share: float = 0.15, watch: Watch | None = None) -> SummarizeResult:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "MoodReader", Senses)
+        return job.run(SummarizeRequest(video, out, by, share), NOWHERE, watch or Watch())
+
+
+def test_progress_names_its_steps_and_grows(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    run(film(tmp_path / "a.mp4", SCENES), tmp_path / "out.mp4", "music", watch=Watch(seen.append))
+    assert list(dict.fromkeys(at.step for at in seen)) == ["look", "listen", "cut"]
+    assert [at.share for at in seen] == sorted(at.share for at in seen)
 
 
 def colours(video: Path) -> str:
@@ -113,7 +124,7 @@ def test_by_music_the_sound_decides(tmp_path: Path) -> None:
     video, out = tmp_path / "a.mp4", tmp_path / "out.mp4"
     mux_copy(silent, Waveform(np.stack([noise, noise]), RATE_HZ), video)
 
-    summary = run(video, out, Wish("music"))
+    summary = run(video, out, "music")
     assert [(shot.start_s, shot.end_s) for shot in summary.kept] == [pytest.approx((14.0, 19.0), abs=1.1)]
     assert summary.by == "music"
     assert probe(out).audio is not None
@@ -122,7 +133,7 @@ def test_by_music_the_sound_decides(tmp_path: Path) -> None:
 def test_what_comes_after_the_sound_is_silent(tmp_path: Path) -> None:
     video = film(tmp_path / "a.mp4", [(BLUE, 40.0)], sound_s=15.0)
     times_s = np.arange(0, 40, 0.5)
-    felt = job._excitement_heard(video, times_s, Senses(NOWHERE))
+    felt = job._excitement_heard(video, times_s, Senses(NOWHERE), Watch())
     assert (felt[times_s < 14.9] > 0.1).all()
     assert (felt[times_s > 15.1] == 0.0).all()
 
@@ -131,14 +142,14 @@ def test_silence_excites_nobody(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     silence = Waveform(np.zeros((2, 40 * RATE_HZ), np.float32), RATE_HZ)
     mux_copy(film(tmp_path / "silent.mp4", SCENES, hz=None), silence, video)
-    with pytest.raises(MediaError, match=r"a\.mp4: is silent \(.*--by image"):
-        run(video, tmp_path / "out.mp4", Wish("music"))
+    with pytest.raises(MediaError, match=r"a\.mp4: is silent \(.*`by` image"):
+        run(video, tmp_path / "out.mp4", "music")
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_a_silent_film_gives_a_silent_summary(tmp_path: Path) -> None:
     video, out = film(tmp_path / "a.mkv", SCENES, hz=None), tmp_path / "out.mov"
-    assert len(run(video, out, Wish(share=0.3)).kept) > 2
+    assert len(run(video, out, share=0.3).kept) > 2
     assert probe(out).audio is None
 
 
@@ -158,19 +169,19 @@ def test_one_take_without_a_change_is_parted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "out", "wish", "kind", "fault"),
+    ("name", "out", "how", "kind", "fault"),
     [
-        ("missing.mp4", "o.mp4", Wish(), MediaError, "does not exist"),
-        ("text.mp4", "o.mp4", Wish(), MediaError, "holds text"),
-        ("tone.m4a", "o.mp4", Wish(), MediaError, "no video stream"),
-        ("short.mp4", "o.mp4", Wish(), MediaError, r"too short: 15% of its 3\.0 s"),
-        ("silent.mp4", "o.mp4", Wish("music", 0.5), MediaError, "no audio stream"),
-        ("short.mp4", "o.webm", Wish(), OutputError, r"\.webm can't hold h264"),
-        ("short.mp4", "short.mp4", Wish(), OutputError, "is the input itself"),
+        ("missing.mp4", "o.mp4", ("image", 0.15), MediaError, "does not exist"),
+        ("text.mp4", "o.mp4", ("image", 0.15), MediaError, "holds text"),
+        ("tone.m4a", "o.mp4", ("image", 0.15), MediaError, "no video stream"),
+        ("short.mp4", "o.mp4", ("image", 0.15), MediaError, r"too short: 15% of its 3\.0 s"),
+        ("silent.mp4", "o.mp4", ("music", 0.5), MediaError, "no audio stream"),
+        ("short.mp4", "o.webm", ("image", 0.15), OutputError, r"\.webm can't hold h264"),
+        ("short.mp4", "short.mp4", ("image", 0.15), OutputError, "is the input itself"),
     ],
 )
 def test_what_is_refused_before_any_work(
-    tmp_path: Path, name: str, out: str, wish: Wish, kind: type[Exception], fault: str
+    tmp_path: Path, name: str, out: str, how: tuple[By, float], kind: type[Exception], fault: str
 ) -> None:
     (tmp_path / "text.mp4").write_text("no video\n" * 99)
     film(tmp_path / "short.mp4", [(RED, 3.0)])
@@ -179,14 +190,14 @@ def test_what_is_refused_before_any_work(
         patch.chdir(tmp_path)
         write_sound(tmp_path / "tone.m4a", tone(440, 9.0), "aac")
         with pytest.raises(kind, match=fault):
-            summarize(Path(name), Path(out), MoodReader(NOWHERE), wish)
+            run(Path(name), Path(out), *how)
     assert len(list(tmp_path.iterdir())) == 4
     assert (tmp_path / "short.mp4").stat().st_size > 1000
 
 
 def test_a_share_is_a_share() -> None:
-    with pytest.raises(UsageError, match="between 0 and 1"):
-        Wish(share=1.0)
+    with pytest.raises(UsageError, match="share: must lie between 0 and 1"):
+        SummarizeRequest(Path("a.mp4"), Path("b.mp4"), share=1.0)
 
 
 def test_shots_are_chosen_by_importance_times_length() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from recipe_fakes import listening
 from rounding import assert_alike
 from storysound.errors import InputError
-from storysound.train.loop import Plan, Task, fabric_for, fit
+from storysound.progress import Cancelled, Progress, Stop, Watch
+from storysound.train.loop import CHECKPOINT, Task, check_agrees, fabric_for, fit
+from storysound.train.plan import Plan
 
 SLOPE = torch.tensor([[2.0, -1.0, 0.5]])
 
@@ -38,7 +42,7 @@ def task(**settings: Any) -> Task[tuple[Tensor, Tensor]]:
 
 def run(folder: Path, plan: Plan, **settings: Any) -> tuple[float, list[str]]:
     told: list[str] = []
-    return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), told.append), told
+    return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), listening(told)), told
 
 
 PLAN = Plan(300, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
@@ -71,13 +75,75 @@ def test_a_run_that_was_interrupted_ends_where_the_other_ends(tmp_path: Path) ->
     broken = Task(task().network, losses, until_35, evaluate, "closeness", {})
     folder = tmp_path / "broken"
     with pytest.raises(StoppedError):
-        fit(broken, plan, folder, fabric_for(folder, precision="32-true"), print)
+        fit(broken, plan, folder, fabric_for(folder, precision="32-true"), Watch())
     _, told = run(folder, plan)
     assert told[0].endswith("going on at step 35")
     whole, again = (load_file(tmp_path / name / "best.safetensors") for name in ("whole", "broken"))
     assert whole.keys() == again.keys()
     for key, weights in whole.items():
         assert_alike(again[key], weights)
+
+
+@pytest.mark.parametrize("at", [0, 7, 20, 33, 40])  # before the first step, between looks, at a look, at the end
+def test_a_run_that_is_told_to_stop_keeps_the_step_and_goes_on_to_the_same_end(tmp_path: Path, at: int) -> None:
+    plan = replace(PLAN, steps=40, evaluate_every=20)
+    whole, _ = run(tmp_path / "whole", plan)
+    folder, stop = tmp_path / "stopped", Stop()
+
+    def report(now: Progress) -> None:
+        if now.step == "training" and now.done >= at:
+            stop.set()
+
+    with Watch(report, stop) as watch, suppress(Cancelled):  # told at the end, it has nothing left to stop
+        fit(task(), plan, folder, fabric_for(folder, precision="32-true"), watch)
+    assert stop.is_set()
+    assert torch.load(folder / CHECKPOINT, weights_only=True)["step"] in (at, at + 1)
+    assert not list(folder.glob("*.part"))
+    best, _ = run(folder, plan)
+    assert best == pytest.approx(whole, rel=1e-5)
+    rows = [json.loads(line) for line in (folder / "progress.jsonl").open()]
+    assert {row["step"] for row in rows if "evaluation/closeness" in row} == {
+        20,
+        40,
+    }  # one that was cut short is made up
+
+
+def test_a_look_that_is_told_to_stop_is_taken_again(tmp_path: Path) -> None:
+    stop = Stop()
+
+    def impatient(network: nn.Module) -> Mapping[str, float]:
+        stop.set()
+        watch.check()
+        return evaluate(network)
+
+    plan = replace(PLAN, steps=20, evaluate_every=20)
+    looking = Task(task().network, losses, batch_at, impatient, "closeness", {})
+    with pytest.raises(Cancelled), Watch(stop=stop) as watch:
+        fit(looking, plan, tmp_path, fabric_for(tmp_path, precision="32-true"), watch)
+    assert not (tmp_path / "best.safetensors").exists()
+    best, _ = run(tmp_path, plan)
+    assert best > float("-inf")
+    assert (tmp_path / "best.safetensors").exists()
+
+
+def test_a_run_says_how_far_it_is(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    fit(task(), replace(PLAN, steps=40), tmp_path, fabric_for(tmp_path, precision="32-true"), Watch(seen.append))
+    shares = [now.share for now in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert seen[-1].left_s == 0.0
+    assert len({now.done for now in seen}) >= 40
+
+
+def test_other_settings_are_refused_before_there_is_a_network(tmp_path: Path) -> None:
+    check_agrees(tmp_path, PLAN, batch=16)  # nothing there yet
+    run(tmp_path, replace(PLAN, steps=1), batch=16)
+    check_agrees(tmp_path, PLAN, batch=16)
+    with pytest.raises(InputError, match="other settings: batch"):
+        check_agrees(tmp_path, PLAN, batch=8)
+    with pytest.raises(InputError, match="other settings: plan"):
+        check_agrees(tmp_path, replace(PLAN, rate=0.1), batch=16)
 
 
 def test_a_longer_schedule_goes_on_but_other_settings_are_refused(tmp_path: Path) -> None:

@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from research.story_fakes import COLOURS, WORDS, FakeSenses, write_stories
+from recipe_fakes import models_of
+from research.story_fakes import COLOURS, WORDS, FakeEncoder, write_stories
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.rerank import finder_of
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
 from storysound.match.query import Hit, Query
+from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.mac import train as train_mac
+from storysound.research.mac.settings import MacTraining
 from storysound.trained import mac as mac_trained
 from storysound.trained.mac import load_trained
 from storysound.trained.mac_ranker import Ranker
@@ -32,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     data = write_stories(folder / "data", 36)
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_mac, "Senses", FakeSenses)
+        patch.setattr(train_mac, "StoryEncoder", FakeEncoder)
         for name, words in {"words": ["seen=sound"], "pictures": ["heard=sound"], "videos": []}.items():
             given = [f"data={data}", f"out={folder / name}", "batch=16", "rate=0.005", "held_out=0.2", "ema=0.8"]
             given += ["dim=16", "dropout=0.1", "evaluate_every=90", *words]
@@ -41,18 +44,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 f"steps={1 if name == 'videos' else 90}",
                 *(["experts=object"] if "ict" in name else []),
             ]
-            train_mac.train(recipes.settings(train_mac.Recipe, given), Resolver(offline=True), lambda _: None)
+            train_mac.train(recipes.settings(MacTraining, given), models_of(), Watch())
             found[name] = folder / name / "best.safetensors"
     return found
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mac_trained, "Senses", FakeSenses)
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mac_trained, "StoryEncoder", FakeEncoder)
 
 
 def ranker(file: Path) -> Ranker:
-    return Ranker(load_trained(file, Resolver(offline=True)))
+    return Ranker(load_trained(file, models_of()))
 
 
 @pytest.mark.parametrize("told", ["words", "pictures"])
@@ -106,6 +109,6 @@ def test_wrong_choices_are_told(runs: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_inference_keeps_no_gradients(runs: dict[str, Path]) -> None:
-    network = load_trained(runs["words"], Resolver(offline=True)).network
+    network = load_trained(runs["words"], models_of()).network
     assert not any(p.requires_grad for p in network.parameters())
     assert not network.training

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from research.story_fakes import COLOURS, FakeSenses, tone
+from research.story_fakes import COLOURS, FakeEncoder, tone
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
-from storysound.jobs.find.rerank import finder_of
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.find.reranked import POOL, Reranked
 from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample
-from storysound.trained.sos import Card, Trained
+from storysound.trained.sos import SosCard, SosModel
 from storysound.trained.sos_ranker import Ranker
 from storysound.weights.resolver import Resolver
 from trained import ranker_fakes
@@ -34,11 +34,11 @@ CONFIG = Config(
 @pytest.fixture
 def ranker() -> Ranker:
     """Whose network has learned that words and tones of a kind belong together: each maps to its kind's axis."""
-    senses = FakeSenses()
+    encoder = FakeEncoder()
     network = SoundOfStory(CONFIG).eval().requires_grad_(False)
-    for name, rows in (("text", senses._said), ("frames", senses._seen), ("audio", senses._heard)):
+    for name, rows in (("text", encoder._said), ("frames", encoder._seen), ("audio", encoder._heard)):
         network.get_parameter(f"maps.{name}.weight").copy_(torch.linalg.pinv(torch.from_numpy(rows)).T)
-    return Ranker(Trained(network, Card(CONFIG, "embedded", "fake", 2.0, 0.1, "d"), senses))  # type: ignore[arg-type]
+    return Ranker(SosModel(network, SosCard(CONFIG, "embedded", "fake", 2.0, 0.1, "d"), encoder))  # type: ignore[arg-type]
 
 
 def test_order_and_scores_are_those_of_the_model(

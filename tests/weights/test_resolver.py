@@ -163,7 +163,7 @@ def test_missing_error_says_what_where_and_how(tmp_path: Path) -> None:
 
 def test_hub_error_says_embedded_works_without(tmp_path: Path) -> None:
     hub = entry(uri="hf:someone/model@0123abc/weights/model.safetensors")
-    with pytest.raises(MissingModelError, match="--profile embedded"):
+    with pytest.raises(MissingModelError, match="the profile embedded works"):
         Resolver(tmp_path, entries={"thing": hub}, offline=True).path("thing")
 
 

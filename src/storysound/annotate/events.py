@@ -22,7 +22,7 @@ MIXED = frozenset({"voice", "music"})  # families that are heard together with a
 
 
 @dataclass(frozen=True)
-class Heard:
+class FileEvents:
     """What is heard in a file; `sketch` is there if it was asked for."""
 
     path: str

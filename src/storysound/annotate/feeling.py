@@ -1,9 +1,7 @@
 """How texts, pictures and sounds feel, by the encoders that the heads of `encode.mood` learned to go by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood as moods
@@ -15,29 +13,7 @@ from storysound.media.audio import Waveform
 from storysound.media.expression import expression
 from storysound.story import Mood
 
-Modality = Literal["image", "audio", "text", "video"]
-
 EARS = "ears"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The mood of one modality around a time."""
-
-    time_s: float
-    modality: Modality
-    mood: Mood
-
-
-@dataclass(frozen=True)
-class FileMood:
-    """The mood of a file as a whole, and over time where it lasts: moments in the order of time."""
-
-    path: str
-    modality: Modality
-    mood: Mood
-    curve: tuple[Moment, ...] = ()
-    duration_s: float = 0.0
 
 
 class MoodReader:

@@ -7,6 +7,7 @@ same names, and `config.json` and `tokenizer.json` of facebook/bart-base.
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ class LpMusicCaps:
         """`network` with its weights."""
         self.revision = f"lp-musiccaps-{revision}-{_VERSION}"
         self._network, self._tokenizer, self._config = network.eval(), tokenizer, config
+        self._lock = threading.Lock()  # writing keeps its state in the network
 
     @torch.inference_mode()
     def caption(self, music: Waveform) -> str:
@@ -96,12 +98,13 @@ class LpMusicCaps:
         heard = self._network.audio_encoder(torch.from_numpy(mels(stretches, self._config.bands)).transpose(1, 2))
         read = bart.get_encoder()(inputs_embeds=heard)
         start = torch.full((count, 1), bart.config.decoder_start_token_id)
-        found = bart.generate(
-            encoder_outputs=read, decoder_input_ids=start, num_beams=self._config.beams, do_sample=False,
-            max_length=self._config.longest, min_length=2, no_repeat_ngram_size=3, early_stopping=True,
-            forced_bos_token_id=bart.config.bos_token_id, eos_token_id=bart.config.eos_token_id,
-            forced_eos_token_id=bart.config.eos_token_id, pad_token_id=bart.config.pad_token_id,
-        )  # fmt: skip
+        with self._lock:
+            found = bart.generate(
+                encoder_outputs=read, decoder_input_ids=start, num_beams=self._config.beams, do_sample=False,
+                max_length=self._config.longest, min_length=2, no_repeat_ngram_size=3, early_stopping=True,
+                forced_bos_token_id=bart.config.bos_token_id, eos_token_id=bart.config.eos_token_id,
+                forced_eos_token_id=bart.config.eos_token_id, pad_token_id=bart.config.pad_token_id,
+            )  # fmt: skip
         said = (" ".join(self._tokenizer.decode(ids.tolist()).split()) for ids in found)
         return " ".join(dict.fromkeys(text for text in said if text))
 

@@ -1,9 +1,11 @@
 """Queries from the command line and from files of JSON lines."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from storysound.app import wire
 from storysound.errors import InputError, UsageError
 from storysound.match.query import Query
 from storysound.media.files import json_lines
@@ -19,10 +21,9 @@ def parse_mood(text: str) -> Mood:
     Mood(valence=0.8, arousal=0.3)
     """
     try:
-        valence, arousal = (float(part) for part in text.split(","))
-        return Mood(valence, arousal)
-    except ValueError as error:
-        raise UsageError(f"mood {text!r}: give valence,arousal, both from 0 to 1, as in --mood 0.8,0.3") from error
+        return wire.read_mood(text)
+    except UsageError as error:
+        raise UsageError(f"{text!r}: give valence,arousal, both from 0 to 1, as in 0.8,0.3", field="mood") from error
 
 
 def read_queries(file: Path) -> Iterator[Query]:
@@ -40,39 +41,21 @@ def read_queries(file: Path) -> Iterator[Query]:
 
 def _query(row: dict[str, Any], number: int, folder: Path) -> Query:
     given = {key: value for key, value in row.items() if value is not None and value not in ("", [])}
-    images = given.get("images", [])
-    for key, value in (("text", given.get("text", "")), *(("images", i) for i in images)):
-        if not isinstance(value, str):
-            raise ValueError(f"{key} must be a string" if key == "text" else "images must be a list of paths")
     if not (given.keys() - {"id", "text"} or str(given.get("text", "")).strip()):
-        raise ValueError("asks for nothing: give text, images, video, audio or mood")
-    return Query(
-        id=str(given.get("id", number)),
-        text=given.get("text", ""),
-        images=tuple(_path(i, folder) for i in ([images] if isinstance(images, str) else images)),
-        video=_path(given["video"], folder) if "video" in given else None,
-        audio=_path(given["audio"], folder) if "audio" in given else None,
-        mood=_mood(given["mood"]) if "mood" in given else None,
-    )
+        raise UsageError("asks for nothing: give text, images, video, audio or mood")
+    if isinstance(images := given.get("images"), str):
+        given["images"] = [images]
+    query = wire.read(Query, given | {"id": str(given.get("id", number))})
+    files = {name: _near(getattr(query, name), folder) for name in ("video", "audio")}
+    return replace(query, images=tuple(_near(image, folder) for image in query.images), **files)
 
 
-def _mood(value: Any) -> Mood:
-    if isinstance(value, str):
-        return parse_mood(value)
-    if not (isinstance(value, list) and len(value) == 2):
-        raise ValueError("mood must be [valence, arousal]")
-    valence, arousal = value
-    return Mood(float(valence), float(arousal))
-
-
-def _path(value: Any, folder: Path) -> Path:
-    if not isinstance(value, str):
-        raise ValueError(f"a path must be a string, got {value!r}")
-    here = Path(value)
+def _near(path: Any, folder: Path) -> Any:
+    """A path as it stands, or beside the query file if it is only there."""
     try:
-        return here if here.exists() or not (folder / here).exists() else folder / here
+        return path if path is None or path.exists() or not (folder / path).exists() else folder / path
     except OSError:  # no name for a file: whoever reads it will say so
-        return here
+        return path
 
 
 def gather(
@@ -85,9 +68,9 @@ def gather(
     """
     asks = bool(text.strip() or images or video or audio or mood)
     if file and asks:
-        raise UsageError("--queries holds whole queries: give it without --text, --image, --video, --audio and --mood")
+        raise UsageError("`queries` holds whole queries: give it without `text`, `image`, `video`, `audio` and `mood`")
     if not file and not asks:
-        raise UsageError("nothing to look for: give --text, --image, --video, --audio, --mood or --queries")
+        raise UsageError("nothing to look for: give `text`, `image`, `video`, `audio`, `mood` or `queries`")
     if file:
         return list(read_queries(file))
     return [Query("1", text, tuple(images), video, audio, parse_mood(mood) if mood else None)]

@@ -57,7 +57,7 @@ class Fit:
 
 
 def analyse(wave: Waveform, points_s: Sequence[float] | Floats) -> Track:
-    """Levels and spectra of a sound; `points_s` are its beats and quiet points in any order."""
+    """Levels and spectra of a sound; `points_s` [n] are its beats and quiet points in any order."""
     mono = wave.mono().samples[0]
     level_db, bands = _levels_and_bands(mono, wave.rate_hz)
     loud_db = float(np.percentile(level_db, 90))
@@ -124,7 +124,7 @@ def sounding(track: Track, span: Span) -> Track:
 
 
 def _steepest(level_db: Floats, low: int, floor_db: float) -> int:
-    """The hop from `low` on before which the level rises most within three hops."""
+    """The hop from `low` on before which the level [t] rises most within three hops."""
     level = np.maximum(level_db[max(0, low - 3) :], floor_db)
     return int(np.argmax(level[3:] - level[:-3])) + max(3, low) if len(level) > 3 else low
 
@@ -170,7 +170,7 @@ def _calm(track: Track, times_s: Floats) -> Floats:
 
 
 def _before_onset(track: Track, points_s: Floats) -> Floats:
-    """Moves points to the calmest hop from 80 ms before to 20 ms after: a beat is marked on its attack."""
+    """Moves points [n] to the calmest hop from 80 ms before to 20 ms after: a beat is marked on its attack."""
     around = np.arange(-4, 2)
     hops = np.clip(np.round(points_s / HOP_S).astype(int)[:, None] + around, 0, len(track.calm) - 1)
     calmest = np.argmax(track.calm[hops] + 1e-6 * np.arange(len(around)), axis=1)

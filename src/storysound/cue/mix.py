@@ -63,7 +63,7 @@ def bed_lufs(original: Waveform | None, speech: Sequence[Span], levels: Levels) 
 
 
 def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, arousal: float, soft: bool) -> float:
-    """Gain that brings a rendered cue to its place below or on the bed's loudness `bed` (LUFS).
+    """Gain that brings a rendered cue [2 n] to its place below or on the bed's loudness `bed` (LUFS).
 
     Music follows the story by ±2 LU with the scene's `arousal` in [0, 1]. `soft` marks cues that play where the
     clip's own sound is heard. At most 20 dB up: what is fainter than that in a library is noise.
@@ -122,7 +122,7 @@ def mix(original: Waveform | None, added: Samples, speech: Sequence[Span], level
 
 
 def ducking_db(added: Samples, ducked: Samples, speech: Sequence[Span]) -> float:
-    """Drop of the added layers' level during speech; 0 where nobody speaks or nothing was added there."""
+    """Drop of the added layers' level [2 n] during speech; 0 where nobody speaks or nothing was added there."""
     pairs = [(round(s.start_s * RATE_HZ), round(s.end_s * RATE_HZ)) for s in speech]
     before = sum(float(np.square(added[:, a:b], dtype=np.float64).sum()) for a, b in pairs)
     after = sum(float(np.square(ducked[:, a:b], dtype=np.float64).sum()) for a, b in pairs)
@@ -130,7 +130,7 @@ def ducking_db(added: Samples, ducked: Samples, speech: Sequence[Span]) -> float
 
 
 def _master(total: Samples, levels: Levels) -> tuple[Waveform, float, float]:
-    """(wave at target loudness and under the ceiling, gain in dB, deepest limiting in dB)."""
+    """Of a sum [2 n]: (wave at target loudness and under the ceiling, gain in dB, deepest limiting in dB)."""
     wave = Waveform(total, RATE_HZ)
     lufs, peak_dbtp = integrated_lufs(wave), true_peak_dbtp(wave)
     if not np.isfinite(lufs):  # silence, or too short to be measured: only the ceiling counts
@@ -155,11 +155,12 @@ def _master(total: Samples, levels: Levels) -> tuple[Waveform, float, float]:
 
 
 def _scaled(total: Samples, gain_db: float) -> Waveform:
+    """A sound [2 n], louder by so much."""
     return Waveform(total * np.float32(10 ** (gain_db / 20)), RATE_HZ)
 
 
 def _deepest_db(before: Samples, after: Samples) -> float:
-    """Largest reduction, judged on samples above -20 dBFS, where a ratio means something."""
+    """Largest reduction of sound [2 n], judged on samples above -20 dBFS, where a ratio means something."""
     loud = np.abs(before) > 0.1
     if not loud.any():
         return 0.0

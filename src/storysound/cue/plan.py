@@ -45,7 +45,10 @@ def group_scenes(
 
 
 def _next_join(lengths: Floats, near: Floats, min_length_s: float, alike: float) -> int | None:
-    """Index of the left one of the two neighbours to join next, or None when the grouping is done."""
+    """Index of the left one of the two neighbours to join next, or None when the grouping is done.
+
+    `lengths` [n] in seconds, `near` [n-1]: how alike each is to the next.
+    """
     shortest = int(np.argmin(lengths))
     if lengths[shortest] < min_length_s:
         left = near[shortest - 1] if shortest > 0 else -np.inf
@@ -56,6 +59,7 @@ def _next_join(lengths: Floats, near: Floats, min_length_s: float, alike: float)
 
 
 def _cosine(a: Floats, b: Floats) -> float:
+    """Of two vectors [d]."""
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
@@ -101,6 +105,7 @@ def _transition_costs(
 
 
 def _viterbi(fit: Floats, moves: Floats) -> tuple[float, NDArray[np.intp]]:
+    """Total and sounds [S] of the best path through the fits [S C], less the costs of moves [S-1 C C]."""
     scenes, sounds = fit.shape
     total = np.asarray(fit[0], dtype=float)
     back = np.zeros((scenes, sounds), dtype=np.intp)
@@ -116,7 +121,7 @@ def _viterbi(fit: Floats, moves: Floats) -> tuple[float, NDArray[np.intp]]:
 
 
 def _without_stray_returns(fit: Floats, moves: Floats, alike: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Best path in which no sound returns to a scene unlike the one it came from."""
+    """Best path [S] in which no sound returns to a scene unlike the one it came from; arrays as in `choose`."""
     best_total, best = -np.inf, np.full(len(fit), int(np.argmax(fit.sum(axis=0))), dtype=np.intp)
     open_masks = [np.zeros(fit.shape)]
     for _ in range(_SEARCH_NODES):
@@ -138,7 +143,7 @@ def _without_stray_returns(fit: Floats, moves: Floats, alike: NDArray[np.bool_])
 
 
 def _stray_return(path: NDArray[np.intp], alike: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Two unlike scenes with one sound and another sound somewhere between them, or None."""
+    """Two scenes of a path [S], unlike by `alike` [S S], with one sound and another between them, or None."""
     for s in range(len(path)):
         others = np.flatnonzero(path[s:] != path[s])
         if not others.size:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from storysound.draw import recalls as recall_plot
-from storysound.research.results import Row
+from storysound.metrics.table import Row
 
 
 def draw(rows: Sequence[Row], task: str, suffix: str) -> bytes:

@@ -1,12 +1,13 @@
 """The picture of a mood over time: a panel for valence and one for arousal, in each a line per modality."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from storysound.annotate.feeling import FileMood
 from storysound.draw.shapes import clock, tick_step_s
 from storysound.draw.timeline import FORMATS
 from storysound.media.canvas import RGB, Canvas, Points, stroke
 from storysound.media.files import atomic
+from storysound.story import MoodMoment
 
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 28, 78
 _PANEL_H, _GAP, _FOOT = 190, 26, 66
@@ -18,21 +19,21 @@ COLOURS: dict[str, tuple[str, RGB]] = {
 }  # fmt: skip
 
 
-def write_curve(felt: FileMood, path: Path) -> None:
-    """Draws the moments of a file to an SVG or PNG (`timeline.FORMATS`). Raises OutputError."""
+def write_curve(name: str, curve: Sequence[MoodMoment], duration_s: float, path: Path) -> None:
+    """Draws the moments of a file of that name to an SVG or PNG (`timeline.FORMATS`). Raises OutputError."""
     bottom = TOP + 2 * _PANEL_H + _GAP
     sheet = FORMATS[path.suffix.lower()](WIDTH, bottom + _FOOT)
-    sheet.text(LEFT, 33, Path(felt.path).name, _INK, 19)
-    sheet.text(WIDTH - RIGHT, 33, f"mood over {clock(felt.duration_s)}", _SOFT, 13, "end")
-    _legend(sheet, felt)
+    sheet.text(LEFT, 33, name, _INK, 19)
+    sheet.text(WIDTH - RIGHT, 33, f"mood over {clock(duration_s)}", _SOFT, 13, "end")
+    _legend(sheet, curve)
     for number, axis in enumerate(("valence", "arousal")):
         top = TOP + number * (_PANEL_H + _GAP)
         _ground(sheet, axis, top)
         for modality, (_, colour) in COLOURS.items():
-            moments = [moment for moment in felt.curve if moment.modality == modality]
-            values = [(_x(m.time_s, felt.duration_s), _y(getattr(m.mood, axis), top)) for m in moments]
+            moments = [moment for moment in curve if moment.modality == modality]
+            values = [(_x(m.time_s, duration_s), _y(getattr(m.mood, axis), top)) for m in moments]
             _draw(sheet, values, colour)
-    _time(sheet, felt.duration_s, bottom)
+    _time(sheet, duration_s, bottom)
     with atomic(path) as temporary:
         temporary.write_bytes(sheet.data())
 
@@ -62,10 +63,10 @@ def _draw(sheet: Canvas, points: Points, colour: RGB) -> None:
             sheet.box(x - 3, y - 3, 6, 6, colour, 3)
 
 
-def _legend(sheet: Canvas, felt: FileMood) -> None:
+def _legend(sheet: Canvas, curve: Sequence[MoodMoment]) -> None:
     x = float(LEFT)
     for modality, (name, colour) in COLOURS.items():
-        if any(moment.modality == modality for moment in felt.curve):
+        if any(moment.modality == modality for moment in curve):
             sheet.box(x, 56, 18, 4, colour, 2)
             sheet.text(x + 24, 58, name, _SOFT, 12)
             x += 110

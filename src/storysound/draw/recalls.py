@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from storysound.draw.histograms import step_of
 from storysound.media.canvas import RGB, Canvas, Png, Svg
-from storysound.research.results import Row
+from storysound.metrics.table import Row
 
 WIDTH, HEIGHT = 1200, 380
 RECALLS = {"r1": "R@1", "r5": "R@5", "r10": "R@10"}

@@ -48,9 +48,9 @@ def write_report(
 ) -> None:
     """Writes the page for `score` to `out_html`, whole or not at all.
 
-    `waveforms` has "original", "added" and "mix"; missing ones and None are left out. `attention` is by cue id.
-    `moods` maps "pictures", "words" and "music" to their moods over time, on one scale. `video` is linked relatively
-    and shown as player. Raises OutputError when the page can't be written.
+    `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has "original", "added" and "mix"; missing ones and None
+    are left out. `attention` is by cue id. `moods` maps "pictures", "words" and "music" to their moods over time, on
+    one scale. `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
     """
     view = _View(score, _pick(thumbnails), attention or {})
     page = _template().render(
@@ -92,7 +92,7 @@ def _template() -> jinja2.Template:
 
 
 def _pick(thumbnails: Thumbnails) -> list[tuple[float, NDArray[np.uint8]]]:
-    """At most 240 pictures, spread evenly."""
+    """At most 240 pictures uint8 [h w 3] with their times, spread evenly."""
     ordered = sorted(thumbnails, key=lambda item: item[0])
     if len(ordered) <= _MAX_THUMBS:
         return ordered

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storysound.media.audio import Waveform
+from storysound.story import Span
 
+BRIEF_S = 3.0  # shorter stretches are told to the tenth of a second
 THUMB_PX = 176  # longer side of a thumbnail
 _JPEG_QUALITY = 68
 _WAVE_COLUMNS = 1400
@@ -29,6 +31,12 @@ def clock(time_s: float) -> str:
     minutes, rest = divmod(rest, 600)
     head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
     return f"{head}:{rest // 10:02d}.{rest % 10}"
+
+
+def times_of(span: Span) -> str:
+    """From when to when, in words; whole seconds where tenths don't matter."""
+    brief = span.duration_s < BRIEF_S
+    return "–".join(clock(t if brief else round(t)).removesuffix(".0") for t in (span.start_s, span.end_s))
 
 
 def shown(text: str) -> str:
@@ -81,7 +89,7 @@ def peaks(wave: Waveform, duration_s: float) -> NDArray[np.float32]:
 
 
 def wave_path(values: NDArray[np.float32], full_scale: float) -> str:
-    """SVG path of a mirrored envelope in a box of len(values) × 100, drawn at `full_scale` as full height."""
+    """SVG path of a mirrored envelope [n] in a box of len(values) × 100, drawn at `full_scale` as full height."""
     heights = 49.5 * (np.clip(values / max(full_scale, 1e-9), 0.0, 1.0) ** _WAVE_POWER)
     heights = np.maximum(heights, 0.4)
     upper = [f"{x} {50 - h:.3g}" for x, h in enumerate(heights)]
@@ -127,7 +135,7 @@ def lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def thumbnail(rgb: NDArray[np.uint8]) -> str:
-    """A picture as data URI of a small JPEG."""
+    """A picture uint8 [h w 3] as data URI of a small JPEG."""
     image = Image.fromarray(np.ascontiguousarray(rgb))
     image.thumbnail((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return _data_uri(image, "JPEG", quality=_JPEG_QUALITY, optimize=True)

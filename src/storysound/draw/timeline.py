@@ -1,6 +1,6 @@
 """The picture of what is heard when: waveform and spectrum over time, and a bar per event, coloured by family."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.annotate.events import Config, Heard, surest
+from storysound.annotate.events import Config, FileEvents, surest
 from storysound.draw.shapes import clock, tick_step_s
-from storysound.errors import UsageError
 from storysound.media.canvas import RGB, Canvas, Png, Svg, text_width
-from storysound.media.files import atomic, check_target
+from storysound.media.files import atomic
 from storysound.media.sketch import Sketch, columns, height_of
 from storysound.story import Event
 
@@ -55,16 +54,7 @@ class _Row:
         return FAMILY_RGB.get(self.family, _OTHER)
 
 
-def check_plot(path: Path, files: Sequence[Path]) -> None:
-    """Tells before any work that files can't be drawn there: UsageError for several or an ending, OutputError else."""
-    if len(files) != 1:
-        raise UsageError(f"--plot draws one file, {len(files)} were given (call it once for each)")
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a name that ends in {' or '.join(FORMATS)} is wanted")
-    check_target(path, files[0])
-
-
-def write_timeline(heard: Heard, path: Path) -> None:
+def write_timeline(heard: FileEvents, path: Path) -> None:
     """Draws what was heard to an SVG or PNG. Raises OutputError, and ValueError for a hearing without sketch."""
     if heard.sketch is None:
         raise ValueError("the sound was heard without a sketch to draw")
@@ -96,7 +86,7 @@ def _rows(events: tuple[Event, ...]) -> list[_Row]:
     return sorted(rows, key=lambda row: (first[row.family], row.family, row.events[0].start_s, row.label))
 
 
-def _heading(sheet: Canvas, heard: Heard) -> None:
+def _heading(sheet: Canvas, heard: FileEvents) -> None:
     kinds, count = len({event.label for event in heard.events}), len(heard.events)
     found = f"{count} event{'' if count == 1 else 's'} of {kinds} kind{'' if kinds == 1 else 's'} · " if count else ""
     sheet.text(MARGIN, 33, _fitted(Path(heard.path).name, WIDTH - 380, 19), _INK, 19)

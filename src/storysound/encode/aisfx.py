@@ -22,6 +22,7 @@ from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.encode.wording import ucs
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 # The 82 categories of UCS 8.2 in alphabetical order.
@@ -160,7 +161,7 @@ class AiSfx:
 
     def _encode(self, samples: Samples) -> Encoding:
         cut = torch.from_numpy(blocks(levelled_mels(samples), BLOCK_FRAMES, self._config.hop_frames))
-        parts = [self._network(cut[start : start + _BATCH]) for start in range(0, len(cut), _BATCH)]
+        parts = [self._network(cut[start : start + _BATCH]) for start in unless_stopped(range(0, len(cut), _BATCH))]
         embedding = torch.cat([part[0] for part in parts]).numpy()
         scores = {space: torch.cat([part[1][space] for part in parts]).softmax(dim=1).numpy() for space in LABELS}
         return Encoding(embedding, scores, self._config.hop_frames * HOP_LENGTH / RATE_HZ)

@@ -17,6 +17,7 @@ from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.encode.wording import synonyms
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import kaldi_fbank
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 RATE_HZ, HOP_S = 16_000, 0.010
@@ -56,7 +57,9 @@ class Ast:
         frames = np.pad(frames, ((0, max(0, length - len(frames))), (0, 0)))
         stretches = (blocks(frames, length, length) - MEAN) / (2 * SPREAD)
         rows = []
-        for stretch in torch.from_numpy(stretches):  # one by one: a stretch's numbers don't depend on the others
+        for stretch in unless_stopped(
+            torch.from_numpy(stretches)
+        ):  # one by one: a stretch's numbers don't depend on the others
             out = self._network.audio_spectrogram_transformer(input_values=stretch[None])
             rows.append((out.last_hidden_state[0], self._network.classifier(out.pooler_output)[0].sigmoid()))
         states, scores = (torch.stack(part).numpy() for part in zip(*rows, strict=True))

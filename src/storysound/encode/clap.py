@@ -15,6 +15,7 @@ from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 48_000, 10
@@ -57,7 +58,7 @@ class Clap:
 
     def _heard(self, samples: Samples) -> Encoding:
         rows = []
-        for stretch in stretches(samples):  # one by one: a stretch's numbers don't depend on the others
+        for stretch in unless_stopped(stretches(samples)):  # one by one: a stretch's numbers don't depend on the others
             bands = torch.from_numpy(log_mel(stretch, BANDS))[None, None]
             rows.append(F.normalize(self._network(input_features=bands).audio_embeds, dim=-1))
         return Encoding(torch.cat(rows).numpy(), step_s=float(STRETCH_S))

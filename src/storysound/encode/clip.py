@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.encode.pictures import Pixels, each_alone
+from storysound.encode.pictures import each_alone
+from storysound.media.arrays import Pixels
 from storysound.weights.resolver import Resolver
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures

@@ -29,7 +29,7 @@ from storysound.encode.waves import Samples, each_alone
 from storysound.encode.wording import synonyms
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.progress import check
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 Float = NDArray[np.float32]
@@ -166,10 +166,8 @@ class Ears:
 
     def _encode(self, samples: Samples) -> Encoding:
         cut = torch.from_numpy(patches(samples))
-        parts = []
-        for start in range(0, len(cut), _BATCH):
-            check()
-            parts.append(self._network(cut[start : start + _BATCH]))
+        starts = unless_stopped(range(0, len(cut), _BATCH))
+        parts = [self._network(cut[start : start + _BATCH]) for start in starts]
         scores = torch.cat([part.logits for part in parts]).sigmoid().numpy()
         return Encoding(torch.cat([part.text for part in parts]).numpy(), {"audioset": scores}, STEP_S)
 

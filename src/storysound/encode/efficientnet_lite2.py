@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.encode.pictures import Pixels, each_alone
+from storysound.encode.pictures import each_alone
+from storysound.media.arrays import Pixels
 from storysound.weights.resolver import Resolver
 
 SIDE_PX = 260

@@ -29,7 +29,7 @@ def transformers() -> Any:
         library = import_module("transformers")
     except ImportError as error:
         raise MissingModelError(
-            f"the hub's models need {error.name}: pip install 'storysound[hub]'; `--profile embedded` works without it"
+            f"the hub's models need {error.name}: pip install 'storysound[hub]'; the profile embedded works without it"
         ) from error
     # It tells of every weight a part of a model leaves out; what is missing is an error here.
     logging.getLogger("transformers").setLevel(logging.ERROR)

@@ -17,6 +17,7 @@ from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.errors import InputError
 from storysound.media.audio import Waveform
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 24_000, 5  # MERT learned from stretches of 5 s
@@ -51,7 +52,7 @@ class Mert:
         samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
         length = min(len(samples), STRETCH_S * RATE_HZ)
         rows = []
-        for stretch in blocks(samples[:, None], length, length)[..., 0]:
+        for stretch in unless_stopped(blocks(samples[:, None], length, length)[..., 0]):
             level = (stretch - stretch.mean()) / np.sqrt(stretch.var() + 1e-7)
             states = self._network(torch.from_numpy(level)[None], output_hidden_states=True).hidden_states
             rows.append(torch.stack(states)[:, 0].mean(dim=1).numpy())

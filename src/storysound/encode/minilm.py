@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.texts import each_alone
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 MAX_TOKENS = 256  # word pieces the model was made for, [CLS] and [SEP] among them
@@ -59,7 +60,7 @@ class MiniLM:
         room = MAX_TOKENS - 2
         total, count = np.zeros((len(_OUTPUTS), self.dim), np.float64), 0
         # One by one: int8 activations are scaled by the largest of the batch, so neighbours would change the result.
-        for start in range(0, max(1, len(tokens)), room):
+        for start in unless_stopped(range(0, max(1, len(tokens)), room)):
             ids = np.array([[self._first, *tokens[start : start + room], self._last]], np.int64)
             feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
             total += [states[0].sum(axis=0, dtype=np.float64) for states in self._session.run(_OUTPUTS, feeds)]

@@ -19,6 +19,7 @@ from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.waves import Samples, blocks, each_alone
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 TAGS = (
@@ -177,7 +178,9 @@ class Musicnn:
 
     def _encode(self, samples: Samples) -> Encoding:
         cut = torch.from_numpy(blocks(log_mel(samples, _MELS), PATCH_FRAMES, self._config.hop_frames))
-        parts = [self._network(patch[None]) for patch in cut]  # one at a time: faster than a batch, and small
+        parts = [
+            self._network(patch[None]) for patch in unless_stopped(cut)
+        ]  # one at a time: faster than a batch, and small
         embedding = torch.cat([part[0] for part in parts]).numpy()
         tags = torch.cat([part[1] for part in parts]).sigmoid().numpy()
         return Encoding(embedding, {"msd": tags}, self._config.hop_frames * HOP_LENGTH / RATE_HZ)

@@ -12,7 +12,7 @@ from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.audio import Samples, Waveform, resample
-from storysound.progress import check
+from storysound.progress import check, interruptible
 from storysound.weights.resolver import Resolver
 
 _BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
@@ -49,6 +49,7 @@ class Separator:
         block, lead, fade = (RATE_HZ * seconds for seconds in (_BLOCK_S, _LEAD_S, _FADE_S))
         voice = np.zeros_like(samples)
         for start in range(0, samples.size, block):
+            check()
             first = max(0, start - lead)
             found = self._voice_of_block(samples[first : start + block + fade])[start - first :]
             if start:  # the block before reached one fade into this one
@@ -66,13 +67,12 @@ class Separator:
         spectrum = torch.stft(
             tensor, FFT, HOP, window=self._window, center=True, pad_mode="constant", return_complex=True
         ).T
-        gain = self._speech.gain(samples)
-        check()
-        keep = self._mask(spectrum, torch.from_numpy(gain))
-        check()
+        gain = torch.from_numpy(interruptible(lambda: self._speech.gain(samples)))
+        keep = interruptible(lambda: self._mask(spectrum, gain))
         voice = (1 - keep) * spectrum
         return torch.istft(voice.T, FFT, HOP, window=self._window, center=True, length=samples.size).numpy()
 
+    @torch.inference_mode()
     def _mask(self, spectrum: Tensor, gain: Tensor) -> Tensor:
         """Background gain [t 2049] of a spectrum [t 2049] and NSNet2's gain [t' 513], of twice as many frames."""
         near = voice_mask.beside(gain, len(spectrum))

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
-from storysound.progress import check
+from storysound.progress import unless_stopped
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
@@ -49,8 +49,7 @@ class Silero:
         inputs = np.concatenate([framed[:-1, -_CONTEXT:], framed[1:]], axis=1)
         hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
         parts = [np.zeros(0, np.float32)]
-        for start in range(0, count, _BLOCK_FRAMES):
-            check()
+        for start in unless_stopped(range(0, count, _BLOCK_FRAMES)):
             feeds = {"input": inputs[start : start + _BLOCK_FRAMES], "h": hidden, "c": cell}
             speech, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], feeds)
             parts.append(speech.reshape(-1))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from storysound.encode.encoder import Encoding
-from storysound.progress import check
+from storysound.progress import unless_stopped
 
 
 @torch.inference_mode()
@@ -14,7 +14,7 @@ def each_alone(texts: Sequence[str], read: Callable[[str], Encoding]) -> list[En
     """One encoding a text, each read alone so that none depends on its neighbours; equal texts are read once.
 
     Halves of a surrogate pair, which tokenizers refuse, are replaced. Raises ValueError for a text without a letter,
-    digit or sign, and for other types.
+    digit or sign, and for other types; Cancelled.
     """
     for text in texts:
         if not isinstance(text, str):
@@ -22,8 +22,7 @@ def each_alone(texts: Sequence[str], read: Callable[[str], Encoding]) -> list[En
         if not re.search(r"\S", text):
             raise ValueError("a text encoder can't read an empty text")
     known: dict[str, Encoding] = {}
-    for text in texts:
-        check()
+    for text in unless_stopped(texts):
         if text not in known:
             known[text] = read(text.encode("utf-8", "replace").decode())
     return [known[text] for text in texts]

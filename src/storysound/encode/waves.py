@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from storysound.encode.encoder import Encoding
 from storysound.media.audio import Waveform, resample
-from storysound.progress import check
+from storysound.progress import unless_stopped
 
 Samples = NDArray[np.float32]
 
@@ -32,14 +32,10 @@ def samples_at(wave: Waveform, rate_hz: int) -> Samples:
 def each_alone(sounds: Sequence[Waveform], rate_hz: int, hear: Callable[[Samples], Encoding]) -> list[Encoding]:
     """One encoding a sound from its samples [n] at `rate_hz`, each run alone so that none depends on its neighbours.
 
-    Raises ValueError for anything but finite samples of one channel, one sample at least.
+    Raises ValueError for anything but finite samples of one channel, one sample at least; Cancelled.
     """
     samples = [samples_at(sound, rate_hz) for sound in sounds]  # all are checked before the first is heard
-    heard = []
-    for each in samples:
-        check()
-        heard.append(hear(each))
-    return heard
+    return [hear(each) for each in unless_stopped(samples)]
 
 
 def looped(samples: Samples, least: int) -> Samples:

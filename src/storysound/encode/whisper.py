@@ -4,6 +4,7 @@ Radford et al. 2022, arXiv:2212.04356, through transformers. Needs weights of th
 """
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import torch
 from tokenizers import Tokenizer
 
 from storysound.encode import hub
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform, read_audio, resample
+from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
 
 RATE_HZ, STRETCH_S = 16_000, 30.0  # what the network hears at once
@@ -26,16 +29,18 @@ class Whisper:
     def __init__(self, network: Any, tokenizer: Tokenizer, bands: Any) -> None:
         """`network`: transformers' WhisperForConditionalGeneration; `bands`: its feature extractor."""
         self._network, self._tokenizer, self._bands = network, tokenizer, bands
+        self._lock = threading.Lock()  # writing keeps its state in the network
 
     @torch.inference_mode()
     def transcribe(self, wave: Waveform) -> str:
         """The words of a recording, in stretches of 30 s; "" where nothing is said."""
         mono, said = resample(wave.mono(), RATE_HZ), []
         length = round(STRETCH_S * RATE_HZ)
-        for start in range(0, mono.samples.shape[1], length):
+        for start in unless_stopped(range(0, mono.samples.shape[1], length)):
             part = mono.samples[0, start : start + length]
             heard = self._bands(part, sampling_rate=RATE_HZ, return_tensors="pt").input_features
-            (ids,) = self._network.generate(heard, max_new_tokens=min(MOST_TOKENS, self._room()), do_sample=False)
+            with self._lock:
+                (ids,) = self._network.generate(heard, max_new_tokens=min(MOST_TOKENS, self._room()), do_sample=False)
             said.append(self._tokenizer.decode(ids.tolist(), skip_special_tokens=True).strip())
         return " ".join(part for part in said if part)
 
@@ -58,20 +63,19 @@ def load(weights: Resolver) -> Whisper:
     return Whisper(network, hub.tokenizer(weights, "whisper", MOST_TOKENS), bands)
 
 
-def asked(weights: Resolver) -> Callable[[Path], str]:
-    """A reader of spoken descriptions that loads the model for the first of them.
+def reader_of(models: Models) -> Callable[[Path], str]:
+    """A reader of spoken descriptions, whose model is asked of `models` at the first of them.
 
     It raises MediaError for what can't be heard, MissingModelError as `load`.
     """
-    loaded: list[Whisper] = []
 
     def transcribe(file: Path) -> str:
         try:
-            loaded[:] = loaded or [load(weights)]
+            whisper = models.get("whisper", load)
         except MissingModelError as error:
             raise MissingModelError(
                 f"{file.name} is speech: give its words as .vtt, .srt or .txt, or: {error}"
             ) from error
-        return loaded[0].transcribe(read_audio(file, channels=1))
+        return whisper.transcribe(read_audio(file, channels=1))
 
     return transcribe

@@ -3,6 +3,7 @@
 Its decoder begins with Whisper's usual tokens and then with the style of caption that is wanted.
 """
 
+import threading
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ class WhisperCaptions:
     def __init__(self, network: Any, tokenizer: Tokenizer, bands: Any) -> None:
         """`network`: transformers' WhisperForConditionalGeneration; `bands`: its feature extractor."""
         self._network, self._tokenizer, self._bands = network, tokenizer, bands
+        self._lock = threading.Lock()  # writing keeps its state in the network
         begins = [number for name in BEGINS if (number := tokenizer.token_to_id(name)) is not None]
         style = tokenizer.encode(STYLE, add_special_tokens=False).ids
         self._prompt = torch.tensor([[*(begins or [network.config.decoder_start_token_id]), *style]])
@@ -38,10 +40,11 @@ class WhisperCaptions:
         heard = self._bands(mono.samples[0], sampling_rate=RATE_HZ, return_tensors="pt").input_features
         room = int(self._network.config.max_target_positions) - self._prompt.shape[1]
         # The generation of all encoder-decoders, not Whisper's own, which begins with what speech begins with.
-        (ids,) = hub.transformers().GenerationMixin.generate(
-            self._network, heard, decoder_input_ids=self._prompt, max_new_tokens=min(MOST_TOKENS, room),
-            do_sample=False, num_beams=BEAMS,
-        )  # fmt: skip
+        with self._lock:
+            (ids,) = hub.transformers().GenerationMixin.generate(
+                self._network, heard, decoder_input_ids=self._prompt, max_new_tokens=min(MOST_TOKENS, room),
+                do_sample=False, num_beams=BEAMS,
+            )  # fmt: skip
         said: str = self._tokenizer.decode(ids[self._prompt.shape[1] :].tolist(), skip_special_tokens=True)
         return said.strip()
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from storysound.encode.clip import prepare
 from storysound.errors import MissingModelError
 from storysound.generate.pretrained import FROM_DISK, loading, pipeline, quiet
+from storysound.progress import check
 
 Pixels = NDArray[np.uint8]
 
@@ -42,8 +43,15 @@ class Painter:
             image = self._pipeline(
                 embedding[None], black[None], height=side_px, width=side_px, num_inference_steps=steps,
                 guidance_scale=GUIDANCE, generator=torch.Generator("cpu").manual_seed(seed), output_type="np",
+                callback_on_step_end=_checked,
             ).images[0]  # fmt: skip
         return np.asarray(np.round(image * 255), np.uint8)
+
+
+def _checked(pipeline: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Called after each step of denoising; changes nothing. Raises Cancelled where the job was told to stop."""
+    check()
+    return tensors
 
 
 class Eyes:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from storysound.generate.music import check_length
 from storysound.generate.pretrained import FROM_DISK, loading, quiet
 from storysound.media.audio import Waveform
+from storysound.progress import check
 
 GUIDANCE = 3.0  # the authors' weight of the words against no words
 
@@ -38,11 +39,20 @@ class MusicGen:
             torch.manual_seed(seed)
             sound = self._model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=steps, do_sample=True,
-                guidance_scale=GUIDANCE,
+                guidance_scale=GUIDANCE, stopping_criteria=[never],
             )  # fmt: skip
         samples = sound[0].float().cpu().numpy()
         wave = Waveform(np.ascontiguousarray(samples, np.float32), codec.sampling_rate)
         return wave.cut(0.0, seconds)
+
+
+def never(tokens: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    """Asked by transformers before each step whether each of the sequences [b n] is over: false [b].
+
+    Raises Cancelled where the job was told to stop.
+    """
+    check()
+    return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
 
 
 def load(folder: Path, device: torch.device) -> MusicGen:

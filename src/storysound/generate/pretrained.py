@@ -26,7 +26,8 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
     """
     name, equals, folder = choice.partition("=")
     if name not in names or (equals and not folder):
-        raise UsageError(f"--model {choice}: give {', '.join(names)}, or NAME=FOLDER with the files of such a model")
+        wanted = f"give {', '.join(names)}, or NAME=FOLDER with the files of such a model"
+        raise UsageError(f"{choice!r} is unknown: {wanted}", field="model")
     if folder:
         return name, Path(folder).expanduser(), ""
     own = [weights.entry(entry) for entry in weights.entries if entry.startswith(f"{name}/")]
@@ -35,7 +36,7 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
     except MissingModelError as error:
         raise MissingModelError(
             f"the model {name} ({own[0].credit}) is not here: `storysound models pull {own[0].group}` fetches it, "
-            f"--model {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
+            f"`model` {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
         ) from error
     return name, paths[0].parents[own[0].name.count("/") - 1], own[0].licence
 

@@ -9,6 +9,7 @@ import torch
 from storysound.generate.music import check_length
 from storysound.generate.pretrained import loading, pipeline, quiet
 from storysound.media.audio import Waveform
+from storysound.progress import check
 
 GUIDANCE = 7.0  # diffusers' weight of the words against no words
 STEPS = 100
@@ -29,7 +30,7 @@ class StableAudio:
         with quiet():
             sound = self._pipeline(
                 prompt, audio_end_in_s=seconds, num_inference_steps=self._steps, guidance_scale=GUIDANCE,
-                generator=torch.Generator("cpu").manual_seed(seed),
+                generator=torch.Generator("cpu").manual_seed(seed), callback=lambda *_: check(),
             ).audios[0]  # fmt: skip
         wave = Waveform(np.ascontiguousarray(sound.float().cpu().numpy(), np.float32), self._rate_hz)
         return wave.cut(0.0, seconds)

@@ -60,7 +60,7 @@ class Join:
         """
         match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)\s*s(?:ec(?:onds)?)?", text.strip())
         if not match:
-            raise UsageError(f"clips are joined by number (20) or by seconds (150s), got {text!r}")
+            raise UsageError(f"takes a number of clips (20) or of seconds (150s), got {text!r}", field="joining")
         return cls(int(match[1])) if match[1] else cls(seconds=float(match[2]))
 
 

@@ -74,7 +74,7 @@ def look(parts: Sequence[Part], config: LookConfig | None = None) -> Looked:
             faults.append(error)
     total_s = sum(length_s for _, length_s in ends)
     if total_s > LONGEST_S:
-        do = "give captions with times and join their clips to 150 s, or cut it"
+        do = "give captions with times and join clips to stories of 150 s, or cut it"
         raise MediaError(
             parts[0].file, f"is a story of {total_s / 60:.0f} minutes, {LONGEST_S / 60:.0f} is the most", do
         )

@@ -1,4 +1,4 @@
-"""`storysound export`: a data set in a form that other programs read.
+"""A data set in a form that other programs read.
 
 `folder`: `stories.jsonl` and the media as files beside it. `parquet`: one row per story, media as bytes. `webdataset`:
 tar files of samples named alike. `hf`: what `datasets.load_dataset` of Hugging Face opens, with audio and pictures as
@@ -18,18 +18,44 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from storysound import __version__
+from storysound.encode.pool import Models
 from storysound.errors import OutputError, UsageError
 from storysound.library.dataset import MEDIA, PLAIN, SCHEMA, Dataset
 from storysound.library.file_names import file_names
 from storysound.media.files import check_target, writing
+from storysound.progress import Watch
 
 Format = Literal["folder", "parquet", "webdataset", "hf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-Progress = Callable[[int, int, str], None]  # stories done, stories in all, the story just done
 
 SHARD_BYTES = 500_000_000  # a file is closed when it has grown beyond this
 _SOUNDS = ("audio", "background")
 _LEFT_OUT = ("plan_sha256",)
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """A data set that shall be written in another form."""
+
+    data: Path
+    out: Path  # a new or empty folder
+    to: Format
+    shard_bytes: int = SHARD_BYTES  # a file of several is closed when it has grown beyond this
+
+    def __post_init__(self) -> None:
+        if self.to not in FORMATS:
+            raise UsageError(f"must be {', '.join(FORMATS)}, got {self.to!r}", field="to")
+        if self.shard_bytes < 1:
+            raise UsageError(f"must be 1 or more, got {self.shard_bytes}", field="shard_bytes")
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written."""
+
+    out: str
+    to: Format
+    stories: int
 
 
 @dataclass(frozen=True)
@@ -47,16 +73,12 @@ class Sample:
         return sum(map(len, self.frames)) + sum(map(len, self.sounds.values()))
 
 
-def export(
-    data: str | Path, out: str | Path, to: Format, *, shard_bytes: int = SHARD_BYTES, progress: Progress | None = None
-) -> int:
+def run(request: ExportRequest, models: Models, watch: Watch) -> ExportResult:
     """Writes all stories into the new or empty folder `out`; it appears there whole, or not at all.
 
-    Gives their number. Raises LibraryError for what is no data set, OutputError, UsageError for an unknown format.
+    Raises LibraryError for what is no data set, OutputError as the writers.
     """
-    if to not in FORMATS:
-        raise UsageError(f"exports to {', '.join(FORMATS)}, not to {to!r}")
-    dataset, folder = Dataset.open(data), Path(out)
+    dataset, out, folder = Dataset.open(request.data), request.out, request.out
     if folder.is_dir() and any(folder.iterdir()):
         raise OutputError(out, "is not empty", "choose a new or empty folder")
     if folder.exists() and not folder.is_dir():
@@ -68,13 +90,13 @@ def export(
         shutil.rmtree(part, ignore_errors=True)  # of an export that was killed
         part.mkdir(parents=True)
         try:
-            _WRITERS[to](_told(_samples(dataset, rows), len(rows), progress), part, shard_bytes)
+            _WRITERS[request.to](_watched(_samples(dataset, rows), len(rows), watch), part, request.shard_bytes)
             if folder.is_dir():
                 folder.rmdir()
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-    return len(rows)
+    return ExportResult(str(out), request.to, len(rows))
 
 
 def _samples(dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Sample]:
@@ -85,11 +107,10 @@ def _samples(dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Sample]:
         yield Sample(keys[row["id"]], about, tuple(dataset.frames(row["id"])), sounds)
 
 
-def _told(samples: Iterator[Sample], count: int, progress: Progress | None) -> Iterator[Sample]:
+def _watched(samples: Iterator[Sample], count: int, watch: Watch) -> Iterator[Sample]:
     for done, sample in enumerate(samples, 1):
         yield sample
-        if progress is not None:
-            progress(done, count, sample.about["id"])
+        watch.at(done, count, sample.about["id"])
 
 
 def _to_folder(samples: Iterator[Sample], out: Path, shard_bytes: int) -> None:

@@ -1,7 +1,8 @@
-"""`storysound stats`: what a data set holds, as the paper tells it of its own (Table 1 and Figure 3)."""
+"""What a data set holds, as the paper tells it of its own (Table 1 and Figure 3)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from storysound.draw.histograms import Panel, draw
+from storysound.encode.pool import Models
 from storysound.library.dataset import Dataset
 from storysound.media.files import atomic, check_target
+from storysound.progress import Watch
 
 # Sound of Story, Table 1: another data set, for comparison. Its pages give 150, 215 and 129.5 s as mean length
 # (erratum 7): 984 hours by 27,354 stories are 129.5 s.
@@ -24,6 +27,14 @@ PUBLISHED: Mapping[str, Any] = {
     "text_type": "Description",
 }
 FIGURE = "figure3"
+
+
+@dataclass(frozen=True)
+class StatsRequest:
+    """A data set that shall be counted."""
+
+    data: Path
+    plots: Path | None = None  # a folder where the distributions are drawn, as SVG and PNG
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,21 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Stats:
+class StoryCounts:
+    """What one story holds."""
+
+    id: str
+    duration_s: float
+    images: int
+    words: int
+    slices: int
+    clips: int
+    licence: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class StatsResult:
     """All that is told of a data set."""
 
     table1: Table1
@@ -66,25 +91,27 @@ class Stats:
     slice_hours: float
     without_text: int
     licences: tuple[tuple[str, int], ...]  # by number of stories
-    stories: tuple[dict[str, Any], ...]
+    stories: tuple[StoryCounts, ...]
 
 
-def stats(data: str | Path, plots: Path | None = None) -> Stats:
-    """Counts what is there, and draws Figure 3 into a folder as SVG and PNG. LibraryError, OutputError."""
+def run(request: StatsRequest, models: Models, watch: Watch) -> StatsResult:
+    """Counts what is there, and draws Figure 3 where it is wanted. Raises LibraryError, OutputError."""
+    plots = request.plots
     targets = [] if plots is None else [plots / f"{FIGURE}{suffix}" for suffix in (".svg", ".png")]
     for target in targets:
         check_target(target)
-    dataset = Dataset.open(data)
+    dataset = Dataset.open(request.data)
     rows = dataset.rows(("id", "text", "duration_s", "frame_times_s", "slices", "parts", "licence", "uri"))
     found = summarise(rows, dataset.folder.name)
-    for target in targets:
-        picture = draw([_panel(each) for each in found.distributions], target.suffix)
-        with atomic(target) as temporary:
-            temporary.write_bytes(picture)
+    with ExitStack() as whole:  # both drawings appear, or neither
+        for done, target in enumerate(targets):
+            watch.at(done, len(targets), target.name)
+            picture = draw([_panel(each) for each in found.distributions], target.suffix)
+            whole.enter_context(atomic(target)).write_bytes(picture)
     return found
 
 
-def summarise(rows: Sequence[Mapping[str, Any]], name: str) -> Stats:
+def summarise(rows: Sequence[Mapping[str, Any]], name: str) -> StatsResult:
     """Statistics of rows of a data set; means of none are 0."""
     images = [len(row["frame_times_s"]) for row in rows]
     lengths_s = [row["duration_s"] for row in rows]
@@ -102,15 +129,18 @@ def summarise(rows: Sequence[Mapping[str, Any]], name: str) -> Stats:
     parts = [part for row in rows for part in row["slices"]]
     licences = Counter(row["licence"] or "not stated" for row in rows).most_common()
     stories = tuple(
-        {"id": row["id"], "duration_s": row["duration_s"], "images": image, "words": word, "slices": len(row["slices"])}
-        | {"clips": len(row["parts"]), "licence": row["licence"], "uri": row["uri"]}
+        StoryCounts(
+            row["id"], row["duration_s"], image, word, len(row["slices"]), len(row["parts"]), row["licence"], row["uri"]
+        )
         for row, image, word in zip(rows, images, words, strict=True)
     )
     seconds = sum(part["end_s"] - part["start_s"] for part in parts)
-    return Stats(table1, tuple(distributions), len(parts), seconds / 3600, words.count(0), tuple(licences), stories)
+    return StatsResult(
+        table1, tuple(distributions), len(parts), seconds / 3600, words.count(0), tuple(licences), stories
+    )
 
 
-def as_rows(found: Stats) -> list[dict[str, Any]]:
+def as_rows(found: StatsResult) -> list[dict[str, Any]]:
     """JSON lines: the table, the figure, the rest, and a line per story."""
     rows = [{"type": "table1", **asdict(found.table1)}, {"type": "published", **PUBLISHED}]
     for each in found.distributions:
@@ -119,7 +149,7 @@ def as_rows(found: Stats) -> list[dict[str, Any]]:
         rows.append({"type": "distribution", **numbers})
     rows.append({"type": "slices", "n": found.slices, "hours": found.slice_hours})
     rows.append({"type": "rights", "stories_by_licence": dict(found.licences), "without_text": found.without_text})
-    return rows + [{"type": "story", **story} for story in found.stories]
+    return rows + [{"type": "story", **asdict(story)} for story in found.stories]
 
 
 def _mean(values: Sequence[float]) -> float:

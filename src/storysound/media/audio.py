@@ -315,8 +315,10 @@ def _mix(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     if channels == 1:
         weights = weights.mean(axis=0, keepdims=True)
     mixed = np.zeros((channels, samples.shape[1]), np.float32)
-    for weight, loudspeaker in zip(weights.astype(np.float32).T, samples, strict=True):
-        mixed += weight[:, None] * loudspeaker
+    for row, shares in zip(mixed, weights.astype(np.float32), strict=True):
+        for share, loudspeaker in zip(shares, samples, strict=True):
+            if share:
+                row += share * loudspeaker
     if channels == 1 and layout == STEREO:
         side = (samples[:1] - samples[1:]) * np.float32(0.5)
         if np.vdot(side, side) > OPPOSED * np.vdot(mixed, mixed):

@@ -179,7 +179,7 @@ def _tags(container: InputContainer) -> dict[str, str]:
     A track's title says which track it is ("Commentary"), not what the file is called; only Ogg has no other place.
     """
     tags: dict[str, str] = {}
-    streams = [s for s in container.streams if isinstance(s, av.AudioStream | av.VideoStream) and not is_still(s)]
+    streams = [*container.streams.audio, *(video for video in container.streams.video if not is_still(video))]
     for metadata in [container.metadata, *(stream.metadata for stream in streams)]:
         is_track = metadata is not container.metadata and "ogg" not in container.format.name
         for name, value in metadata.items():

@@ -98,22 +98,14 @@ def both_ways(similarity: Tensor, a: str, b: str, relevant: Tensor | None = None
     return {f"{a}2{b}": evaluate(similarity, relevant), f"{b}2{a}": evaluate(similarity.T, turned)}
 
 
-def pooled(reports: Sequence[RetrievalReport]) -> RetrievalReport:
-    """One report over the queries of several, such as one model's trained from several seeds.
+def mean_figures(reports: Sequence[RetrievalReport]) -> dict[str, float]:
+    """Means of each report's figures, such as those of one model trained from several seeds.
 
-    >>> report = pooled([evaluate(torch.eye(2)), evaluate(1 - torch.eye(2))])
-    >>> report.r1, report.n, report.ranks.tolist()
-    (0.5, 4, [1.0, 1.0, 2.0, 2.0])
+    >>> found = mean_figures([evaluate(torch.eye(2)), evaluate(1 - torch.eye(2))])
+    >>> found["r1"], found["median_rank"]
+    (0.5, 1.5)
     """
-    ranks, precision10 = (np.concatenate([getattr(one, key) for one in reports]) for key in ("ranks", "precision10"))
-    return RetrievalReport(
-        **_figures(ranks, precision10),
-        n=sum(one.n for one in reports),
-        ties=sum(one.ties for one in reports),
-        protocol=reports[0].protocol,
-        ranks=ranks,
-        precision10=precision10,
-    )
+    return {name: float(np.mean([getattr(report, name) for report in reports])) for name in FIGURES}
 
 
 def at_random(
@@ -131,25 +123,26 @@ def at_random(
             yield torch.from_numpy(rng.random((min(rows, queries - at), candidates), np.float32))
 
     reports = [_report(strips(), columns, candidates) for _ in range(draws)]
-    return {name: float(np.mean([getattr(report, name) for report in reports])) for name in FIGURES}
+    return mean_figures(reports)
 
 
 def intervals(
-    report: RetrievalReport,
+    report: RetrievalReport | Sequence[RetrievalReport],
     *,
     groups: ArrayLike | None = None,
     draws: int = 2000,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of `FIGURES` over the queries.
+    """Percentile bootstrap intervals of `FIGURES` over the queries; of several reports, of their `mean_figures`.
 
-    `groups` [n]: queries of one group (takes of one film, scenes of one campaign) are not independent and are drawn
-    together.
+    Several are on the same n queries, which are drawn for all of them. `groups` [n]: queries of one group (takes of one
+    film, scenes of one campaign) are not independent and are drawn together.
     """
+    reports = [report] if isinstance(report, RetrievalReport) else report
     found = [
-        list(_figures(report.ranks[chosen], report.precision10[chosen]).values())
-        for chosen in resamples(report.n, groups, draws, seed)
+        np.mean([list(_figures(one.ranks[chosen], one.precision10[chosen]).values()) for one in reports], axis=0)
+        for chosen in resamples(reports[0].n, groups, draws, seed)
     ]
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(FIGURES)}

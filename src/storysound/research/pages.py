@@ -3,13 +3,16 @@
 storysound papers > docs/PAPERS.md
 """
 
-from importlib import import_module
-from typing import Any
+from collections.abc import Mapping
 
 from storysound.errors import UsageError
-from storysound.research.paper import Erratum
+from storysound.research.bgtai import about as bgtai
+from storysound.research.mac import about as mac
+from storysound.research.mmva import about as mmva
+from storysound.research.paper import Erratum, Paper
+from storysound.research.sos import about as sos
 
-PAPERS = ("bgtai", "mac", "mmva", "sos")
+PAPERS: Mapping[str, Paper] = {"bgtai": bgtai.PAPER, "mac": mac.PAPER, "mmva": mmva.PAPER, "sos": sos.PAPER}
 _HEAD = """# The papers, equation by equation
 
 Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`,
@@ -19,7 +22,7 @@ where recipes and published figures stand too.
 
 def names() -> tuple[str, ...]:
     """Keys of all papers, in alphabetical order."""
-    return PAPERS
+    return tuple(PAPERS)
 
 
 def page() -> str:
@@ -31,14 +34,13 @@ def section(name: str) -> str:
     """One paper, as Markdown. Raises UsageError for a key that isn't one."""
     if name not in names():
         raise UsageError(f"no paper {name!r}: there are {', '.join(names())}")
-    paper: Any = import_module(f"storysound.research.{name}.about")
-    missing: dict[str, str] = getattr(paper, "NOT_BUILT", {})
-    equations = [f"| {number} | {_link(where)} |" for number, where in paper.EQUATIONS.items()]
-    equations += [f"| {number} | not built yet: {what} |" for number, what in missing.items()]
+    paper = PAPERS[name]
+    equations = [f"| {number} | {_link(where)} |" for number, where in paper.equations.items()]
+    equations += [f"| {number} | not built yet: {what} |" for number, what in paper.not_built.items()]
     return "\n".join([
-        f"## {name}: {paper.CITATION.title}", "", str(paper.CITATION), "",
+        f"## {name}: {paper.citation.title}", "", str(paper.citation), "",
         "| equation | code |", "|---|---|", *equations, "",
-        "| erratum | printed, or silent | our reading | code |", "|---|---|---|---|", *map(_row, paper.ERRATA), "",
+        "| erratum | printed, or silent | our reading | code |", "|---|---|---|---|", *map(_row, paper.errata), "",
     ])  # fmt: skip
 
 

@@ -1,7 +1,11 @@
 """The forms in which all papers are written down here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from storysound.metrics.table import Column, Row
+
+NOT_COMPARABLE = "as published: another data set or protocol, not to be compared"
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,34 @@ class Erratum:
     printed: str
     reading: str
     where: str | None  # dotted path of the code that follows the reading; None: not built
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What is written down of a paper: `about.py` of its folder."""
+
+    citation: Citation
+    equations: Mapping[str, str]  # number -> dotted path of the code
+    errata: tuple[Erratum, ...]
+    published: tuple[Published, ...]
+    not_built: Mapping[str, str] = field(default_factory=dict)  # number of an equation -> what it says
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """How results are shown: beside which tables of a paper, in which order of tasks, and which figures."""
+
+    paper: str
+    tables: tuple[str, ...]
+    tasks: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+def published(rows: Iterable[Published], tables: Sequence[str], tasks: Sequence[str]) -> list[Row]:
+    """A paper's rows in the form of ours, marked as such; a row of the task "any" stands in all."""
+    return [
+        Row(task, f"{row.model} (published)", row.figures, data=row.data, protocol=NOT_COMPARABLE)
+        for row in rows
+        if row.table in tables
+        for task in (tasks if row.task == "any" else (row.task,))
+    ]

@@ -10,55 +10,27 @@ each step on each device.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
-from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from storysound.errors import InputError
+from storysound.errors import InputError, UsageError
+from storysound.progress import Watch
+from storysound.train.plan import CHECKPOINT, Plan
 
-CHECKPOINT = "last.ckpt"  # of a run: everything needed to go on
+if TYPE_CHECKING:  # who evaluates a model has no need of it
+    from lightning_fabric import Fabric
 
 Batch = TypeVar("Batch")
-Tell = Callable[[str], None]  # shows a line to the user
 Losses = Mapping[str, Tensor]  # "loss" is minimised, the others are shown
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how hard to train."""
-
-    steps: int
-    rate: float = 1e-3  # AdamW's learning rate at its highest
-    warmup: int = 200  # steps to get there
-    decay_share: float = 0.3  # of the steps: the last ones, in which the rate falls to zero as a cosine
-    weight_decay: float = 0.01  # of weights with two or more axes
-    clip: float = 5.0  # largest norm of the gradient
-    ema: float = 0.999  # of the averaged weights, which are what is evaluated and kept
-    show_every: int = 50  # steps
-    evaluate_every: int = 2000
-    save_every_s: float = 120.0
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.rate <= 0 or not 0 <= self.decay_share <= 1 or not 0 <= self.ema < 1:
-            raise ValueError(f"needs steps >= 1, rate > 0, decay_share in [0, 1] and ema in [0, 1), got {self}")
-
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step: warm-up, stable, decay (Hu et al. 2024, MiniCPM, section 4).
-
-        >>> [round(Plan(100, 1.0, warmup=10, decay_share=0.5).rate_at(s), 2) for s in (0, 9, 40, 75, 99)]
-        [0.1, 1.0, 1.0, 0.5, 0.0]
-        """
-        left = (self.steps - step) / max(self.decay_share * self.steps, 1)
-        fall = 0.5 - 0.5 * float(torch.cos(torch.tensor(torch.pi * min(left, 1.0))))
-        return self.rate * min(1.0, (step + 1) / max(self.warmup, 1)) * fall
 
 
 @dataclass(frozen=True)
@@ -80,15 +52,19 @@ class _State:
     optimiser: torch.optim.Optimizer
     step: int = 0
     best: float = float("-inf")
+    judged: int = 0  # step of the last evaluation: one that was cut short is made up for
 
 
-def fabric_for(run: Path, *, precision: Any = "auto", devices: int | str = "auto") -> Fabric:
+def fabric_for(run: Path, *, precision: Any = "auto", devices: int | str = "auto") -> "Fabric":
     """Fabric that logs to TensorBoard in the run's folder, on all `devices`: what follows runs once for each.
 
     Precision "auto": bfloat16 where the hardware computes in it. Devices "auto": all GPUs, or the processor.
     """
-    from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
+    try:
+        from lightning_fabric import Fabric
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs {error.name}: pip install 'storysound[train]'") from None
     if precision == "auto":
         precision = "bf16-mixed" if _computes_in_bfloat16() else "32-true"
     logger = TensorBoardLogger(root_dir=run, name=None, version="curves")
@@ -98,9 +74,19 @@ def fabric_for(run: Path, *, precision: Any = "auto", devices: int | str = "auto
     return fabric
 
 
-def speaker(fabric: Fabric, tell: Tell) -> Tell:
-    """`tell` in the process that speaks for all; nothing is said by the others."""
-    return tell if fabric.is_global_zero else lambda _: None
+def speaker(fabric: "Fabric", watch: Watch) -> Watch:
+    """`watch` in the process that speaks for all; the others report to nobody."""
+    return watch if fabric.is_global_zero else Watch()
+
+
+def speaks() -> bool:
+    """Whether this process speaks for all that train together; the others run the same command."""
+    if "lightning_fabric" not in sys.modules:
+        return True
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    rank: int = getattr(rank_zero_only, "rank", 0)
+    return rank == 0
 
 
 def _computes_in_bfloat16() -> bool:
@@ -109,27 +95,32 @@ def _computes_in_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def fit(task: Task[Batch], plan: Plan, run: Path, fabric: Fabric, tell: Tell) -> float:
-    """Trains, or goes on with what stands in the folder `run`; the best figure of `best_by`. `tell` hears how it goes.
+def fit(task: Task[Batch], plan: Plan, run: Path, fabric: "Fabric", watch: Watch) -> float:
+    """Trains, or goes on with what stands in the folder `run`; the best figure of `best_by`.
 
     Writes `last.ckpt` (everything needed to go on), `best.safetensors` (averaged weights), `progress.jsonl` and
-    TensorBoard's `curves`. Ctrl-C saves before it ends. Raises InputError where `run` holds a run of other settings.
+    TensorBoard's `curves`. On any ending, Cancelled and Ctrl-C too, the step reached is saved first. Raises InputError
+    where `run` holds a run of other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
-    tell = speaker(fabric, tell)
+    watch = speaker(fabric, watch)
     network, optimiser = fabric.setup(task.network, _optimiser(task.network, plan))
     average = AveragedModel(task.network, avg_fn=_average(plan.ema), use_buffers=True)
     state = _State(network, average, optimiser)
     settings = json.loads(json.dumps({**task.settings, "plan": _lasting(plan)}, default=str))
-    _resume(state, settings, run, fabric, tell)
+    _resume(state, settings, run, fabric, watch)
     saved = time.monotonic()
+    watch.step("training")
     try:
-        while state.step < plan.steps:
+        while True:
+            if state.judged != state.step and (state.step % plan.evaluate_every == 0 or state.step == plan.steps):
+                watch.say(_evaluate(state, task, plan, run, fabric))
+            watch.at(state.step, plan.steps)
+            if state.step >= plan.steps:
+                break
             losses = _step(state, task, plan, fabric)
             if state.step % plan.show_every == 0 or state.step == plan.steps:
-                tell(_show(fabric, run, state.step, plan.steps, {k: float(v.detach()) for k, v in losses.items()}))
-            if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
-                tell(_evaluate(state, task, plan, run, fabric))
+                watch.say(_show(fabric, run, state.step, plan.steps, {k: float(v.detach()) for k, v in losses.items()}))
             if fabric.is_global_zero and time.monotonic() - saved > plan.save_every_s:
                 _save(state, settings, run, fabric)
                 saved = time.monotonic()
@@ -140,7 +131,7 @@ def fit(task: Task[Batch], plan: Plan, run: Path, fabric: Fabric, tell: Tell) ->
 
 def last_weights(run: Path) -> dict[str, Tensor]:
     """The averaged weights at the end of a run, which no evaluation has chosen, unlike `best.safetensors`."""
-    kept: dict[str, Any] = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
+    kept: dict[str, Any] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     return {key.removeprefix("module."): value for key, value in kept["average"].items() if key != "n_averaged"}
 
 
@@ -168,7 +159,7 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     return blend
 
 
-def _step(state: _State, task: Task[Batch], plan: Plan, fabric: Fabric) -> Losses:
+def _step(state: _State, task: Task[Batch], plan: Plan, fabric: "Fabric") -> Losses:
     state.network.train()
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate_at(state.step)
@@ -182,9 +173,10 @@ def _step(state: _State, task: Task[Batch], plan: Plan, fabric: Fabric) -> Losse
     return losses
 
 
-def _evaluate(state: _State, task: Task[Batch], plan: Plan, run: Path, fabric: Fabric) -> str:
+def _evaluate(state: _State, task: Task[Batch], plan: Plan, run: Path, fabric: "Fabric") -> str:
     if not fabric.is_global_zero:
         fabric.barrier()
+        state.judged = state.step
         return ""
     module = state.average.module.eval()
     with torch.inference_mode():
@@ -195,11 +187,12 @@ def _evaluate(state: _State, task: Task[Batch], plan: Plan, run: Path, fabric: F
         partial = run / "best.part"
         save_file({k: v.contiguous() for k, v in module.state_dict().items()}, partial)
         partial.replace(run / "best.safetensors")
+    state.judged = state.step
     fabric.barrier()
     return line
 
 
-def _show(fabric: Fabric, run: Path, step: int, steps: int, values: Mapping[str, float]) -> str:
+def _show(fabric: "Fabric", run: Path, step: int, steps: int, values: Mapping[str, float]) -> str:
     if not fabric.is_global_zero:
         return ""
     fabric.log_dict(dict(values), step)
@@ -208,29 +201,53 @@ def _show(fabric: Fabric, run: Path, step: int, steps: int, values: Mapping[str,
     return f"step {step} of {steps}: " + ", ".join(f"{key} {value:.4g}" for key, value in values.items())
 
 
-def _save(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric) -> None:
+def _save(state: _State, settings: Mapping[str, Any], run: Path, fabric: "Fabric") -> None:
     """By the first process alone, which waits for no other: any of them may have ended."""
     if not fabric.is_global_zero:
         return
     partial = run / "last.part"
     parts: dict[str, Any] = {"network": state.network, "optimiser": state.optimiser, "average": state.average}
     kept = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({**kept, "step": state.step, "best": state.best, "settings": dict(settings)}, partial)
+    numbers = {"step": state.step, "best": state.best, "judged": state.judged}
+    torch.save({**kept, **numbers, "settings": dict(settings)}, partial)
     partial.replace(run / CHECKPOINT)
 
 
-def _resume(state: _State, settings: Mapping[str, Any], run: Path, fabric: Fabric, tell: Tell) -> None:
-    """Reads weights only: no pickled code is executed."""
-    checkpoint = run / CHECKPOINT
-    if not checkpoint.exists():
+def _resume(state: _State, settings: Mapping[str, Any], run: Path, fabric: "Fabric", watch: Watch) -> None:
+    kept = _kept(run)
+    if kept is None:
         return
-    kept: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    differing = sorted(k for k in {*kept["settings"], *settings} if kept["settings"].get(k) != settings.get(k))
-    if differing:
-        fault = f"holds a run with other settings: {', '.join(differing)}"
-        raise InputError(run, fault, "give the same ones, or another folder with out=")
+    _agree(kept["settings"], settings, run)
     state.network.load_state_dict(kept["network"])
     state.optimiser.load_state_dict(kept["optimiser"])
     state.average.load_state_dict(kept["average"])
     state.step, state.best = kept["step"], kept["best"]
-    tell(f"{run}: going on at step {state.step}")
+    state.judged = kept.get("judged", state.step)  # checkpoints of old say nothing of it
+    watch.say(f"{run}: going on at step {state.step}")
+
+
+def check_agrees(run: Path, plan: Plan, **settings: Any) -> None:
+    """Raises InputError where the folder holds a run that differs in what is given of `Task.settings`, or in its plan.
+
+    Told before anything is read: what else a run must agree on is known later.
+    """
+    kept = _kept(run)
+    if kept is not None:
+        known: dict[str, Any] = json.loads(json.dumps({**settings, "plan": _lasting(plan)}, default=str))
+        _agree({key: kept["settings"].get(key) for key in known}, known, run)
+
+
+def _kept(run: Path) -> dict[str, Any] | None:
+    """The checkpoint of a run; weights only: no pickled code is executed."""
+    try:
+        kept: dict[str, Any] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    return kept
+
+
+def _agree(kept: Mapping[str, Any], settings: Mapping[str, Any], run: Path) -> None:
+    differing = sorted(key for key in {*kept, *settings} if kept.get(key) != settings.get(key))
+    if differing:
+        fault = f"holds a run with other settings: {', '.join(differing)}"
+        raise InputError(run, fault, "give the same ones, or another folder with out=")

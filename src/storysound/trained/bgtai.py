@@ -3,25 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.match.bgtai import BGTAI, Config
-from storysound.research.stories.features import Senses
 from storysound.trained.cards import StoryCard, load_model
-from storysound.weights.resolver import Resolver
 
 
-class Card(StoryCard[Config]):
+class BgtaiCard(StoryCard[Config]):
     """What a network was made with."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class BgtaiModel:
     """A network with the encoders whose features it knows."""
 
     network: BGTAI
-    card: Card
-    senses: Senses
+    card: BgtaiCard
+    encoder: StoryEncoder
 
 
-def load_trained(weights_file: Path, weights: Resolver) -> Trained:
+def load_trained(weights_file: Path, models: Models) -> BgtaiModel:
     """The model of `best.safetensors`, ready to judge. Raises InputError as `cards.load_model`."""
-    return Trained(*load_model(weights_file, "bgtai", Card, Config, BGTAI, lambda known: Senses(known, weights)))
+    return BgtaiModel(
+        *load_model(weights_file, "bgtai", BgtaiCard, Config, BGTAI, lambda known: StoryEncoder(models, known))
+    )

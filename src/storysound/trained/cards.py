@@ -13,6 +13,7 @@ from torch import nn
 from storysound.config import Profile, load_profile
 from storysound.errors import InputError
 from storysound.media.files import atomic
+from storysound.train.plan import CHECKPOINT
 
 CARD = "model.json"
 
@@ -47,7 +48,7 @@ class Readers(Protocol):
 
 Kind = TypeVar("Kind", bound=Card)
 Network = TypeVar("Network", bound=nn.Module)
-Senses = TypeVar("Senses", bound=Readers)
+Encoders = TypeVar("Encoders", bound=Readers)
 Config = TypeVar("Config")
 
 
@@ -68,8 +69,6 @@ def write_card(run: Path, card: _Dataclass) -> None:
 
     Raises OutputError, and InputError where the run in this folder is of another card, which it keeps.
     """
-    from storysound.train.loop import CHECKPOINT  # only who trains has what it needs
-
     told = json.dumps(asdict(card), indent=1)
     if (run / CHECKPOINT).exists() and (run / CARD).exists():
         kept, now = json.loads((run / CARD).read_text("utf-8")), json.loads(told)
@@ -86,8 +85,8 @@ def load_model(
     card: type[Kind],
     config: type[Any],
     network: Callable[[Any], Network],
-    senses: Callable[[Profile], Senses],
-) -> tuple[Network, Kind, Senses]:
+    encoders: Callable[[Profile], Encoders],
+) -> tuple[Network, Kind, Encoders]:
     """A model of `storysound train TASK`, ready to judge, its card, and the encoders whose features it knows.
 
     `weights_file`: `best.safetensors`, beside it a card of the dataclass `card`, whose field `model` is of the
@@ -97,7 +96,7 @@ def load_model(
     again = f"train it again with: storysound train {task} data=… out=…"
     told = _read_card(weights_file, card, config, again)
     made = with_weights(network(told.model), weights_file, task, again)
-    readers = senses(load_profile(told.profile))
+    readers = encoders(load_profile(told.profile))
     if readers.revision() != told.encoders:
         raise InputError(weights_file, "learned from features of other encoders than there are now", again)
     return made, told, readers

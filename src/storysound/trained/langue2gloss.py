@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.match.langue2gloss import Config, Langue2Gloss, Sense, Vocabulary
-from storysound.research.bgtai.langue2gloss.pairs import Floats, Readers, Writes
+from storysound.match.langue2gloss_readers import Floats, Readers, Writes
+from storysound.progress import check
 from storysound.trained.cards import load_model
-from storysound.weights.resolver import Resolver
 
 BLOCK = 256  # items at once
 _MANY = {"gloss": "glosses", "caption": "captions"}
 
 
 @dataclass(frozen=True)
-class Card:
+class GlossCard:
     """What a network was made with."""
 
     model: Config
@@ -35,11 +36,11 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Trained:
+class GlossModel:
     """A network with the encoders whose states it knows."""
 
     network: Langue2Gloss
-    card: Card
+    card: GlossCard
     readers: Readers
 
     def of_texts(self, texts: Sequence[str], beams: int = 5) -> list[tuple[str, ...]]:
@@ -58,6 +59,7 @@ def said(
     device = next(network.parameters()).device
     found: list[tuple[str, ...]] = []
     for start in range(0, len(states), BLOCK):
+        check()
         rows = [torch.as_tensor(one).float() for one in states[start : start + BLOCK]]
         values = pad_sequence(rows, batch_first=True).to(device)
         lengths = torch.tensor([len(one) for one in rows], device=device)
@@ -67,18 +69,18 @@ def said(
     return found
 
 
-def load_trained(weights_file: Path, weights: Resolver, writes: Writes | None = None) -> Trained:
+def load_trained(weights_file: Path, models: Models, writes: Writes | None = None) -> GlossModel:
     """The model of `best.safetensors`; `writes`: what it has to.
 
     Raises InputError where weights or card are missing, damaged, of something else, or of states that the encoders give
     no more.
     """
     network, card, readers = load_model(
-        weights_file, "langue2gloss (or caption)", Card, Config, Langue2Gloss, lambda known: Readers(known, weights)
+        weights_file, "langue2gloss (or caption)", GlossCard, Config, Langue2Gloss, lambda known: Readers(models, known)
     )
     if writes and card.writes != writes:
         task = "langue2gloss" if writes == "gloss" else "caption"
         raise InputError(
             weights_file, f"writes {_MANY[card.writes]}, not {_MANY[writes]}", f"use a run of: storysound train {task}"
         )
-    return Trained(network, card, readers)
+    return GlossModel(network, card, readers)

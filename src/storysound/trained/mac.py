@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
+from storysound.match.mac_experts import Experts, Heard, Seen, Sides
 from storysound.match.mac_model import Config, Mac
-from storysound.research.mac.features import Experts, Heard, Seen, Sides
-from storysound.research.stories.features import Senses
 from storysound.trained.cards import StoryCard, load_model
-from storysound.weights.resolver import Resolver
 
 
 @dataclass(frozen=True)
-class Card(StoryCard[Config]):
+class MacCard(StoryCard[Config]):
     """What a network was made with."""
 
     seen: Seen  # what its experts judge
@@ -24,16 +24,18 @@ class Card(StoryCard[Config]):
 
 
 @dataclass(frozen=True)
-class Trained:
+class MacModel:
     """A network with the encoders whose features it knows."""
 
     network: Mac
-    card: Card
-    senses: Senses
+    card: MacCard
+    encoder: StoryEncoder
     experts: Experts
 
 
-def load_trained(weights_file: Path, weights: Resolver) -> Trained:
+def load_trained(weights_file: Path, models: Models) -> MacModel:
     """The model of `best.safetensors`, ready to judge. Raises InputError as `cards.load_model`."""
-    network, card, senses = load_model(weights_file, "mac", Card, Config, Mac, lambda known: Senses(known, weights))
-    return Trained(network, card, senses, Experts(card.sides, senses))
+    network, card, encoder = load_model(
+        weights_file, "mac", MacCard, Config, Mac, lambda known: StoryEncoder(models, known)
+    )
+    return MacModel(network, card, encoder, Experts(card.sides, encoder))

@@ -3,25 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.match.sos_model import Config, SoundOfStory
-from storysound.research.stories.features import Senses
 from storysound.trained.cards import StoryCard, load_model
-from storysound.weights.resolver import Resolver
 
 
-class Card(StoryCard[Config]):
+class SosCard(StoryCard[Config]):
     """What a network was made with."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class SosModel:
     """A network with the encoders whose features it knows."""
 
     network: SoundOfStory
-    card: Card
-    senses: Senses
+    card: SosCard
+    encoder: StoryEncoder
 
 
-def load_trained(weights_file: Path, weights: Resolver) -> Trained:
+def load_trained(weights_file: Path, models: Models) -> SosModel:
     """The model of `best.safetensors`, ready to judge. Raises InputError as `cards.load_model`."""
-    return Trained(*load_model(weights_file, "sos", Card, Config, SoundOfStory, lambda known: Senses(known, weights)))
+    return SosModel(
+        *load_model(weights_file, "sos", SosCard, Config, SoundOfStory, lambda known: StoryEncoder(models, known))
+    )

@@ -1,6 +1,7 @@
 """Sound of Story behind `find` and `score`: it hears each candidate against the query's sentences and pictures."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -8,16 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from storysound.cue.rendered import LISTENED_S, SHORTEST_S, Attention, RenderedCue
+from storysound.encode.features import TOKEN_S
+from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage
-from storysound.jobs.find.reranked import Floats, PairRanker
 from storysound.match.sos import attention
 from storysound.match.sos_inputs import frame_indices
 from storysound.match.sos_model import Features
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.samples import RATE_HZ
-from storysound.research.stories.features import TOKEN_S
-from storysound.research.stories.read import Pixels
-from storysound.trained.sos import Trained
+from storysound.trained.ranker import PairRanker
+from storysound.trained.sos import SosModel, load_trained
 
 Pair = Literal["AV", "AT"]
 
@@ -25,8 +27,8 @@ Pair = Literal["AV", "AT"]
 class Ranker(PairRanker[Features]):
     """A trained model beside a library."""
 
-    def __init__(self, trained: Trained) -> None:
-        super().__init__(trained.senses, trained.card.crop_s)
+    def __init__(self, trained: SosModel) -> None:
+        super().__init__(trained.encoder, trained.card.crop_s)
         self._trained = trained
 
     def judges(self, text: str, pictures: Sequence[Pixels]) -> bool:
@@ -50,7 +52,7 @@ class Ranker(PairRanker[Features]):
         1 is the largest share of a cue. Cues under which no picture was looked at, and very short ones, have none; nor
         has any where an encoder hears stretches as a whole: its parts are patches, not moments.
         """
-        if self._trained.senses.stretch_s:
+        if self._trained.encoder.stretch_s:
             return {}
         pictures = [picture for own in footage.pictures for picture in own]
         times = np.array(footage.times_s)
@@ -73,10 +75,10 @@ class Ranker(PairRanker[Features]):
         return numbers[frame_indices(len(numbers), min(len(numbers), room))]
 
     def _told(self, text: str, pictures: Sequence[Pixels]) -> dict[Pair, Features]:
-        network, senses = self._trained.network, self._trained.senses
+        network, encoder = self._trained.network, self._trained.encoder
         told: dict[Pair, Features] = {}
         if text.strip():
-            rows = torch.from_numpy(senses.text((text,)))[None]
+            rows = torch.from_numpy(encoder.text((text,)))[None]
             told["AT"] = network.text(Features(rows[:, 0], rows[:, 1:]))
         if pictures:
             told["AV"] = self._frames(pictures)
@@ -84,5 +86,10 @@ class Ranker(PairRanker[Features]):
 
     def _frames(self, pictures: Sequence[Pixels]) -> Features:
         chosen = self._chosen(np.arange(len(pictures)))
-        rows = self._trained.senses.frames([pictures[i] for i in chosen])
+        rows = self._trained.encoder.frames([pictures[i] for i in chosen])
         return self._trained.network.frames(torch.from_numpy(rows)[None])
+
+
+def load(weights_file: Path, models: Models) -> Ranker:
+    """The ranker of a trained model's `best.safetensors`. Raises InputError for another file."""
+    return Ranker(load_trained(weights_file, models))

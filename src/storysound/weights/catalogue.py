@@ -105,7 +105,7 @@ def advice(entry: Entry, raw: Path) -> str:
         return (
             f"Fetch it with `storysound models pull {entry.group or entry.name}`; from a machine without a network by "
             f"`hf download {match['repo']} {match['file']} --revision {match['revision']}` elsewhere and copying the "
-            f"file to {raw}, or with STORYSOUND_MODELS=DIR where DIR/{entry.name} is one of yours; `--profile "
-            "embedded` works without it"
+            f"file to {raw}, or with STORYSOUND_MODELS=DIR where DIR/{entry.name} is one of yours; the "
+            "profile embedded works without it"
         )
     return f"Copy the file to {raw}"

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_dir
 
 from storysound.errors import MissingModelError, OutputError, UsageError
+from storysound.progress import Cancelled
 from storysound.weights.catalogue import HUB, PYPI, Entry, advice, catalogue, wanted
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,21 @@ class Resolver:
             raise UsageError(f"licence policy {licence_policy!r} is unknown: choose any or commercial")
         self.cache = default_cache() if cache is None else cache
         self.entries = catalogue() if entries is None else entries
-        self._offline, self._policy, self._progress = offline, licence_policy, progress
+        self._offline, self._progress = offline, progress
+        self._policy: LicencePolicy = licence_policy
         self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
         self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
+
+    def fetching(self, progress: Progress | None = None, *, offline: bool = False) -> "Resolver":
+        """Another for the same cache and catalogue, that may go online and tells how far it is."""
+        return Resolver(
+            self.cache,
+            offline=offline,
+            licence_policy=self._policy,
+            progress=progress,
+            entries=self.entries,
+            models=self._models,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: it opens what it needs itself, and shows no progress."""
@@ -77,7 +90,7 @@ class Resolver:
         if self._policy == "commercial" and entry.commercial != "yes":
             raise UsageError(
                 f"{name} is refused by the licence policy 'commercial': its licence is {entry.licence}, "
-                f"commercial use: {entry.commercial} (choose another model or use --licence-policy any)"
+                f"commercial use: {entry.commercial} (choose another model or the licence policy any)"
             )
         return entry
 
@@ -218,7 +231,7 @@ class Resolver:
                     raise MissingModelError(f"its sha256 is {digest.hexdigest()[:12]}… instead of {pinned[:12]}…")
             if not pinned:
                 self._pin(entry, digest.hexdigest(), Path(getattr(source, "name", "")))
-        except _CacheError:
+        except (_CacheError, Cancelled):
             raise
         except MissingModelError as error:
             raise MissingModelError(f"{entry.name}: {wanted(entry)}: {error}. {advice(entry, raw)}") from error

@@ -13,7 +13,7 @@ from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, MediaError, UsageError
-from storysound.jobs.find.find import Finder
+from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.match.query import Query

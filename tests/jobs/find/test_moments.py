@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library_fakes import SHAPE, entry, rows
-from storysound.jobs.find.moments import Moments, pointed_at, times_of, told
+from storysound.draw.shapes import times_of
+from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index
 from storysound.library.store import Library
 from storysound.match.first_stage import Evidence, Verdict

@@ -10,26 +10,33 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from generate_fakes import no_network, save_kandinsky  # noqa: F401
-from research.story_fakes import FakeSenses, tone, write_stories
+from recipe_fakes import listening, models_of
+from research.story_fakes import FakeEncoder, tone, write_stories
 from storysound.app.cli.commands import app
+from storysound.app.cli.generate import parse_share
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, MissingModelError, UsageError
 from storysound.jobs.generate import image as job
+from storysound.jobs.generate.request import GenerateImageRequest, SoundShare
 from storysound.media.audio import write_wav
 from storysound.media.loudness import amplify
+from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.soundimage import train as train_soundimage
+from storysound.research.soundimage.settings import SoundImageTraining
 from storysound.trained import soundimage as soundimage_trained
 from storysound.trained.soundimage import load_trained
 from storysound.weights.resolver import Resolver
 
-pytestmark = pytest.mark.usefixtures("no_network", "fake_senses")
+pytestmark = pytest.mark.usefixtures("no_network", "fake_encoder")
 runner = CliRunner()
 
 
 @pytest.fixture
-def fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_soundimage, soundimage_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 @pytest.fixture
@@ -40,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
 def train(data: Path, folder: Path, out: Path) -> tuple[float, list[str]]:
     told: list[str] = []
     words = [f"data={data}", f"out={out}", f"model=kandinsky={folder}", "held_out=0.2"]
-    recipe = recipes.settings(train_soundimage.Recipe, words)
-    return train_soundimage.train(recipe, Resolver(offline=True), told.append), told
+    recipe = recipes.settings(SoundImageTraining, words)
+    return train_soundimage.train(recipe, models_of(), listening(told)), told
 
 
 def test_it_learns_which_picture_belongs_to_a_sound_and_paints_it(tmp_path: Path, folder: Path) -> None:
@@ -75,15 +82,15 @@ def painted(tmp_path: Path, folder: Path, best: Path, *more: str) -> tuple[np.nd
 
 def test_gain_is_as_if_the_file_were_louder_and_mixtures_go_from_one_to_the_other(tmp_path: Path, folder: Path) -> None:
     train(write_stories(tmp_path / "data"), folder, tmp_path / "run")
-    trained = load_trained(tmp_path / "run" / "best.safetensors", Resolver(offline=True))
+    trained = load_trained(tmp_path / "run" / "best.safetensors", models_of())
     write_wav(tmp_path / "a.wav", tone(2))
     write_wav(tmp_path / "b.wav", tone(5))
     louder = trained.condition(amplify(tone(2), -12.0), 12.0)
     assert torch.allclose(louder, trained.condition(tone(2)), atol=1e-3)
 
     def condition(gain_db: float = 0.0, share: float = 0.0) -> torch.Tensor:
-        mixed = (job.Mixed(tmp_path / "b.wav", share),)
-        return job.condition(job.Order(tmp_path / "a.wav", tmp_path / "p.png", gain_db, mixed), trained)
+        mixed = (SoundShare(tmp_path / "b.wav", share),)
+        return job.condition(GenerateImageRequest(tmp_path / "a.wav", tmp_path / "p.png", gain_db, mixed), trained)
 
     away = [float((condition(gain) - trained.network.usual_picture).norm()) for gain in (-30, -10, 0, 10)]
     assert away == sorted(away)
@@ -97,16 +104,16 @@ def test_gain_is_as_if_the_file_were_louder_and_mixtures_go_from_one_to_the_othe
 def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     a, out = tmp_path / "a.wav", tmp_path / "p.png"
     for text in ("b.wav", "b.wav:x", "b.wav:1.5", ":0.5", "b.wav:nan"):
-        with pytest.raises(UsageError, match="--mix"):
-            job.Mixed.parse(text)
+        with pytest.raises(UsageError, match=r"mix: .*FILE:WEIGHT"):
+            parse_share(text)
     with pytest.raises(UsageError, match="more than 1"):
-        job.Order(a, out, mixed=(job.Mixed(a, 0.6), job.Mixed(a, 0.6)))
-    with pytest.raises(UsageError, match="--gain"):
-        job.Order(a, out, gain_db=float("nan"))
+        GenerateImageRequest(a, out, mix=(SoundShare(a, 0.6), SoundShare(a, 0.6)))
+    with pytest.raises(UsageError, match="gain_db: must lie"):
+        GenerateImageRequest(a, out, gain_db=float("nan"))
     with pytest.raises(UsageError, match=r"\.png"):
-        job.Order(a, tmp_path / "p.gif")
+        GenerateImageRequest(a, tmp_path / "p.gif")
     with pytest.raises(UsageError, match="multiple of 64"):
-        job.Order(a, out, side_px=100)
+        GenerateImageRequest(a, out, side_px=100)
 
 
 def test_what_is_missing_is_said_with_the_way_out(
@@ -115,17 +122,17 @@ def test_what_is_missing_is_said_with_the_way_out(
     monkeypatch.delenv("STORYSOUND_MODELS", raising=False)
     a, out, weights = tmp_path / "a.wav", tmp_path / "p.png", Resolver(tmp_path / "cache", offline=True)
     with pytest.raises(MediaError, match="does not exist"):
-        job.generate_image(job.Order(a, out), weights, str)
+        job.run(GenerateImageRequest(a, out), Models(load_profile(), weights), Watch())
     write_wav(a, tone(2))
     with pytest.raises(MissingModelError, match="models pull kandinsky"):
-        job.generate_image(job.Order(a, out), weights, str)
+        job.run(GenerateImageRequest(a, out), Models(load_profile(), weights), Watch())
     with pytest.raises(MissingModelError, match="train soundimage"):
-        job.generate_image(job.Order(a, out, model=f"kandinsky={folder}"), weights, str)
+        job.run(GenerateImageRequest(a, out, model=f"kandinsky={folder}"), Models(load_profile(), weights), Watch())
     train(write_stories(tmp_path / "data"), folder, tmp_path / "run")
     other = save_kandinsky(tmp_path / "other", dim=16)
-    order = job.Order(a, out, model=f"kandinsky={other}", map=tmp_path / "run" / "best.safetensors")
+    order = GenerateImageRequest(a, out, model=f"kandinsky={other}", map=tmp_path / "run" / "best.safetensors")
     with pytest.raises(InputError, match="another model"):
-        job.generate_image(order, weights, str)
+        job.run(order, Models(load_profile(), weights), Watch())
     assert not out.exists()
 
 

@@ -20,6 +20,8 @@ from storysound.encode.cache import Tensors, kept
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.generate import music as job
+from storysound.jobs.generate.request import GenerateMusicRequest, GenerateMusicResult
+from storysound.progress import Progress, Watch
 from storysound.story import Mood
 from storysound.weights.resolver import Resolver
 
@@ -42,9 +44,18 @@ def keep_in(cache: Path, _: Path, of: Any, make: Callable[[], Tensors]) -> Tenso
 def lines_of(text: str) -> list[str]:
     """What a wish for `text` is told, and the prompt it gets."""
     told: list[str] = []
-    report = job.generate_music(job.Wish(text=text), None, Models(load_profile(), Resolver(offline=True)), told.append)
-    assert report.path == ""
-    return [report.prompt, *told]
+    result = made(told, text=text, prompt_only=True)
+    assert result.path == ""
+    return [result.prompt, *told]
+
+
+def made(told: list[str], **asked: Any) -> GenerateMusicResult:
+    """What a request gives; what it says on the way is added to `told`."""
+
+    def tell(at: Progress) -> None:
+        told.extend([at.line] if at.line else [])
+
+    return job.run(GenerateMusicRequest(**asked), Models(load_profile(), Resolver(offline=True)), Watch(tell))
 
 
 def test_a_text_gets_a_prompt_that_feels_like_it() -> None:
@@ -60,32 +71,33 @@ def test_pictures_words_and_moods_are_averaged(tmp_path: Path, models: Models) -
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
     feeling = MoodReader(models)
-    alone = [
-        job.wanted_mood(wish, feeling)
-        for wish in (job.Wish((tmp_path / "p.png",)), job.Wish(text="A dog."), job.Wish(mood=Mood(1.0, 0.0)))
-    ]
+
+    def mood(images: tuple[Path, ...] = (), text: str = "", of: Mood | None = None) -> Mood:
+        return job.wanted_mood(GenerateMusicRequest(images, text, of, prompt_only=True), feeling)
+
+    alone = [mood((tmp_path / "p.png",)), mood(text="A dog."), mood(of=Mood(1.0, 0.0))]
     assert alone[2] == Mood(1.0, 0.0)
-    both = job.wanted_mood(job.Wish((tmp_path / "p.png",), "A dog.", Mood(1.0, 0.0)), feeling)
+    both = mood((tmp_path / "p.png",), "A dog.", Mood(1.0, 0.0))
     assert both.valence == pytest.approx(sum(mood.valence for mood in alone) / 3)
     assert both.arousal == pytest.approx(sum(mood.arousal for mood in alone) / 3)
 
 
-def test_wishes_and_orders_that_make_no_sense_are_refused(tmp_path: Path, models: Models) -> None:
+def test_requests_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to make music for"):
-        job.Wish(text=" ")
-    with pytest.raises(UsageError, match=r"ends in \.wav"):
-        job.Order(tmp_path / "a.mp3")
-    with pytest.raises(UsageError, match="--seconds"):
-        job.Order(tmp_path / "a.wav", seconds=0)
+        GenerateMusicRequest(text=" ", prompt_only=True)
+    with pytest.raises(UsageError, match=r"out: a name that ends in \.wav"):
+        GenerateMusicRequest(text="a", out=tmp_path / "a.mp3")
+    with pytest.raises(UsageError, match="seconds: must be above 0"):
+        GenerateMusicRequest(text="a", out=tmp_path / "a.wav", seconds=0)
     with pytest.raises(MediaError, match="does not exist"):
-        job.generate_music(job.Wish((tmp_path / "none.png",)), None, models, str)
+        made([], images=(tmp_path / "none.png",), prompt_only=True)
 
 
 def test_without_the_hub_the_prompt_can_still_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STORYSOUND_MODELS", raising=False)
     asked = ["generate", "music", "--text", "A birthday party!"]
-    with pytest.raises(Exception, match=r"models pull musicgen.*--prompt-only") as raised:
+    with pytest.raises(Exception, match=r"models pull musicgen.*`prompt_only`") as raised:
         runner.invoke(app, asked, catch_exceptions=False)
     assert raised.value.exit_code == 4  # type: ignore[attr-defined]
     assert not list(tmp_path.glob("*.wav"))
@@ -108,9 +120,9 @@ def test_music_is_made_and_says_how(tmp_path: Path) -> None:
     assert all(part in tags["comment"] for part in ("musicgen", "seed 3", PROMPTS[1]))
 
 
-def test_a_length_the_model_cannot_make_costs_no_waiting(tmp_path: Path, models: Models) -> None:
-    order = job.Order(tmp_path / "m.wav", seconds=31, model=f"musicgen={save_musicgen(tmp_path / 'model')}")
+def test_a_length_the_model_cannot_make_costs_no_waiting(tmp_path: Path) -> None:
+    model = f"musicgen={save_musicgen(tmp_path / 'model')}"
     told: list[str] = []
     with pytest.raises(UsageError, match="up to 30"):
-        job.generate_music(job.Wish(mood=Mood(0, 0)), order, models, told.append)
+        made(told, mood=Mood(0, 0), out=tmp_path / "m.wav", seconds=31, model=model)
     assert not told

@@ -6,26 +6,35 @@ import numpy as np
 import pytest
 import torch
 
+from recipe_fakes import listening, models_of
 from storysound.annotate.events import Config
+from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.sound_sets import Clip
 from storysound.jobs.annotate import captioners
 from storysound.media.audio import Waveform, write_wav
+from storysound.metrics.probe import probe
+from storysound.metrics.table import in_order
+from storysound.progress import Watch
 from storysound.research.bgtai import classification as evaluate_classification
 from storysound.research.bgtai import cross_modal as evaluate_cross_modal
 from storysound.research.bgtai import events as evaluate_events
 from storysound.research.bgtai.about import PUBLISHED
 from storysound.research.bgtai.classification import folds_of
 from storysound.research.bgtai.langue2gloss import evaluate_caption
-from storysound.research.probe import probe
-from storysound.research.results import in_order, published
+from storysound.research.bgtai.langue2gloss.settings import CAPTION_TABLE, CaptionEvaluation
+from storysound.research.bgtai.settings import (
+    CLASSIFICATION_TABLE,
+    CROSS_MODAL_TABLE,
+    EVENTS_TABLE,
+    ClassificationEvaluation,
+    CrossModalEvaluation,
+    EventEvaluation,
+)
+from storysound.research.paper import TableLayout, published
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 16_000
-
-
-def silent_tell(line: str) -> None:
-    """Nobody listens."""
 
 
 def sound(kind: str, seed: int, seconds: float = 1.0) -> Waveform:
@@ -53,16 +62,16 @@ def esc50(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.models
 def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, weights: Resolver, tmp_path: Path) -> None:
-    recipe = evaluate_classification.Recipe("esc50", esc50, draws=20, keep=str(tmp_path / "kept"))
+    recipe = ClassificationEvaluation("esc50", esc50, draws=20, keep=tmp_path / "kept")
     told: list[str] = []
-    rows = evaluate_classification.evaluate(recipe, weights, told.append)
+    rows = evaluate_classification.evaluate(recipe, models_of(weights), listening(told))
     assert [row.model for row in rows] == ["linear probe (embedded)", "zero-shot (embedded)"]
     assert rows[0].figures == {"accuracy": 1.0, "map": 1.0}
     assert rows[0].n == 8
     assert "2 official folds" in rows[0].protocol
     assert told
     told.clear()
-    assert evaluate_classification.evaluate(recipe, weights, told.append) == rows
+    assert evaluate_classification.evaluate(recipe, models_of(weights), listening(told)) == rows
     assert not told  # everything was kept
 
 
@@ -108,9 +117,9 @@ def test_a_probe_is_the_optimum_of_its_loss() -> None:
 @pytest.mark.models
 @pytest.mark.shared
 def test_events_that_are_heard_are_found_and_others_are_not(
-    shared_data: Path, weights: Resolver, tmp_path: Path
+    shared_data: Path, weights: Resolver, models: Models, tmp_path: Path
 ) -> None:
-    ear = evaluate_events.ears_of(evaluate_events.load_profile(), weights).classes
+    ear = evaluate_events.ears_of(models).classes
     clips = shared_data / "esc50" / "audio"
     rows = ["filename\tonset\toffset\tevent_label"]
     for name in ("4-184575-A-0", "4-207124-A-0"):  # two dogs
@@ -120,14 +129,14 @@ def test_events_that_are_heard_are_found_and_others_are_not(
         rows += [f"{name}.opus\t{event.start_s}\t{event.end_s}\t{event.label}" for event in events]
     table = tmp_path / "validation.tsv"
     table.write_text("\n".join(rows))
-    (row,) = evaluate_events.evaluate(evaluate_events.Recipe(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
     assert (row.figures["f1"], row.figures["segment_f1_micro"], row.n) == (1.0, 1.0, 2)
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t4.9\t5\tBlender\n")
-    (row,) = evaluate_events.evaluate(evaluate_events.Recipe(table, clips, draws=5), weights, silent_tell)
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
     assert row.figures["f1"] == 0
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t0\t1\tTrumpet\n")
     with pytest.raises(InputError, match="aren't DESED's: Trumpet"):
-        evaluate_events.evaluate(evaluate_events.Recipe(table, clips), weights, silent_tell)
+        evaluate_events.evaluate(EventEvaluation(table, clips), models_of(weights), Watch())
 
 
 @pytest.mark.models
@@ -138,7 +147,7 @@ def test_pictures_and_sounds_of_videos(shared_data: Path, weights: Resolver, tmp
         (tmp_path / name).symlink_to(shared_data / "videos" / "clips" / name)
     (tmp_path / "vggsound_test.csv").write_text("".join(f"{name},something\n" for name in names))
     told: list[str] = []
-    rows = evaluate_cross_modal.evaluate(evaluate_cross_modal.Recipe(tmp_path, draws=5), weights, told.append)
+    rows = evaluate_cross_modal.evaluate(CrossModalEvaluation(tmp_path, draws=5), models_of(weights), listening(told))
     assert [(row.task, row.n) for row in rows] == [("I2A", 2), ("I2A", 2), ("A2I", 2), ("A2I", 2)]
     assert all(0.5 <= row.figures["mrr"] <= 1 for row in rows)
     assert any("left out: 1 clips" in line for line in told)
@@ -148,12 +157,12 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     for name in ("a.wav", "b.wav"):
         write_wav(tmp_path / name, sound("hum", 1))
     said = {"a.wav": "a dog barks", "b.wav": "rain is falling"}
-    monkeypatch.setattr(captioners, "by_events", lambda profile, weights: lambda file: said[file.name])
+    monkeypatch.setattr(captioners, "by_events", lambda models: lambda file: said[file.name])
     monkeypatch.setattr(captioners, "by_hub", lambda weights: lambda file: "something")
     table = tmp_path / "captions.csv"
     table.write_text("file_name,caption_1,caption_2\na.wav,A dog barks.,A dog.\nb.wav,Rain is falling.,It rains.\n")
-    recipe = evaluate_caption.Recipe(table, tmp_path, model="hub", meteor=False)
-    rows = evaluate_caption.evaluate(recipe, weights, silent_tell)
+    recipe = CaptionEvaluation(table, tmp_path, model="hub", meteor=False)
+    rows = evaluate_caption.evaluate(recipe, models_of(weights), Watch())
     assert [row.model for row in rows] == [
         "gloss of what is heard", "Whisper Audio Captioning", "one caption for all", "people: one against the others",
     ]  # fmt: skip
@@ -162,12 +171,12 @@ def test_captions_beside_those_of_people(monkeypatch: pytest.MonkeyPatch, weight
     assert "METEOR" not in rows[0].figures
     table.write_text("file_name,caption_1\na.wav,A dog barks.\n")
     with pytest.raises(InputError, match="too few"):
-        evaluate_caption.evaluate(recipe, weights, silent_tell)
+        evaluate_caption.evaluate(recipe, models_of(weights), Watch())
 
 
-@pytest.mark.parametrize("job", [evaluate_caption, evaluate_classification, evaluate_cross_modal, evaluate_events])
-def test_published_rows_stand_beside_ours(job: object) -> None:
-    rows = in_order(published(PUBLISHED, job.TABLES, job.TASKS), job.TASKS)  # type: ignore[attr-defined]
-    shown = {column.key for column in job.COLUMNS}  # type: ignore[attr-defined]
-    assert {row.task for row in rows} == set(job.TASKS)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("layout", [CAPTION_TABLE, CLASSIFICATION_TABLE, CROSS_MODAL_TABLE, EVENTS_TABLE])
+def test_published_rows_stand_beside_ours(layout: TableLayout) -> None:
+    rows = in_order(published(PUBLISHED, layout.tables, layout.tasks), layout.tasks)
+    shown = {column.key for column in layout.columns}
+    assert {row.task for row in rows} == set(layout.tasks)
     assert all(row.figures.keys() <= shown for row in rows)

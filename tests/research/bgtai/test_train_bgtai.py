@@ -14,27 +14,38 @@ import torch
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from research.story_fakes import WORDS, FakeSenses, write_stories
+from recipe_fakes import listening, models_of
+from research.story_fakes import WORDS, FakeEncoder, write_stories
 from storysound.app.cli.commands import app
 from storysound.encode import lemmas
 from storysound.encode.labels import LabelSpace
 from storysound.errors import InputError, UsageError
+from storysound.library.stories import read_stories
+from storysound.match.bgtai_gloss import SoundGloss
 from storysound.match.sos_model import Features
 from storysound.media.audio import Waveform
-from storysound.research import recipes, results
+from storysound.metrics.table import in_order
+from storysound.progress import Watch
+from storysound.research import recipes
 from storysound.research.bgtai import ablation as evaluate_bgtai_ablation
 from storysound.research.bgtai import evaluate as evaluate_bgtai
 from storysound.research.bgtai import train as train_bgtai
 from storysound.research.bgtai.about import PUBLISHED
-from storysound.research.bgtai.glosses import GlossedStories, SoundGloss, gloss_of, glossed
-from storysound.research.bgtai.train import Recipe, batch_at, losses, similarities
+from storysound.research.bgtai.glosses import GlossedStories, gloss_of, glossed
+from storysound.research.bgtai.settings import (
+    BGTAI_ABLATION_TABLE,
+    BGTAI_TABLE,
+    BgtaiAblation,
+    BgtaiEvaluation,
+    BgtaiTraining,
+)
+from storysound.research.bgtai.train import batch_at, losses, similarities
+from storysound.research.paper import published
 from storysound.research.stories.features import features_of
-from storysound.research.stories.read import read_stories
 from storysound.trained import bgtai as bgtai_trained
-from storysound.weights.resolver import Resolver
 
 
-class NamingSenses(FakeSenses):
+class NamingEncoder(FakeEncoder):
     """Hears which of eight kinds of thing sounds, and how surely."""
 
     def heard(self) -> dict[str, int]:
@@ -52,7 +63,7 @@ class NamingSenses(FakeSenses):
         return self._said[[WORDS.index(word) for word in words]]
 
 
-class NamelessSenses(NamingSenses):
+class NamelessEncoder(NamingEncoder):
     """Hears the same, without a name for it."""
 
     def heard(self) -> dict[str, int]:
@@ -62,25 +73,21 @@ class NamelessSenses(NamingSenses):
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_bgtai, bgtai_trained):
-        monkeypatch.setattr(module, "Senses", NamingSenses)
+        monkeypatch.setattr(module, "StoryEncoder", NamingEncoder)
     monkeypatch.setattr(lemmas, "load", lambda _: SimpleNamespace(of=str))
-
-
-def told(_: str) -> None:
-    """Nobody listens."""
 
 
 def run(data: Path, out: Path, *words: str) -> tuple[float, list[str]]:
     lines: list[str] = []
     given = [f"data={data}", f"out={out}", "batch=8", "rate=0.01", "held_out=0.4", "ema=0.8", "threads=1", "scale=10"]
     given += ["evaluate_every=40", "seed=1", "result_filter=true", *words]
-    return train_bgtai.train(recipes.settings(Recipe, given), Resolver(offline=True), lines.append), lines
+    return train_bgtai.train(recipes.settings(BgtaiTraining, given), models_of(), listening(lines)), lines
 
 
-def stories_in(folder: Path, count: int = 24, senses: Any = None) -> GlossedStories:
+def stories_in(folder: Path, count: int = 24, encoder: Any = None) -> GlossedStories:
     material = read_stories(write_stories(folder / "data", count))
-    senses = senses or NamingSenses()
-    return glossed(features_of(material, senses, folder / "f", 2.0, told), material, senses, str, read_gloss=True)
+    encoder = encoder or NamingEncoder()
+    return glossed(features_of(material, encoder, folder / "f", 2.0, Watch()), material, encoder, str, read_gloss=True)
 
 
 def test_it_learns_goes_on_and_is_judged(tmp_path: Path) -> None:
@@ -94,13 +101,13 @@ def test_it_learns_goes_on_and_is_judged(tmp_path: Path) -> None:
     for other in (["sp=0.5"], ["result_filter=false"]):
         with pytest.raises(InputError, match="other settings"):
             run(data, out, "steps=42", *other)
-    recipe = evaluate_bgtai.Recipe(data, out / "best.safetensors", draws=50)
-    rows = evaluate_bgtai.evaluate(recipe, Resolver(offline=True), told)
+    recipe = BgtaiEvaluation(data, out / "best.safetensors", draws=50)
+    rows = evaluate_bgtai.evaluate(recipe, models_of(), Watch())
     mrr = {(row.task, row.model): row.figures["mrr"] for row in rows}
     assert {task for task, _ in mrr} == {"A2I", "I2A", "A2T", "T2A", "T2I", "I2T"}
     assert mrr["A2I", "BGTAI"] > mrr["A2I", "random, mean of five"] + 0.2
-    beside = results.published(PUBLISHED, evaluate_bgtai.TABLES, evaluate_bgtai.TASKS)
-    assert {row.task for row in results.in_order([*rows, *beside], evaluate_bgtai.TASKS)} == set(evaluate_bgtai.TASKS)
+    beside = published(PUBLISHED, BGTAI_TABLE.tables, BGTAI_TABLE.tasks)
+    assert {row.task for row in in_order([*rows, *beside], BGTAI_TABLE.tasks)} == set(BGTAI_TABLE.tasks)
 
 
 def test_the_command_prints_rows(tmp_path: Path) -> None:
@@ -115,14 +122,14 @@ def test_the_command_prints_rows(tmp_path: Path) -> None:
 
 
 def test_a_sounds_gloss_says_once_what_goes_on() -> None:
-    hear = SoundGloss(NamingSenses())  # type: ignore[arg-type]
+    hear = SoundGloss(NamingEncoder())  # type: ignore[arg-type]
     heard = torch.full((2, 4, 18), 0.01)
     for step, (first, second) in enumerate(((2, 5), (2, 5), (5, 7), (1, 2))):
         heard[0, step, 10 + first], heard[0, step, 10 + second] = 0.9, 0.5
     heard[1, 0, 13], heard[1, 0, 14] = 0.9, 0.5
     mask = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0]]).bool()
     words, real = hear(Features(heard.mean(1), heard, mask))
-    said = torch.from_numpy(NamingSenses()._said)
+    said = torch.from_numpy(NamingEncoder()._said)
     assert real.sum(dim=1).tolist() == [5, 2]
     assert torch.equal(words[0], said[[2, 5, 7, 1, 2]])
     assert torch.equal(words[1, :2], said[[3, 4]])
@@ -132,7 +139,7 @@ def test_a_sounds_gloss_says_once_what_goes_on() -> None:
 
 
 def test_what_is_usual_says_less() -> None:
-    class Used(NamingSenses):
+    class Used(NamingEncoder):
         def classes(self, name: str) -> tuple[LabelSpace, NDArray[np.float32]]:
             return super().classes(name)[0], np.array([1, 0.01, 1, 1, 1, 1, 1, 1], np.float32)
 
@@ -150,7 +157,7 @@ def test_a_texts_gloss_is_its_content_words() -> None:
 def test_texts_are_read_without_their_whole(tmp_path: Path) -> None:
     stories = stories_in(tmp_path, 3)
     said = stories.texts(torch.tensor([0, 2]))  # "bear bear" and "bear lark"
-    words = torch.from_numpy(NamingSenses()._said)[[0, 2]]
+    words = torch.from_numpy(NamingEncoder()._said)[[0, 2]]
     assert torch.allclose(said.steps[1], words, atol=2e-3)
     assert torch.allclose(said.gloss[1], words, atol=2e-3)
     assert said.mask.all()
@@ -160,7 +167,7 @@ def test_texts_are_read_without_their_whole(tmp_path: Path) -> None:
 
 def test_what_an_ear_has_no_name_for_has_no_gloss(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="gloss=false"):
-        stories_in(tmp_path, 3, NamelessSenses())
+        stories_in(tmp_path, 3, NamelessEncoder())
 
 
 def test_stories_may_lack_pictures_or_text(tmp_path: Path) -> None:
@@ -169,10 +176,10 @@ def test_stories_may_lack_pictures_or_text(tmp_path: Path) -> None:
     rows += [{"text": "lark", "images": ["2-0.png"], "audio": "2.wav"}, {"text": "lark", "audio": "3.wav"}]
     file = tmp_path / "data" / "some.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
-    material, senses = read_stories(file), NamingSenses()
-    features = features_of(material, senses, tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    stories = glossed(features, material, senses, str, read_gloss=True)  # type: ignore[arg-type]
-    recipe = Recipe(Path(), Path(), batch=4, result_filter=True)
+    material, encoder = read_stories(file), NamingEncoder()
+    features = features_of(material, encoder, tmp_path / "f", 2.0, Watch())  # type: ignore[arg-type]
+    stories = glossed(features, material, encoder, str, read_gloss=True)  # type: ignore[arg-type]
+    recipe = BgtaiTraining(Path(), Path(), batch=4, result_filter=True)
     everyone = torch.arange(4)
     network = train_bgtai.network_of(train_bgtai.config_of(recipe, stories, aligned=True), stories, everyone)
     batch = batch_at(stories, everyone, recipe, 0, 0, 1)
@@ -197,10 +204,10 @@ def test_all_stories_may_lack_pictures_or_all_text(tmp_path: Path, lack: str) ->
     data = write_stories(tmp_path / "data", 8)
     lines = [json.loads(line) for line in data.read_text().splitlines()]
     data.write_text("\n".join(json.dumps({key: value for key, value in row.items() if key != lack}) for row in lines))
-    material, senses = read_stories(data), NamingSenses()
-    features = features_of(material, senses, tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    stories = glossed(features, material, senses, str, read_gloss=True)  # type: ignore[arg-type]
-    recipe, everyone = Recipe(Path(), Path(), batch=4), torch.arange(8)
+    material, encoder = read_stories(data), NamingEncoder()
+    features = features_of(material, encoder, tmp_path / "f", 2.0, Watch())  # type: ignore[arg-type]
+    stories = glossed(features, material, encoder, str, read_gloss=True)  # type: ignore[arg-type]
+    recipe, everyone = BgtaiTraining(Path(), Path(), batch=4), torch.arange(8)
     network = train_bgtai.network_of(train_bgtai.config_of(recipe, stories, aligned=True), stories, everyone)
     found = losses(network.train(), batch_at(stories, everyone, recipe, 0, 0, 1), recipe)
     found["loss"].backward()
@@ -210,7 +217,7 @@ def test_all_stories_may_lack_pictures_or_all_text(tmp_path: Path, lack: str) ->
 
 
 def test_batches_are_a_function_of_the_step(tmp_path: Path) -> None:
-    stories, recipe = stories_in(tmp_path, 12), Recipe(Path(), Path(), batch=6)
+    stories, recipe = stories_in(tmp_path, 12), BgtaiTraining(Path(), Path(), batch=6)
     once, again, other = (batch_at(stories, torch.arange(12), recipe, step, 0, 1) for step in (3, 3, 2))
     assert torch.equal(once.sounds.steps, again.sounds.steps)
     assert not torch.equal(once.texts.gloss, other.texts.gloss)
@@ -220,10 +227,10 @@ def test_a_model_must_know_its_encoders(tmp_path: Path, monkeypatch: pytest.Monk
     data, out = write_stories(tmp_path / "data"), tmp_path / "run"
     run(data, out, "steps=1")
     with pytest.raises(InputError, match="isn't there"):
-        bgtai_trained.load_trained(out / "other.safetensors", Resolver(offline=True))
-    monkeypatch.setattr(NamingSenses, "revision", lambda _: "newer")
+        bgtai_trained.load_trained(out / "other.safetensors", models_of())
+    monkeypatch.setattr(NamingEncoder, "revision", lambda _: "newer")
     with pytest.raises(InputError, match="learned from features of other encoders"):
-        bgtai_trained.load_trained(out / "best.safetensors", Resolver(offline=True))
+        bgtai_trained.load_trained(out / "best.safetensors", models_of())
 
 
 @pytest.mark.parametrize(
@@ -237,7 +244,7 @@ def test_a_model_must_know_its_encoders(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, word: str, fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
-        recipes.settings(Recipe, ["data=x", f"out={tmp_path}", word])
+        recipes.settings(BgtaiTraining, ["data=x", f"out={tmp_path}", word])
 
 
 def test_both_studies_train_their_settings_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,17 +254,17 @@ def test_both_studies_train_their_settings_and_draw(tmp_path: Path, monkeypatch:
     data = write_stories(tmp_path / "data", 16)
     given = [f"data={data}", f"out={tmp_path / 'out'}", "batch=4", "held_out=0.4", "threads=1", "steps=2", "draws=20"]
     for words in (["study=parts", "seeds=1", "evaluate_every=1"], ["study=losses", "seeds=2", "plot=png"]):
-        recipe = recipes.settings(evaluate_bgtai_ablation.Recipe, [*given, *words])
-        rows = evaluate_bgtai_ablation.evaluate(recipe, Resolver(offline=True), told)
+        recipe = recipes.settings(BgtaiAblation, [*given, *words])
+        rows = evaluate_bgtai_ablation.evaluate(recipe, models_of(), Watch())
         assert [row.model for row in rows if row.task == "A2I"] == list(some[recipe.study])
-        assert {row.task for row in rows} == set(evaluate_bgtai_ablation.TASKS)
+        assert {row.task for row in rows} == set(BGTAI_ABLATION_TABLE.tasks)
         assert all(row.n == 6 and set(row.intervals) >= {"mrr", "r5"} for row in rows)
     assert all(escape(name) in (tmp_path / "out" / "parts.svg").read_text() for name in some["parts"])
     assert (tmp_path / "out" / "losses.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_study_compares_what_it_says(tmp_path: Path) -> None:
-    kind = evaluate_bgtai_ablation.Recipe
+    kind = BgtaiAblation
     recipe = recipes.settings(kind, ["data=x", f"out={tmp_path}", "seed=3", "study=losses"])
     change = evaluate_bgtai_ablation.STUDIES["losses"]["D: total, D, 1 s"]
     run = evaluate_bgtai_ablation.variant_of(recipe, "D: total, D, 1 s", change, 2)

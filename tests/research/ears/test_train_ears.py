@@ -8,11 +8,14 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from recipe_fakes import listening, models_of
 from storysound.encode.ears import CLASSES
 from storysound.errors import InputError, UsageError
+from storysound.ingest.ear_shards import Shards, read_shards
 from storysound.research import recipes
 from storysound.research.ears import train as train_ears
-from storysound.research.ears.train import Recipe, batch_at, read_shards
+from storysound.research.ears.settings import EarsTraining
+from storysound.research.ears.train import batch_at, name_vectors
 from storysound.weights.resolver import Resolver
 
 NAMES = ["sounds/dog_bark.ogg", "sounds/rain.wav", "sounds/77.wav"]
@@ -52,10 +55,10 @@ def test_it_learns_a_toy_problem_and_goes_on(data: Path, tmp_path: Path, weights
     words = [f"data={data}", f"out={tmp_path / 'run'}", "size=tiny", "batch=32", "threads=1", "precision=32-true"]
     words += ["warmup=5", "hint=1", "rate=0.01", "ema=0.9"]
     told: list[str] = []
-    best = train_ears.train(recipes.settings(Recipe, [*words, "steps=150"]), weights, told.append)
+    best = train_ears.train(recipes.settings(EarsTraining, [*words, "steps=150"]), models_of(weights), listening(told))
     assert best > 0.95
     assert told[0] == "768 patches to train on, 48 windows held out"
-    train_ears.train(recipes.settings(Recipe, [*words, "steps=154"]), weights, told.append)
+    train_ears.train(recipes.settings(EarsTraining, [*words, "steps=154"]), models_of(weights), listening(told))
     assert any(line.endswith("going on at step 150") for line in told)
     rows = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").open()]
     shown = [row for row in rows if "labels" in row]
@@ -64,7 +67,7 @@ def test_it_learns_a_toy_problem_and_goes_on(data: Path, tmp_path: Path, weights
 
 def test_every_patch_comes_once_an_epoch(data: Path) -> None:
     shards = read_shards(data, "train")
-    recipe = Recipe(data, data, batch=64)
+    recipe = EarsTraining(data, data, batch=64)
     seen = torch.cat([batch_at(shards, recipe, step, rank, 2).log_mel for step in range(6) for rank in range(2)])
     assert len(seen) == shards.patches == 768
     assert len(torch.unique(seen.flatten(1), dim=0)) == len(torch.unique(_all(shards).flatten(1), dim=0))
@@ -73,7 +76,7 @@ def test_every_patch_comes_once_an_epoch(data: Path) -> None:
     assert not torch.equal(again.log_mel, batch_at(shards, recipe, 9, 1, 2).log_mel)
 
 
-def _all(shards: train_ears.Shards) -> torch.Tensor:
+def _all(shards: Shards) -> torch.Tensor:
     return shards.at(torch.arange(shards.patches)).log_mel
 
 
@@ -90,7 +93,7 @@ def test_a_patch_meets_its_own_answer(data: Path) -> None:
 
 
 def test_names_without_words_have_no_vector(data: Path) -> None:
-    shards = read_shards(data, "train", lambda texts: torch.ones(len(texts), 384))
+    shards = read_shards(data, "train", lambda names: name_vectors(names, lambda texts: torch.ones(len(texts), 384)))
     assert shards.names.abs().sum(dim=1).gt(0).tolist() == [True, True, False]
 
 
@@ -114,12 +117,12 @@ def test_what_is_no_shard_is_refused(data: Path, tmp_path: Path) -> None:
 )
 def test_settings_say_what_is_wrong(given: list[str], fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
-        recipes.settings(Recipe, given)
+        recipes.settings(EarsTraining, given)
 
 
 def test_recipes_are_the_files_of_the_room() -> None:
-    assert "ears" in recipes.names()
+    assert "ears" in [one.name for one in recipes.TRAININGS]
     with pytest.raises(UsageError, match=r"no recipe .nose.: there are .*ears"):
-        recipes.module_of("nose")
-    assert ("steps", "60000") in recipes.shown(Recipe)
-    assert ("data", "") in recipes.shown(Recipe)
+        recipes.of_name(recipes.TRAININGS, "nose")
+    assert ("steps", "60000") in recipes.shown(EarsTraining)
+    assert ("data", "") in recipes.shown(EarsTraining)

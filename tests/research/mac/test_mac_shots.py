@@ -7,17 +7,19 @@ import pytest
 import torch
 
 from ingest_fakes import film
-from research.story_fakes import COLOURS, WORDS, FakeSenses
+from recipe_fakes import listening, models_of
+from research.story_fakes import COLOURS, WORDS, FakeEncoder
 from storysound.errors import InputError, UsageError
+from storysound.library import stories as sos_stories
+from storysound.library.stories import StoryMaterial, clip_of, read_stories
+from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.mac import evaluate as evaluate_mac
 from storysound.research.mac import train as train_mac
+from storysound.research.mac.settings import MacEvaluation, MacTraining
 from storysound.research.mac.shots import overlap, right_shots, shots_of
-from storysound.research.stories import read as sos_stories
-from storysound.research.stories.read import Material, clip_of, read_stories
 from storysound.story import Span
 from storysound.trained import mac as mac_trained
-from storysound.weights.resolver import Resolver
 
 PAIRS = [(1, 2), (4, 6), (3, 5), (2, 4), (6, 1), (5, 2), (1, 3), (6, 3)]  # kinds of thing in each video
 
@@ -37,9 +39,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mac, mac_trained):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 def test_a_stretch_is_a_story_of_its_own(clips: Path) -> None:
@@ -60,13 +62,13 @@ def test_words_find_stretches_and_shots(clips: Path, tmp_path: Path) -> None:
     words += ["steps=60", "ema=0.8", "dropout=0", "threads=1", "evaluate_every=60"]
     lines: list[str] = []
     with pytest.raises(InputError, match="held out"):
-        train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lines.append)
+        train_mac.train(recipes.settings(MacTraining, words), models_of(), listening(lines))
     words[5] = "held_out=0.4"
-    train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lines.append)
+    train_mac.train(recipes.settings(MacTraining, words), models_of(), listening(lines))
     found = {}
     for proposals in ("given", "shots"):
-        recipe = evaluate_mac.Recipe(clips, tmp_path / "best.safetensors", proposals, "all", draws=10)
-        for row in evaluate_mac.evaluate(recipe, Resolver(offline=True), lines.append):
+        recipe = MacEvaluation(clips, tmp_path / "best.safetensors", proposals=proposals, split="all", draws=10)
+        for row in evaluate_mac.evaluate(recipe, models_of(), listening(lines)):
             found[row.task, row.model] = row
     assert set(found) == {
         (task, model)
@@ -89,8 +91,8 @@ def test_shots_are_what_lies_between_cuts(clips: Path) -> None:
 
 
 def test_the_right_shot_shares_half_or_most() -> None:
-    def part(video: str, start_s: float, end_s: float) -> Material:
-        return Material(f"{video}{start_s}", video, "", (), list, (), Path(video), Span(start_s, end_s))
+    def part(video: str, start_s: float, end_s: float) -> StoryMaterial:
+        return StoryMaterial(f"{video}{start_s}", video, "", (), list, (), Path(video), Span(start_s, end_s))
 
     shots = [part("a", 0, 4), part("a", 4, 5), part("a", 5, 9), part("b", 0, 4)]
     told = [part("a", 0, 5), part("a", 3, 6), part("b", 1, 4), part("c", 0, 4)]
@@ -102,11 +104,11 @@ def test_shots_need_stretches(clips: Path, tmp_path: Path) -> None:
     whole = [{"video": f"{i}.mp4", "text": WORDS[i]} for i in range(5)]
     (clips.parent / "whole.jsonl").write_text("\n".join(map(json.dumps, whole)))
     words = [f"data={clips}", f"out={tmp_path}", "experts=object", "steps=1", "held_out=0.4", "dim=8"]
-    train_mac.train(recipes.settings(train_mac.Recipe, words), Resolver(offline=True), lambda _: None)
+    train_mac.train(recipes.settings(MacTraining, words), models_of(), Watch())
     data, model = clips.parent / "whole.jsonl", tmp_path / "best.safetensors"
-    recipe = evaluate_mac.Recipe(data, model, "shots", "all")
+    recipe = MacEvaluation(data, model, proposals="shots", split="all")
     with pytest.raises(UsageError, match="stories that are stretches"):
-        evaluate_mac.evaluate(recipe, Resolver(offline=True), lambda _: None)
+        evaluate_mac.evaluate(recipe, models_of(), Watch())
 
 
 def test_a_description_is_a_file_that_tells(clips: Path) -> None:

@@ -9,48 +9,49 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from research.story_fakes import FakeSenses, write_stories
+from recipe_fakes import listening, models_of
+from research.story_fakes import FakeEncoder, write_stories
 from storysound.app.cli.commands import app
 from storysound.errors import InputError, UsageError
+from storysound.library.stories import read_stories
+from storysound.match.mac_experts import Experts, Sides
 from storysound.match.mac_model import Config, Mac, Tokens
+from storysound.metrics.table import Row
+from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.mac import ablation as evaluate_mac_ablation
 from storysound.research.mac import evaluate as evaluate_mac
 from storysound.research.mac import train as train_mac
-from storysound.research.mac.features import Experts, Material, Sides
-from storysound.research.mac.train import Recipe, batch_at, config_of, network_of, scores_of
-from storysound.research.results import Row
+from storysound.research.mac.settings import MacAblation, MacEvaluation, MacTraining
+from storysound.research.mac.stories import MacStories
+from storysound.research.mac.train import batch_at, config_of, network_of, scores_of
 from storysound.research.stories.features import StoryFeatures, features_of
-from storysound.research.stories.read import read_stories
 from storysound.trained import mac as mac_trained
-from storysound.weights.resolver import Resolver
 
 QUICK = ("batch=8", "rate=0.005", "held_out=0.4", "ema=0.8", "threads=1", "dim=16", "dropout=0.1", "evaluate_every=40")
 
 
 @pytest.fixture(autouse=True)
-def _fake_senses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mac, mac_trained, evaluate_mac_ablation):
-        monkeypatch.setattr(module, "Senses", FakeSenses)
-
-
-def told(_: str) -> None:
-    """Nobody listens."""
+        monkeypatch.setattr(module, "StoryEncoder", FakeEncoder)
 
 
 def run(data: Path, out: Path, *words: str) -> tuple[float, list[str]]:
     lines: list[str] = []
     given = [f"data={data}", f"out={out}", *QUICK, *words]
-    return train_mac.train(recipes.settings(Recipe, given), Resolver(offline=True), lines.append), lines
+    return train_mac.train(recipes.settings(MacTraining, given), models_of(), listening(lines)), lines
 
 
 def features(tmp_path: Path, count: int = 12) -> StoryFeatures:
-    return features_of(read_stories(write_stories(tmp_path / "data", count)), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
+    return features_of(
+        read_stories(write_stories(tmp_path / "data", count)), FakeEncoder(), tmp_path / "f", 2.0, Watch()
+    )  # type: ignore[arg-type]
 
 
-def material(tmp_path: Path, seen: Any = "video", heard: Any = "words", experts: tuple[str, ...] = ()) -> Material:
+def material(tmp_path: Path, seen: Any = "video", heard: Any = "words", experts: tuple[str, ...] = ()) -> MacStories:
     sides = Sides(seen, heard, experts or ("scene", "object", "action", "sound"))
-    return Material(features(tmp_path), Experts(sides, FakeSenses()))  # type: ignore[arg-type]
+    return MacStories(features(tmp_path), Experts(sides, FakeEncoder()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,7 @@ def test_it_learns_and_is_judged(tmp_path: Path, words: tuple[str, ...], tasks: 
     best, lines = run(data, out, "steps=40", *words)
     assert best > 0.3
     assert any(line.startswith("22 stories to learn from, 14 held out") for line in lines)
-    rows = evaluate_mac.evaluate(
-        evaluate_mac.Recipe(data, out / "best.safetensors", draws=50), Resolver(offline=True), told
-    )
+    rows = evaluate_mac.evaluate(MacEvaluation(data, out / "best.safetensors", draws=50), models_of(), Watch())
     found = {(row.task, row.model): row.figures for row in rows}
     assert {task for task, _ in found} == tasks
     for task in tasks:
@@ -85,7 +84,7 @@ def test_a_run_goes_on_only_as_it_began(tmp_path: Path) -> None:
     for word in ("co_attention=false", "negatives=sum", "margin=0.2"):
         with pytest.raises(InputError, match="other settings"):
             run(data, out, "steps=6", word)
-    trained = mac_trained.load_trained(out / "best.safetensors", Resolver(offline=True))
+    trained = mac_trained.load_trained(out / "best.safetensors", models_of())
     assert trained.card.sides == Sides("video", "words", ("scene", "object", "action", "sound"))
 
 
@@ -98,7 +97,7 @@ def test_experts_are_what_they_say(tmp_path: Path) -> None:
     assert mask.all()
     torch.testing.assert_close(seen["object"].values, frames.mean(1, keepdim=True))
     torch.testing.assert_close(seen["action"].values, (frames[:, 1:] - frames[:, :1]).abs())
-    places = FakeSenses().space("places", ["x"] * 401).vectors
+    places = FakeEncoder().space("places", ["x"] * 401).vectors
     logits = frames[1, 0, :8].numpy() @ places.T / 0.05
     one = np.exp(logits - logits.max())
     both = found.experts._scene(Tokens(frames, mask)).values
@@ -113,16 +112,16 @@ def test_a_still_has_no_action_and_a_silent_story_no_sound(tmp_path: Path) -> No
     with pytest.raises(InputError, match="has no sound"):
         read_stories(tmp_path / "d" / "few.jsonl")
     read = read_stories(tmp_path / "d" / "few.jsonl", silent=True)
-    found = features_of(read, FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    whole = Material(found, Experts(Sides("video", "words", ("object", "action", "sound")), FakeSenses()))  # type: ignore[arg-type]
-    network = network_of(config_of(Recipe(Path(), Path(), dim=8), whole), whole, whole.told()).eval()
+    found = features_of(read, FakeEncoder(), tmp_path / "f", 2.0, Watch())  # type: ignore[arg-type]
+    whole = MacStories(found, Experts(Sides("video", "words", ("object", "action", "sound")), FakeEncoder()))  # type: ignore[arg-type]
+    network = network_of(config_of(MacTraining(Path(), Path(), dim=8), whole), whole, whole.told()).eval()
     seen = network.video(whole.seen(whole.told()))
     assert seen.present.tolist() == [[True, False, False], [True, True, True]]
     torch.testing.assert_close(seen.weights.sum(1), torch.ones(2))
     assert seen.weights[0].tolist() == [1.0, 0.0, 0.0]
     silent = read_stories(tmp_path / "d" / "few.jsonl", silent=True)[:1]
-    alone = features_of(silent, FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    mute = Material(alone, whole.experts)
+    alone = features_of(silent, FakeEncoder(), tmp_path / "f", 2.0, Watch())  # type: ignore[arg-type]
+    mute = MacStories(alone, whole.experts)
     assert not mute.seen(torch.tensor([0]))["sound"].mask.any()
 
 
@@ -147,14 +146,14 @@ def test_the_right_pairs_are_positives(tmp_path: Path) -> None:
         {"text": "bear", "images": "2-0.png", "audio": "2.wav"},
     ]
     (tmp_path / "d" / "shared.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = features_of(read_stories(tmp_path / "d" / "shared.jsonl"), FakeSenses(), tmp_path / "f", 2.0, told)  # type: ignore[arg-type]
-    recipe = Recipe(Path(), Path(), batch=3)
+    found = features_of(read_stories(tmp_path / "d" / "shared.jsonl"), FakeEncoder(), tmp_path / "f", 2.0, Watch())  # type: ignore[arg-type]
+    recipe = MacTraining(Path(), Path(), batch=3)
     for sides in (
         Sides("video", "words", ("object",)),
         Sides("video", "sound", ("object",)),
         Sides("sound", "words", ("low",)),
     ):
-        batch = batch_at(Material(found, Experts(sides, FakeSenses())), torch.arange(3), recipe, 0, 0, 1)  # type: ignore[arg-type]
+        batch = batch_at(MacStories(found, Experts(sides, FakeEncoder())), torch.arange(3), recipe, 0, 0, 1)  # type: ignore[arg-type]
         assert batch.positives.diagonal().all()
         if sides.heard == "words" and sides.seen == "video":
             assert batch.positives.sum() == 5  # two are told in the same words
@@ -165,7 +164,7 @@ def test_the_right_pairs_are_positives(tmp_path: Path) -> None:
 def test_scores_are_those_of_all_pairs_in_any_blocks(tmp_path: Path) -> None:
     found = material(tmp_path)
     stories = found.told()
-    network = network_of(config_of(Recipe(Path(), Path(), dim=8), found), found, stories).eval()
+    network = network_of(config_of(MacTraining(Path(), Path(), dim=8), found), found, stories).eval()
     whole = scores_of(network, found, stories, stories)
     torch.testing.assert_close(scores_of(network, found, stories, stories, block=5), whole)
     torch.testing.assert_close(scores_of(network, found, stories[3:4], stories[:2]), whole[3:4, :2])
@@ -175,8 +174,8 @@ def test_every_variant_is_trained_and_drawn(tmp_path: Path) -> None:
     data, out = write_stories(tmp_path / "data", 16), tmp_path / "run"
     words = [f"data={data}", f"out={out}", *QUICK, "steps=2", "seeds=2", "draws=10", "experts=object,sound"]
     lines: list[str] = []
-    recipe = recipes.settings(evaluate_mac_ablation.Recipe, words)
-    rows = evaluate_mac_ablation.evaluate(recipe, Resolver(offline=True), lines.append)
+    recipe = recipes.settings(MacAblation, words)
+    rows = evaluate_mac_ablation.evaluate(recipe, models_of(), listening(lines))
     models = ["MAC", "without co-attention", "only object", "only sound", "without object", "without sound"]
     assert list(dict.fromkeys(row.model for row in rows)) == [*models, "random, mean of five"]
     assert {row.n for row in rows} == {6}
@@ -192,8 +191,8 @@ def _same_as_alone(rows: list[Row], out: Path, data: Path) -> None:
     """The mean of both runs is what each gives when it is judged alone."""
     recalls = []
     for seed in ("0", "1"):
-        recipe = evaluate_mac.Recipe(data, out / "mac" / seed / "best.safetensors", draws=1)
-        recalls.append(evaluate_mac.evaluate(recipe, Resolver(offline=True), told)[0].figures["r5"])
+        recipe = MacEvaluation(data, out / "mac" / seed / "best.safetensors", draws=1)
+        recalls.append(evaluate_mac.evaluate(recipe, models_of(), Watch())[0].figures["r5"])
     assert rows[0].figures["r5"] == pytest.approx(np.mean(recalls))
 
 
@@ -219,7 +218,7 @@ def test_the_command_prints_rows(tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, words: tuple[str, ...], fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
-        recipes.settings(Recipe, ["data=x", f"out={tmp_path}", *words])
+        recipes.settings(MacTraining, ["data=x", f"out={tmp_path}", *words])
 
 
 def test_sides_that_make_no_sense_are_refused() -> None:
@@ -232,7 +231,7 @@ def test_sides_that_make_no_sense_are_refused() -> None:
         with pytest.raises(ValueError, match=fault):
             Sides(*given)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no experts odd of sounds"):
-        Experts(Sides("sound", "words", ("odd",)), FakeSenses())  # type: ignore[arg-type]
+        Experts(Sides("sound", "words", ("odd",)), FakeEncoder())  # type: ignore[arg-type]
 
 
 def test_the_model_trains_two_steps() -> None:
@@ -247,7 +246,7 @@ def test_the_model_trains_two_steps() -> None:
     heard, losses = tokens(Config.tiny().heard_width), []
     for _ in range(2):
         loss = train_mac.losses(
-            network, train_mac.Batch(experts, heard, torch.eye(4, dtype=torch.bool)), Recipe(Path(), Path())
+            network, train_mac.Batch(experts, heard, torch.eye(4, dtype=torch.bool)), MacTraining(Path(), Path())
         )["loss"]
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -11,24 +11,26 @@ import torch
 from typer.testing import CliRunner
 
 from annotate.chat_server import said, serving
+from recipe_fakes import listening, models_of
 from research.mmva_fakes import lines, tone, write_tables
+from storysound.annotate.caption_store import CaptionStore
 from storysound.app.cli.commands import app
+from storysound.encode import encoder
 from storysound.encode.encoder import Encoding
 from storysound.errors import InputError, MissingModelError, UsageError
+from storysound.library.emotion_set import EmotionSet, parts_sha, read_set
 from storysound.match.mmva import matching_score, mean_distance
 from storysound.media.audio import Waveform, write_wav
 from storysound.research import recipes
-from storysound.research.mmva import build as build_mmva
-from storysound.research.mmva.build import Kept, Recipe, build
-from storysound.research.mmva.set import EmotionSet, parts_sha, read_set
-from storysound.weights.resolver import Resolver
+from storysound.research.mmva.build import build
+from storysound.research.mmva.settings import MmvaBuild
 
 
 def run(folder: Path, *words: str, music: str = "", pictures: str = "") -> tuple[EmotionSet, list[str]]:
     told: list[str] = []
     given = [f"pictures={pictures or folder / 'pictures.csv@1:9'}", f"music={music or folder / 'music.csv@-1:1'}"]
-    recipe = recipes.settings(Recipe, [*given, f"out={folder / 'set'}", *words])
-    return build(recipe, Resolver(offline=True), told.append), told
+    recipe = recipes.settings(MmvaBuild, [*given, f"out={folder / 'set'}", *words])
+    return build(recipe, models_of(), listening(told)), told
 
 
 def test_mmva_erratum_1_what_is_loaded_is_counted(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ class FakeEars:
 def test_captions_are_given_made_of_tags_or_heard_and_what_is_heard_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_mmva.encoder, "load", lambda *_: FakeEars())
+    monkeypatch.setattr(encoder, "load", lambda *_: FakeEars())
     FakeEars.heard = 0
     write_tables(tmp_path, tracks=0)
     for i in range(4):
@@ -175,13 +177,13 @@ def test_a_folder_without_the_captioner_is_named(tmp_path: Path) -> None:
 
 def test_kept_texts_outlive_a_killed_run(tmp_path: Path) -> None:
     file = tmp_path / "captions.jsonl"
-    Kept(file).get("a", lambda: "one")
+    CaptionStore(file).get("a", lambda: "one")
     with file.open("a") as stream:
         stream.write('\n{"key": "b", "te')  # killed while writing
-    kept = Kept(file)
+    kept = CaptionStore(file)
     assert kept.get("a", lambda: "two") == "one"
     assert kept.get("b", lambda: "three") == "three"
-    assert Kept(file).get("b", lambda: "four") == "three"
+    assert CaptionStore(file).get("b", lambda: "four") == "three"
 
 
 def test_a_set_can_be_moved_and_parts_are_known_again(tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 
 from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
+from recipe_fakes import listening, models_of
 from storysound.encode import mood as moods
 from storysound.errors import InputError, StorysoundError
+from storysound.ingest.tvsum import read_importances
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import pairwise
+from storysound.metrics.summary_shots import MEAN_LENGTH, SPREADS
+from storysound.progress import Watch
 from storysound.research.mmva import tvsum as job
-from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, Recipe, evaluate, read
-from storysound.weights.resolver import Resolver
+from storysound.research.mmva.settings import TVSUM_TABLE, TvsumEvaluation
+from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate
 
 
 def annotations(folder: Path, people: int = 4) -> Path:
@@ -30,9 +34,9 @@ def annotations(folder: Path, people: int = 4) -> Path:
 
 
 def test_people_agree_and_chance_does_not(tmp_path: Path) -> None:
-    recipe = Recipe(annotations(tmp_path), seeds=3, draws=50)
+    recipe = TvsumEvaluation(annotations(tmp_path), seeds=3, draws=50)
     told: list[str] = []
-    rows = evaluate(recipe, Resolver(offline=True), told.append)
+    rows = evaluate(recipe, models_of(), listening(told))
     assert [(row.task, row.model) for row in rows] == [
         (task, model) for task in (IMPORTANCE, *SHOTS) for model in (RANDOM, HUMAN)
     ]
@@ -41,14 +45,14 @@ def test_people_agree_and_chance_does_not(tmp_path: Path) -> None:
     assert abs(chance.figures["kendall"]) < 0.1 < 0.5 < human.figures["kendall"] < human.figures["spearman"]
     for row in rows:
         assert row.n == 3
-        assert {column.key for column in job.COLUMNS} >= row.figures.keys() == row.intervals.keys()
+        assert {column.key for column in TVSUM_TABLE.columns} >= row.figures.keys() == row.intervals.keys()
         for key, (low, high) in row.intervals.items():
             assert low - 1e-9 <= row.figures[key] <= high + 1e-9
     assert rows[5].task == "60 frames"
     assert rows[5].figures["f_mean"] > rows[4].figures["f_mean"] + 0.1
-    again = evaluate(recipe, Resolver(offline=True), told.append)
+    again = evaluate(recipe, models_of(), listening(told))
     assert [row.figures for row in again] == [row.figures for row in rows]
-    assert {row.task for row in rows} < set(job.TASKS)
+    assert {row.task for row in rows} < set(TVSUM_TABLE.tasks)
 
 
 def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,15 +62,15 @@ def test_with_the_videos_pictures_are_judged(tmp_path: Path, monkeypatch: pytest
     people = "".join(f"a\tVT\t{','.join(map(str, red))}\n" for _ in range(3)) + "b\tVT\t1,2\n" * 2
     (tmp_path / "ydata-tvsum50-anno.tsv").write_text(people)
     folder = tmp_path / "videos"
-    recipe = Recipe(tmp_path, seeds=2, draws=20, videos=str(folder))
+    recipe = TvsumEvaluation(tmp_path, seeds=2, draws=20, videos=folder)
     monkeypatch.setattr(job, "SHOTS", {})
     monkeypatch.setattr(job.MoodReader, "eyes", Colours())
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
     with pytest.raises(InputError, match=r"none of TVSum's videos \(name them by their ids, as a\.mp4"):
-        evaluate(recipe, Resolver(offline=True), lambda _: None)
+        evaluate(recipe, models_of(), Watch())
     colours = [BLUE, RED, GREEN, (150, 25, 30), BLUE]
     film(folder / "a.mp4", [(colour, frames / FPS) for colour, frames in zip(colours, lengths, strict=True)], hz=None)
-    rows = evaluate(recipe, Resolver(offline=True), lambda _: None)[2:]
+    rows = evaluate(recipe, models_of(), Watch())[2:]
     assert [(row.task, row.model, row.n) for row in rows] == [
         ("change points", model, 1) for model in ("arousal of pictures", RANDOM, HUMAN)
     ]
@@ -84,9 +88,9 @@ def test_shots_tile_the_video(task: str) -> None:
 
 
 def test_lengths_are_spread_as_they_are_called() -> None:
-    for ratio in job.SPREADS:
+    for ratio in SPREADS:
         lengths = np.diff(SHOTS[f"5 s ± {ratio:.0%}"].cut(400_000, np.random.default_rng(2)))
-        assert lengths.mean() == pytest.approx(job.MEAN_LENGTH, rel=0.08)
+        assert lengths.mean() == pytest.approx(MEAN_LENGTH, rel=0.08)
         assert lengths.std() / lengths.mean() == pytest.approx(ratio, rel=0.1)
     two = np.diff(SHOTS["two peaks"].cut(400_000, np.random.default_rng(2)))
     assert ((two < 55).mean(), two[two < 55].mean(), two[two > 60].mean()) == pytest.approx((0.5, 30, 90), rel=0.05)
@@ -110,18 +114,18 @@ def test_broken_annotations_are_named(tmp_path: Path, content: bytes | None, fau
     if content is not None:
         (tmp_path / "ydata-anno.tsv.gz").write_bytes(content)
     with pytest.raises(InputError, match=rf"ydata-anno\.tsv\.gz: .*{fault}"):
-        read(tmp_path)
+        read_importances(tmp_path)
 
 
 def test_settings_out_of_range() -> None:
     for wrong in ({"seeds": 0}, {"share": 1.0}, {"draws": 0}):
         with pytest.raises((ValueError, StorysoundError), match="at least 1"):
-            Recipe(Path(), **wrong)
+            TvsumEvaluation(Path(), **wrong)
 
 
 @pytest.fixture(scope="module")
 def tvsum(shared_data: Path) -> list[np.ndarray]:
-    return list(read(shared_data / "tvsum").values())
+    return list(read_importances(shared_data / "tvsum").values())
 
 
 @pytest.mark.shared

@@ -11,9 +11,8 @@ from storysound.ingest.music_clips import Config as Cut
 from storysound.match import mmva_model
 from storysound.metrics import regression, summary
 from storysound.metrics.retrieval import FIGURES
-from storysound.research.mmva import build as build_mmva
-from storysound.research.mmva import train as train_mmva
 from storysound.research.mmva.about import CITATION, DATA, EQUATIONS, ERRATA, PUBLISHED, TRAINING
+from storysound.research.mmva.settings import MmvaBuild, MmvaTraining
 
 
 def of(table: str, model: str) -> dict[str, dict[str, float]]:
@@ -79,7 +78,7 @@ def test_mmva_erratum_6_the_random_summary_of_the_literature_stands_beside_ours(
 
 
 def test_the_recipe_is_what_the_code_does() -> None:
-    ours, plan = train_mmva.Recipe(Path(), Path()), train_mmva.Recipe(Path(), Path()).plan()
+    ours, plan = MmvaTraining(Path(), Path()), MmvaTraining(Path(), Path()).plan()
     assert (ours.rate, ours.weight_decay, ours.batch) == (TRAINING.rate, TRAINING.weight_decay, TRAINING.batch)
     assert ours.dropout == TRAINING.model.dropout == 0.5
     assert plan.rate_at(0) == pytest.approx(TRAINING.rate)
@@ -88,7 +87,7 @@ def test_the_recipe_is_what_the_code_does() -> None:
     assert TRAINING.model == mmva_model.Config()
     assert (DATA.piece_s, DATA.joined) == (Cut().piece_s, Cut().joined)
     assert DATA.train + DATA.validation + DATA.test == pytest.approx(1)
-    built = build_mmva.Recipe("", "", Path())
+    built = MmvaBuild("", "", Path())
     assert (built.validation, built.test, built.kept) == (DATA.validation, DATA.test, DATA.pairs_kept)
     assert DATA.pairs_per_clip == 50
 

@@ -10,37 +10,38 @@ import torch
 from typer.testing import CliRunner
 
 from encode.tiny_hub import models_folder, resolver
+from recipe_fakes import listening, models_of
 from research.mmva_fakes import FakeTowers, moods, write_tables
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.errors import InputError
+from storysound.library.emotion_set import EmotionSet
 from storysound.match.mmva import paired_score
 from storysound.match.mmva_model import MMVA, Config
+from storysound.match.mmva_towers import TowerEncoder
 from storysound.media.audio import Waveform
-from storysound.research import recipes, results
+from storysound.metrics.table import Row, in_order
+from storysound.progress import Watch
+from storysound.research import recipes
 from storysound.research.mmva import build as build_mmva
 from storysound.research.mmva import evaluate as evaluate_mmva
 from storysound.research.mmva import train as train_mmva
 from storysound.research.mmva.about import PUBLISHED
-from storysound.research.mmva.evaluate import NOTHING, TASKS, WAYS
-from storysound.research.mmva.features import TowerFeatures, Towers, features_of
-from storysound.research.mmva.set import EmotionSet
-from storysound.research.mmva.train import Batch, Pool, Recipe, losses, triples
-from storysound.research.results import Row
+from storysound.research.mmva.evaluate import NOTHING
+from storysound.research.mmva.features import TowerFeatures, features_of
+from storysound.research.mmva.settings import MMVA_TABLE, WAYS, MmvaBuild, MmvaEvaluation, MmvaTraining
+from storysound.research.mmva.train import Batch, Pool, losses, triples
+from storysound.research.paper import published
 from storysound.trained import mmva as mmva_trained
 from storysound.weights.resolver import Resolver
 
 OFFLINE = Resolver(offline=True)
 
 
-def told(_: str) -> None:
-    """Nobody listens."""
-
-
 @pytest.fixture(autouse=True)
 def _fake_towers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train_mmva, mmva_trained):
-        monkeypatch.setattr(module, "Towers", FakeTowers)
+        monkeypatch.setattr(module, "TowerEncoder", FakeTowers)
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +49,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> EmotionSet:
     folder = tmp_path_factory.mktemp("set")
     pictures, music = write_tables(folder, pictures=40, tracks=40, length_s=2.0)
     words = [f"pictures={pictures}@1:9", f"music={music}@-1:1", f"out={folder / 'set'}", "test=0.3", "validation=0.1"]
-    return build_mmva.build(recipes.settings(build_mmva.Recipe, words), OFFLINE, told)
+    return build_mmva.build(recipes.settings(MmvaBuild, words), models_of(), Watch())
 
 
 @pytest.fixture(scope="module")
 def features(data: EmotionSet, tmp_path_factory: pytest.TempPathFactory) -> TowerFeatures:
-    return features_of(data, FakeTowers(), tmp_path_factory.mktemp("features"), told)  # type: ignore[arg-type]
+    return features_of(data, FakeTowers(), tmp_path_factory.mktemp("features"), Watch())  # type: ignore[arg-type]
 
 
 def run(data: EmotionSet, out: Path, *words: str) -> tuple[float, list[str]]:
     lines: list[str] = []
     given = [f"data={data.folder}", f"out={out}", "batch=16", "rate=0.0005", "dropout=0.1", "threads=1", "steps=90"]
-    recipe = recipes.settings(Recipe, [*given, "evaluate_every=45", *words])
-    return train_mmva.train(recipe, OFFLINE, lines.append), lines
+    recipe = recipes.settings(MmvaTraining, [*given, "evaluate_every=45", *words])
+    return train_mmva.train(recipe, models_of(), listening(lines)), lines
 
 
 def figures(rows: list[Row], model: str) -> dict[str, dict[str, float]]:
@@ -76,18 +77,18 @@ def test_it_learns_goes_on_and_is_judged(data: EmotionSet, tmp_path: Path) -> No
     assert not any(line.startswith("encoding") for line in again)
     with pytest.raises(InputError, match="other settings: matching"):
         run(data, out, "steps=94", "matching=fixed")
-    recipe = evaluate_mmva.Recipe(data.folder, out / "best.safetensors", draws=20)
-    rows = evaluate_mmva.evaluate(recipe, OFFLINE, told)
-    assert {row.task for row in rows} == set(TASKS)
+    recipe = MmvaEvaluation(data.folder, out / "best.safetensors", draws=20)
+    rows = evaluate_mmva.evaluate(recipe, models_of(), Watch())
+    assert {row.task for row in rows} == set(MMVA_TABLE.tasks)
     ours, nothing = figures(rows, "MMVA"), figures(rows, NOTHING)
-    for task in TASKS[1:7]:
+    for task in MMVA_TABLE.tasks[1:7]:
         assert ours[task]["mse"] < nothing[task]["mse"]
         assert "pearson" not in nothing[task]  # a constant has no correlation
-    assert min(ours[task]["pearson"] for task in TASKS[1:7]) > 0.7
+    assert min(ours[task]["pearson"] for task in MMVA_TABLE.tasks[1:7]) > 0.7
     assert figures(rows, "MMVA, by Eq. 1")["similarity"]["mse"] < nothing["similarity"]["mse"]
     chance = figures(rows, "random, mean of five")
     assert ours["music to text"]["map10"] > chance["music to text"]["map10"] + 0.2
-    shown = results.in_order([*rows, *results.published(PUBLISHED, evaluate_mmva.TABLES, TASKS)], TASKS)
+    shown = in_order([*rows, *published(PUBLISHED, MMVA_TABLE.tables, MMVA_TABLE.tasks)], MMVA_TABLE.tasks)
     assert [row.model for row in shown][:3] == ["MMVA", "MMVA, by Eq. 1", NOTHING]
 
 
@@ -100,23 +101,25 @@ def test_it_learns_goes_on_and_is_judged(data: EmotionSet, tmp_path: Path) -> No
 )
 def test_mmva_erratum_7_both_ablations_run(data: EmotionSet, tmp_path: Path, words: list[str], name: str) -> None:
     run(data, tmp_path, "steps=2", *words)
-    recipe = evaluate_mmva.Recipe(data.folder, tmp_path / "best.safetensors", draws=5)
-    rows = evaluate_mmva.evaluate(recipe, OFFLINE, told)
+    recipe = MmvaEvaluation(data.folder, tmp_path / "best.safetensors", draws=5)
+    rows = evaluate_mmva.evaluate(recipe, models_of(), Watch())
     without = words == ["similarity=false"]
-    assert {row.task for row in rows if row.model == name} == set(TASKS) - ({"similarity"} if without else set())
+    assert {row.task for row in rows if row.model == name} == set(MMVA_TABLE.tasks) - (
+        {"similarity"} if without else set()
+    )
     assert any(row.model == f"{name}, by Eq. 1" for row in rows)
 
 
 def test_random_matching_is_new_in_every_step_and_fixed_pairs_are_those_of_the_set(features: TowerFeatures) -> None:
-    free, fixed = (Recipe(Path(), Path(), batch=8, matching=how) for how in ("random", "fixed"))
-    pool = Pool.of(features, free)
+    free, fixed = (MmvaTraining(Path(), Path(), batch=8, matching=how) for how in ("random", "fixed"))
+    pool = Pool.of(features.set, free)
     seen = [tuple(map(tuple, (part.tolist() for part in pool.at(free, step, 0, 1)))) for step in range(6)]
     assert len(set(seen)) == 6
     assert seen[2] == tuple(map(tuple, (part.tolist() for part in pool.at(free, 2, 0, 1))))  # a pure function
     data = features.set
     for left, right in seen:
         assert {data.pictures[i].split for i in left} | {data.clips[i].split for i in right} == {"train"}
-    pairs = Pool.of(features, fixed)
+    pairs = Pool.of(features.set, fixed)
     found = {
         pair for step in range(40) for pair in zip(*(p.tolist() for p in pairs.at(fixed, step, 0, 1)), strict=True)
     }
@@ -124,8 +127,8 @@ def test_random_matching_is_new_in_every_step_and_fixed_pairs_are_those_of_the_s
 
 
 def test_each_epoch_of_random_matching_hears_every_clip(features: TowerFeatures) -> None:
-    recipe = Recipe(Path(), Path(), batch=4)
-    pool = Pool.of(features, recipe)
+    recipe = MmvaTraining(Path(), Path(), batch=4)
+    pool = Pool.of(features.set, recipe)
     steps = len(pool.clips) // 4
     heard = torch.cat([pool.at(recipe, step, 0, 1)[1] for step in range(steps)])
     assert len(set(heard.tolist())) == 4 * steps
@@ -188,11 +191,11 @@ def test_another_division_is_not_judged(data: EmotionSet, tmp_path: Path) -> Non
         f"out={tmp_path / 'other'}",
         "seed=5",
     ]
-    build_mmva.build(recipes.settings(build_mmva.Recipe, words), OFFLINE, told)
-    recipe = evaluate_mmva.Recipe(tmp_path / "other", tmp_path / "run" / "best.safetensors", draws=5)
+    build_mmva.build(recipes.settings(MmvaBuild, words), models_of(), Watch())
+    recipe = MmvaEvaluation(tmp_path / "other", tmp_path / "run" / "best.safetensors", draws=5)
     with pytest.raises(InputError, match="isn't divided as the set"):
-        evaluate_mmva.evaluate(recipe, OFFLINE, told)
-    rows = evaluate_mmva.evaluate(replace(recipe, split="all", candidates=10), OFFLINE, told)
+        evaluate_mmva.evaluate(recipe, models_of(), Watch())
+    rows = evaluate_mmva.evaluate(replace(recipe, split="all", candidates=10), models_of(), Watch())
     assert next(row.n for row in rows if row.task == "image valence") == 40
     assert next(row.n for row in rows if row.task == "text to music") == 10
 
@@ -200,9 +203,9 @@ def test_another_division_is_not_judged(data: EmotionSet, tmp_path: Path) -> Non
 def test_what_is_right_in_retrieval(data: EmotionSet, tmp_path: Path) -> None:
     """A caption finds the clips it stands for; a picture the music that is labelled nearest."""
     run(data, tmp_path, "steps=1")
-    trained = mmva_trained.load_trained(tmp_path / "best.safetensors", OFFLINE)
-    recipe = evaluate_mmva.Recipe(data.folder, tmp_path / "best.safetensors")
-    found = features_of(data, trained.towers, tmp_path / "features", told)
+    trained = mmva_trained.load_trained(tmp_path / "best.safetensors", models_of())
+    recipe = MmvaEvaluation(data.folder, tmp_path / "best.safetensors")
+    found = features_of(data, trained.towers, tmp_path / "features", Watch())
     judged = evaluate_mmva._judged(recipe, trained.network, found)
     every = {"image": torch.arange(len(judged.pictures)), "music": torch.arange(len(judged.clips))}
     every["text"] = every["music"]
@@ -241,7 +244,7 @@ def test_unreadable_things_are_left_out(data: EmotionSet, tmp_path: Path) -> Non
     lost = replace(data.pictures[0], file=tmp_path / "gone.png", sha256="0")
     broken = replace(data, pictures=(lost, *data.pictures[1:]))
     lines: list[str] = []
-    found = features_of(broken, FakeTowers(), tmp_path / "f", lines.append)  # type: ignore[arg-type]
+    found = features_of(broken, FakeTowers(), tmp_path / "f", listening(lines))  # type: ignore[arg-type]
     assert len(found.set.pictures) == len(found.images) == 39
     assert any(line.startswith("left out") and "gone.png" in line for line in lines)
     for (p, c), (q, d) in zip(found.set.pairs, [(p, c) for p, c in data.pairs if p > 0], strict=True):
@@ -252,16 +255,16 @@ def test_unreadable_things_are_left_out(data: EmotionSet, tmp_path: Path) -> Non
 def test_the_papers_towers_tell_all_their_layers(tmp_path: Path) -> None:
     """CLIP by its one vector, MERT and RoBERTa by their blocks and embeddings: miniatures of three blocks here."""
     hub = resolver(models_folder(tmp_path / "models"), tmp_path / "cache")
-    towers = Towers(load_profile("mmva"), hub)
+    towers = TowerEncoder(models_of(hub), load_profile("mmva"))
     assert towers.words("rain falls on the roof").shape == (4, 16)
     assert towers.music(Waveform(0.1 * np.ones((1, 8000), np.float32), 8000)).shape == (4, 16)
     assert towers.image(np.zeros((40, 40, 3), np.uint8)).shape == (1, 12)
-    assert towers.revision() == Towers(load_profile("mmva"), hub).revision()
+    assert towers.revision() == TowerEncoder(models_of(hub), load_profile("mmva")).revision()
 
 
 @pytest.mark.models
 def test_the_embedded_encoders_make_the_three_towers(weights: Resolver) -> None:
-    towers = Towers(load_profile("embedded"), weights)
+    towers = TowerEncoder(models_of(weights))
     rng = np.random.default_rng(0)
     image = towers.image(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
     music = towers.music(Waveform(0.1 * rng.normal(size=(1, 16000)).astype(np.float32), 16000))

@@ -1,20 +1,22 @@
 """Generated pictures against real ones, by whatever encoder looks."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from recipe_fakes import listening, models_of
+from storysound.encode import encoder
 from storysound.encode.encoder import Encoding
 from storysound.errors import InputError
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score
 from storysound.metrics.kernel import kernel_distance
+from storysound.progress import Watch
 from storysound.research.soundimage import evaluate as job
-from storysound.weights.resolver import Resolver
+from storysound.research.soundimage.settings import PictureEvaluation
 
 
 class Eyes:
@@ -38,21 +40,21 @@ def folder_of(path: Path, seed: int, count: int, shift: float = 0.0) -> np.ndarr
     return colours.astype(np.float32) / 255
 
 
-def recipe(tmp_path: Path) -> job.Recipe:
-    return job.Recipe(tmp_path / "made", tmp_path / "real")
+def recipe(tmp_path: Path) -> PictureEvaluation:
+    return PictureEvaluation(tmp_path / "made", tmp_path / "real")
 
 
 @pytest.mark.parametrize("names", [True, False])
 def test_figures_are_those_of_what_the_encoder_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: bool
 ) -> None:
-    monkeypatch.setattr(job, "encoder", SimpleNamespace(load=lambda *_: Eyes(names)))
+    monkeypatch.setattr(encoder, "load", lambda *_: Eyes(names))
     made, real = folder_of(tmp_path / "made", 0, 12, 40), folder_of(tmp_path / "real", 1, 24)
     half = np.random.default_rng(0).permutation(24)[:12]
     (tmp_path / "made" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "made" / ".hidden.png").write_bytes(b"no picture")
     told: list[str] = []
-    ours, best = job.evaluate(recipe(tmp_path), Resolver(offline=True), told.append)
+    ours, best = job.evaluate(recipe(tmp_path), models_of(), listening(told))
     assert len(told) == 1
     assert "broken.png" in told[0]
     assert ours.figures["fid"] == pytest.approx(frechet_distance(made, real[half]), rel=1e-5)
@@ -69,19 +71,19 @@ def test_figures_are_those_of_what_the_encoder_says(
 
 
 def test_sizes_are_equal_where_pictures_were_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "encoder", SimpleNamespace(load=lambda *_: Eyes()))
+    monkeypatch.setattr(encoder, "load", lambda *_: Eyes())
     folder_of(tmp_path / "made", 0, 30)
     folder_of(tmp_path / "real", 1, 13)
-    rows = job.evaluate(recipe(tmp_path), Resolver(offline=True), str)
+    rows = job.evaluate(recipe(tmp_path), models_of(), Watch())
     assert [row.n for row in rows] == [6, 6]
     assert all("6 against 7 real" in row.protocol for row in rows)
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "encoder", SimpleNamespace(load=lambda *_: Eyes()))
+    monkeypatch.setattr(encoder, "load", lambda *_: Eyes())
     folder_of(tmp_path / "made", 0, 3)
     with pytest.raises(InputError, match="has 3 pictures"):
-        job.evaluate(recipe(tmp_path), Resolver(offline=True), str)
+        job.evaluate(recipe(tmp_path), models_of(), Watch())
     folder_of(tmp_path / "made" / "more", 0, 9)
     with pytest.raises(InputError, match="can't be read"):
-        job.evaluate(job.Recipe(tmp_path / "made" / "more", tmp_path / "none"), Resolver(offline=True), str)
+        job.evaluate(PictureEvaluation(tmp_path / "made" / "more", tmp_path / "none"), models_of(), Watch())

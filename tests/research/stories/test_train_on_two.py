@@ -9,18 +9,18 @@ import torch
 from safetensors.torch import load_file
 
 from research.story_fakes import write_stories
-from storysound.research.stories.read import read_stories
+from storysound.library.stories import read_stories
 
 TESTS = Path(__file__).parents[2]
 PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(TESTS)!r})
-from research.story_fakes import FakeSenses
+from research.story_fakes import FakeEncoder
 from storysound.app.cli.commands import app
 from storysound.research.sos import train as train_sos
 from storysound.train import loop
 
-train_sos.Senses = FakeSenses
+train_sos.StoryEncoder = FakeEncoder
 step = loop._step
 
 def told(state, task, plan, fabric):

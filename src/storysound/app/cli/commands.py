@@ -1,11 +1,12 @@
 """All commands. They import their jobs when they run, so that --help imports no torch."""
 
+import re
 import sys
+from typing import Any
 
 import typer
 
 from storysound.app.cli import (
-    build,
     endings,
     evaluate,
     export,
@@ -25,7 +26,7 @@ from storysound.app.cli import (
     summarize,
     train,
 )
-from storysound.errors import InputError, StorysoundError
+from storysound.errors import InputError, StorysoundError, UsageError
 
 app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(index.index)
@@ -39,7 +40,7 @@ app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
 app.command()(export.export)
 app.command("split-speech")(split_speech.split_speech)
-app.command()(build.build)
+app.command()(train.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(generate.app, name="generate")
@@ -59,6 +60,45 @@ def run() -> None:
     endings.leave(_outcome())
 
 
+_OPTION_OF = {  # fields of requests whose option is called otherwise
+    "effects_gain_db": "effects_gain", "file": "files", "joining": "join_clips", "gain_db": "gain",
+    "images": "image", "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
+}  # fmt: skip
+
+
+def in_flags(error: StorysoundError, command: Any) -> str:
+    """What is wrong, in the words of the command line: for each field that the error names, the flag of the command.
+
+    Fields are what the error is about, and what stands in backticks in its text.
+    """
+    options = {p.name: _flag_of(p) for p in command.params}
+
+    def flag(field: str) -> str:
+        head = field.partition(".")[0]
+        return options.get(_OPTION_OF.get(head, head)) or options.get(head) or ""
+
+    field = error.field if isinstance(error, UsageError) else ""
+    text = error.fault if isinstance(error, UsageError) else str(error)
+    text = re.sub(r"`(\w+)`", lambda found: flag(found[1]) or found[0], text)
+    return f"{flag(field) or field}: {text}" if field else text
+
+
+def _flag_of(option: Any) -> str:
+    """How the user calls an option, or an argument."""
+    names = [name for name in option.opts if name.startswith("-")]
+    return next((name for name in names if name.startswith("--")), names[0] if names else str(option.name).upper())
+
+
+def _invoked() -> Any:
+    """The command that the words of the command line name."""
+    command: Any = typer.main.get_command(app)
+    for word in sys.argv[1:]:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None or not hasattr(command, "commands"):
+            break
+    return command or typer.main.get_command(app)
+
+
 def _advised(error: typer.TyperException) -> str:
     """What is wrong with the command line, and where to read how it is meant; empty when the help was shown instead."""
     text = error.format_message().replace("Value error, ", "")
@@ -72,7 +112,7 @@ def _outcome() -> int:
         sys.stdout.flush()
         return int(code or 0)
     except StorysoundError as error:
-        return streams.fail(str(error), error.exit_code)
+        return streams.fail(in_flags(error, _invoked()), error.exit_code)
     except typer.TyperException as error:  # of the command line itself
         return streams.fail(_advised(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -1,15 +1,15 @@
 """`storysound evaluate`."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storysound.app.cli import streams
+from storysound.app.cli.train import list_settings, models, parsed, watched
 
 if TYPE_CHECKING:
-    from storysound.research.results import Column, Row
+    from storysound.metrics.table import Column, Row
 
 
 def evaluate(
@@ -22,24 +22,21 @@ def evaluate(
 
     Example: storysound evaluate sos data=stories model=runs/sos/best.safetensors
     """
-    from storysound.research import recipes, results
-    from storysound.weights.resolver import Resolver
+    from storysound.research import recipes
 
-    module = recipes.module_of(task, recipes.EVALUATE)
+    evaluation = recipes.of_name(recipes.EVALUATIONS, task)
     if show:
-        for key, value in recipes.shown(module.Recipe):
-            streams.line(f"{key}={value}")
+        list_settings(evaluation.recipe)
         return
-    measured = module.evaluate(recipes.settings(module.Recipe, settings or []), Resolver(offline=True), streams.tell)
-    published = import_module(f"storysound.research.{module.PAPER}.about").PUBLISHED
-    judged = [task for task in module.TASKS if any(row.task == task for row in measured)]
-    beside = [row for row in results.published(published, module.TABLES, module.TASKS) if row.task in judged]
-    rows = results.in_order([*measured, *beside], module.TASKS)
+    chosen = parsed(evaluation.recipe, settings)
+    with watched() as watch:
+        measured = evaluation.run(chosen, models(), watch)
+    rows = recipes.beside_published(evaluation, measured)
     if as_json:
         for row in rows:
             streams.json_line({**vars(row), **row.figures})
         return
-    table(rows, module.COLUMNS)
+    table(rows, evaluation.layout.columns)
 
 
 def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
@@ -47,7 +44,7 @@ def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from storysound.research import results
+    from storysound.research.paper import NOT_COMPARABLE
 
     drawn = Table(box=None)
     for heading in ("", "model", *(column.heading for column in columns), "n"):
@@ -60,5 +57,5 @@ def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
     Console().print(drawn)
     if any(row.intervals for row in rows):
         streams.line("in brackets: 95 % bootstrap intervals")
-    if any(row.protocol == results.NOT_COMPARABLE for row in rows):
+    if any(row.protocol == NOT_COMPARABLE for row in rows):
         streams.line("published rows are of other data or another protocol, not to be compared")

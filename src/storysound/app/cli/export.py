@@ -33,13 +33,14 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Write a data set in a form that other programs read."""
-    from storysound.app.cli.progress import file_progress
-    from storysound.jobs import export as job
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.export import ExportRequest
+    from storysound.session import Session
 
     folder = out or data.absolute().with_name(f"{data.absolute().name}-{to.value}")
-    with file_progress("exporting") as progress:
-        count = job.export(data, folder, to.value, progress=progress)
+    with Session() as session, shown("export") as watch:
+        result = session.export(ExportRequest(data, folder, to.value), watch=watch)
     if as_json:
-        json_line({"output": str(folder), "format": to.value, "stories": count})
+        json_line({"output": result.out, "format": result.to, "stories": result.stories})
     else:
-        tell(f"{folder}: {count} stories")
+        tell(f"{result.out}: {result.stories} stories")

@@ -48,17 +48,17 @@ def find(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Rank the sounds of a library by text, pictures, a video, a sound, a mood, or any mix of them."""
+    from storysound.app.cli.progress import shown
     from storysound.app.queries import gather
-    from storysound.config import load_profile
-    from storysound.encode.pool import Models
-    from storysound.jobs.find.rerank import finder_of
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.find.request import FindRequest
+    from storysound.session import Session
 
     seen = pictures(image or [], more or [])
     asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
-    finder = finder_of(library, Models(load_profile(profile), Resolver(offline=True)), rerank)[0]
-    for query in asked:
-        hits = finder.search(query, k, kind=kind.value, ignore_names=ignore_names)
+    request = FindRequest(library, tuple(asked), k=k, kind=kind.value, ignore_names=ignore_names, rerank=rerank)
+    with Session(profile) as session, shown("find") as watch:
+        result = session.find_all(request, watch=watch)
+    for query, hits in zip(asked, result.hits, strict=True):
         show(query.id, hits, as_json)
 
 
@@ -83,8 +83,8 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from storysound.draw.shapes import times_of
     from storysound.errors import one_line
-    from storysound.jobs.find.moments import times_of
     from storysound.story import Span
 
     table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")

@@ -9,7 +9,7 @@ from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
-    from storysound.jobs.generate.music import MusicReport
+    from storysound.jobs.generate.request import GenerateMusicResult, SoundShare
 
 app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
 
@@ -37,16 +37,16 @@ def music(
 
     What is given becomes a mood, the mood a prompt, and the prompt music.
     """
+    from storysound.app.cli.progress import shown
     from storysound.app.queries import parse_mood
-    from storysound.config import load_profile
-    from storysound.encode.pool import Models
-    from storysound.jobs.generate import music as job
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.generate.request import GenerateMusicRequest
+    from storysound.session import Session
 
-    wish = job.Wish(tuple(image or ()), text, parse_mood(mood) if mood else None)
-    order = None if prompt_only else job.Order(out, seconds, seed, model)
-    weights = Resolver(offline=True, licence_policy=licence_policy.value)
-    show_music(job.generate_music(wish, order, Models(load_profile(), weights), streams.tell), as_json)
+    feel = parse_mood(mood) if mood else None
+    request = GenerateMusicRequest(tuple(image or ()), text, feel, out, prompt_only, seconds, seed, model)
+    with Session(licence_policy=licence_policy.value) as session, shown("generate") as watch:
+        result = session.generate_music(request, watch=watch)
+    show_music(result, as_json)
 
 
 @app.command()
@@ -73,20 +73,43 @@ def image(
 
     Example: storysound generate image --audio waves.wav --gain 6 --mix birds.wav:0.4 --map run/best.safetensors
     """
-    from storysound.jobs.generate import image as job
-    from storysound.weights.resolver import Resolver
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.generate.request import GenerateImageRequest
+    from storysound.session import Session
 
-    mixed = tuple(job.Mixed.parse(text) for text in mix or ())
-    order = job.Order(audio, out, gain, mixed, seed, steps, side, model, soundmap)
-    weights = Resolver(offline=True, licence_policy=licence_policy.value)
-    report = job.generate_image(order, weights, streams.tell)
+    mixed = tuple(parse_share(words) for words in mix or ())
+    request = GenerateImageRequest(audio, out, gain, mixed, seed, steps, side, model, soundmap)
+    with Session(licence_policy=licence_policy.value) as session, shown("generate") as watch:
+        result = session.generate_image(request, watch=watch)
     if as_json:
-        streams.json_line(vars(report))
+        streams.json_line(
+            {"path": result.path, "audio": result.audio, "gain_db": result.gain_db}
+            | {"mixed": [[str(part.path), part.share] for part in result.mix], "seed": result.seed}
+            | {"model": result.model, "licence": result.licence}
+        )
     else:
-        streams.line(report.path)
+        streams.line(result.path)
 
 
-def show_music(report: "MusicReport", as_json: bool) -> None:
+def parse_share(text: str) -> "SoundShare":
+    """A sound and its share, from FILE:WEIGHT. Raises UsageError.
+
+    >>> parse_share("a:b.wav:0.25").share
+    0.25
+    """
+    from storysound.errors import UsageError
+    from storysound.jobs.generate.request import SoundShare
+
+    path, _, weight = text.rpartition(":")
+    try:
+        if path:
+            return SoundShare(Path(path), float(weight))
+    except (ValueError, UsageError):
+        pass
+    raise UsageError(f"{text}: give FILE:WEIGHT with a weight from 0 to 1, as in rain.wav:0.4", field="mix")
+
+
+def show_music(report: "GenerateMusicResult", as_json: bool) -> None:
     """The prompt, and the file where there is one."""
     if as_json:
         streams.json_line({key: value for key, value in vars(report).items() if report.path or key not in _OF_FILES})

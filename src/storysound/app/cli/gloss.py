@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 
 def gloss(
@@ -22,11 +22,10 @@ def gloss(
 
     Example: storysound gloss "Thunder claps, and hard rain falls on the roofs"
     """
-    from storysound.config import load_profile
-    from storysound.jobs.gloss import gloss_all
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.gloss.request import GlossRequest
 
-    for found in gloss_all(sources, load_profile(profile), Resolver(offline=True), learned):
+    requests = [GlossRequest(source, learned) for source in sources]
+    for found in progress.one_by_one("gloss", profile, requests, lambda session: session.gloss):
         if as_json:
             streams.json_line({"source": found.source, "way": found.way, "gloss": list(found.words)})
         else:

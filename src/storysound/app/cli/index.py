@@ -29,19 +29,15 @@ def index(
     """Add the sounds of folders to a library, or refresh it: only what is new or changed is analysed."""
     from storysound.app.cli.cores import one_thread, usable_cores
     from storysound.app.cli.progress import shown
-    from storysound.app.cli.unfinished import telling
-    from storysound.config import load_profile
     from storysound.jobs.index.request import IndexRequest
+    from storysound.session import Session
 
     address = "" if engine == "native" else engine
     request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address)
-    chosen = load_profile(profile)
-    with telling(), one_thread(), shown() as watch:
-        from storysound.encode.pool import Models
-        from storysound.jobs.index.index import run
-        from storysound.weights.resolver import Resolver
-
-        result = run(request, Models(chosen, Resolver(offline=True)), watch)
+    with Session(profile) as session, one_thread(), shown("index") as watch:
+        result = session.index(
+            request.folders, to=request.library, jobs=request.jobs, engine=request.engine, watch=watch
+        )
     show(result, library, as_json)
     if not result.present:
         named = ", ".join(str(folder) for folder in folders)

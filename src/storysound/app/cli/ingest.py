@@ -69,10 +69,9 @@ def ingest(
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
     from storysound.app.cli.cores import one_thread, usable_cores
     from storysound.app.cli.progress import shown
-    from storysound.app.cli.unfinished import telling
-    from storysound.config import load_profile
     from storysound.ingest.clips import Join
     from storysound.jobs.ingest.request import IngestRequest
+    from storysound.session import Session
 
     request = IngestRequest(
         videos=tuple(videos),
@@ -85,13 +84,8 @@ def ingest(
         engine="" if engine == "native" else engine,
         batch=batch,
     )
-    chosen = load_profile(profile)
-    with telling(), one_thread(), shown() as watch:
-        from storysound.encode.pool import Models
-        from storysound.jobs.ingest.ingest import run
-        from storysound.weights.resolver import Resolver
-
-        result = run(request, Models(chosen, Resolver(offline=True)), watch)
+    with Session(profile) as session, one_thread(), shown("ingest") as watch:
+        result = session.ingest(request, watch=watch)
     show(result, data, as_json)
     if not result.present:
         named = ", ".join(str(video) for video in videos)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 if TYPE_CHECKING:
-    from storysound.annotate.events import Heard
+    from storysound.jobs.listen.request import ListenResult
 
 
 def listen(
@@ -24,16 +24,15 @@ def listen(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Tell what is heard when: events with start, end, name and score."""
-    from storysound.config import load_profile
-    from storysound.jobs import listen as job
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.listen.request import ListenRequest
 
-    wish = job.Wish(min_score, top, plot)
-    for heard in job.listen_all(files, load_profile(profile), Resolver(offline=True), wish):
+    progress.check_one(files, plot)
+    requests = [ListenRequest(file, min_score, top, plot) for file in files]
+    for heard in progress.one_by_one("listen", profile, requests, lambda session: session.listen):
         show(heard, as_json)
 
 
-def show(heard: "Heard", as_json: bool) -> None:
+def show(heard: "ListenResult", as_json: bool) -> None:
     """One file's events: JSON lines, or a table."""
     if as_json:
         for event in heard.events:

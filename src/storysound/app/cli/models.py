@@ -10,7 +10,7 @@ import typer
 from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help stays fast
-    from storysound.jobs.models import ModelRow
+    from storysound.jobs.models import WeightsFile
 
 app = typer.Typer(help="List, fetch and check the weights.", no_args_is_help=True)
 
@@ -31,10 +31,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 @app.command()
 def ls(names: Names = None, as_json: AsJson = False) -> None:
     """List the weights, their licences, and which are here."""
-    from storysound.jobs import models
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.models import ModelsRequest
+    from storysound.session import Session
 
-    _show(models.ls(names or [], Resolver(offline=True)), as_json)
+    with Session() as session:
+        _show(session.weights(ModelsRequest("ls", tuple(names or ()))).files, as_json)
 
 
 @app.command()
@@ -45,32 +46,36 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Fetch weights into the cache; those of the embedded profile by default."""
-    from storysound.app.cli.progress import download_progress
-    from storysound.jobs import models
-    from storysound.weights.resolver import Resolver
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.models import ModelsRequest
+    from storysound.session import Session
 
-    with download_progress() as progress:
-        weights = Resolver(offline=offline, licence_policy=licence_policy.value, progress=progress)
-        _show(models.pull(names or [], weights), as_json)
+    request = ModelsRequest("pull", tuple(names or ()), offline)
+    kept = "the files that were fetched stay; the same command goes on with the others"
+    with Session(licence_policy=licence_policy.value) as session, shown("pull", kept) as watch:
+        result = session.weights(request, watch=watch)
+    _show(result.files, as_json)
 
 
 @app.command()
 def verify(names: Names = None, as_json: AsJson = False) -> None:
     """Read the cached weights again and compare their hashes; exit code 4 if one is broken."""
+    from storysound.app.cli.progress import shown
     from storysound.errors import MissingModelError
-    from storysound.jobs import models
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.models import ModelsRequest
+    from storysound.session import Session
 
-    rows = list(models.verify(names or [], Resolver(offline=True)))
-    _show(rows, as_json)
-    if bad := [row.name for row in rows if row.state != "ok"]:
+    with Session() as session, shown("verify") as watch:
+        result = session.weights(ModelsRequest("verify", tuple(names or ())), watch=watch)
+    _show(result.files, as_json)
+    if bad := [file.name for file in result.unsound]:
         raise MissingModelError(
             f"{', '.join(bad)}: not as pinned (fetch again: `storysound models pull {' '.join(bad)}`)"
         )
 
 
-def _show(rows: "Iterable[ModelRow]", as_json: bool) -> None:
-    """JSON lines as they come, or a table when all are known."""
+def _show(rows: "Iterable[WeightsFile]", as_json: bool) -> None:
+    """JSON lines, or a table."""
     if as_json:
         for row in rows:
             json_line(vars(row))

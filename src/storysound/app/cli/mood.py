@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storysound.app.cli import streams
+from storysound.app.cli import progress, streams
 
 if TYPE_CHECKING:
-    from storysound.annotate.feeling import FileMood
+    from storysound.jobs.mood.request import MoodResult
 
 
 def mood(
@@ -25,40 +25,39 @@ def mood(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Tell how pictures, sounds, texts and videos feel: valence (pleasant) and arousal (excited), from 0 to 1."""
-    from storysound.config import load_profile
-    from storysound.encode.pool import Models
-    from storysound.jobs.mood import feel_all
-    from storysound.weights.resolver import Resolver
+    from storysound.jobs.mood.request import MoodRequest
 
-    for felt in feel_all(files, Models(load_profile(), Resolver(offline=True)), captions=captions, plot=plot):
-        show(felt, as_json)
+    progress.check_one(files, plot)
+    requests = [MoodRequest(file, captions, len(files) > 1, plot) for file in files]
+    for told in progress.one_by_one("mood", "embedded", requests, lambda session: session.mood):
+        show(told, as_json)
 
 
-def show(felt: "FileMood", as_json: bool) -> None:
+def show(told: "MoodResult", as_json: bool) -> None:
     """One file's mood: a JSON line, or a line and, over time, a table."""
     if as_json:
-        streams.json_line(row(felt))
+        streams.json_line(as_row(told))
         return
     from rich.console import Console
     from rich.table import Table
 
-    streams.line(f"{felt.path}: {felt.modality}, valence {felt.mood.valence:.2f}, arousal {felt.mood.arousal:.2f}")
+    streams.line(f"{told.path}: {told.modality}, valence {told.mood.valence:.2f}, arousal {told.mood.arousal:.2f}")
     table = Table(box=None)
     for heading in ("at", "of", "valence", "arousal"):
         table.add_column(heading, justify="left" if heading == "of" else "right")
-    for moment in felt.curve:
+    for moment in told.curve:
         mood = moment.mood
         table.add_row(f"{moment.time_s:.1f} s", moment.modality, f"{mood.valence:.2f}", f"{mood.arousal:.2f}")
-    if felt.curve:
+    if told.curve:
         Console().print(table)
 
 
-def row(felt: "FileMood") -> dict[str, Any]:
+def as_row(told: "MoodResult") -> dict[str, Any]:
     """What programs are told; videos have their curve."""
-    told = {"path": felt.path, "modality": felt.modality, **_axes(felt.mood)}
-    if felt.modality != "video":
-        return told
-    return told | {"curve": [{"time_s": m.time_s, "modality": m.modality, **_axes(m.mood)} for m in felt.curve]}
+    row = {"path": told.path, "modality": told.modality, **_axes(told.mood)}
+    if told.modality != "video":
+        return row
+    return row | {"curve": [{"time_s": m.time_s, "modality": m.modality, **_axes(m.mood)} for m in told.curve]}
 
 
 def _axes(mood: Any) -> dict[str, float]:

@@ -46,20 +46,17 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Give a video, or a folder of pictures with a text, its sound."""
-    from storysound.app import queries
-    from storysound.config import load_profile
-    from storysound.encode.pool import Models
-    from storysound.jobs.score import score as job
+    from storysound.app.cli.progress import shown
+    from storysound.app.queries import parse_mood
     from storysound.jobs.score.request import ScoreRequest
-    from storysound.progress import Progress, Watch
-    from storysound.weights.resolver import Resolver
+    from storysound.session import Session
 
     request = ScoreRequest(
         story,
         library,
         out,
         text,
-        queries.parse_mood(mood) if mood else None,
+        parse_mood(mood) if mood else None,
         music,
         effects,
         keep_original,
@@ -72,12 +69,9 @@ def score(
         report,
     )
 
-    def tell(at: Progress) -> None:
-        if not at.done and not at.of:
-            streams.tell(f"{at.step} …")
-
-    with Watch(tell) as watch:
-        show(job.run(request, Models(load_profile(profile), Resolver(offline=True)), watch), as_json)
+    with Session(profile) as session, shown("score") as watch:
+        result = session.score(request, watch=watch)
+    show(result, as_json)
 
 
 def show(scored: "ScoreResult", as_json: bool) -> None:

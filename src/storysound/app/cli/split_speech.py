@@ -17,12 +17,15 @@ def split_speech(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
 ) -> None:
     """Take the speech out of a sound or video; the length stays exactly the same."""
-    from storysound.jobs.split_speech import split_speech as run
-    from storysound.weights.resolver import Resolver
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.split_speech.request import SplitSpeechRequest
+    from storysound.session import Session
 
-    report = run(source, background, speech, Resolver(offline=True))
+    request = SplitSpeechRequest(source, background, speech)
+    with Session() as session, shown("split-speech") as watch:
+        result = session.split_speech(request, watch=watch)
     if as_json:
-        json_line(vars(report))
+        json_line(vars(result))
     else:
-        written = " and ".join(filter(None, (report.background, report.speech)))
-        line(f"{written}: {report.duration_s:.2f} s, {report.rate_hz} Hz, {report.channels} ch")
+        written = " and ".join(filter(None, (result.background, result.speech)))
+        line(f"{written}: {result.duration_s:.2f} s, {result.rate_hz} Hz, {result.channels} ch")

@@ -8,7 +8,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.jobs.stats import Stats
+    from storysound.jobs.stats import StatsResult
 
 
 def stats(
@@ -19,9 +19,12 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout, one per story among them.")] = False,
 ) -> None:
     """Tell what a data set holds: the row of the paper's Table 1, and the distributions of its Figure 3."""
+    from storysound.app.cli.progress import shown
     from storysound.jobs import stats as job
+    from storysound.session import Session
 
-    found = job.stats(data, plots)
+    with Session() as session, shown("stats") as watch:
+        found = session.stats(job.StatsRequest(data, plots), watch=watch)
     if as_json:
         for row in job.as_rows(found):
             streams.json_line(row)
@@ -31,7 +34,7 @@ def stats(
         streams.tell(f"drawn: {plots / job.FIGURE}.svg and .png")
 
 
-def show(found: "Stats") -> None:
+def show(found: "StatsResult") -> None:
     """Two tables, and what else to know."""
     from rich.console import Console
     from rich.markup import escape

@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli import streams
 
 if TYPE_CHECKING:
-    from storysound.jobs.summarize import Summary
+    from storysound.jobs.summarize.request import SummarizeResult
 
 
 class By(Enum):
@@ -27,18 +27,17 @@ def summarize(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout: a line per shot kept.")] = False,
 ) -> None:
     """Cut a video to its most exciting shots, with their sound; says which and why."""
-    from storysound.annotate.feeling import MoodReader
-    from storysound.config import load_profile
-    from storysound.encode.pool import Models
-    from storysound.jobs import summarize as job
-    from storysound.weights.resolver import Resolver
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.summarize.request import SummarizeRequest
+    from storysound.session import Session
 
-    wish = job.Wish(by.value, share)
-    moods = MoodReader(Models(load_profile(), Resolver(offline=True)))
-    show(job.summarize(video, out, moods, wish, streams.tell), out, as_json)
+    request = SummarizeRequest(video, out, by.value, share)
+    with Session() as session, shown("summarize") as watch:
+        result = session.summarize(request, watch=watch)
+    show(result, as_json)
 
 
-def show(summary: "Summary", out: Path, as_json: bool) -> None:
+def show(summary: "SummarizeResult", as_json: bool) -> None:
     """A line per shot that was kept, in order of time."""
     if as_json:
         for shot in summary.kept:
@@ -55,4 +54,4 @@ def show(summary: "Summary", out: Path, as_json: bool) -> None:
         table.add_row(*times, f"{shot.importance:.3f}", ", ".join(shot.shows))
     Console().print(table)
     kept = f"{len(summary.kept)} of {summary.shots} shots, {summary.length_s:.1f} of {summary.duration_s:.1f} s"
-    streams.line(f"{out}: {kept}; arousal is {summary.importance:.3f} over the whole video")
+    streams.line(f"{summary.out}: {kept}; arousal is {summary.importance:.3f} over the whole video")

@@ -6,29 +6,29 @@ All raise MediaError for a file that can't be heard.
 from collections.abc import Callable
 from pathlib import Path
 
-from storysound.config import Profile
 from storysound.encode import whisper_captions
-from storysound.jobs.gloss import Glosser
+from storysound.encode.pool import Models
+from storysound.jobs.gloss.gloss import run as gloss
+from storysound.jobs.gloss.request import GlossRequest
 from storysound.media.audio import read_audio
+from storysound.progress import Watch
 from storysound.trained.langue2gloss import load_trained
-from storysound.weights.resolver import Resolver
 
 Captioner = Callable[[Path], str]
 
 
-def by_model(weights_file: Path, weights: Resolver, beams: int = 5) -> Captioner:
+def by_model(weights_file: Path, models: Models, beams: int = 5) -> Captioner:
     """A run of `storysound train caption`. Raises InputError for another file."""
-    trained = load_trained(weights_file, weights, "caption")
+    trained = load_trained(weights_file, models, "caption")
     return lambda file: " ".join(trained.of_sound(file, beams))
 
 
-def by_hub(weights: Resolver) -> Captioner:
+def by_hub(models: Models) -> Captioner:
     """Whisper Audio Captioning. Raises MissingModelError where its files can't be had."""
-    found = whisper_captions.load(weights)
+    found = models.get(whisper_captions.MODEL, whisper_captions.load)
     return lambda file: found.caption(read_audio(file, channels=1))
 
 
-def by_events(profile: Profile, weights: Resolver) -> Captioner:
+def by_events(models: Models) -> Captioner:
     """The gloss of what is heard, as it stands: the least that a captioner has to beat."""
-    glosser = Glosser(profile, weights)
-    return lambda file: " ".join(glosser.of(str(file)).words) or "silence"
+    return lambda file: " ".join(gloss(GlossRequest(file), models, Watch()).words) or "silence"

@@ -1,310 +1,71 @@
 """`storysound find`: ranks the sounds of a library by text, pictures, a video, a sound, a mood, or any mix.
 
-What a query says in each modality is brought to the label spaces the library was heard in (`encode.gloss`), becomes
-evidence (`match.first_stage`), and is fused. One `Finder` keeps library and encoders for any number of queries.
+What searches is a `Finder`, with a model that judges again what it found where one is wanted. A session keeps its
+finders: a second search reads nothing again unless the library has changed.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+import threading
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from storysound.annotate.feeling import MoodReader
-from storysound.encode import gloss
-from storysound.encode import mood as moods
-from storysound.encode.encoder import Encoding, Head
-from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
-from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
-from storysound.encode.wording import asked, sentences
-from storysound.errors import LibraryError
-from storysound.jobs.find.moments import Moments, pointed_at, told
-from storysound.library.search import Index, top_k
+from storysound.jobs.find.finder import Finder
+from storysound.jobs.find.request import FindRequest, FindResult, check_rerank
 from storysound.library.store import Library
-from storysound.match.first_stage import (
-    Evidence,
-    Hearing,
-    Verdict,
-    from_logits,
-    mood_closeness,
-    probabilities,
-    to_score,
-)
-from storysound.match.names import NameIndex, spoken_name, words
-from storysound.match.query import Hit, Query
-from storysound.media.arrays import Floats, Pixels
-from storysound.media.audio import Waveform, read_audio
-from storysound.media.image import read_image
-from storysound.media.video import iter_frames
-from storysound.story import Kind, Mood, Span
+from storysound.progress import Watch
 
-NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
-UNWANTED = 1.0  # of what must not be heard, beside what is said
-MOOD_WEIGHT = 1.0  # of a mood that was asked for
-# Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
-# counts less, for music rarely sounds like lions or lamps.
-TONE_WEIGHT, SEEN_IN_MUSIC = 0.5, 0.25
-LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
-FRAMES = 8  # looked at in a query's video
-SIDE_PX = 320  # of those frames; the picture encoders look at 260
+if TYPE_CHECKING:
+    from storysound.jobs.find.reranked import Reranked
+    from storysound.trained import sos_ranker
 
 
-@dataclass(frozen=True)
-class Column:
-    """What one head of an encoder, `ear`, heard in a library."""
-
-    ear: str
-    labels: tuple[str, ...]
-    head: Head
-    hearing: Hearing
-
-
-class Finder:
-    """A library in memory with the encoders of a profile, ready for queries."""
-
-    def __init__(self, library: Path, models: Models) -> None:
-        """Loads the library; encoders follow when a query needs them. Raises LibraryError, MissingModelError."""
-        self._store = Library.open(library)
-        self._models = models
-        self._spaces = spaces_of(models)
-        self.index = Index.load(self._store)
-        self.columns = self._columns_of_scores()
-        self._moments = Moments(self.index)
-        self._mood_reader = MoodReader(models)
-        self._translations: dict[int, Floats] = {}
-        self._usuals: dict[int, tuple[Floats, Floats]] = {}
-
-    def search(
-        self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
-    ) -> tuple[Hit, ...]:
-        """The k best sounds, best first; of one kind or of any.
-
-        `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
-        query's files can't be read.
-        """
-        evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
-        sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
-        if not sound_among.any():
-            return ()
-        among = sound_among[self.index.sound_of]
-        verdict = Verdict(evidence, among)
-        best, segments = self.index.best_segments(to_score(verdict.scores))
-        ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
-        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict) for i in ranked)
-
-    def _hit(self, sound: int, at: int, score: float, verdict: Verdict) -> Hit:
-        """A sound found by its segment `at`."""
-        segment = Span(float(self.index.start_s[at]), float(self.index.end_s[at]))
-        events = verdict.events(at)
-        moment = pointed_at(events[0] if events else None, segment)
-        found, why = self.index.sounds[sound], verdict.reasons(at)
-        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events)
-
-    def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
-        """Everything the query's parts say of the segments."""
-        seen_weight = SEEN_IN_MUSIC if for_music else 1.0
-        pictures = pictures_of(query)
-        tones: list[Mood] = []
-        text = asked(query.text)
-        if text.wanted:
-            said = sentences(text.wanted)
-            read = self._models.text.encode(said)
-            parts = np.concatenate([text.embedding for text in read])
-            tones += [self._mood_of_texts(said, read)] if for_music else []
-            yield from self._by_text(said, parts)
-            if not ignore_names:
-                yield from self._by_name(words(text.wanted), parts, 1.0)
-        if text.unwanted:
-            yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
-        if pictures:
-            seen = [*query.seen, *self._models.picture.encode(pictures[len(query.seen) :])]
-            tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
-            scores = self._seen.scores(seen)
-            yield from self._by_pictures(scores, seen_weight)
-            yield from self._by_looks(scores, seen, seen_weight)
-            if not ignore_names:
-                shown = gloss.vector(scores.mean(axis=0), self._seen.space)[None]
-                yield from self._by_name((), shown, seen_weight)
-        if query.audio is not None:
-            yield from self._by_sound(query.audio)
-        if query.mood is not None:
-            yield self._by_mood(query.mood, MOOD_WEIGHT)
-        elif tones:
-            tone = moods.as_mood(np.array([(tone.valence, tone.arousal) for tone in tones], np.float32))
-            yield self._by_mood(tone, TONE_WEIGHT)
-
-    def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
-        """Texts are read again only where the profile's reader is not the one that moods need."""
-        known = self._models.text.name == moods.READER
-        return moods.as_mood(moods.of_texts(read) if known else self._mood_reader.texts(texts))
-
-    def _mood_of_pictures(self, pictures: Sequence[Pixels], seen: Sequence[Encoding]) -> Mood:
-        """Likewise pictures."""
-        known = self._models.picture.name == moods.EYES
-        return moods.as_mood(moods.of_pictures(seen) if known else self._mood_reader.pictures(pictures))
-
-    def _by_text(self, said: Sequence[str], parts: Floats) -> Iterator[Evidence]:
-        """Sentences, and what the profile reads in them [p d]: each asks the label spaces; wishes are averaged."""
-        for column in self.columns:
-            if column.head.said:
-                wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
-                yield self._by_classes("said", column, wish, column.hearing.rate(wish), column.head.said)
-        for name in self._embeddings:
-            traits = self._models.traits(name)
-            reader = self._spaces.reader(traits.space)
-            if reader is not None:
-                asked_for = parts if reader is self._models.text else text_vectors(reader, said)
-                near = (self.index.matrix(name) @ asked_for.T).mean(axis=1)
-                yield Evidence("near", near, traits.near, lambda at: "sounds near in meaning")
-
-    def _by_unwanted(self, parts: Floats) -> Iterator[Evidence]:
-        """What must not be heard [p d]: the less of it the better; being without it is no reason to be found."""
-        for column in self.columns:
-            if column.head.said:
-                rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
-                yield Evidence("unwanted", -rated, UNWANTED * column.head.said, lambda at: "")
-
-    def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
-        """Class probabilities of frames [f c]: what is seen asks for what it sounds like, through the text space.
-
-        Some hear in the classes that are seen; there the detour only lets neighbours stand in for each other.
-        """
-        for number, column in enumerate(self.columns):
-            if column.head.seen:
-                wish = np.mean([gloss.translate(frame, self._seen_as(number)) for frame in scores], axis=0)
-                same = column.labels == self._seen.space.labels
-                rated = column.hearing.rate(wish) if same else column.hearing.rate_above(wish, self._usual(number))
-                yield self._by_classes("seen", column, wish, rated, weight * column.head.seen)
-
-    def _by_looks(self, scores: Floats, seen: Sequence[Encoding], weight: float) -> Iterator[Evidence]:
-        """Nearness of what is seen to sounds whose embeddings lie where those of the pictures lie.
-
-        Encoders of sound that name nothing are asked in their own space, by the words for `scores` [f c] of the frames.
-        """
-        named = {column.partition(".")[0] for column in self.index if "." in column}
-        for name in self._embeddings:
-            traits = self._models.traits(name)
-            if traits.space and traits.space == space_of(self._models.picture):
-                looks = np.concatenate([frame.embedding for frame in seen])
-            elif name not in named and (reader := self._spaces.reader(traits.space)) is not None:
-                words = self._spaces.words("seen", self._seen.space.labels, self._seen.wordings, reader)
-                looks = np.stack([gloss.vector(frame, words) for frame in scores])
-            else:
-                continue
-            near = (self.index.matrix(name) @ looks.T).mean(axis=1)
-            yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
-
-    def _by_classes(self, source: str, column: Column, wish: Floats, rated: Floats, weight: float) -> Evidence:
-        """Ratings by what is wished of a label space's classes; where events were kept they say what is heard when."""
-        hearing = column.hearing
-        if not column.head.moments:
-            return Evidence(source, rated, weight, partial(hearing.reason, wish))
-        events = partial(self._moments.meant, wish, column.labels)
-        return Evidence(source, rated, weight, lambda at: told(events(at)) or hearing.reason(wish, at), events)
-
-    def _seen_as(self, number: int) -> Floats:
-        """What each class that can be seen asks of a column of the library: [c c']."""
-        if number not in self._translations:
-            self._translations[number] = self.columns[number].hearing.space.weights(self._seen.space.vectors)
-        return self._translations[number]
-
-    def _usual(self, number: int) -> tuple[Floats, Floats]:
-        """Mean and deviation of each segment's rating over all classes that can be seen: [n], [n]."""
-        if number not in self._usuals:
-            self._usuals[number] = self.columns[number].hearing.usual(self._seen_as(number))
-        return self._usuals[number]
-
-    def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Iterator[Evidence]:
-        """Words in common, and nearness in meaning, between the query and the names and tags of the sounds."""
-        names, vectors = self._names
-        sound_of = self.index.sound_of
-        near = (parts @ vectors.T).max(axis=0)
-        yield Evidence("near", near[sound_of], weight * NEAR_WEIGHT, lambda at: "name near in meaning")
-
-        def shared(at: int) -> str:
-            found = names.common(query, int(sound_of[at]))
-            return "named " + ", ".join(found) if found else ""
-
-        if query:
-            yield Evidence("name", names.rate(query)[sound_of], weight * NAME_WEIGHT, shared)
-
-    def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
-        """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
-        wave = audio if isinstance(audio, Waveform) else read_audio(audio, channels=1)
-        if not self._embeddings:
-            wanted = ", ".join(self._models.profile.audio)
-            raise LibraryError(
-                self._store.folder, f"wasn't heard by {wanted}", "index the sounds anew with this profile"
-            )
-        for name in self._embeddings:
-            given = self._models.encoder(name).encode([wave.mono()])[0].embedding.mean(axis=0)
-            rows = self.index.matrix(name)
-            mean = rows.mean(axis=0)
-            rows, given = rows - mean, given - mean
-            norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(given)
-            likeness = rows @ given / np.maximum(norms, 1e-9)
-            yield Evidence(f"{name}:like", likeness, LIKE_WEIGHT, lambda at: "sounds like the given sound")
-
-    def _by_mood(self, mood: Mood, weight: float) -> Evidence:
-        """Nearness of each sound's mood."""
-        closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
-
-        def told_of(at: int) -> str:
-            own = self.index.sounds[int(self.index.sound_of[at])].mood
-            return f"mood {-closeness[at]:.2f} away: valence {own.valence:.2f}, arousal {own.arousal:.2f}"
-
-        return Evidence("mood", closeness, weight, told_of)
-
-    def _columns_of_scores(self) -> list[Column]:
-        """What was heard in the library in classes that count, by whichever encoders made it."""
-        columns = []
-        for column in self.index:
-            name, _, space = column.partition(".")
-            if not space or space.endswith("^max"):
-                continue
-            head, labels = self._models.traits(name).head(space), tuple(self.index.labels[column])
-            if head.said or head.seen:
-                mean = self.index.matrix(column)
-                heard = from_logits(mean) if head.logits else probabilities(mean, self.index.matrix(f"{column}^max"))
-                columns.append(Column(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard)))
-        return columns
-
-    @cached_property
-    def _embeddings(self) -> list[str]:
-        """Encoders of the profile whose embeddings the library has."""
-        return [name for name in self._models.profile.audio if name in self.index]
-
-    @cached_property
-    def _seen(self) -> Recogniser:
-        """What the profile's encoder of pictures recognises; of one that names nothing, what the library may hold."""
-        columns = [(column.labels, column.head) for column in self.columns]
-        return Recogniser(self._models.picture, self._models, lambda: vocabulary(columns))
-
-    @cached_property
-    def _names(self) -> tuple[NameIndex, Floats]:
-        names = [spoken_name(sound) or "sound" for sound in self.index.sounds]
-        collection = f"names-{self._store.folder.name}"
-        return NameIndex(names), remembered_vectors(collection, names, self._models.text, self._models.weights.cache)
-
-    @cached_property
-    def _kinds(self) -> NDArray[np.str_]:
-        return np.array([sound.kind for sound in self.index.sounds])
-
-    @cached_property
-    def _moods(self) -> tuple[Floats, Floats]:
-        valence, arousal = np.array([[s.mood.valence, s.mood.arousal] for s in self.index.sounds], np.float32).T
-        return valence, arousal
+def run(request: FindRequest, models: Models, watch: Watch) -> FindResult:
+    """Answers each query. Raises LibraryError, MediaError for a query's file that can't be read, and as `finder_of`."""
+    finder = finder_of(request.library, models, request.rerank)[0]
+    hits = []
+    for done, query in enumerate(request.queries):
+        watch.at(done, len(request.queries), query.id)
+        hits.append(finder.search(query, request.k, kind=request.kind, ignore_names=request.ignore_names))
+    watch.at(len(hits), len(hits))
+    return FindResult(tuple(hits))
 
 
-def pictures_of(query: Query) -> list[Pixels]:
-    """The query's pictures, and frames spread over its video."""
-    pictures = [i if isinstance(i, np.ndarray) else read_image(i, max_side=SIDE_PX) for i in query.images]
-    if query.video is not None:
-        frames = [frame.rgb for frame in iter_frames(query.video, every_s=0.5, max_side=SIDE_PX)]
-        spread = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
-        pictures += [frames[i] for i in spread]
-    return pictures
+class Finders:
+    """The finders of a session: each library is read once, and again when it has changed; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Path, tuple[tuple[int, ...], Finder]] = {}
+
+    def of(self, library: Path, models: Models) -> Finder:
+        """The finder of a library as it is now. Raises LibraryError."""
+        folder, version = library.absolute(), Library.open(library).version()
+        with self._lock:
+            known = self._known.get(folder)
+            if known is None or known[0] != version:
+                known = self._known[folder] = (version, Finder(library, models))
+            return known[1]
+
+
+def finder_of(
+    library: Path, models: Models, rerank: str = "none"
+) -> "tuple[Finder | Reranked, sos_ranker.Ranker | None]":
+    """What searches a library, and the model that judges again where it can say why, which MAC can't.
+
+    `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
+    InputError for a file that is no trained model, LibraryError.
+    """
+    check_rerank(rerank)
+    name, _, file = rerank.partition("=")
+    finders = models.get("finders", lambda _: Finders())
+    if name == "none":
+        return finders.of(library, models), None
+    from storysound.jobs.find.reranked import Reranked
+    from storysound.trained import mac_ranker, sos_ranker  # a plain search needs none of them
+
+    path = Path(file).expanduser().absolute()
+    if name == "mac":
+        judge = models.get(f"mac {path}", lambda _: mac_ranker.load(path, models))
+        return Reranked(finders.of(library, models), judge), None
+    ranker = models.get(f"sos {path}", lambda _: sos_ranker.load(path, models))
+    return Reranked(finders.of(library, models), ranker), ranker

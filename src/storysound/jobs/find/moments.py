@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.draw.shapes import clock
+from storysound.draw.shapes import times_of
 from storysound.library.search import Index
 from storysound.story import Event, Span
 
@@ -15,7 +15,6 @@ Floats = NDArray[np.float32]
 MEANT = 0.1  # of the weight of what a query means most, from which a class is meant too
 KIN = 0.5  # a bark speaks for a dog, and a dog for a bark, but each less than for itself
 LABELS, TIMES = 3, 3  # kinds of sound in a reason, and moments of each
-BRIEF_S = 3.0  # shorter events are told to the tenth of a second
 
 
 class Moments:
@@ -55,12 +54,6 @@ def told(events: Sequence[Event]) -> str:
         clearest = min(max(event.score for event in own), 0.99)
         parts.append(f"{label} {times}{' …' if len(own) > TIMES else ''} ({clearest:.2f})".replace("(0.", "(."))
     return f"heard: {', '.join(parts)}" if parts else ""
-
-
-def times_of(span: Span) -> str:
-    """From when to when, in words; whole seconds where tenths don't matter."""
-    brief = span.duration_s < BRIEF_S
-    return "–".join(clock(t if brief else round(t)).removesuffix(".0") for t in (span.start_s, span.end_s))
 
 
 def pointed_at(event: Event | None, segment: Span) -> Span:

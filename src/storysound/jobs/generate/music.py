@@ -1,7 +1,5 @@
-"""`storysound generate music`: music that feels like a picture, a text or a mood, by way of a prompt in words."""
+"""Music that feels like a picture, a text or a mood, by way of a prompt in words."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -13,105 +11,65 @@ from storysound.annotate.feeling import MoodReader
 from storysound.encode import cache as feature_cache
 from storysound.encode.mood import as_mood, head, reading
 from storysound.encode.pool import Models
-from storysound.errors import UsageError
 from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.prompts import Choice, Prompts, shipped
+from storysound.jobs.generate.request import GenerateMusicRequest, GenerateMusicResult
 from storysound.media.audio import write_wav
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import read_image
+from storysound.progress import Watch
 from storysound.story import Mood
 
 SIDE_PX = 512  # of a picture; its encoder looks at 260
-MOST_SECONDS = 600.0
+_WITHOUT = "`prompt_only` gives the prompt without any model"
+_COSTS = {"load": 2.0, "understand": 1.0, "compose": 10.0}
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What the music shall feel like: the mean of all that is given."""
-
-    images: tuple[Path, ...] = ()
-    text: str = ""
-    mood: Mood | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.images or self.text.strip() or self.mood):
-            raise UsageError("nothing to make music for: give --image, --text or --mood")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What shall be made of a prompt."""
-
-    out: Path
-    seconds: float = 10.0
-    seed: int = 0
-    model: str = "musicgen"  # a name of `music.MODELS`, or NAME=FOLDER
-
-    def __post_init__(self) -> None:
-        if self.out.suffix.lower() != ".wav":
-            raise UsageError(f"{self.out}: a name that ends in .wav is wanted")
-        if not 0 < self.seconds <= MOST_SECONDS:
-            raise UsageError(f"--seconds must be above 0 and at most {MOST_SECONDS:g}, got {self.seconds:g}")
-
-
-@dataclass(frozen=True)
-class MusicReport:
-    """What was asked of which model; all that follows `distance` is empty where only the prompt was wanted."""
-
-    prompt: str
-    valence: float  # of the prompt among all prompts, in [0, 1]
-    arousal: float
-    wanted_valence: float
-    wanted_arousal: float
-    distance: float
-    path: str = ""
-    model: str = ""
-    licence: str = ""  # of the model's weights, where the catalogue knows it
-    seed: int | None = None
-    seconds: float = 0.0
-
-
-def generate_music(wish: Wish, order: Order | None, models: Models, tell: Callable[[str], None]) -> MusicReport:
-    """Chooses the prompt nearest to the wish and, where there is an order, has a model make music of it.
+def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> GenerateMusicResult:
+    """Chooses the prompt nearest to what is wanted and, unless that is all, has a model make music of it.
 
     The file's tags say how it was made. Raises UsageError for an unknown model or a length it can't make, MediaError
     for a picture that can't be read, MissingModelError where weights are missing, OutputError as the writer.
     """
-    if order is None:
-        return _report(*_chosen(wish, models, tell))
-    for path in wish.images:
+    if request.out is None or request.prompt_only:
+        return _result(*_chosen(request, models, watch))
+    out = request.out
+    for path in request.images:
         check_readable(path)
-    check_target(order.out)
-    name, folder, licence = chosen_folder(order.model, tuple(music.MODELS), models.weights, _WITHOUT)
-    composer = music.load(name, folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    music.check_length(order.seconds, composer)
-    choice, wanted = _chosen(wish, models, tell)
-    tell(f"{name} makes {order.seconds:g} s of: {choice.text}")
-    wave = composer.compose(choice.text, order.seconds, order.seed)
-    made = f"made by {order.model}, seed {order.seed}, from the prompt: {choice.text}"
+    check_target(out)
+    watch.plan(_COSTS)
+    watch.step("load")
+    name, folder, licence = chosen_folder(request.model, tuple(music.MODELS), models.weights, _WITHOUT)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    composer = models.get(f"{name} {folder}", lambda _: music.load(name, folder, device))
+    music.check_length(request.seconds, composer)
+    watch.step("understand")
+    choice, wanted = _chosen(request, models, watch)
+    watch.step("compose")
+    watch.say(f"{name} makes {request.seconds:g} s of: {choice.text}")
+    wave = composer.compose(choice.text, request.seconds, request.seed)
+    watch.check()
+    made = f"made by {request.model}, seed {request.seed}, from the prompt: {choice.text}"
     rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
-    write_wav(order.out, wave, {"title": choice.text, "comment": made, "software": "Storysound", **rights})
-    return _report(choice, wanted, str(order.out), order.model, licence, order.seed, wave.duration_s)
+    write_wav(out, wave, {"title": choice.text, "comment": made, "software": "Storysound", **rights})
+    return _result(choice, wanted, str(out), request.model, licence, request.seed, wave.duration_s)
 
 
-_WITHOUT = "--prompt-only gives the prompt without any model"
-
-
-def wanted_mood(wish: Wish, feeling: MoodReader) -> Mood:
+def wanted_mood(request: GenerateMusicRequest, feeling: MoodReader) -> Mood:
     """The mood of what is given, on the scale on which all moods are compared: the mean where it is several.
 
     Raises MediaError for a picture that can't be read, MissingModelError without the embedded encoders.
     """
-    found = [wish.mood] if wish.mood else []
-    if wish.text.strip():
-        found.append(feeling.text(wish.text))
-    if wish.images:
-        found.append(as_mood(feeling.pictures([read_image(path, max_side=SIDE_PX) for path in wish.images])))
+    found = [request.mood] if request.mood else []
+    if request.text.strip():
+        found.append(feeling.text(request.text))
+    if request.images:
+        found.append(as_mood(feeling.pictures([read_image(path, max_side=SIDE_PX) for path in request.images])))
     return Mood(*np.mean([(mood.valence, mood.arousal) for mood in found], axis=0).tolist())
 
 
-def all_prompts(feeling: MoodReader, cache: Path, tell: Callable[[str], None]) -> Prompts:
+def all_prompts(feeling: MoodReader, cache: Path, watch: Watch) -> Prompts:
     """The shipped prompts with the moods that the text head gives them.
 
     They are read once: their moods are kept in the folder `cache` until prompts, reader or head change.
@@ -119,7 +77,7 @@ def all_prompts(feeling: MoodReader, cache: Path, tell: Callable[[str], None]) -
     texts = shipped()
 
     def read() -> feature_cache.Tensors:
-        tell(f"reading {len(texts)} prompts; this is done once")
+        watch.say(f"reading {len(texts)} prompts; this is done once")
         return {"moods": torch.from_numpy(head("text").ratings(reading(feeling.reader.encode(texts))))}
 
     learned = sha256((files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()).hexdigest()
@@ -127,13 +85,13 @@ def all_prompts(feeling: MoodReader, cache: Path, tell: Callable[[str], None]) -
     return Prompts(texts, feature_cache.kept(cache, depends, read)["moods"].numpy())
 
 
-def _chosen(wish: Wish, models: Models, tell: Callable[[str], None]) -> tuple[Choice, Mood]:
+def _chosen(request: GenerateMusicRequest, models: Models, watch: Watch) -> tuple[Choice, Mood]:
     feeling = MoodReader(models)
-    wanted = wanted_mood(wish, feeling)
-    return all_prompts(feeling, models.weights.cache / "prompts", tell).nearest(wanted), wanted
+    wanted = wanted_mood(request, feeling)
+    return all_prompts(feeling, models.weights.cache / "prompts", watch).nearest(wanted), wanted
 
 
-def _report(
+def _result(
     choice: Choice,
     wanted: Mood,
     path: str = "",
@@ -141,9 +99,9 @@ def _report(
     licence: str = "",
     seed: int | None = None,
     seconds: float = 0.0,
-) -> MusicReport:
+) -> GenerateMusicResult:
     tone = choice.mood
-    return MusicReport(
+    return GenerateMusicResult(
         choice.text, tone.valence, tone.arousal, wanted.valence, wanted.arousal, choice.distance, path, model, licence,
         seed, seconds,
     )  # fmt: skip

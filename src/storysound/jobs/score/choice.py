@@ -36,7 +36,7 @@ RUNNERS_UP = 5
 
 
 class Searches(Protocol):
-    """What finds sounds: `jobs.find.find.Finder`."""
+    """What finds sounds: `jobs.find.finder.Finder`."""
 
     def search(self, query: Query, k: int = 10, *, kind: Kind, ignore_names: bool = False) -> tuple[Hit, ...]:
         """The k best sounds, best first."""

@@ -35,7 +35,7 @@ Accepts = Callable[[Draft, Hit, RenderedCue], bool]
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class _LibrarySound:
     """A sound in memory; `from_s` is where in its file the wave begins."""
 
     wave: Waveform
@@ -56,7 +56,7 @@ def cut(
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
     """
     watch = watch or Watch()
-    loaded: dict[str, _Loaded | None] = {}
+    loaded: dict[str, _LibrarySound | None] = {}
     rendered: list[RenderedCue] = []
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
@@ -78,7 +78,7 @@ def cut(
     return rendered
 
 
-def _load(hit: Hit, draft: Draft, loaded: dict[str, _Loaded | None]) -> _Loaded | None:
+def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _LibrarySound | None:
     path = hit.sound.path
     if path not in loaded:
         try:
@@ -89,7 +89,7 @@ def _load(hit: Hit, draft: Draft, loaded: dict[str, _Loaded | None]) -> _Loaded 
     return loaded[path]
 
 
-def _read(hit: Hit, draft: Draft) -> _Loaded:
+def _read(hit: Hit, draft: Draft) -> _LibrarySound:
     sound = hit.sound
     from_s, end_s = 0.0, None
     if sound.duration_s > LONG_S:
@@ -100,10 +100,10 @@ def _read(hit: Hit, draft: Draft) -> _Loaded:
     if draft.layer == "music":
         spectrogram = rhythm.analyse(wave)
         points = np.concatenate([rhythm.beat_times_s(spectrogram), rhythm.quiet_points_s(spectrogram)])
-    return _Loaded(wave, analyse(wave, points), from_s)
+    return _LibrarySound(wave, analyse(wave, points), from_s)
 
 
-def _cue(draft: Draft, hit: Hit, sound: _Loaded, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
+def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
     length_s = draft.end_s - draft.start_s
     hint_s = max(0.0, hit.start_s - sound.from_s)
     is_spot = draft.layer == "spot"

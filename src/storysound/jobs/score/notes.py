@@ -2,7 +2,7 @@
 
 from storysound.cue.mix import Mix
 from storysound.cue.score import Score
-from storysound.jobs.find.moments import times_of
+from storysound.draw.shapes import times_of
 from storysound.jobs.score.choice import allows_commerce
 from storysound.story import Story
 

@@ -21,7 +21,7 @@ from storysound.cue.score import Score
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage, read_footage
-from storysound.jobs.find.rerank import finder_of
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.score.agreement import Listener
 from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.score.cuts import Accepts, cut
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 # Agreement with the pictures that an effect needs: more where the clip has its own sound, as an error costs more there.
 AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 # What share of the time each step takes of the demo's film.
-SHARES = {"look": 30, "listen": 15, "understand": 15, "match": 10, "cue": 15, "mix": 5, "deliver": 10}
+SHARES = {"look": 23, "listen": 21, "understand": 10, "match": 1, "cue": 14, "mix": 3, "deliver": 28}
 LISTENED = 3  # things listened for: speech, music, events
 
 Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str, Attention]]

@@ -7,7 +7,7 @@ seeds, and judged on the stories that all of them held out, at the end of its tr
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,19 @@ from storysound.config import load_profile
 from storysound.draw import bgtai as bgtai_plot
 from storysound.draw import recalls as recall_plot
 from storysound.draw.bgtai import Course
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.match.bgtai import BGTAI
 from storysound.media.files import atomic
-from storysound.metrics import retrieval
-from storysound.research.bgtai import train as train_bgtai
-from storysound.research.bgtai.evaluate import COLUMNS, TASKS
+from storysound.metrics.retrieval_table import Judging, both_ways
+from storysound.metrics.table import Row
+from storysound.progress import Watch
 from storysound.research.bgtai.glosses import GlossedStories
-from storysound.research.bgtai.train import Judged, config_of, parted, similarities, stories_of, train_on
-from storysound.research.results import Row
-from storysound.research.stories.features import Senses
-from storysound.train.loop import Tell, fabric_for, last_weights
-from storysound.weights.resolver import Resolver
+from storysound.research.bgtai.settings import BGTAI_ABLATION_TABLE, BgtaiAblation, BgtaiSettings, BgtaiTraining
+from storysound.research.bgtai.train import PairSimilarity, config_of, parted, similarities, stories_of, train_on
+from storysound.research.stories.training import begin, part_of
+from storysound.train.loop import last_weights
 
-PAPER, TABLES = "bgtai", ()
 NO_GLOSS, BASE, DS_NET, RESULT_FILTER, BOTH = "no gloss", "Base", "DS-Net", "Result Filter", "DS&RF"
 # "L2 + SP" for the paper's "L_SP": alone, SP-Loss pairs nothing. "Total" without DS-Net is its contrastive part.
 STUDIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -50,81 +50,61 @@ STUDIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "F: total, D, 10 s": {"result_filter": True},
     },
 }
-__all__ = ["COLUMNS", "PAPER", "TABLES", "TASKS", "Recipe", "evaluate"]
 
 
-@dataclass(frozen=True)
-class Recipe(train_bgtai.Recipe):
-    """Settings of all trainings, those of `storysound train bgtai`, and of the comparison."""
-
-    study: str = "parts"  # or losses
-    steps: int = 300
-    held_out: float = 0.3
-    seeds: int = 3  # runs of each setting, seed and those that follow it
-    draws: int = 2000  # of the bootstrap, by groups
-    plot: str = "svg"  # or png: `out/STUDY.svg`
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.study not in STUDIES or self.plot not in {"svg", "png"} or min(self.seeds, self.draws) < 1:
-            raise ValueError(f"needs study parts or losses, plot svg or png, seeds and draws >= 1, got {self}")
-        if (self.gloss, self.ds_net, self.result_filter, self.contrastive) != (True, True, False, "infonce"):
-            raise ValueError("the parts and the loss are what is compared: leave them as they are")
-
-
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: BgtaiAblation, models: Models, watch: Watch) -> list[Row]:
     """A row per setting and direction, and a plot in `out`. Raises as `train_bgtai.train`."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    senses = Senses(load_profile(recipe.profile), weights)
+    watch.plan({"training": 1.0})
+    watch.step("training")
+    encoder = StoryEncoder(models, load_profile(recipe.profile))
+    study = STUDIES[recipe.study]
     rows: list[Row] = []
     courses: dict[str, Course] = {}
-    for name, change in STUDIES[recipe.study].items():
+    for at, (name, change) in enumerate(study.items()):
         runs = [variant_of(recipe, name, change, number) for number in range(recipe.seeds)]
-        stories = stories_of(runs[0], senses, weights, recipe.out / "features", tell)
-        found = [_judged(stories, senses, run, tell) for run in runs]
+        first, of = at * recipe.seeds, len(study) * recipe.seeds
+        stories = stories_of(runs[0], encoder, models, recipe.out / "features", part_of(watch, first, of, name))
+        found = [_judged(stories, encoder, run, part_of(watch, first + i, of, run.out)) for i, run in enumerate(runs)]
         rows += _rows(recipe, name, found, stories)
         courses[name] = course_of([run.out for run in runs])
     file = recipe.out / f"{recipe.study}.{recipe.plot}"
     with atomic(file) as partial:
         partial.write_bytes(_plot(recipe, rows, courses))
-    tell(f"{file}: {'figure 2' if recipe.study == 'parts' else 'table 4'}")
+    watch.say(f"{file}: {'figure 2' if recipe.study == 'parts' else 'table 4'}")
     return rows
 
 
-def variant_of(recipe: Recipe, name: str, change: Mapping[str, Any], number: int) -> train_bgtai.Recipe:
+def variant_of(recipe: BgtaiAblation, name: str, change: Mapping[str, Any], number: int) -> BgtaiTraining:
     """How one setting is trained in its run `number`."""
-    given = {field.name: getattr(recipe, field.name) for field in fields(train_bgtai.Recipe)}
+    given = {field.name: getattr(recipe, field.name) for field in fields(BgtaiSettings)}
     folder = "".join(c if c.isalnum() else "-" for c in name.lower())
     out, seed = recipe.out / recipe.study / folder / str(number), recipe.seed + number
-    return replace(train_bgtai.Recipe(**{**given, "out": out, "seed": seed}), **change)
+    return BgtaiTraining(**{**given, "out": out, "seed": seed, "devices": "1", **change})
 
 
-def _judged(stories: GlossedStories, senses: Senses, run: train_bgtai.Recipe, tell: Tell) -> dict[str, Judged]:
+def _judged(
+    stories: GlossedStories, encoder: StoryEncoder, run: BgtaiTraining, watch: Watch
+) -> dict[str, PairSimilarity]:
     """What a run's last weights say of the stories it held out: not its best ones, which they chose."""
-    fabric = fabric_for(run.out, precision=run.precision, devices=1)
-    train_on(stories, senses, run, fabric, lambda line: tell(f"{run.out}: {line}"))
-    network = BGTAI(config_of(run, stories, aligned=senses.aligned))
+    fabric, watch = begin(run, watch)
+    train_on(stories, encoder, run, fabric, watch)
+    network = BGTAI(config_of(run, stories, aligned=encoder.aligned))
     network.load_state_dict(last_weights(run.out))
     return similarities(network.eval(), stories, parted(stories, run.held_out)[1])
 
 
-def _rows(recipe: Recipe, name: str, runs: list[dict[str, Judged]], stories: GlossedStories) -> list[Row]:
-    """Both directions of each pair, figures the means of the runs."""
+def _rows(
+    recipe: BgtaiAblation, name: str, runs: list[dict[str, PairSimilarity]], stories: GlossedStories
+) -> list[Row]:
+    """Both directions of each pair."""
+    groups, judging = np.array(stories.features.groups), Judging(recipe.data.name, recipe.draws, recipe.seed)
     rows = []
-    groups = np.array(stories.features.groups)
-    for pair in runs[0]:
-        for turned in (False, True):
-            both = [(one[pair].similarity.T, one[pair].fits.T) if turned else one[pair][:2] for one in runs]
-            reports = [retrieval.evaluate(*each) for each in both]
-            own = groups[(runs[0][pair].columns if turned else runs[0][pair].rows).numpy()]
-            pooled = retrieval.pooled(reports)
-            task = "2".join(pair[::-1] if turned else pair)
-            intervals = retrieval.intervals(
-                pooled, groups=np.tile(own, len(runs)), draws=recipe.draws, seed=recipe.seed
-            )
-            protocol = f"{reports[0].protocol}; mean of {len(runs)} seeds; intervals over {len(np.unique(own))} groups"
-            rows.append(Row(task, name, pooled.figures(), intervals, reports[0].n, recipe.data.name, protocol))
+    for pair, one in runs[0].items():
+        tasks = ("2".join(pair), "2".join(pair[::-1]))
+        own = (groups[one.rows.numpy()], groups[one.columns.numpy()])
+        rows += both_ways(tasks, {name: [run[pair].similarity for run in runs]}, one.fits, judging, groups=own)
     return rows
 
 
@@ -139,12 +119,12 @@ def course_of(runs: list[Path]) -> Course:
     return Course(np.mean(times, axis=0).tolist(), figures)
 
 
-def _plot(recipe: Recipe, rows: list[Row], courses: Mapping[str, Course]) -> bytes:
+def _plot(recipe: BgtaiAblation, rows: list[Row], courses: Mapping[str, Course]) -> bytes:
     suffix = f".{recipe.plot}"
     if recipe.study == "parts":
         heading = f"Held-out stories by the time of training, mean of {recipe.seeds} seeds"
         return bgtai_plot.draw(heading, "geometric mean of recalls at 1, 5 and 10", courses, suffix)
-    task = next(task for task in TASKS if any(row.task == task for row in rows))
+    task = next(task for task in BGTAI_ABLATION_TABLE.tasks if any(row.task == task for row in rows))
     known = {row.model: row for row in rows if row.task == task}
     heading = f"{task}: recall in per cent, n = {next(iter(known.values())).n} held-out queries"
     return recall_plot.draw(heading, [("loss, DS-Net (D) and seconds of sound", known)], suffix)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storysound.losses.alignment import Weights
-from storysound.research.paper import Citation, Erratum, Published
+from storysound.research.paper import Citation, Erratum, Paper, Published
 
 CITATION = Citation(
     key="bgtai",
@@ -27,7 +27,7 @@ EQUATIONS = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BgtaiPaperTraining:
     """What is said of the training; sizes, rates, batches and epochs aren't printed."""
 
     encoder: str = "SpeechLM"  # of text and audio, of Langue2Gloss
@@ -37,7 +37,7 @@ class Recipe:
     audio_s: float = 10.0  # table 4, row F
 
 
-TRAINING = Recipe()
+TRAINING = BgtaiPaperTraining()
 
 _CLASSIFICATION = {  # table 1: set -> its metric and size
     "ESC-50": ("accuracy", "ESC-50, 2,000 clips"),
@@ -153,3 +153,5 @@ ERRATA = (
         "storysound.research.bgtai.about.PUBLISHED",
     ),
 )
+
+PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)

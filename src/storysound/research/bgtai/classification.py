@@ -5,59 +5,36 @@ folds, and zero-shot, by the names of the classes alone, as `find` judges by ear
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from storysound.config import load_profile
-from storysound.ingest.sound_sets import LAYOUTS, TEST, TRAIN, Clip, SoundSet, read_set
+from storysound.encode.pool import Models
+from storysound.ingest.sound_sets import TEST, TRAIN, Clip, SoundSet, read_set
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.classification import average_precisions
-from storysound.research.bgtai.sound_features import Heard, Listeners
-from storysound.research.probe import probe
-from storysound.research.results import Column, Row
-from storysound.train.loop import Tell
-from storysound.weights.resolver import Resolver
+from storysound.metrics.probe import probe
+from storysound.metrics.table import Row
+from storysound.progress import Watch
+from storysound.research.bgtai.settings import ClassificationEvaluation
+from storysound.research.bgtai.sound_features import HeardClips, Listeners
 
-PAPER, TABLES = "bgtai", ("2",)
-TASKS = tuple(name for name, *_ in LAYOUTS.values())
-COLUMNS = (Column("accuracy", "accuracy %", 100, 1), Column("map", "mAP"))
 FOLDS = 5  # of recordings, where a set has but one official fold
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What is evaluated; each can be given as key=value."""
-
-    set: str  # esc50, urbansound8k, fsd50k, vggsound or tau
-    data: Path  # folder into which the official archive was unpacked
-    profile: str = "embedded"
-    decay: float = 1.0  # of the probe's squared weights
-    keep: str = ""  # folder in which to keep what the encoders say; empty: nowhere
-    draws: int = 1000  # of the bootstrap, by recordings
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.set not in LAYOUTS:
-            raise ValueError(f"set is one of {', '.join(LAYOUTS)}, got {self.set!r}")
-        if self.decay <= 0 or self.draws < 1:
-            raise ValueError(f"decay must be positive and draws at least 1, got {self.decay} and {self.draws}")
-
-
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: ClassificationEvaluation, models: Models, watch: Watch) -> list[Row]:
     """A probe and a zero-shot row. Raises InputError for a folder that isn't the set's, MissingModelError."""
     sounds = read_set(recipe.set, recipe.data)
-    listeners = Listeners(load_profile(recipe.profile), weights)
+    listeners = Listeners(models, load_profile(recipe.profile))
     files = [clip.path for clip in sounds.clips]
-    heard = listeners.hear(files, Path(recipe.keep) if recipe.keep else None, tell)
+    heard = listeners.hear(files, recipe.keep, watch)
     return list(_rows(recipe, sounds, listeners, heard))
 
 
-def _rows(recipe: Recipe, sounds: SoundSet, listeners: Listeners, heard: Heard) -> Iterator[Row]:
+def _rows(recipe: ClassificationEvaluation, sounds: SoundSet, listeners: Listeners, heard: HeardClips) -> Iterator[Row]:
     clips = [sounds.clips[number] for number in heard.at.tolist()]
     sources = [clip.source for clip in clips]
     truth = torch.tensor([[name in clip.labels for name in sounds.classes] for clip in clips])
@@ -78,8 +55,15 @@ def _rows(recipe: Recipe, sounds: SoundSet, listeners: Listeners, heard: Heard) 
 
 
 def _row(
-    recipe: Recipe, sounds: SoundSet, model: str, scores: Tensor, truth: Tensor, sources: list[str], protocol: str
+    recipe: ClassificationEvaluation,
+    sounds: SoundSet,
+    model: str,
+    scores: Tensor,
+    truth: Tensor,
+    sources: list[str],
+    protocol: str,
 ) -> Row:
+    """Of scores and truth [n c] of clips of these recordings."""
     figures = {"map": float(np.mean(list(average_precisions(scores.numpy(), truth.numpy()).values())))}
     intervals = {}
     if not sounds.several:

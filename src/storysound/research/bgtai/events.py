@@ -5,8 +5,6 @@ one or more of AudioSet's, special cases included.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +13,19 @@ from storysound.annotate import families
 from storysound.annotate.events import Config, events_of
 from storysound.annotate.hearing import Ear, audible, tightened
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.sound_sets import read_desed
-from storysound.jobs.listen import ears_of
+from storysound.jobs.listen.listen import ears_of
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import peaks_db
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.sound_events import evaluate as judge
-from storysound.research.results import Column, Row
+from storysound.metrics.table import Row
+from storysound.progress import Watch
+from storysound.research.bgtai.settings import EventEvaluation
 from storysound.story import Event
-from storysound.train.loop import Tell
-from storysound.weights.resolver import Resolver
 
-PAPER, TABLES, TASKS = "bgtai", ("2, events",), ("DESED",)
-COLUMNS = (
-    Column("f1", "event F1, macro"),
-    Column("f1_micro", "micro"),
-    Column("segment_f1", "segment F1, macro"),
-    Column("segment_f1_micro", "micro"),
-)
 DESED: Mapping[str, tuple[str, ...]] = {
     "Alarm_bell_ringing": ("Alarm", "Bell", "Alarm clock", "Telephone bell ringing", "Doorbell"),
     "Blender": ("Blender",),
@@ -48,37 +40,21 @@ DESED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What is evaluated; each can be given as key=value."""
-
-    data: Path  # table of strong labels: filename, onset, offset, event_label
-    audio: Path  # folder of the sounds
-    profile: str = "embedded"
-    least: float = Config.begins  # score from which an event counts
-    draws: int = 200  # of the bootstrap, by files
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.least <= 1 or self.draws < 1:
-            raise ValueError(f"least lies in (0, 1] and draws is at least 1, got {self.least} and {self.draws}")
-
-
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: EventEvaluation, models: Models, watch: Watch) -> list[Row]:
     """One row. Raises InputError for a table or classes that aren't known, UsageError where the profile can't tag."""
     truth = read_desed(recipe.data, recipe.audio)
     if odd := {event.label for events in truth.values() for event in events} - DESED.keys():
         raise InputError(
             recipe.data, f"has classes that aren't DESED's: {', '.join(sorted(odd))}", "give DESED's table"
         )
-    ear = ears_of(load_profile(recipe.profile), weights).classes
+    ear = ears_of(Models(load_profile(recipe.profile), models.weights)).classes
     found: dict[str, tuple[Event, ...]] = {}
     lasts: dict[str, float] = {}
     for path in truth:
         try:
             wave = read_audio(path, channels=1)
         except MediaError as error:
-            tell(f"left out: {error}")
+            watch.say(f"left out: {error}")
             continue
         found[str(path)], lasts[str(path)] = heard_of(wave, ear, Config.from_score(recipe.least)), wave.duration_s
     kept = {str(path): events for path, events in truth.items() if str(path) in found}
@@ -103,7 +79,7 @@ def heard_of(wave: Waveform, ear: Ear, config: Config) -> tuple[Event, ...]:
 
 
 def _row(
-    recipe: Recipe,
+    recipe: EventEvaluation,
     found: Mapping[str, tuple[Event, ...]],
     truth: Mapping[str, tuple[Event, ...]],
     lasts: Mapping[str, float],

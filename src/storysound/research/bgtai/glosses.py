@@ -11,47 +11,14 @@ import torch
 from torch import Tensor
 
 from storysound.encode import gloss
-from storysound.errors import UsageError
+from storysound.encode.features import StoryEncoder
+from storysound.library.stories import StoryMaterial
 from storysound.match.bgtai import Said
+from storysound.match.bgtai_gloss import MOST, SoundGloss
 from storysound.match.sos_model import Features
-from storysound.research.sos.train import LONE_WIDTH
-from storysound.research.stories.features import Ragged, Senses, StoryFeatures
-from storysound.research.stories.read import Material
-
-WORDS_A_STEP = 2
-EVENNESS = 0.5  # power of the usual score that a class is divided by
-MOST = 64  # steps of a sequence and words of a gloss that are used, from the front
-
-
-class SoundGloss:
-    """The gloss of sounds, out of the part of their features that says classes."""
-
-    def __init__(self, senses: Senses) -> None:
-        """Raises UsageError where no ear of the profile names classes in each step."""
-        parts = senses.heard()
-        space = next((name for name in parts if name not in senses.ears), None)
-        if space is None or senses.stretch_s:
-            raise UsageError("this profile's ears name nothing, so sounds have no gloss: give gloss=false or another")
-        names = list(parts)
-        start = sum(parts[name] for name in names[: names.index(space)])
-        self._part = slice(start, start + parts[space])
-        classes, usual = senses.classes(space)
-        self._vectors = torch.from_numpy(classes.vectors)
-        self.width = self._vectors.shape[1]
-        self._rarity = torch.from_numpy(usual).float().clamp(min=1e-6) ** -EVENNESS
-
-    def __call__(self, heard: Features) -> tuple[Tensor, Tensor]:
-        """Words [b Q d] and which are real [b Q] of sounds, one at least of each."""
-        if heard.mask is None or not bool(heard.mask.any(dim=1).all()):
-            raise ValueError("a sound needs a step")
-        named = heard.tokens[..., self._part] ** 2 * self._rarity  # features hold roots of probabilities
-        most = named.topk(min(WORDS_A_STEP, named.shape[-1]), dim=-1).indices
-        before = torch.cat([torch.full_like(most[:, :1], -1), most[:, :-1]], dim=1)
-        new = (most[..., None] != before[:, :, None]).all(dim=-1) & heard.mask[..., None]
-        words, real = most.flatten(1), new.flatten(1)
-        order = real.int().argsort(dim=1, descending=True, stable=True)[:, : min(MOST, int(real.sum(dim=1).max()))]
-        words, real = words.gather(1, order), real.gather(1, order)
-        return self._vectors[words] * real[..., None], real
+from storysound.nn.ragged import Ragged
+from storysound.research.stories.features import StoryFeatures
+from storysound.research.stories.training import LONE_WIDTH
 
 
 @dataclass(frozen=True)
@@ -67,7 +34,7 @@ class GlossedStories:
         return (part if len(part.values) else self.words).values.shape[1]
 
     def texts(self, stories: Tensor) -> Said:
-        """Texts of stories, by number; of those that have none a step and a word of zeros."""
+        """Texts of stories [b], by number; of those that have none a step and a word of zeros."""
         steps, mask = self._something(self.features.text, stories)
         led = mask[:, 1:].any(dim=1, keepdim=True)  # the whole comes first and is no step of the sequence
         steps = torch.where(led[..., None], steps.roll(-1, dims=1), steps)[:, : max(1, steps.shape[1] - 1)]
@@ -76,7 +43,7 @@ class GlossedStories:
         return Said(steps[:, :MOST], mask[:, :MOST], words[:, :MOST], real[:, :MOST])
 
     def sounds(self, sounds: Tensor, first: Tensor | None = None) -> Said:
-        """Sounds, by number, from token `first` on, by default where they are most informative."""
+        """Sounds [b], by number, from token `first` [b] on, by default where they are most informative."""
         heard = self.features.sounds(sounds, first)
         steps, mask = heard.tokens[:, :MOST], torch.ones(heard.tokens.shape[:2], dtype=torch.bool)[:, :MOST]
         mask = mask if heard.mask is None else heard.mask[:, :MOST]
@@ -85,7 +52,7 @@ class GlossedStories:
         return Said(steps, mask, *self.sound_gloss(Features(heard.whole, steps, mask)))
 
     def pictures(self, stories: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames of stories; of those that have none a frame of zeros."""
+        """Frames [b m d] of stories [b], and which are real; of those that have none a frame of zeros."""
         return self._something(self.features.frames, stories)
 
     def _something(self, part: Ragged, stories: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,8 +65,8 @@ class GlossedStories:
 
 def glossed(
     features: StoryFeatures,
-    stories: Sequence[Material],
-    senses: Senses,
+    stories: Sequence[StoryMaterial],
+    encoder: StoryEncoder,
     lemma: Callable[[str], str],
     *,
     read_gloss: bool,
@@ -111,8 +78,8 @@ def glossed(
     texts = {one.id: one.texts for one in stories}
     said = [gloss_of(texts[name], lemma) for name in features.ids]
     every = list(dict.fromkeys(word for words in said for word in words))
-    vectors = torch.from_numpy(senses.word_vectors(every)) if every else torch.zeros(0, LONE_WIDTH)
-    sound_gloss = SoundGloss(senses) if read_gloss else None
+    vectors = torch.from_numpy(encoder.word_vectors(every)) if every else torch.zeros(0, LONE_WIDTH)
+    sound_gloss = SoundGloss(encoder) if read_gloss else None
     width = vectors.shape[1] if every or sound_gloss is None else sound_gloss.width
     place = {word: i for i, word in enumerate(every)}
     rows = [vectors.reshape(-1, width)[[place[word] for word in words]] for words in said]

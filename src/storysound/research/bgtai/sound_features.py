@@ -13,14 +13,14 @@ from torch import Tensor
 from storysound.annotate.hearing import ear_among
 from storysound.config import Profile
 from storysound.encode import cache as feature_cache
-from storysound.encode import encoder
 from storysound.encode.encoder import Encoder
+from storysound.encode.features import speaking
 from storysound.encode.labels import head_space, text_vectors
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.match.first_stage import Hearing, probabilities, standardise
 from storysound.media.audio import read_audio
-from storysound.train.loop import Tell
-from storysound.weights.resolver import Resolver
+from storysound.progress import Watch
 
 Floats = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ _VERSION = "1"  # of this file: raised whenever the same clip would give other r
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardClips:
     """Clips that could be heard, by their numbers `at` [m]; `rows` [m d] for a probe.
 
     `mean` and `peak` [m c] over AudioSet's classes and `near` [m e] in the text's space where the profile has them,
@@ -47,16 +47,16 @@ class Heard:
 class Listeners:
     """A profile's audio encoders, and its text encoder for the names of classes."""
 
-    def __init__(self, profile: Profile, weights: Resolver) -> None:
+    def __init__(self, models: Models, profile: Profile) -> None:
         """Raises MissingModelError where their weights can't be had."""
-        self.ears: dict[str, Encoder[Any]] = {name: encoder.load(name, weights) for name in profile.audio}
-        self._text: Encoder[str] = encoder.load(profile.text, weights)
-        self._cache = weights.cache
+        self.ears: dict[str, Encoder[Any]] = {name: models.encoder(name) for name in profile.audio}
+        self._text: Encoder[str] = models.encoder(profile.text)
+        self._cache = models.weights.cache
         tagger = ear_among(self.ears)
         self._tagger, self._space = (tagger.name, tagger.space) if tagger else ("", "")
-        self._speaker = next((name for name, ear in self.ears.items() if ear.traits.space == profile.text), "")
+        self._speaker = next(iter(speaking(models, profile)), "")
 
-    def hear(self, files: Sequence[Path], keep: Path | None, tell: Tell) -> Heard:
+    def hear(self, files: Sequence[Path], keep: Path | None, watch: Watch) -> HeardClips:
         """Hears files, or remembers them. Those that can't be read are told and left out.
 
         Raises InputError where none can be read.
@@ -67,8 +67,8 @@ class Listeners:
             block = files[start : start + BLOCK]
 
             def make(start: int = start, block: Sequence[Path] = block) -> dict[str, Tensor]:
-                tell(f"hearing clips {start + 1} to {start + len(block)} of {len(files)}")
-                return self._block(block, tell)
+                watch.say(f"hearing clips {start + 1} to {start + len(block)} of {len(files)}")
+                return self._block(block, watch, start, len(files))
 
             names = [[str(file.absolute()), file.stat().st_size] for file in block]
             part = feature_cache.kept(keep, [revision, names], make) if keep else make()
@@ -76,16 +76,17 @@ class Listeners:
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
         if not whole or not len(whole["at"]):
             raise InputError(files[0] if files else "the set", "no clip can be heard", "look at the lines above")
-        return Heard(**whole)
+        return HeardClips(**whole)
 
-    def _block(self, files: Sequence[Path], tell: Tell) -> dict[str, Tensor]:
+    def _block(self, files: Sequence[Path], watch: Watch, start: int, of: int) -> dict[str, Tensor]:
         at, rows = [], []
         for number, file in enumerate(files):
+            watch.at(start + number, of, file.name)
             try:
                 rows.append(self._clip(file))
                 at.append(number)
             except MediaError as error:
-                tell(f"left out: {error}")
+                watch.say(f"left out: {error}")
         if not rows:
             empty = {name: torch.zeros(0, width) for name, width in self._widths().items()}
             return {"at": torch.zeros(0, dtype=torch.long), **empty}
@@ -112,7 +113,7 @@ class Listeners:
         rows = np.concatenate(parts).astype(np.float32)
         return {"rows": rows, "mean": tags.mean(axis=0), "peak": tags.max(axis=0), "near": near}
 
-    def by_name(self, heard: Heard, classes: Sequence[str]) -> Floats:
+    def by_name(self, heard: HeardClips, classes: Sequence[str]) -> Floats:
         """Without training: how well each clip fits each class by its name [m classes], as `find` judges by ear.
 
         Raises ValueError where the profile hears neither AudioSet's classes nor in the text's space.
@@ -135,7 +136,7 @@ class Listeners:
 
 
 def _root(scores: Floats) -> Floats:
-    """The root of what may be negative: scores are probabilities or logits."""
+    """The root of what may be negative: scores [c] are probabilities or logits."""
     result: Floats = np.sqrt(np.abs(scores)) * np.sign(scores)
     return result
 

@@ -4,26 +4,29 @@ On stories of one's own, out of features that are kept in the run's folder. `glo
 the paper's parts on and off (figure 2); `contrastive`, `cross_entropy` and `sp` are its loss (table 4).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from storysound.config import load_profile
 from storysound.encode import lemmas
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
+from storysound.library.stories import read_stories
 from storysound.losses.alignment import Weights, total
 from storysound.losses.contrastive import squared_distance, symmetric
 from storysound.match.bgtai import BGTAI, Config, Said
+from storysound.match.bgtai_gloss import MOST
 from storysound.match.sos_inputs import FRAMES
 from storysound.metrics import retrieval
-from storysound.research.bgtai.glosses import MOST, GlossedStories, glossed
-from storysound.research.sos.train import HEAD_WIDTH
+from storysound.progress import Watch
+from storysound.research.bgtai.glosses import GlossedStories, glossed
+from storysound.research.bgtai.settings import BgtaiSettings, BgtaiTraining
 from storysound.research.stories.batches import (
     LEAST_HELD_OUT,
     a_sound_of_each,
@@ -32,41 +35,16 @@ from storysound.research.stories.batches import (
     held_out,
     stories_at,
 )
-from storysound.research.stories.features import Senses, features_of
-from storysound.research.stories.read import read_stories
-from storysound.research.stories.training import StoryRecipe, begin, check_parts, run
-from storysound.train.loop import Losses, Tell
-from storysound.trained.bgtai import Card
-from storysound.weights.resolver import Resolver
+from storysound.research.stories.features import features_of
+from storysound.research.stories.training import HEAD_WIDTH, begin, check_parts, check_stories, run
+from storysound.train.loop import Losses
+from storysound.trained.bgtai import BgtaiCard
 
-CONTRASTIVE = ("infonce", "l2")
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 LETTERS = {"text": "T", "audio": "A", "frames": "I"}
 PAIRS = (("audio", "frames"), ("text", "frames"), ("audio", "text"))
-
-
-@dataclass(frozen=True)
-class Recipe(StoryRecipe):
-    """Settings of the training; each can be given as key=value."""
-
-    gloss: bool = True  # false: texts and sounds are read as they are; then ds_net and result_filter are false too
-    ds_net: bool = True  # learned alignments of gloss and sequence
-    result_filter: bool = False  # alignments by time warping, which DS-Net follows where it is on (docs/RESULTS.md)
-    contrastive: str = "infonce"  # or "l2": what belongs together is drawn together, nothing pushed apart
-    cross_entropy: float = 1.0  # weight of Eq. 5
-    sp: float = 1.0  # weight of Eq. 6
-    scale: float = 20.0  # of similarities in the loss, at first
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.contrastive not in CONTRASTIVE:
-            raise ValueError(f"contrastive is {' or '.join(CONTRASTIVE)}, got {self.contrastive!r}")
-        if (self.ds_net or self.result_filter) and not self.gloss:
-            raise ValueError("without a gloss there is nothing to align: give ds_net=false result_filter=false too")
-        self.weights()
-
-    def weights(self) -> Weights:
-        """Of the loss."""
-        return Weights(1.0, self.cross_entropy, self.sp)
 
 
 class Batch(NamedTuple):
@@ -89,7 +67,7 @@ class Batch(NamedTuple):
         return Batch(self.texts.to(device), read, self.sounds.to(device), frames, seen, positives)
 
 
-def batch_at(stories: GlossedStories, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
+def batch_at(stories: GlossedStories, among: Tensor, recipe: BgtaiSettings, step: int, rank: int, ranks: int) -> Batch:
     """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
     features = stories.features
     chosen = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
@@ -106,7 +84,7 @@ def batch_at(stories: GlossedStories, among: Tensor, recipe: Recipe, step: int, 
     )
 
 
-def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
+def losses(network: nn.Module, batch: Batch, recipe: BgtaiSettings) -> Losses:
     """The whole objective, its contrastive part the mean over the three pairs of modalities.
 
     The paper trains language against images; sound and text meet in UniBriVL's first stage, here at the same time. What
@@ -132,7 +110,9 @@ def losses(network: nn.Module, batch: Batch, recipe: Recipe) -> Losses:
     if not parts:
         raise UsageError("a batch holds no two stories with pictures, nor with text: give a larger batch=")
     aligned = [(a[there[kind]], path[there[kind]]) for kind, (a, path) in alignments.items() if there[kind].any()]
-    found = total(torch.stack(list(parts.values())).mean() + nothing, aligned, recipe.weights())
+    found = total(
+        torch.stack(list(parts.values())).mean() + nothing, aligned, Weights(1.0, recipe.cross_entropy, recipe.sp)
+    )
     return {name: part if name == "loss" else part.detach() for name, part in {**found, **parts}.items()}
 
 
@@ -154,7 +134,7 @@ def embed(
     return {name: torch.cat(parts).float().cpu() for name, parts in found.items()}
 
 
-class Judged(NamedTuple):
+class PairSimilarity(NamedTuple):
     """One pair of modalities: similarity and what fits, [q c], and the number of a story of each row and column."""
 
     similarity: Tensor
@@ -163,8 +143,8 @@ class Judged(NamedTuple):
     columns: Tensor
 
 
-def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dict[str, Judged]:
-    """By pair of modalities: "AI", "TI" and "AT"; those that fewer than two stories have are left out."""
+def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dict[str, PairSimilarity]:
+    """Of the stories chosen [s], by pair of modalities: "AI", "TI" and "AT"; without those that fewer than two have."""
     features = stories.features
     sounds, fits = candidates(features, chosen)
     vectors = embed(network, stories, chosen, sounds)
@@ -180,12 +160,12 @@ def similarities(network: BGTAI, stories: GlossedStories, chosen: Tensor) -> dic
         if min(truth.shape) >= 2:
             similarity = vectors[a][rows] @ vectors[b][columns].T
             told = (first if a == "audio" else chosen)[rows]
-            found[LETTERS[a] + LETTERS[b]] = Judged(similarity, truth, told, chosen[columns])
+            found[LETTERS[a] + LETTERS[b]] = PairSimilarity(similarity, truth, told, chosen[columns])
     return found
 
 
 def evaluate(network: BGTAI, stories: GlossedStories, judged: Tensor) -> dict[str, float]:
-    """Geometric means of the recalls at 1, 5 and 10 over held-out stories, per direction, and their mean."""
+    """Geometric means of the recalls at 1, 5 and 10 over held-out stories [s], per direction, and their mean."""
     found: dict[str, float] = {}
     for pair, one in similarities(network, stories, judged).items():
         if min(one.fits.shape) >= LEAST_HELD_OUT:
@@ -194,7 +174,7 @@ def evaluate(network: BGTAI, stories: GlossedStories, judged: Tensor) -> dict[st
     return {"geometric_mean": float(np.mean(list(found.values()))) if found else 0.0, **found}
 
 
-def config_of(recipe: Recipe, stories: GlossedStories, *, aligned: bool) -> Config:
+def config_of(recipe: BgtaiSettings, stories: GlossedStories, *, aligned: bool) -> Config:
     """The network for these features: as wide as the gloss's words, heads of 64."""
     features = stories.features
     common = stories.words.values.shape[1]
@@ -207,7 +187,7 @@ def config_of(recipe: Recipe, stories: GlossedStories, *, aligned: bool) -> Conf
 
 
 def network_of(config: Config, stories: GlossedStories, learned_from: Tensor) -> BGTAI:
-    """An untrained network, centred on what it will learn from."""
+    """An untrained network, centred on the stories [s] that it will learn from."""
     network = BGTAI(config)
     features = stories.features
     sounds, _ = candidates(features, learned_from)
@@ -217,23 +197,26 @@ def network_of(config: Config, stories: GlossedStories, learned_from: Tensor) ->
     return network
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+def train(recipe: BgtaiTraining, models: Models, watch: Watch) -> float:
     """Runs the recipe, or goes on with it; the best geometric mean of recalls, of `out/best.safetensors`.
 
     Raises InputError and LibraryError for data that can't be learned from, UsageError, MissingModelError.
     """
-    fabric, tell = begin(recipe, tell)
-    senses = Senses(load_profile(recipe.profile), weights)
+    fabric, watch = begin(recipe, watch, recipe.devices)
+    encoder = StoryEncoder(models, load_profile(recipe.profile))
     with fabric.rank_zero_first():  # the others find what the first has encoded
-        stories = stories_of(recipe, senses, weights, recipe.out / "features", tell)
-    return train_on(stories, senses, recipe, fabric, tell)
+        stories = stories_of(recipe, encoder, models, recipe.out / "features", watch)
+    return train_on(stories, encoder, recipe, fabric, watch)
 
 
-def stories_of(recipe: Recipe, senses: Senses, weights: Resolver, cache: Path, tell: Tell) -> GlossedStories:
+def stories_of(
+    recipe: BgtaiSettings, encoder: StoryEncoder, models: Models, cache: Path, watch: Watch
+) -> GlossedStories:
     """What the recipe learns from and is judged by. Raises as `train`."""
     material = read_stories(recipe.data)
-    features = features_of(material, senses, cache, recipe.crop_s, tell)
-    return glossed(features, material, senses, lemmas.load(weights).of, read_gloss=recipe.gloss)
+    check_stories(recipe, material)
+    features = features_of(material, encoder, cache, recipe.crop_s, watch)
+    return glossed(features, material, encoder, models.get("lemmas", lemmas.load).of, read_gloss=recipe.gloss)
 
 
 def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
@@ -242,21 +225,23 @@ def parted(stories: GlossedStories, share: float) -> tuple[Tensor, Tensor]:
     return torch.nonzero(~out)[:, 0], torch.nonzero(out)[:, 0]
 
 
-def train_on(stories: GlossedStories, senses: Senses, recipe: Recipe, fabric: Fabric, tell: Tell) -> float:
+def train_on(
+    stories: GlossedStories, encoder: StoryEncoder, recipe: BgtaiSettings, fabric: "Fabric", watch: Watch
+) -> float:
     """`train` with what it learns from at hand."""
     learned_from, judged = parted(stories, recipe.held_out)
-    check_parts(recipe, stories.features, learned_from, judged, len(judged), tell)
+    check_parts(recipe, stories.features, learned_from, judged, len(judged), watch)
     torch.manual_seed(recipe.seed)
-    config = config_of(recipe, stories, aligned=senses.aligned)
+    config = config_of(recipe, stories, aligned=encoder.aligned)
     return run(
         recipe,
         fabric,
         network_of(config, stories, learned_from),
-        Card(config, *recipe.made_with(senses.revision())),
+        BgtaiCard(config, *recipe.made_with(encoder.revision())),
         stories.features,
         losses=partial(losses, recipe=recipe),
         batch_at=partial(batch_at, stories, learned_from, recipe),
         evaluate=partial(evaluate, stories=stories, judged=judged),
-        tell=tell,
+        watch=watch,
         settings={"loss": [recipe.contrastive, recipe.cross_entropy, recipe.sp]},
     )

@@ -5,47 +5,30 @@ stories that all of them held out. What is kept of a run is its end, so that hel
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from storysound.config import load_profile
 from storysound.draw import mac as mac_plot
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
+from storysound.match.mac_experts import Experts
 from storysound.match.mac_model import Mac
 from storysound.media.files import atomic
+from storysound.metrics.table import Row
+from storysound.progress import Watch
 from storysound.research.mac import train as train_mac
-from storysound.research.mac.evaluate import COLUMNS, TASKS, chance, kind_of, names, rows_of
-from storysound.research.mac.features import Experts, Material
-from storysound.research.results import Row
-from storysound.research.stories.features import Senses, features_of
-from storysound.research.stories.training import begin
-from storysound.train.loop import Tell
-from storysound.trained.cards import with_weights
-from storysound.weights.resolver import Resolver
+from storysound.research.mac.evaluate import judging_of, kind_of, rows_of
+from storysound.research.mac.evaluate import names as names_of
+from storysound.research.mac.settings import MacAblation, MacSettings, MacTraining
+from storysound.research.mac.stories import MacStories
+from storysound.research.stories.features import features_of
+from storysound.research.stories.training import begin, part_of
+from storysound.train.loop import last_weights
 
-PAPER, TABLES = "mac", ()
 WHOLE, WITHOUT = "MAC", "without co-attention"
-_AGAIN = "empty the folder of this run, and run the comparison again"
-__all__ = ["COLUMNS", "PAPER", "TABLES", "TASKS", "Recipe", "evaluate"]
-
-
-@dataclass(frozen=True)
-class Recipe(train_mac.Recipe):
-    """Settings of all trainings, those of `storysound train mac`, and of the comparison."""
-
-    steps: int = 300
-    held_out: float = 0.3
-    seeds: int = 3  # runs of each variant, seed and those that follow it
-    draws: int = 2000  # of the bootstrap, by groups
-    plot: str = "svg"  # or png: `out/ablation.svg`, the paper's figures 3 and 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.seeds < 1 or self.draws < 1 or self.plot not in {"svg", "png"}:
-            raise ValueError(f"needs seeds >= 1, draws >= 1, plot svg or png, got {self}")
-        if not self.co_attention:
-            raise ValueError("co_attention is what is compared: leave it out")
 
 
 def variants(experts: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], bool]]:
@@ -63,44 +46,47 @@ def variants(experts: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], boo
             yield f"without {one}", tuple(other for other in experts if other != one), True
 
 
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: MacAblation, models: Models, watch: Watch) -> list[Row]:
     """A row per variant and direction, and `out/ablation.svg`. Raises as `train_mac.train`."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    senses = Senses(load_profile(recipe.profile), weights)
-    stories = train_mac.stories_of(recipe, weights)
-    features = features_of(stories, senses, recipe.out / "features", recipe.crop_s, tell)
-    whole = Material(features, Experts(recipe.sides(senses), senses))
-    judged = train_mac.parted(whole, recipe.held_out)[1]
-    scores = {
-        name: [
-            _scores(whole, variant_of(recipe, name, experts, co_attention, number), senses, tell)
-            for number in range(recipe.seeds)
-        ]
-        for name, experts, co_attention in variants(whole.sides.experts)
-    }
-    kind = kind_of(whole, stories)
-    rows = [*rows_of(whole, judged, scores, kind, recipe), *chance(whole.items(judged)[2], kind, recipe)]
+    watch.plan({"features": 0.2, "training": 0.8})
+    encoder = StoryEncoder(models, load_profile(recipe.profile))
+    experts, told = Experts(train_mac.sides_of(recipe, encoder), encoder), train_mac.stories_of(recipe, models)
+    features = features_of(told, encoder, recipe.out / "features", recipe.crop_s, watch)
+    whole = MacStories(features, experts)
+    runs = [
+        (name, variant_of(recipe, name, names, co_attention, number))
+        for name, names, co_attention in variants(whole.sides.experts)
+        for number in range(recipe.seeds)
+    ]
+    scores: dict[str, list[Tensor]] = {}
+    watch.step("training")
+    for i, (name, variant) in enumerate(runs):
+        scores.setdefault(name, []).append(_scores(whole, variant, encoder, part_of(watch, i, len(runs), variant.out)))
+    kind = kind_of(whole, told)
+    rows = rows_of(whole, train_mac.parted(whole, recipe.held_out)[1], scores, kind, judging_of(recipe))
     file = recipe.out / f"ablation.{recipe.plot}"
     with atomic(file) as partial:
-        partial.write_bytes(mac_plot.draw(rows, names(kind)[0], file.suffix))
-    tell(f"{file}: figures 3 and 4")
+        partial.write_bytes(mac_plot.draw(rows, names_of(kind)[0], file.suffix))
+    watch.say(f"{file}: figures 3 and 4")
     return rows
 
 
-def variant_of(recipe: Recipe, name: str, experts: Sequence[str], co_attention: bool, number: int) -> train_mac.Recipe:
-    """How one variant is trained in its run `number`: evaluated at its end alone."""
-    given = {field.name: getattr(recipe, field.name) for field in fields(train_mac.Recipe)}
+def variant_of(recipe: MacAblation, name: str, experts: Sequence[str], co_attention: bool, number: int) -> MacTraining:
+    """How one variant is trained in its run `number`."""
+    given = {field.name: getattr(recipe, field.name) for field in fields(MacSettings)}
     out, seed = recipe.out / name.replace(" ", "-").lower() / str(number), recipe.seed + number
     own = {"experts": ",".join(experts), "co_attention": co_attention, "out": out, "seed": seed}
-    return train_mac.Recipe(**{**given, **own, "evaluate_every": recipe.steps})
+    return MacTraining(**{**given, **own, "devices": "1"})
 
 
-def _scores(whole: Material, variant: train_mac.Recipe, senses: Senses, tell: Tell) -> Tensor:
-    """Scores of all held-out stories, of those too of which the variant's experts say nothing."""
-    material = Material(whole.features, Experts(variant.sides(senses), senses))
-    fabric, speak = begin(variant, lambda line: tell(f"{variant.out}: {line}"))
-    train_mac.train_on(material, senses, variant, fabric, speak)
-    network = with_weights(Mac(train_mac.config_of(variant, material)), variant.out / "best.safetensors", "mac", _AGAIN)
+def _scores(whole: MacStories, variant: MacTraining, encoder: StoryEncoder, watch: Watch) -> Tensor:
+    """Scores [q c] of all held-out stories, of those too of which the variant's experts say nothing."""
+    material = MacStories(whole.features, Experts(train_mac.sides_of(variant, encoder), encoder))
+    fabric, watch = begin(variant, watch)
+    train_mac.train_on(material, encoder, variant, fabric, watch)
+    network = Mac(train_mac.config_of(variant, material))
+    network.load_state_dict(last_weights(variant.out))
     seen, heard, _ = whole.items(train_mac.parted(whole, variant.held_out)[1])
-    return train_mac.scores_of(network, material, seen, heard)
+    return train_mac.scores_of(network.eval(), material, seen, heard)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from storysound.match.mac_model import Config
-from storysound.research.paper import Citation, Erratum, Published
+from storysound.research.paper import Citation, Erratum, Paper, Published
 
 CITATION = Citation(
     key="mac",
@@ -24,7 +24,7 @@ EQUATIONS = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MacPaperTraining:
     """How the model was trained. "CE": the paper is silent, Collaborative Experts' public code settles it."""
 
     model: Config = field(default_factory=Config)  # widths of the experts' features: CE
@@ -37,7 +37,7 @@ class Recipe:
     encoders: str = "frozen"
 
 
-RETRIEVAL = Recipe()
+RETRIEVAL = MacPaperTraining()
 
 _QUERYD_P, _QUERYD_C = "QuerYD test set, paragraphs", "QuerYD test set, clips given"
 _TABLES = {"1": ("paragraph", _QUERYD_P), "2": ("clip", _QUERYD_C)}
@@ -88,7 +88,7 @@ ERRATA = (
         'The "audio" of video-audio retrieval is a spoken description, which reaches the model as the words that a '
         "recogniser wrote down: its audio stream is text-shaped.",
         "The side that is heard takes words (subtitles, texts, or speech written down) or the features of sounds.",
-        "storysound.research.mac.features.Sides",
+        "storysound.match.mac_experts.Sides",
     ),
     Erratum(
         2,
@@ -119,3 +119,5 @@ ERRATA = (
         "storysound.research.mac.about.PUBLISHED",
     ),
 )
+
+PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)

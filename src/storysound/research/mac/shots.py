@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from storysound.ingest.shots import detect_shots
+from storysound.library.stories import StoryMaterial, clip_of
 from storysound.media.mux import picture_end_s
 from storysound.media.video import iter_frames
-from storysound.research.stories.read import Material, clip_of
 from storysound.story import Span
 
 LOOK_S, SIDE_PX = 0.1, 160  # what the shot detector needs
 MATCH = 0.5  # intersection over union from which on a shot is the stretch
 
 
-def shots_of(videos: Sequence[Path]) -> list[Material]:
+def shots_of(videos: Sequence[Path]) -> list[StoryMaterial]:
     """Every shot of the videos, as a story without words. Raises MediaError."""
     found = []
     for video in videos:
@@ -35,7 +35,7 @@ def overlap(a: Span, b: Span) -> float:
     return shared / (a.duration_s + b.duration_s - shared)
 
 
-def right_shots(told: Sequence[Material], shots: Sequence[Material]) -> Tensor:
+def right_shots(told: Sequence[StoryMaterial], shots: Sequence[StoryMaterial]) -> Tensor:
     """Which shots each stretch is found by: bool [q c].
 
     Those that share half of what both cover, or else the one of its video that shares most.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from storysound.match.mmva import EXTREME, KEPT, PAIRS
 from storysound.match.mmva_model import Config
-from storysound.research.paper import Citation, Erratum, Published
+from storysound.research.paper import Citation, Erratum, Paper, Published
 
 CITATION = Citation(
     key="mmva",
@@ -26,7 +26,7 @@ EQUATIONS = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MmvaPaperTraining:
     """How the model was trained."""
 
     model: Config = field(default_factory=Config)
@@ -45,7 +45,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class DataRecipe:
+class MmvaPaperData:
     """How IMEMNet-C was made of IAPS, NAPS and EMOTIC (pictures) and DEAM (music). Its counts: erratum 1."""
 
     piece_s: float = 2.0
@@ -63,7 +63,7 @@ class DataRecipe:
     summary_share: float = 0.15  # of a video
 
 
-TRAINING, DATA = Recipe(), DataRecipe()
+TRAINING, DATA = MmvaPaperTraining(), MmvaPaperData()
 
 _IMEMNET = "IMEMNet's test part"
 _MOODS = tuple(f"{modality} {axis}" for modality in ("image", "music", "text") for axis in ("valence", "arousal"))
@@ -156,6 +156,8 @@ ERRATA = (
         7,
         "The ablations keep IMEMNet's fixed pairs and leave out the similarity predictor; no code is public.",
         "Both are settings of the training.",
-        "storysound.research.mmva.train.Recipe",
+        "storysound.research.mmva.settings.MmvaTraining",
     ),
 )
+
+PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)

@@ -7,60 +7,33 @@ Music and captions belong together; of a picture, what is labelled as most alike
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.library.emotion_set import AXES, parts_sha, read_set
 from storysound.match.mmva import matching_score, paired_score
 from storysound.match.mmva_model import MMVA, MODALITIES, Modality
-from storysound.metrics import regression, retrieval
+from storysound.metrics import regression
+from storysound.metrics.retrieval_table import Judging, chance_row, model_rows
+from storysound.metrics.table import Row
+from storysound.progress import Watch
 from storysound.research.mmva.features import TowerFeatures, features_of
-from storysound.research.mmva.set import AXES, parts_sha, read_set
-from storysound.research.results import Column, Row
-from storysound.train.loop import Tell
-from storysound.trained.mmva import Card, Trained, load_trained
-from storysound.weights.resolver import Resolver
+from storysound.research.mmva.settings import WAYS, MmvaEvaluation
+from storysound.trained.mmva import MmvaCard, MmvaModel, load_trained
 
 Numbers = NDArray[np.int64]
 
-PAPER, TABLES = "mmva", ("1", "2", "3", "5")
-MOODS = tuple(f"{modality} {axis}" for modality in MODALITIES for axis in AXES)
-WAYS = tuple(permutations(("text", "music", "image"), 2))  # that of Table 2 first
-TASKS = ("similarity", *MOODS, *(f"{a} to {b}" for a, b in WAYS))
-COLUMNS = (
-    Column("mse", "MSE", digits=4), Column("mae", "MAE"), Column("pearson", "r"), Column("ccc", "CCC"),
-    *(Column(f"r{k}", f"R@{k} %", 100, 1) for k in (1, 5, 10)), Column("map10", "mAP10", 100, 1),
-)  # fmt: skip
 NOTHING = "mean of the labels it learned from"
 BLOCK = 1024  # items that pass the network at once
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What is evaluated; each can be given as key=value."""
-
-    data: Path  # folder of `storysound build mmva`
-    model: Path  # best.safetensors of a run of `storysound train mmva`
-    split: str = "test"  # the part that is judged; "all" for a set it never saw
-    candidates: int = 1000  # of retrieval at most, drawn at random; the paper's
-    pairs: int = 5000  # of pictures and clips whose matching is judged, drawn at random
-    draws: int = 1000  # of the bootstrap, by pictures and by tracks
-    seed: int = 0  # of all that is drawn
-
-    def __post_init__(self) -> None:
-        if self.split not in {"train", "validation", "test", "all"}:
-            raise ValueError(f"split is train, validation, test or all, got {self.split!r}")
-        if min(self.candidates, self.pairs, self.draws) < 2:
-            raise ValueError(f"candidates, pairs and draws are at least 2, got {self}")
-
-
-@dataclass(frozen=True)
-class Judged:
+class JudgedMoods:
     """Moods [n 2] of the judged items by modality, as told and as labelled; `groups`: pictures and tracks by content.
 
     `words` [n]: which clips have the same caption. `pictures`, `clips`: their numbers in the set.
@@ -74,13 +47,13 @@ class Judged:
     clips: Tensor
 
 
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: MmvaEvaluation, models: Models, watch: Watch) -> list[Row]:
     """All rows that are measured. Raises InputError where model and data don't go together."""
-    trained, data = load_trained(recipe.model, weights), read_set(recipe.data)
+    trained, data = load_trained(recipe.model, models), read_set(recipe.data)
     if recipe.split != "all" and parts_sha(data) != trained.card.parts:
         do = "judge it by its own set, or with split=all where it never saw these files"
         raise InputError(recipe.data, "isn't divided as the set that the model learned from", do)
-    features = features_of(data, trained.towers, recipe.model.parent / "features", tell)
+    features = features_of(data, trained.towers, recipe.model.parent / "features", watch)
     judged = _judged(recipe, trained.network, features)
     return [
         *_matching_rows(recipe, trained, features, judged),
@@ -89,7 +62,7 @@ def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
     ]
 
 
-def name_of(card: Card) -> str:
+def name_of(card: MmvaCard) -> str:
     """What the model is called in tables: MMVA, or an ablation of it."""
     return {
         ("fixed", True): "MMVA, no random matching",
@@ -99,7 +72,7 @@ def name_of(card: Card) -> str:
 
 
 @torch.inference_mode()
-def _judged(recipe: Recipe, network: MMVA, features: TowerFeatures) -> Judged:
+def _judged(recipe: MmvaEvaluation, network: MMVA, features: TowerFeatures) -> JudgedMoods:
     data = features.set
     parts = ("train", "validation", "test") if recipe.split == "all" else (recipe.split,)
     sides = [data.numbers(part) for part in parts]  # type: ignore[arg-type]
@@ -114,7 +87,7 @@ def _judged(recipe: Recipe, network: MMVA, features: TowerFeatures) -> Judged:
         told["text"].append(network.mood("text", features.text(block)))
     seen, heard = data.picture_moods[pictures], data.clip_moods[clips]
     tracks = np.unique([data.clips[i].sha256 for i in clips.tolist()], return_inverse=True)[1]
-    return Judged(
+    return JudgedMoods(
         {name: torch.cat(parts) for name, parts in told.items()},
         {"image": seen, "music": heard, "text": heard},
         {"image": np.arange(len(pictures)), "music": tracks, "text": tracks},
@@ -124,7 +97,7 @@ def _judged(recipe: Recipe, network: MMVA, features: TowerFeatures) -> Judged:
     )
 
 
-def _mood_rows(recipe: Recipe, card: Card, judged: Judged) -> Iterator[Row]:
+def _mood_rows(recipe: MmvaEvaluation, card: MmvaCard, judged: JudgedMoods) -> Iterator[Row]:
     """Valence and arousal of each modality, and what saying always the same would give."""
     for modality in MODALITIES:
         for i, axis in enumerate(AXES):
@@ -139,7 +112,9 @@ def _unit(modality: Modality) -> str:
 
 
 @torch.inference_mode()
-def _matching_rows(recipe: Recipe, trained: Trained, features: TowerFeatures, judged: Judged) -> Iterator[Row]:
+def _matching_rows(
+    recipe: MmvaEvaluation, trained: MmvaModel, features: TowerFeatures, judged: JudgedMoods
+) -> Iterator[Row]:
     """Matching scores of pairs at random: by the similarity predictor, by Eq. 1 of the moods that are told, by none."""
     rng, network, card = np.random.default_rng(recipe.seed), trained.network, trained.card
     count = len(judged.pictures) * len(judged.clips)
@@ -169,7 +144,8 @@ def _predicted(network: MMVA, features: TowerFeatures, pictures: Tensor, clips: 
     return torch.cat(found)
 
 
-def _row(recipe: Recipe, task: str, model: str, told: Tensor, label: Tensor, groups: Numbers, unit: str) -> Row:
+def _row(recipe: MmvaEvaluation, task: str, model: str, told: Tensor, label: Tensor, groups: Numbers, unit: str) -> Row:
+    """Of values told and labelled [n], of these groups [n]."""
     predicted, measured = told.double().numpy(), label.double().numpy()
     report = regression.evaluate(predicted, measured)
     spread = regression.intervals(predicted, measured, groups=groups, draws=recipe.draws, seed=recipe.seed)
@@ -177,7 +153,7 @@ def _row(recipe: Recipe, task: str, model: str, told: Tensor, label: Tensor, gro
     return Row(task, model, report.figures(), spread, report.n, recipe.data.name, protocol)
 
 
-def _retrieval_rows(recipe: Recipe, card: Card, judged: Judged) -> Iterator[Row]:
+def _retrieval_rows(recipe: MmvaEvaluation, card: MmvaCard, judged: JudgedMoods) -> Iterator[Row]:
     """What is found through emotion: Eq. 1 of the moods that are told, best first; and by chance."""
     rng = np.random.default_rng(recipe.seed)
     seen, heard = (
@@ -185,22 +161,19 @@ def _retrieval_rows(recipe: Recipe, card: Card, judged: Judged) -> Iterator[Row]
         for side in (judged.pictures, judged.clips)
     )
     chosen: dict[str, Tensor] = {"image": seen, "music": heard, "text": heard}
+    judging = Judging(recipe.data.name, recipe.draws, recipe.seed)
     for a, b in WAYS:
         queries, candidates = chosen[a], chosen[b]
         similarity = matching_score(judged.told[a][queries], judged.told[b][candidates], card.sigma)  # type: ignore[index]
         relevant = _relevant(judged, a, b, queries, candidates, card.sigma)
-        report = retrieval.evaluate(similarity, relevant)
         groups = judged.groups[a][queries.numpy()]  # type: ignore[index]
-        spread = retrieval.intervals(report, groups=groups, draws=recipe.draws, seed=recipe.seed)
         right = "labelled nearest" if "image" in (a, b) else "of the same caption"
-        protocol = f"{report.protocol}; right is what is {right}; part {recipe.split}"
-        task, data = f"{a} to {b}", recipe.data.name
-        yield Row(task, name_of(card), report.figures(), spread, report.n, data, protocol)
-        chance = retrieval.at_random(len(queries), len(candidates), relevant, seed=recipe.seed)
-        yield Row(task, "random, mean of five", chance, n=report.n, data=data, protocol=protocol)
+        task, note = f"{a} to {b}", f"right is what is {right}; part {recipe.split}"
+        yield from model_rows(task, {name_of(card): [similarity]}, relevant, judging, groups=groups, note=note)
+        yield chance_row(task, relevant, judging, note=note)
 
 
-def _relevant(judged: Judged, a: str, b: str, queries: Tensor, candidates: Tensor, sigma: float) -> Tensor:
+def _relevant(judged: JudgedMoods, a: str, b: str, queries: Tensor, candidates: Tensor, sigma: float) -> Tensor:
     """What should be found, bool [q c]: clips and captions in the same words, or what is labelled as most alike."""
     if "image" not in (a, b):
         return judged.words[queries][:, None] == judged.words[candidates][None]

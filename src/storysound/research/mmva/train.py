@@ -1,15 +1,13 @@
 """`storysound train mmva`: moods of pictures, music and captions, and how well they match (Choi et al. 2025).
 
 Encoders stay as they are: their features are kept in the run's folder. Rate, decay, batch and schedule are the paper's
-(`research/mmva/about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small
-sets.
+(`about.py`); it trained for 1000 epochs of 80 % of 144,435 pairs or as many triples, ours are for small sets.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,55 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.library.emotion_set import AXES, EmotionSet, Item, parts_sha, read_set
 from storysound.losses.valence_arousal import matching_loss, mood_loss, total
 from storysound.match.mmva import mean_score, paired_score
 from storysound.match.mmva_model import MMVA, MODALITIES, Config, Predictions
-from storysound.research.mmva.features import TowerFeatures, Towers, features_of
-from storysound.research.mmva.set import AXES, EmotionSet, Item, parts_sha, read_set
+from storysound.match.mmva_towers import TowerEncoder
+from storysound.progress import Watch
+from storysound.research.mmva.features import TowerFeatures, features_of
+from storysound.research.mmva.settings import MmvaTraining
 from storysound.research.stories.batches import stories_at
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit, speaker
+from storysound.train.loop import Losses, Task, check_agrees, fabric_for, fit, speaker
 from storysound.trained.cards import write_card
-from storysound.trained.mmva import Card
-from storysound.weights.resolver import Resolver
+from storysound.trained.mmva import MmvaCard
 
-MATCHING = ("random", "fixed")
 JUDGED = 2000  # triples of the validation part, at random, by which the best weights are chosen
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of the training; each can be given as key=value."""
-
-    data: Path  # folder of `storysound build mmva`
-    out: Path  # folder of the run; what stands there is gone on with
-    steps: int = 1000
-    batch: int = 128  # triples a step and device
-    rate: float = 3e-4
-    weight_decay: float = 0.01
-    dropout: float = 0.5  # of the predictors
-    matching: str = "random"  # pictures that music meets; fixed: IMEMNet's pairs, the paper's first ablation
-    similarity: bool = True  # the similarity predictor; false: the paper's second ablation
-    profile: str = "embedded"  # whose encoders tell what is said, seen and heard; mmva: the paper's, of the hub
-    precision: str = "32-true"  # as Lightning Fabric names them: the network is small, nothing is gained by less
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
-    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
-    evaluate_every: int = 100
-    save_every_s: float = 120.0
-
-    def __post_init__(self) -> None:
-        if self.matching not in MATCHING:
-            raise ValueError(f"matching is {' or '.join(MATCHING)}, got {self.matching!r}")
-        if self.batch < 2 or not 0 <= self.dropout < 1:
-            raise ValueError(f"needs batch >= 2 and 0 <= dropout < 1, got {self}")
-
-    def plan(self) -> Plan:
-        """The part that the loop needs: a cosine from the first step to the last; weights are not averaged."""
-        return Plan(
-            self.steps, self.rate, warmup=0, decay_share=1.0, weight_decay=self.weight_decay, ema=0.0,
-            evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -84,7 +49,7 @@ class Batch(NamedTuple):
 
 
 def triples(features: TowerFeatures, pictures: Tensor, clips: Tensor) -> Batch:
-    """Pictures and clips, by number, that stand side by side."""
+    """Pictures [b] and clips [b], by number, that stand side by side."""
     seen, heard = features.set.picture_moods[pictures], features.set.clip_moods[clips]
     score = paired_score(seen, heard, features.set.sigma)
     given = (features.images[pictures].float(), features.music[clips].float(), features.text(clips))
@@ -99,9 +64,8 @@ class Pool(NamedTuple):
     paired: bool
 
     @classmethod
-    def of(cls, features: TowerFeatures, recipe: Recipe) -> "Pool":
+    def of(cls, data: EmotionSet, recipe: MmvaTraining) -> "Pool":
         """The training part. Raises InputError where there is nothing to learn from."""
-        data = features.set
         if recipe.matching == "random":
             pictures, clips = data.numbers("train")
         else:
@@ -113,7 +77,7 @@ class Pool(NamedTuple):
             )
         return cls(pictures, clips, recipe.matching == "fixed")
 
-    def at(self, recipe: Recipe, step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+    def at(self, recipe: MmvaTraining, step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
         """Pictures and clips [b] of a step: every clip once an epoch, with any picture, or every fixed pair once."""
         among = torch.arange(len(self.clips))
         chosen = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
@@ -145,44 +109,54 @@ def judge(network: nn.Module, *, triples: Batch) -> Mapping[str, float]:
 
 def validation(features: TowerFeatures, seed: int) -> Batch:
     """Triples of the validation part: every clip and every picture as often as any other, in random company."""
-    pictures, clips = features.set.numbers("validation")
-    if not len(pictures) or not len(clips):
-        raise InputError(features.set.folder, "has nothing readable in its part validation", "give more")
+    pictures, clips = _judgeable(features.set)
     rng = np.random.default_rng([seed, 2])
     drawn = [part[torch.from_numpy(rng.permutation(JUDGED) % len(part))] for part in (pictures, clips)]
     return triples(features, drawn[0], drawn[1])
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+def _judgeable(data: EmotionSet) -> tuple[Tensor, Tensor]:
+    """Pictures [p] and clips [c] of the validation part. Raises InputError where it lacks either."""
+    pictures, clips = data.numbers("validation")
+    if not len(pictures) or not len(clips):
+        raise InputError(data.folder, "has nothing readable in its part validation", "give more")
+    return pictures, clips
+
+
+def train(recipe: MmvaTraining, models: Models, watch: Watch) -> float:
     """Runs the recipe, or goes on with it; the best Eq. 4 of the validation part, with a minus.
 
     Raises InputError for a set that can't be learned from, MissingModelError.
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    data, run = read_set(recipe.data), {"seed": recipe.seed, "batch": recipe.batch, "matching": recipe.matching}
+    Pool.of(data, recipe)
+    _judgeable(data)
+    check_agrees(recipe.out, recipe.plan(), **run)
     fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
-    tell = speaker(fabric, tell)
-    towers = Towers(load_profile(recipe.profile), weights)
+    watch = speaker(fabric, watch)
+    watch.plan({"features": 0.5, "training": 0.5})
+    towers = TowerEncoder(models, load_profile(recipe.profile))
     with fabric.rank_zero_first():  # the others find what the first has encoded
-        features = features_of(read_set(recipe.data), towers, recipe.out / "features", tell)
-    pool, judged = Pool.of(features, recipe), validation(features, recipe.seed)
+        features = features_of(data, towers, recipe.out / "features", watch)
+    pool, judged = Pool.of(features.set, recipe), validation(features, recipe.seed)
     torch.manual_seed(recipe.seed)
     config = features.config(similarity=recipe.similarity, dropout=recipe.dropout)
     if fabric.is_global_zero:
         write_card(recipe.out, card_of(config, recipe, features, towers))
-    settings = {"seed": recipe.seed, "batch": recipe.batch, "matching": recipe.matching, "model": asdict(config)}
     task = Task(
         MMVA(config),
         losses,
         lambda step, rank, ranks: triples(features, *pool.at(recipe, step, rank, ranks)).to(fabric.device),
         partial(judge, triples=judged),
         "score",
-        {**settings, "data": features_sha(features.set, towers.revision())},
+        {**run, "model": asdict(config), "data": features_sha(features.set, towers.revision())},
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+    return fit(task, recipe.plan(), recipe.out, fabric, watch)
 
 
-def card_of(config: Config, recipe: Recipe, features: TowerFeatures, towers: Towers) -> Card:
+def card_of(config: Config, recipe: MmvaTraining, features: TowerFeatures, towers: TowerEncoder) -> MmvaCard:
     """The card of a run."""
     data = features.set
     pictures, clips = data.numbers("train")
@@ -191,7 +165,7 @@ def card_of(config: Config, recipe: Recipe, features: TowerFeatures, towers: Tow
     usual = {f"{name} {axis}": float(mean[i]) for name, mean in labels.items() for i, axis in enumerate(AXES)}
     usual["similarity"] = mean_score(seen, heard, data.sigma)
     revision, parts = towers.revision(), parts_sha(data)
-    return Card(config, recipe.profile, revision, recipe.matching, data.sigma, recipe.data.name, parts, usual)
+    return MmvaCard(config, recipe.profile, revision, recipe.matching, data.sigma, recipe.data.name, parts, usual)
 
 
 def features_sha(data: EmotionSet, revision: str) -> str:

@@ -6,7 +6,7 @@ from storysound.losses.contrastive import LARGEST_SCALE
 from storysound.match.sos import TEMPERATURE
 from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config
-from storysound.research.paper import Citation, Erratum, Published
+from storysound.research.paper import Citation, Erratum, Paper, Published
 
 CITATION = Citation(
     key="sos",
@@ -36,7 +36,7 @@ NOT_BUILT = {"12": "SoSgen: diffusion of spectrograms from text", "13": "SoSgen:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SosPaperTraining:
     """How the retrieval model was trained. "X-CLIP": the paper is silent, its ancestor's public code settles it."""
 
     model: Config = field(default_factory=lambda: Config(mode="paper"))
@@ -61,7 +61,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class DataRecipe:
+class SosPaperData:
     """How the data set was made of CMD (key clips) and LSMDC (short clips, joined)."""
 
     stories: int = 27_354
@@ -80,7 +80,7 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
-class GenerationRecipe:
+class SosPaperGeneration:
     """How SoSgen was trained: Stable Diffusion 1.5 as Riffusion, then a ControlNet for frames. Not built here yet."""
 
     longest_s: float = 15.0  # of a slice; erratum 5
@@ -105,7 +105,7 @@ class GenerationRecipe:
     width: int = 1_536  # frames of a 15-s slice, a multiple of 64
 
 
-RETRIEVAL, DATA, GENERATION = Recipe(), DataRecipe(), GenerationRecipe()
+RETRIEVAL, DATA, GENERATION = SosPaperTraining(), SosPaperData(), SosPaperGeneration()
 
 _TEST = "SoS test set, 1,300 stories"
 
@@ -187,3 +187,5 @@ ERRATA = (
         None,
     ),
 )
+
+PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED, NOT_BUILT)

@@ -1,12 +1,10 @@
 """`storysound train sos`: Sound of Story's retrieval model on stories of one's own (Bae et al. 2023, section 4.1).
 
 Encoders stay as they are: their features are kept in the run's folder, so that any number of epochs costs one reading
-of the data. The paper's numbers (`research/sos/about.RETRIEVAL`) are for 26,054 stories and two large towers; what
-differs here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder
-scale.
+of the data. The paper's numbers (`RETRIEVAL` of its `about`) are for 26,054 stories and two large towers; what differs
+here is for data sets of hundreds: smaller batches, a higher rate for maps that start at nothing, a milder scale.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -15,11 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from storysound.config import load_profile
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
+from storysound.library.stories import read_stories
 from storysound.losses.contrastive import symmetric
 from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config, Features, SoundOfStory
 from storysound.metrics import retrieval
+from storysound.progress import Watch, check
+from storysound.research.sos.settings import SosTraining
 from storysound.research.stories.batches import (
     LEAST_HELD_OUT,
     a_sound_of_each,
@@ -28,33 +31,13 @@ from storysound.research.stories.batches import (
     held_out,
     stories_at,
 )
-from storysound.research.stories.features import Senses, StoryFeatures, features_of
-from storysound.research.stories.read import read_stories
-from storysound.research.stories.training import StoryRecipe, begin, check_parts, run
-from storysound.train.loop import Losses, Tell
-from storysound.trained.sos import Card
-from storysound.weights.resolver import Resolver
+from storysound.research.stories.features import StoryFeatures, features_of
+from storysound.research.stories.training import HEAD_WIDTH, LONE_WIDTH, begin, check_parts, check_stories, run
+from storysound.train.loop import Losses
+from storysound.trained.sos import SosCard
 
 Pair = Literal["AV", "AT"]
 PAIRS: tuple[Pair, Pair] = ("AV", "AT")
-HEAD_WIDTH = 64  # of the encoder of time: CLIP's
-LONE_WIDTH = 384  # of the common space where no story has a text
-
-
-@dataclass(frozen=True)
-class Recipe(StoryRecipe):
-    """Settings of the training; each can be given as key=value."""
-
-    batch: int = 64  # stories a step and device; the paper's 128 and 256 are for far more of them
-    scale: float = 20.0  # of similarities in the loss, at first: 100 at once learns a small set by heart
-    mode: str = "corrected"  # or "paper": see match/sos_model.py
-    matrices: bool = False  # X-CLIP's learned matrices
-    tokens: bool = True  # false: global vectors alone, for comparison
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.mode not in {"corrected", "paper"}:
-            raise ValueError(f"mode must be corrected or paper, got {self.mode!r}")
 
 
 class Batch(NamedTuple):
@@ -79,7 +62,7 @@ class Batch(NamedTuple):
         return Batch(self.sounds.to(device), frames, self.seen.to(device), texts, *rest)
 
 
-def batch_at(features: StoryFeatures, among: Tensor, recipe: Recipe, step: int, rank: int, ranks: int) -> Batch:
+def batch_at(features: StoryFeatures, among: Tensor, recipe: SosTraining, step: int, rank: int, ranks: int) -> Batch:
     """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
     stories = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
@@ -122,7 +105,7 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
 
 
 def _never_empty(mask: Tensor) -> Tensor:
-    """A first token for those that have none."""
+    """A first token for those of a mask [b n] that have none."""
     first = torch.arange(mask.shape[1], device=mask.device) == 0
     return mask | (first & ~mask.any(1, keepdim=True))
 
@@ -136,6 +119,7 @@ def similarity_of(
     heard = [network.audio(features.sounds(part).to(device)) for part in torch.split(sounds, block)]
     columns = []
     for part in torch.split(stories, block):
+        check()
         if pair == "AV":
             values, mask = features.pictures(part)
             told = network.frames(values.to(device), mask.to(device))
@@ -146,7 +130,7 @@ def similarity_of(
 
 
 def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) -> dict[str, float]:
-    """Geometric means of the recalls at 1, 5 and 10 over held-out stories, per direction, and their mean."""
+    """Geometric means of the recalls at 1, 5 and 10 over held-out stories [s], per direction, and their mean."""
     found: dict[str, float] = {}
     for pair in PAIRS:
         some = stories[torch.isin(stories, features.told(pair))]
@@ -158,7 +142,7 @@ def evaluate(network: SoundOfStory, features: StoryFeatures, stories: Tensor) ->
     return {"geometric_mean": float(np.mean(list(found.values()))), **found}
 
 
-def config_of(recipe: Recipe, features: StoryFeatures, *, aligned: bool) -> Config:
+def config_of(recipe: SosTraining, features: StoryFeatures, *, aligned: bool) -> Config:
     """The network for these features: as wide as the text's, heads of 64, one layer of time for small data.
 
     Features that begin in the common space get maps that add to them. Where they don't, as the paper's, a map is
@@ -174,12 +158,12 @@ def config_of(recipe: Recipe, features: StoryFeatures, *, aligned: bool) -> Conf
         frames=FRAMES, sounds=features.tokens, temporal_layers=1,
         temporal_heads=max(1, common // HEAD_WIDTH), dropout=recipe.dropout, scale=recipe.scale,
         matrices=recipe.matrices, aligned=aligned, centred=True, use_tokens=recipe.tokens,
-        mode="paper" if recipe.mode == "paper" else "corrected",
+        mode=recipe.mode,
     )  # fmt: skip
 
 
 def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) -> SoundOfStory:
-    """An untrained network, centred on what it will learn from."""
+    """An untrained network, centred on the stories [s] that it will learn from."""
     network = SoundOfStory(config)
     sounds, _ = candidates(features, learned_from)
     parts = {"text": (features.text, learned_from), "frames": (features.frames, learned_from)}
@@ -192,29 +176,31 @@ def network_of(config: Config, features: StoryFeatures, learned_from: Tensor) ->
     return network
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+def train(recipe: SosTraining, models: Models, watch: Watch) -> float:
     """Runs the recipe, or goes on with it; the best geometric mean of recalls, of `out/best.safetensors`.
 
     Raises InputError and LibraryError for data that can't be learned from, MissingModelError.
     """
-    fabric, tell = begin(recipe, tell)
-    senses = Senses(load_profile(recipe.profile), weights)
+    fabric, watch = begin(recipe, watch, recipe.devices)
+    encoder = StoryEncoder(models, load_profile(recipe.profile))
+    stories = read_stories(recipe.data)
+    check_stories(recipe, stories)
     with fabric.rank_zero_first():  # the others find what the first has encoded
-        features = features_of(read_stories(recipe.data), senses, recipe.out / "features", recipe.crop_s, tell)
+        features = features_of(stories, encoder, recipe.out / "features", recipe.crop_s, watch)
     out = held_out(features.groups, recipe.held_out)
     learned_from, judged = (torch.nonzero(part)[:, 0] for part in (~out, out))
     judgeable = max(int(torch.isin(judged, features.told(pair)).sum()) for pair in PAIRS)
-    check_parts(recipe, features, learned_from, judged, judgeable, tell)
+    check_parts(recipe, features, learned_from, judged, judgeable, watch)
     torch.manual_seed(recipe.seed)
-    config = config_of(recipe, features, aligned=senses.aligned)
+    config = config_of(recipe, features, aligned=encoder.aligned)
     return run(
         recipe,
         fabric,
         network_of(config, features, learned_from),
-        Card(config, *recipe.made_with(senses.revision())),
+        SosCard(config, *recipe.made_with(encoder.revision())),
         features,
         losses=losses,
         batch_at=partial(batch_at, features, learned_from, recipe),
         evaluate=partial(evaluate, features=features, stories=judged),
-        tell=tell,
+        watch=watch,
     )

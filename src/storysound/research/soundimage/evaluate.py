@@ -4,7 +4,6 @@ FID, KID and inception score as in BGTAI's Table 4, but without Inception: what 
 picture takes its place, so figures compare models judged here with each other, never with published ones.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,35 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.config import load_profile
-from storysound.encode import encoder
 from storysound.encode.encoder import Encoder
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.pictures import picture_files
 from storysound.media.image import read_image
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score
 from storysound.metrics.kernel import kernel_distance
-from storysound.research.results import Column, Row
-from storysound.train.loop import Tell
-from storysound.weights.resolver import Resolver
+from storysound.metrics.table import Row
+from storysound.progress import Watch
+from storysound.research.soundimage.settings import PICTURE_TASK, PictureEvaluation
 
-PAPER, TABLES, TASKS = "bgtai", ("4",), ("A2I",)
-COLUMNS = (Column("fid", "FID", digits=2), Column("kid", "KID", digits=4), Column("is", "IS", digits=2))
 LEAST = 4  # pictures of a folder
 SIDE_PX = 512  # encoders look at fewer
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is evaluated; each can be given as key=value."""
-
-    made: Path  # folder of generated pictures
-    real: Path  # folder of real ones of the same kind, best twice as many: half of them are what is compared with
-    profile: str = "embedded"  # whose picture encoder looks
-    seed: int = 0  # of the halves, and of the choice where there are more pictures than that
 
 
 @dataclass(frozen=True)
@@ -51,14 +38,14 @@ class Seen:
     classes: Floats | None
 
 
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: PictureEvaluation, models: Models, watch: Watch) -> list[Row]:
     """Made pictures against half of the real ones; and as many of the other half, the best that can be reached.
 
     Both are of one size, for the Fréchet distance of few pictures is larger. Raises InputError for a folder of fewer
     than four pictures, MissingModelError.
     """
-    eyes: Encoder[Pixels] = encoder.load(load_profile(recipe.profile).picture, weights)
-    made, real = (seen_by(eyes, folder, tell) for folder in (recipe.made, recipe.real))
+    eyes: Encoder[Pixels] = models.encoder(load_profile(recipe.profile).picture)
+    made, real = (seen_by(eyes, folder, watch) for folder in (recipe.made, recipe.real))
     rng = np.random.default_rng(recipe.seed)
     half, other = np.array_split(rng.permutation(len(real.features)), 2)
     n = min(len(made.features), len(other))
@@ -69,18 +56,22 @@ def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
     ]
 
 
-def seen_by(eyes: Encoder[Pixels], folder: Path, tell: Callable[[str], None]) -> Seen:
-    """What `eyes` see in all pictures of a folder. One that can't be read is told and left out."""
+def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> Seen:
+    """What `eyes` see in all n pictures [h w 3] of a folder. One that can't be read is told and left out.
+
+    Raises InputError for fewer than four.
+    """
     try:
         files = picture_files(folder)
     except OSError as error:
         raise InputError(folder, f"can't be read: {error.strerror}", "give a folder of pictures") from error
     found = []
-    for path in files:
+    for number, path in enumerate(files):
+        watch.at(number, len(files), path.name)
         try:
             found += eyes.encode([read_image(path, max_side=SIDE_PX)])
         except MediaError as error:
-            tell(f"left out: {error}")
+            watch.say(f"left out: {error}")
     if len(found) < LEAST:
         raise InputError(folder, f"has {len(found)} pictures that can be read", f"{LEAST} at least are needed")
     classes = [next(iter(one.scores.values()))[0] for one in found if one.scores]
@@ -89,10 +80,12 @@ def seen_by(eyes: Encoder[Pixels], folder: Path, tell: Callable[[str], None]) ->
 
 
 def _of(seen: Seen, chosen: NDArray[np.intp]) -> Seen:
+    """What is seen of the chosen pictures [m], by number."""
     return Seen(seen.features[chosen], None if seen.classes is None else seen.classes[chosen])
 
 
-def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: Recipe) -> Row:
+def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: PictureEvaluation) -> Row:
+    """Of features [n d] of made and of real pictures."""
     figures = {
         "fid": frechet_distance(made.features, real.features),
         "kid": kernel_distance(made.features, real.features),
@@ -103,4 +96,4 @@ def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: Recip
         f"{eyes.name} {eyes.revision} in the place of Inception, {made.features.shape[1]} features; "
         f"{len(made.features)} against {len(real.features)} real pictures, seed {recipe.seed}; KID unbiased, of all"
     )
-    return Row("A2I", name, figures, n=len(made.features), data=recipe.real.name, protocol=protocol)
+    return Row(PICTURE_TASK, name, figures, n=len(made.features), data=recipe.real.name, protocol=protocol)

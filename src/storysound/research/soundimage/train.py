@@ -13,37 +13,23 @@ from torch import Tensor
 
 from storysound.config import load_profile
 from storysound.encode import cache as feature_cache
+from storysound.encode.features import StoryEncoder
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.generate import kandinsky
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.soundimage import SoundMap, fit, loudness_of
+from storysound.library.stories import StoryMaterial, read_stories
 from storysound.media.files import atomic
 from storysound.metrics import retrieval
+from storysound.progress import Watch
+from storysound.research.soundimage.settings import SoundImageTraining
 from storysound.research.stories.batches import held_out
-from storysound.research.stories.features import Senses
-from storysound.research.stories.read import Material, read_stories
-from storysound.train.loop import Tell
 from storysound.trained.cards import write_card
-from storysound.trained.soundimage import Card, heard_by
-from storysound.weights.resolver import Resolver
+from storysound.trained.soundimage import SoundImageCard, heard_by
 
 LEAST = 8  # pairs; of fewer nothing is learned that could be told from chance
 _VERSION = "1"  # of this file: raised whenever the same story would give other features
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of the training; each can be given as key=value."""
-
-    data: Path  # data set of `storysound ingest`, or a file of JSON lines with audio and images or a video
-    out: Path  # folder of the run
-    model: str = kandinsky.NAME  # whose picture encoder; NAME=FOLDER for files of your own
-    profile: str = "embedded"  # whose ears
-    held_out: float = 0.1  # share of the groups (films) to judge by
-
-    def __post_init__(self) -> None:
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"held_out must lie between 0 and 1, got {self.held_out}")
 
 
 @dataclass(frozen=True)
@@ -61,34 +47,50 @@ class Pairs:
         return Pairs(self.heard[chosen], self.lufs[chosen], self.seen[chosen], groups)
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
+def train(recipe: SoundImageTraining, models: Models, watch: Watch) -> float:
     """Fits and judges the map; its mean reciprocal rank on held-out sounds. It stands in `out/best.safetensors`.
 
     Raises MissingModelError without the picture encoder, InputError for too few stories with sound and pictures.
     """
-    folder = chosen_folder(recipe.model, (kandinsky.NAME,), weights)[1]
+    stories = read_stories(recipe.data)
+    _check_groups(recipe, stories)
+    watch.step("features")
+    folder = chosen_folder(recipe.model, (kandinsky.NAME,), models.weights)[1]
     eyes = kandinsky.load_eyes(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    senses = Senses(load_profile(recipe.profile), weights)
-    pairs = pairs_of(read_stories(recipe.data), senses, eyes, recipe.out / "features", tell)
+    encoder = StoryEncoder(models, load_profile(recipe.profile))
+    pairs = pairs_of(stories, encoder, eyes, recipe.out / "features", watch)
     out = held_out(pairs.groups, recipe.held_out)
     known, unknown = pairs.at(~out), pairs.at(out)
-    if len(known.groups) < LEAST or len(unknown.groups) < 2:
-        found = f"{len(known.groups)} pairs to learn from and {len(unknown.groups)} to judge by"
-        raise InputError(recipe.data, f"has {found}", f"{LEAST} and 2 are needed, of different groups")
+    _check_pairs(recipe, len(known.groups), len(unknown.groups))
     fitted = fit(known.heard, known.lufs, known.seen, eyes.black(), known.groups)
     figures = judged(fitted.network, unknown)
     write_card(
         recipe.out,
-        Card(
-            fitted.network.config, recipe.profile, senses.revision(), eyes.revision, recipe.data.name,
+        SoundImageCard(
+            fitted.network.config, recipe.profile, encoder.revision(), eyes.revision, recipe.data.name,
             len(known.groups), fitted.r2,
         ),
     )  # fmt: skip
     with atomic(recipe.out / "best.safetensors") as partial:
         save_file(fitted.network.state_dict(), partial)
-    tell(f"{len(known.groups)} pairs learned, penalty {fitted.penalty:g}, R² {fitted.r2:.3f} on groups left out")
-    tell(f"{len(unknown.groups)} held out: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    watch.say(f"{len(known.groups)} pairs learned, penalty {fitted.penalty:g}, R² {fitted.r2:.3f} on groups left out")
+    watch.say(f"{len(unknown.groups)} held out: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
     return figures["mrr"]
+
+
+def _check_groups(recipe: SoundImageTraining, stories: Sequence[StoryMaterial]) -> None:
+    """Before anything is encoded: pairs are sounds. Raises InputError where there are too few on either side."""
+    out = held_out(tuple(one.group for one in stories), recipe.held_out).tolist()
+    sounds = [len(one.sounds) for one in stories]
+    unknown = sum(count for count, held in zip(sounds, out, strict=True) if held)
+    known = sum(sounds) - unknown
+    _check_pairs(recipe, known, unknown)
+
+
+def _check_pairs(recipe: SoundImageTraining, known: int, unknown: int) -> None:
+    if known < LEAST or unknown < 2:
+        found = f"has {known} pairs to learn from and {unknown} to judge by"
+        raise InputError(recipe.data, found, f"{LEAST} and 2 are needed, of different groups")
 
 
 @torch.inference_mode()
@@ -101,20 +103,23 @@ def judged(network: SoundMap, pairs: Pairs) -> dict[str, float]:
     return {"cosine": float(cosine.diagonal().mean()), **report.figures()}
 
 
-def pairs_of(stories: Sequence[Material], senses: Senses, eyes: kandinsky.Eyes, cache: Path, tell: Tell) -> Pairs:
+def pairs_of(
+    stories: Sequence[StoryMaterial], encoder: StoryEncoder, eyes: kandinsky.Eyes, cache: Path, watch: Watch
+) -> Pairs:
     """A pair for each sound of each story with pictures, kept in `cache`; what can't be read is told and left out."""
     heard, lufs, seen, groups = [], [], [], []
-    revision = [_VERSION, senses.revision(), eyes.revision]
+    revision = [_VERSION, encoder.revision(), eyes.revision]
     for number, one in enumerate(stories, 1):
+        watch.at(number - 1, len(stories), one.id)
 
-        def encode(one: Material = one, number: int = number) -> feature_cache.Tensors:
-            tell(f"listening and looking: {number} of {len(stories)}")
-            return _encoded(one, senses, eyes)
+        def encode(one: StoryMaterial = one, number: int = number) -> feature_cache.Tensors:
+            watch.say(f"listening and looking: {number} of {len(stories)}")
+            return _encoded(one, encoder, eyes)
 
         try:
             kept = feature_cache.kept(cache, [*revision, one.key, [sound.key for sound in one.sounds]], encode)
         except MediaError as error:
-            tell(f"left out: {one.id}: {error}")
+            watch.say(f"left out: {one.id}: {error}")
             continue
         for i in range(len(kept["lufs"]) if len(kept["seen"]) else 0):
             heard.append(kept["heard"][i])
@@ -126,11 +131,11 @@ def pairs_of(stories: Sequence[Material], senses: Senses, eyes: kandinsky.Eyes, 
     return Pairs(torch.stack(heard), torch.stack(lufs), torch.stack(seen), tuple(groups))
 
 
-def _encoded(one: Material, senses: Senses, eyes: kandinsky.Eyes) -> feature_cache.Tensors:
+def _encoded(one: StoryMaterial, encoder: StoryEncoder, eyes: kandinsky.Eyes) -> feature_cache.Tensors:
     waves = [sound.read() for sound in one.sounds]
     pictures = one.pictures()
     return {
-        "heard": torch.stack([heard_by(senses, wave) for wave in waves]),
+        "heard": torch.stack([heard_by(encoder, wave) for wave in waves]),
         "lufs": torch.tensor([loudness_of(wave) for wave in waves]),
         "seen": eyes.embed(pictures) if pictures else torch.zeros(0, 1),
     }

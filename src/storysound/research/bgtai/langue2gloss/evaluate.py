@@ -5,66 +5,44 @@ sound the names of what `storysound listen` hears.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from storysound.config import load_profile
 from storysound.encode import gloss, lemmas
+from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.ingest.parallel_pairs import ParallelPair, read_pairs
 from storysound.jobs.annotate.captioners import by_events
 from storysound.match.langue2gloss import Sense, Vocabulary
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.caption import bleu, token_f1
 from storysound.metrics.ptb import tokens
-from storysound.research.bgtai.langue2gloss.pairs import Examples, Pair, examples_of, read_pairs
-from storysound.research.results import Column, Row
+from storysound.metrics.table import Row
+from storysound.progress import Watch
+from storysound.research.bgtai.langue2gloss.examples import Examples, examples_of
+from storysound.research.bgtai.langue2gloss.settings import SOUND, TEXT, WORDS, GlossEvaluation
 from storysound.research.stories.batches import held_out
-from storysound.train.loop import Tell
-from storysound.trained.langue2gloss import Trained, load_trained, said
-from storysound.weights.resolver import Resolver
-
-PAPER: str = "bgtai"
-TABLES: tuple[str, ...] = ()  # the paper prints no figure of its Langue2Gloss
-TEXT, WORDS, SOUND = "text to gloss", "its words as a sound to gloss", "sound to gloss"
-TASKS = (TEXT, WORDS, SOUND)
-COLUMNS = (Column("exact", "exact %", 100, 1), Column("f1", "word F1"), Column("bleu", "BLEU-4"))
+from storysound.trained.langue2gloss import GlossModel, load_trained, said
 
 Words = Sequence[str]
 _KINDS: tuple[tuple[str, Sense, bool], ...] = ((TEXT, "text", False), (WORDS, "audio", True), (SOUND, "audio", False))
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What is evaluated; each can be given as key=value."""
-
-    data: Path  # parallel file, as for training
-    model: Path  # best.safetensors of a run of `storysound train langue2gloss`
-    split: str = "held_out"  # the targets the run held out; "all" for data it never saw
-    beams: int = 5
-    draws: int = 1000  # of the bootstrap, by targets
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.split not in {"held_out", "all"} or self.beams < 1 or self.draws < 1:
-            raise ValueError("split is held_out or all, beams and draws at least 1")
-
-
-def evaluate(recipe: Recipe, weights: Resolver, tell: Tell) -> list[Row]:
+def evaluate(recipe: GlossEvaluation, models: Models, watch: Watch) -> list[Row]:
     """All rows that are measured. Raises InputError where model and data don't go together."""
-    trained = load_trained(recipe.model, weights, "gloss")
-    pairs = read_pairs(recipe.data, "gloss", lemmas.load(weights).of)
-    examples = examples_of(pairs, "gloss", trained.readers, tell)
-    rows = list(_rows(recipe, trained, pairs, examples, weights))
+    trained = load_trained(recipe.model, models, "gloss")
+    pairs = read_pairs(recipe.data, "gloss", models.get("lemmas", lemmas.load).of)
+    examples = examples_of(pairs, "gloss", trained.readers, watch)
+    rows = list(_rows(recipe, trained, pairs, examples, models))
     if not rows:
         raise InputError(recipe.data, "holds no pair to judge by", "try split=all on new data")
     return rows
 
 
 def _rows(
-    recipe: Recipe, trained: Trained, pairs: Sequence[Pair], examples: Examples, weights: Resolver
+    recipe: GlossEvaluation, trained: GlossModel, pairs: Sequence[ParallelPair], examples: Examples, models: Models
 ) -> Iterator[Row]:
     keys = tuple(" ".join(target) for target in examples.targets)
     chosen = held_out(keys, trained.card.held_out) if recipe.split == "held_out" else torch.ones(len(keys)) > 0
@@ -81,7 +59,7 @@ def _rows(
             for model, keep in _UNTRAINED.items():
                 yield _row(recipe, task, model, [keep(text) for text in texts], wanted)
         if task == SOUND:
-            heard = by_events(load_profile(trained.card.profile), weights)
+            heard = by_events(Models(load_profile(trained.card.profile), models.weights))
             told = [tuple(heard(pairs[examples.of[number]].sound).split()) for number in numbers]
             yield _row(recipe, task, "names of what is heard", told, wanted)
 
@@ -93,15 +71,16 @@ _UNTRAINED: dict[str, Callable[[str], Words]] = {
 
 
 def _told(
-    recipe: Recipe, trained: Trained, examples: Examples, sense: Sense, rows: torch.Tensor
+    recipe: GlossEvaluation, trained: GlossModel, examples: Examples, sense: Sense, rows: torch.Tensor
 ) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """What the model says of rows [n] of a sense's states, greedily and by beams."""
     states = [examples.states[sense].of(row[None])[0][0] for row in rows]
     vocabulary = Vocabulary(trained.card.words)
     for name, beams in {"greedy": 1, f"{recipe.beams} beams": recipe.beams}.items():
         yield f"Langue2Gloss, {name}", said(trained.network, vocabulary, states, sense, beams)
 
 
-def _row(recipe: Recipe, task: str, model: str, told: Sequence[Words], wanted: Sequence[Words]) -> Row:
+def _row(recipe: GlossEvaluation, task: str, model: str, told: Sequence[Words], wanted: Sequence[Words]) -> Row:
     exact = np.array([tuple(one) == tuple(other) for one, other in zip(told, wanted, strict=True)])
     f1 = np.array([token_f1(*pair) for pair in zip(told, wanted, strict=True)])
     whole, _ = bleu([list(one) for one in told], [[list(one)] for one in wanted])

@@ -1,16 +1,18 @@
 """`storysound train langue2gloss`: words out of texts and sounds (Fang et al. 2024, section 2.2.1).
 
+`storysound train caption`: sentences about sounds, by the same network and training, from lines `sound<TAB>caption` or,
+where the profile's ears speak the text encoder's space, from captions alone.
+
 The paper learns from How2's transcripts and summaries; here from any parallel file, or from texts alone with the rule
 gloss as target (`research/bgtai/langue2gloss/pairs.py`). Encoders stay as they are.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,55 +22,22 @@ from torch.nn.utils.rnn import pad_sequence
 
 from storysound.config import load_profile
 from storysound.encode import lemmas
+from storysound.encode.pool import Models
 from storysound.errors import InputError
+from storysound.ingest.parallel_pairs import ParallelPair, read_pairs
 from storysound.match.langue2gloss import BEGIN, END, PAD, SENSES, UNKNOWN, Config, Langue2Gloss, Sense, Vocabulary
+from storysound.match.langue2gloss_readers import Readers, Writes
 from storysound.metrics.caption import token_f1
-from storysound.research.bgtai.langue2gloss.pairs import Examples, Readers, Writes, examples_of, read_pairs
+from storysound.progress import Watch
+from storysound.research.bgtai.langue2gloss.examples import Examples, examples_of
+from storysound.research.bgtai.langue2gloss.settings import GlossTraining
 from storysound.research.stories.batches import held_out, stories_at
-from storysound.train.loop import Losses, Plan, Task, Tell, fabric_for, fit
+from storysound.train.loop import Losses, Task, check_agrees, fabric_for, fit
 from storysound.trained.cards import write_card
-from storysound.trained.langue2gloss import Card, said
-from storysound.weights.resolver import Resolver
+from storysound.trained.langue2gloss import GlossCard, said
 
 LEAST = 2  # examples to learn from, and to judge by
 JUDGED = 500  # examples of each sense, at most, while training
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of the training; each can be given as key=value."""
-
-    data: Path  # parallel file: source<TAB>target, or a text, on each line
-    out: Path  # folder of the run; what stands there is gone on with
-    steps: int = 2000
-    batch: int = 64  # examples a step and device
-    rate: float = 2e-3
-    warmup: int = 100
-    decay_share: float = 0.5
-    weight_decay: float = 0.01
-    ema: float = 0.99
-    width: int = 256
-    dropout: float = 0.2
-    least: int = 2  # targets that a word must stand in to be known
-    noise: float = 0.3  # length of what is added to a word's vector where words stand for a sound
-    held_out: float = 0.1  # share of the targets that choose the best weights and are what is evaluated later
-    profile: str = "embedded"  # whose encoders read and hear
-    precision: str = "32-true"
-    seed: int = 0
-    threads: int = 0  # of the processor; 0: torch's own choice
-    evaluate_every: int = 250
-    save_every_s: float = 120.0
-
-    def __post_init__(self) -> None:
-        if self.batch < 2 or not 0 < self.held_out < 1 or self.noise < 0 or self.least < 1:
-            raise ValueError("needs batch >= 2, held_out in (0, 1), noise >= 0 and least >= 1")
-
-    def plan(self) -> Plan:
-        """The part that the loop needs."""
-        return Plan(
-            self.steps, self.rate, self.warmup, self.decay_share, self.weight_decay, clip=1.0, ema=self.ema,
-            evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
-        )  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -87,9 +56,12 @@ class Batch(NamedTuple):
 
 
 def batch_at(
-    examples: Examples, learned: Tensor, vocabulary: Vocabulary, recipe: Recipe, step: int, rank: int, ranks: int
+    examples: Examples, learned: Tensor, vocabulary: Vocabulary, recipe: GlossTraining, step: int, rank: int, ranks: int
 ) -> Batch:
-    """Senses take turns; words that stand for a sound are blurred, so that a sound may lie a little beside them."""
+    """Of the examples `learned`, bool [n]. Senses take turns.
+
+    Words that stand for a sound are blurred, so that a sound may lie a little beside them.
+    """
     senses = [sense for sense in SENSES if len(examples.among(learned, sense))]
     sense, turn = senses[step % len(senses)], step // len(senses)
     rows = stories_at(examples.among(learned, sense), recipe.batch, recipe.seed, turn, rank, ranks)
@@ -113,7 +85,7 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
 
 
 def judge(network: nn.Module, examples: Examples, chosen: Tensor, vocabulary: Vocabulary) -> Mapping[str, float]:
-    """Mean F1 of the words said greedily, of each sense and of both."""
+    """Mean F1 of the words said greedily of the examples `chosen`, bool [n]: of each sense and of both."""
     found: dict[str, float] = {}
     for sense in SENSES:
         rows = examples.among(chosen, sense)[:JUDGED]
@@ -125,36 +97,34 @@ def judge(network: nn.Module, examples: Examples, chosen: Tensor, vocabulary: Vo
     return {"f1": float(np.mean(list(found.values()))), **found}
 
 
-def train(recipe: Recipe, weights: Resolver, tell: Tell) -> float:
-    """Runs the recipe, or goes on with it; the best F1 of words, of `out/best.safetensors`.
+def train(recipe: GlossTraining, writes: Writes, models: Models, watch: Watch) -> float:
+    """Runs the recipe, for glosses or captions, or goes on with it; the best F1 of words, of `out/best.safetensors`.
 
     Raises InputError for data that can't be learned from, MissingModelError.
     """
-    return learn(recipe, "gloss", weights, tell)
-
-
-def learn(recipe: Recipe, writes: Writes, weights: Resolver, tell: Tell) -> float:
-    """`train`, for glosses or captions."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    pairs = read_pairs(recipe.data, writes, lemmas.load(weights).of)
-    readers = Readers(load_profile(recipe.profile), weights, recipe.out)
-    examples = examples_of(pairs, writes, readers, tell)
+    pairs = read_pairs(recipe.data, writes, models.get("lemmas", lemmas.load).of)
+    readers = Readers(models, load_profile(recipe.profile), recipe.out)
+    _check_counts(recipe, [pair.target for pair in pairs for _ in range(1 + readers.aligned)])  # texts stand for sounds
+    check_agrees(recipe.out, recipe.plan(), seed=recipe.seed, batch=recipe.batch, noise=recipe.noise, data=_sha(pairs))
+    fabric = fabric_for(recipe.out, precision=recipe.precision)
+    watch.plan({"features": 0.3, "training": 0.7})
+    watch.step("features")
+    examples = examples_of(pairs, writes, readers, watch)
+    _check_counts(recipe, examples.targets)
     out = held_out(tuple(" ".join(target) for target in examples.targets), recipe.held_out)
-    if min(int(out.sum()), int((~out).sum())) < LEAST:
-        raise InputError(recipe.data, f"needs {LEAST} different targets held out, and more to learn from", "add pairs")
     vocabulary = Vocabulary.of([examples.targets[i] for i in torch.nonzero(~out)[:, 0].tolist()], recipe.least)
     if not vocabulary.words:
         raise InputError(
             recipe.data, f"has no word that stands in {recipe.least} targets", "add pairs, or give least=1"
         )
-    tell(f"{int((~out).sum())} examples to learn from, {int(out.sum())} held out, {len(vocabulary)} words")
+    watch.say(f"{int((~out).sum())} examples to learn from, {int(out.sum())} held out, {len(vocabulary)} words")
     torch.manual_seed(recipe.seed)
     widths = readers.widths()
     config = Config(widths["text"], widths["audio"], len(vocabulary), recipe.width, recipe.dropout)
-    fabric = fabric_for(recipe.out, precision=recipe.precision)
     revision, data = readers.revision(), recipe.data.name
-    write_card(recipe.out, Card(config, writes, vocabulary.words, recipe.profile, revision, recipe.held_out, data))
+    write_card(recipe.out, GlossCard(config, writes, vocabulary.words, recipe.profile, revision, recipe.held_out, data))
     task = Task(
         Langue2Gloss(config),
         losses,
@@ -169,10 +139,17 @@ def learn(recipe: Recipe, writes: Writes, weights: Resolver, tell: Tell) -> floa
             "data": _sha(pairs),
         },
     )
-    return fit(task, recipe.plan(), recipe.out, fabric, tell)
+    return fit(task, recipe.plan(), recipe.out, fabric, watch)
 
 
-def _sha(pairs: Any) -> str:
+def _check_counts(recipe: GlossTraining, targets: Sequence[tuple[str, ...]]) -> None:
+    """Raises InputError where too few targets can be held out."""
+    out = held_out(tuple(" ".join(target) for target in targets), recipe.held_out)
+    if min(int(out.sum()), int((~out).sum())) < LEAST:
+        raise InputError(recipe.data, f"needs {LEAST} different targets held out, and more to learn from", "add pairs")
+
+
+def _sha(pairs: Sequence[ParallelPair]) -> str:
     """Changes with what is learned from."""
     lines = [[pair.text, str(pair.sound), pair.target] for pair in pairs]
     return sha256(json.dumps(lines).encode("utf-8", "surrogatepass")).hexdigest()[:24]

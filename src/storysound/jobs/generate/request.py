@@ -1,0 +1,108 @@
+"""What `generate` is asked for and what it answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from storysound.errors import UsageError
+from storysound.story import Mood
+
+MOST_SECONDS = 600.0
+LOUDEST_DB = 60.0  # of a gain, either way
+
+
+@dataclass(frozen=True)
+class GenerateMusicRequest:
+    """Music that shall feel like what is given, in the mean of all of it.
+
+    With `prompt_only` there is no `out`: a prompt is chosen, and no model of music is needed.
+    """
+
+    images: tuple[Path, ...] = ()
+    text: str = ""
+    mood: Mood | None = None
+    out: Path | None = None  # .wav
+    prompt_only: bool = False
+    seconds: float = 10.0
+    seed: int = 0
+    model: str = "musicgen"  # a name of `generate.music.MODELS`, or NAME=FOLDER
+
+    def __post_init__(self) -> None:
+        if not (self.images or self.text.strip() or self.mood):
+            raise UsageError("nothing to make music for: give `images`, `text` or `mood`")
+        if self.out is None and not self.prompt_only:
+            raise UsageError("must be given, but for `prompt_only`", field="out")
+        if self.out is not None and Path(self.out).suffix.lower() != ".wav":
+            raise UsageError(f"a name that ends in .wav is wanted, got {self.out}", field="out")
+        if not 0 < self.seconds <= MOST_SECONDS:
+            raise UsageError(f"must be above 0 and at most {MOST_SECONDS:g}, got {self.seconds:g}", field="seconds")
+
+
+@dataclass(frozen=True)
+class GenerateMusicResult:
+    """What was asked of which model; all that follows `distance` is empty where only the prompt was wanted."""
+
+    prompt: str
+    valence: float  # of the prompt among all prompts, in [0, 1]
+    arousal: float
+    wanted_valence: float
+    wanted_arousal: float
+    distance: float
+    path: str = ""
+    model: str = ""
+    licence: str = ""  # of the model's weights, where the catalogue knows it
+    seed: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SoundShare:
+    """A further sound and its share of the picture, in [0, 1]."""
+
+    path: Path
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise UsageError(f"must lie in [0, 1], got {self.share:g}", field="share")
+
+
+@dataclass(frozen=True)
+class GenerateImageRequest:
+    """A sound that shall be seen. It has the share of the picture that `mix` leaves."""
+
+    audio: Path
+    out: Path  # .png
+    gain_db: float = 0.0  # as if the first sound were so much louder
+    mix: tuple[SoundShare, ...] = ()
+    seed: int = 0
+    steps: int = 50  # of denoising
+    side_px: int = 512  # a multiple of 64
+    model: str = "kandinsky"  # or NAME=FOLDER
+    map: Path | None = None  # best.safetensors of the recipe soundimage
+
+    def __post_init__(self) -> None:
+        if Path(self.out).suffix.lower() != ".png":
+            raise UsageError(f"a name that ends in .png is wanted, got {self.out}", field="out")
+        if not abs(self.gain_db) <= LOUDEST_DB:
+            raise UsageError(
+                f"must lie from -{LOUDEST_DB:g} to {LOUDEST_DB:g} dB, got {self.gain_db:g}", field="gain_db"
+            )
+        if sum(part.share for part in self.mix) > 1 + 1e-9:
+            raise UsageError("the shares add up to more than 1", field="mix")
+        if self.steps < 1:
+            raise UsageError(f"must be 1 or more, got {self.steps}", field="steps")
+        if self.side_px < 64 or self.side_px % 64:
+            raise UsageError(f"must be a multiple of 64, got {self.side_px}", field="side_px")
+
+
+@dataclass(frozen=True)
+class GenerateImageResult:
+    """What was painted."""
+
+    path: str
+    audio: str
+    gain_db: float
+    mix: tuple[SoundShare, ...]
+    seed: int
+    model: str
+    licence: str  # of the decoder's weights, where the catalogue knows it

@@ -1,0 +1,1 @@
+"""`gloss`: what texts and sounds are about, in bare words."""

@@ -1,0 +1,1 @@
+"""`listen`: what is heard when."""

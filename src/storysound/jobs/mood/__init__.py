@@ -1,0 +1,1 @@
+"""`mood`: how files feel."""

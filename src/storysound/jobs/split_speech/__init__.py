@@ -1,0 +1,1 @@
+"""`split_speech`: a sound or video without its speech."""

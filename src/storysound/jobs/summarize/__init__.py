@@ -1,0 +1,1 @@
+"""`summarize`: the most exciting shots of a video."""

@@ -1,0 +1,32 @@
+"""The example of the Python face, on tiny media."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import storysound as ss
+from media.media_making import noise, tone, write_video
+from storysound.media.audio import write_wav
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "python_face.py"
+
+
+@pytest.mark.models
+def test_the_example_scores_a_clip_or_gives_up(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_wav(tmp_path / "in" / "rain.wav", noise(4.0, 44100))
+    write_wav(tmp_path / "in" / "tone.wav", tone(440, 4.0, 44100))
+    write_video(tmp_path / "v.mp4", frames=24)
+    ss.index(tmp_path / "in", tmp_path / "lib")
+    words = [sys.executable, EXAMPLE, tmp_path / "v.mp4", tmp_path / "lib", tmp_path / "o.mp4"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o.mp4").exists()
+    assert "look" in done.stdout
+    assert "100%" in done.stdout
+    (tmp_path / "o.mp4").unlink()
+    given_up = subprocess.run([*words[:-1], tmp_path / "b.mp4", "0.01"], capture_output=True, text=True)
+    assert (given_up.returncode, given_up.stdout.splitlines()[-1]) == (130, "gave up; nothing was written")
+    assert not list(tmp_path.glob("b.*"))
