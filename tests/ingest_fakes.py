@@ -1,7 +1,9 @@
 """Tiny films, a fingerprint that is the mean colour, and a splitter that halves: for tests of ingesting."""
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,13 +11,17 @@ from typing import Any
 
 import av
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from storysound.config import load_profile
 from storysound.encode.encoder import Encoding, Modality
-from storysound.engine.stages import Outcome, Row, Stage, Worker, _outcome, _state
-from storysound.jobs.ingest.stages import Tools
+from storysound.encode.pool import Models
+from storysound.errors import MissingModelError
+from storysound.jobs.ingest import ingest as job
+from storysound.jobs.ingest.request import IngestRequest, IngestResult
 from storysound.media.audio import Waveform
+from storysound.progress import Progress, Stop, Watch
+from storysound.weights.resolver import Resolver
 
 FPS, RATE_HZ = 10, 16_000
 RED, GREEN, BLUE, GREY = (220, 30, 30), (30, 200, 30), (30, 30, 220), (128, 128, 128)
@@ -99,31 +105,45 @@ class Halves:
         if log:
             with Path(log).open("a") as file:
                 file.write("split\n")
-            if len(Path(log).read_text().splitlines()) == int(os.environ.get(KILL_AT, "0")):
-                os.kill(int(os.environ["STORYSOUND_TEST_PID"]), 9)
+            kill_at, count = int(os.environ.get(KILL_AT, "0")), len(Path(log).read_text().splitlines())
+            if kill_at and count >= kill_at:
+                with suppress(ProcessLookupError):
+                    os.kill(int(os.environ["STORYSOUND_TEST_PID"]), 9)
+                time.sleep(5)  # busy, until it is ended
         half = Waveform(wave.samples / 2, wave.rate_hz)
         return half, half
 
 
-TOOLS = Tools(MeanColour, Halves)
+class FakeModels(Models):
+    """Stand-ins for what ingesting needs; `missing`: nothing is there."""
+
+    def __init__(self, missing: str = "") -> None:
+        super().__init__(load_profile("embedded"), Resolver(offline=True))
+        self.missing = missing
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FakeModels, (self.missing,)
+
+    @property
+    def picture(self) -> MeanColour:
+        if self.missing:
+            raise MissingModelError(self.missing)
+        return MeanColour()
+
+    def get(self, name: str, load: object) -> Halves:
+        assert name == "separator"
+        return Halves()
 
 
-class Inline:
-    """Runs the stages in this process, in place of Daft: the same work, without the wait for workers."""
-
-    def __init__(self, jobs: int = 1, address: str = "") -> None:
-        self.jobs = jobs
-
-    def run(self, rows: Sequence[Row], schema: pa.Schema, stages: Sequence[Stage]) -> list[Outcome]:
-        outcomes = []
-        for row in rows:
-            full: dict[str, Any] = {**row, "_row": 0, "_state": _state()}
-            for stage in stages:
-                given = {name: full[name] for name in (*stage.takes, "_state")}
-                made = pa.array([Worker(stage, None).do(given)], pa.struct([*stage.gives, pa.field("_state", _STATE)]))
-                full |= made.to_pylist()[0]
-            outcomes.append(_outcome(full))
-        return outcomes
-
-
-_STATE = pa.struct([("fault", pa.string()), ("fatal", pa.list_(pa.string())), ("notes", pa.list_(pa.string()))])
+def ingest(
+    videos: Iterable[Path],
+    data: Path,
+    models: Models | None = None,
+    *,
+    report: Callable[[Progress], None] | None = None,
+    stop: Stop | None = None,
+    **fields: Any,
+) -> IngestResult:
+    """The job, as whoever asks for it runs it."""
+    with Watch(report, stop) as watch:
+        return job.run(IngestRequest(tuple(videos), data, **fields), models or FakeModels(), watch)

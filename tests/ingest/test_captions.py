@@ -138,6 +138,7 @@ def met(captions: Captions, *videos: str) -> dict[str, str]:
         ("St.Louis", "St.Louis.mp4"),
         ("St", None),
         ("talk.MOV", "talk.mp4"),
+        ("ｔａｌｋ\u00a0", "talk.mp4"),
         ("café", "café.mp4"),  # the file's name is written another way, as macOS does
         ("cafe\u0301.mp4", "café.mp4"),
         (" talk.mp4 ", "talk.mp4"),
@@ -237,7 +238,7 @@ def test_one_file_of_subtitles_and_one_text_tell_of_a_video(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.parametrize("nothing", ["NaN", "null", '""', '"nan"', '"N/A"', "[]", "[null, NaN]", '" "'])
+@pytest.mark.parametrize("nothing", ["NaN", "null", '""', '"nan"', '"N/A"', "[]", "[null, NaN]", "Infinity", '" "'])
 def test_what_programs_write_for_nothing_is_no_text(tmp_path: Path, nothing: str) -> None:
     row = f'{{"path": "talk.mp4", "caption": {nothing}, "start": NaN, "end": "nan", "license": null}}'
     file = write(tmp_path / "c.jsonl", row)

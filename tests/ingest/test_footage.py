@@ -1,4 +1,4 @@
-"""Looking at videos and story folders: times, texts, damage."""
+"""Looking at videos: times, damage, progress."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -9,21 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-from storysound.errors import MediaError
 from storysound.ingest.footage import read_footage, split_long
-from storysound.ingest.pictures import LONGEST_S, SHORTEST_S, spread
+from storysound.progress import Cancelled, Progress, Stop, Watch
 from storysound.story import Span
-
-
-@given(st.lists(st.text("ab ", min_size=1, max_size=80).filter(str.strip), max_size=9), st.integers(1, 9))
-def test_every_picture_has_time_and_every_paragraph_a_picture(parts: list[str], count: int) -> None:
-    texts, lengths = spread(parts, count)
-    assert len(texts) == len(lengths) == count
-    assert all(SHORTEST_S <= length <= LONGEST_S for length in lengths)
-    told = " ".join(texts)
-    assert all(part in told for part in parts)
 
 
 @given(st.lists(st.floats(0.5, 50), min_size=1, max_size=6))
@@ -35,28 +24,6 @@ def test_parts_of_long_shots_tile_them(lengths: list[float]) -> None:
     assert units[-1].end_s == pytest.approx(edges[-1])
     assert all(a.end_s == b.start_s for a, b in pairwise(units))
     assert max(unit.duration_s for unit in units) <= 15.0 + 1e-6
-
-
-def test_pictures_come_in_the_order_people_count(tmp_path: Path) -> None:
-    for name in ("p10.png", "p2.png", "p1.jpg", ".hidden.png", "notes.md"):
-        if name.endswith("md"):
-            (tmp_path / name).write_text("no picture")
-        else:
-            Image.new("RGB", (40, 30), (int("10" in name) * 200, 0, 0)).save(tmp_path / name)
-    (tmp_path / "story.txt").write_bytes("\ufeffOne.\r\n\r\nTwo.\r\n\r\nThree — end.".encode())
-    footage = read_footage(tmp_path)
-    assert [Path(frame.uri).name for frame in footage.story.frames] == ["p1.jpg", "p2.png", "p10.png"]
-    assert footage.story.texts == ("One.", "Two.", "Three — end.")
-    assert footage.story.duration_s == 12.0
-    assert footage.pictures[2][0][0, 0, 0] > 150
-
-
-def test_a_folder_without_text_shows_its_pictures(tmp_path: Path) -> None:
-    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
-    assert read_footage(tmp_path).story.texts == ("",)
-    (tmp_path / "a.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(MediaError, match=r"a\.png"):
-        read_footage(tmp_path)
 
 
 def plain_video(path: Path, seconds: float, *, nan_sound: bool = False) -> Path:
@@ -97,3 +64,21 @@ def test_every_unit_has_a_picture_in_its_time(tmp_path: Path) -> None:
     assert len(footage.times_s) == sum(len(own) for own in footage.pictures)
     assert all(footage.pictures)
     assert all(0 <= t < 3.0 for t in footage.times_s)
+
+
+def test_looking_says_how_far_it_is_and_stops_in_the_middle(tmp_path: Path) -> None:
+    film = plain_video(tmp_path / "v.mp4", 3.0)
+    stop, said = Stop(), list[Progress]()
+
+    def report(at: Progress) -> None:
+        said.append(at)
+        if at.done >= 1.5:
+            stop.set()
+
+    read_footage(film, Watch(said.append))
+    assert [at.done for at in said] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0, 2.5], abs=0.11)
+    assert {at.of for at in said} == {3.0}
+    said.clear()
+    with pytest.raises(Cancelled):
+        read_footage(film, Watch(report, stop))
+    assert said[-1].done == pytest.approx(1.5, abs=0.11)

@@ -68,6 +68,12 @@ Dialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\
             "9\n00:00:03,000 --> 00:00:04,000\n8",
             [(1.0, "10"), (2.0, "9"), (3.0, "8")],
         ),
+        (
+            "00:01.0 --> 00:03.0\nA dog.\n2\n00:05.0 --> 00:07.0\nRain.\n3\n00:08.0 --> 00:09.0\n4",
+            [DOG, RAIN, (8.0, "4")],
+        ),
+        (f"1\n00:00:01,000 --> 00:00:03,000\n{'9' * 5000}\n2\n00:00:05,000 --> 00:00:07,000\nRain.",
+         [(1.0, "9" * 5000), RAIN]),
         ("00:01.0 --> 00:02.0\n10\n00:02.0 --> 00:03.0\n9", [(1.0, "10"), (2.0, "9")]),
         # blank lines inside a cue
         (
@@ -147,6 +153,7 @@ def test_cues(text: str, want: list[tuple[float, str]]) -> None:
         ("un<b>believ</b>able <00:00:01.500>now <01:02.000>then", "unbelievable now then"),
         ('<font color="#ff0000" face=Arial>red</font> <FONT size=3>big</FONT></font>', "red big"),
         ("{\\an8}{\\pos(1,2)}up {stays} \\Nhere", "up {stays} here"),
+        ('<a href="x">H<sub>2</sub>O</a> <p align=left>and <a b> <h>', "H2O and <a b> <h>"),
         ("<ruby>雨<rt>ame</rt></ruby>", "雨 ame"),
     ],
 )  # fmt: skip

@@ -11,7 +11,8 @@ from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.jobs.find import find
 from storysound.jobs.find.request import FindRequest
-from storysound.jobs.index.index import index
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.score import score
 from storysound.jobs.score.request import ScoreRequest
 from storysound.match.query import Query
@@ -29,13 +30,18 @@ def add_sound(folder: Path, name: str, seed: int) -> None:
     write_wav(folder / name, Waveform(np.cumsum(noise)[None] / 30, RATE_HZ))
 
 
+def indexed(sounds: Path, library: Path, models: Models) -> None:
+    with Watch() as watch:
+        index.run(IndexRequest((sounds,), library), models, watch)
+
+
 def test_scoring_loads_each_model_once_and_finding_none_again(tmp_path: Path, weights: Resolver) -> None:
     sounds, library = tmp_path / "sounds", tmp_path / "library"
     for seed in range(3):
         add_sound(sounds, f"{seed}.wav", seed)
-    index([sounds], library, weights=weights)
-    clip = video(tmp_path / "clip.mp4", [0, 2], 3.0, voice(6.0, SPEECH[:1]))
     models = Models(load_profile(), weights)
+    indexed(sounds, library, models)
+    clip = video(tmp_path / "clip.mp4", [0, 2], 3.0, voice(6.0, SPEECH[:1]))
     with Watch() as watch:
         score.run(ScoreRequest(clip, library, tmp_path / "out.mp4", text="a storm"), models, watch)
     loads = Counter(models.loads)
@@ -52,6 +58,6 @@ def test_scoring_loads_each_model_once_and_finding_none_again(tmp_path: Path, we
     kept = find.finder_of(library, models)[0]
     assert find.finder_of(library, models)[0] is kept
     add_sound(sounds, "new.wav", 9)
-    index([sounds], library, weights=weights)
+    indexed(sounds, library, models)
     assert found(Query(text="rain")) == ["0.wav", "1.wav", "2.wav", "new.wav"]
     assert models.loads == loads

@@ -6,7 +6,6 @@ import tarfile
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from PIL import Image
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from ingest_fakes import BLUE, GREEN, RED, TOOLS, Inline, film
+from ingest_fakes import BLUE, GREEN, RED, film, ingest
 from storysound.app.cli.commands import app
 from storysound.config import load_profile
 from storysound.draw.histograms import Panel, draw, edges_of
@@ -25,9 +24,7 @@ from storysound.errors import LibraryError, OutputError, UsageError
 from storysound.ingest.clips import Join
 from storysound.jobs import export as exporting
 from storysound.jobs import stats as counting
-from storysound.jobs.export import ExportRequest
-from storysound.jobs.ingest import ingest as job
-from storysound.jobs.ingest.ingest import ingest
+from storysound.jobs.export import ExportRequest, Format
 from storysound.jobs.stats import PUBLISHED, StatsRequest, StatsResult, summarise
 from storysound.library.dataset import Dataset
 from storysound.media.audio import read_flac
@@ -41,7 +38,7 @@ def stats(data: Path, plots: Path) -> StatsResult:
     return counting.run(StatsRequest(data, plots), NO_MODELS, Watch())
 
 
-def export(data: Path, out: Path, to: Any, shard_bytes: int = 10**9, watch: Watch | None = None) -> int:
+def export(data: Path, out: Path, to: Format, shard_bytes: int = 10**9, watch: Watch | None = None) -> int:
     return exporting.run(ExportRequest(data, out, to, shard_bytes), NO_MODELS, watch or Watch()).stories
 
 
@@ -54,11 +51,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "c.csv").write_text(
         "path,text,licence\none.mp4,A b c.,CC0-1.0\nfilm/a.mp4,One two,\nfilm/b.mp4,three <four>,CC-BY-4.0\n"
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "Engine", Inline)
-        how: dict[str, Any] = {"captions": folder / "c.csv", "tools": TOOLS}
-        ingest([folder / "v" / "one.mp4", folder / "v" / "two.mp4"], folder / "set", **how)
-        ingest([folder / "v" / "film"], folder / "set", joining=Join(2), **how)
+    captions = folder / "c.csv"
+    ingest([folder / "v" / "one.mp4", folder / "v" / "two.mp4"], folder / "set", captions=captions)
+    ingest([folder / "v" / "film"], folder / "set", joining=Join(2), captions=captions)
     return folder / "set"
 
 
@@ -171,17 +166,14 @@ def test_hf_has_features_and_a_card(data: Path, tmp_path: Path) -> None:
     assert "- 1 × CC-BY-4.0" in card
 
 
-def test_long_nested_names_and_stories_of_equal_start_leave_in_every_form(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job, "Engine", Inline)
+def test_long_nested_names_and_stories_of_equal_start_leave_in_every_form(tmp_path: Path) -> None:
     names = ["/".join([letter * 120, "con", letter * 119 + "x?*"]) for letter in "ab"]
     for name in names:
         film(tmp_path / "v" / f"{name}.mp4", [(RED, 1.0)])
     rows = [{"path": f"{names[0]}.mp4", "caption": text, "start": 0, "end": 0.5} for text in ("A dog.", "An animal.")]
     (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, rows)))
     for _ in range(2):
-        ingest([tmp_path / "v"], tmp_path / "set", captions=tmp_path / "c.jsonl", tools=TOOLS)
+        ingest([tmp_path / "v"], tmp_path / "set", captions=tmp_path / "c.jsonl")
     told = {row["id"]: row["text"] for row in Dataset.open(tmp_path / "set").rows(["id", "text"])}
     assert told == {f"{names[0]}@0.000": "A dog.", f"{names[0]}@0.000#2": "An animal.", names[1]: ""}
     for form in ("folder", "webdataset", "hf", "parquet"):

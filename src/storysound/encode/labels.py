@@ -4,21 +4,15 @@ A query's words are compared with every class name; the softmax of the cosines s
 meant (`LabelSpace.weights`). The temperature and the bare wording of the names were measured, see docs/RESULTS.md.
 """
 
-import hashlib
-import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
+from storysound.encode.cache import kept_rows
 from storysound.encode.encoder import Encoder, Head
-
-log = logging.getLogger(__name__)
 
 TEMPERATURE = 0.05  # of the softmax over class names; .03 to .08 differ by less than one clip in a hundred
 
@@ -68,22 +62,7 @@ def remembered_vectors(
     if cache is None:
         return text_vectors(encoder, texts)
     file = cache / "texts" / f"{collection}-{encoder.name}-{encoder.revision}.safetensors"
-    keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
-    known: dict[bytes, NDArray[np.float32]] = {}
-    try:
-        stored = load_file(file)
-        known = {key.tobytes(): row for key, row in zip(stored["keys"], stored["vectors"], strict=True)}
-    except FileNotFoundError:
-        pass
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        log.warning("%s can't be read, embedding anew: %s", file, error)
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    known |= dict(zip(new, text_vectors(encoder, list(new.values())), strict=True))
-    vectors = np.stack([known[key] for key in keys]) if keys else np.zeros((0, encoder.dim), np.float32)
-    if new:
-        unique = sorted(set(keys))
-        _store(file, np.frombuffer(b"".join(unique), np.uint8).reshape(-1, 16), np.stack([known[k] for k in unique]))
-    return vectors
+    return kept_rows(file, texts, lambda new: text_vectors(encoder, new)) if texts else text_vectors(encoder, texts)
 
 
 def label_space(
@@ -108,15 +87,3 @@ def label_space(
 def head_space(name: str, labels: Sequence[str], head: Head, encoder: Encoder[str], cache: Path | None) -> LabelSpace:
     """`label_space` with the labels worded as their head says."""
     return label_space(name, labels, [head.wording(label) for label in labels], encoder, cache)
-
-
-def _store(file: Path, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> None:
-    """Keep the vectors for next time; a cache that can't be written costs time, nothing else."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-            pass
-        save_file({"keys": keys, "vectors": vectors}, part.name)
-        Path(part.name).replace(file)
-    except (OSError, SafetensorError) as error:
-        log.warning("text vectors can't be cached at %s: %s", file, error)

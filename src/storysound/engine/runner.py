@@ -46,10 +46,16 @@ def runner(stages: Sequence[Stage], jobs: int = 1, engine: str = "") -> Iterator
     if jobs == 1 and not engine:
         yield _Here(stages)
         return
+    if engine:
+        from storysound.engine.ray import OnRay
+
+        with OnRay(stages, jobs, engine) as on_ray:
+            yield on_ray
+        return
     from storysound.engine.processes import Processes
 
-    with Processes(stages, jobs) as workers:
-        yield workers
+    with Processes(stages, jobs) as processes:
+        yield processes
 
 
 class _Here:

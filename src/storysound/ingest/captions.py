@@ -1,5 +1,6 @@
 """What people wrote about videos: tables (CSV, TSV, JSON lines), subtitles (SRT, VTT, ASS) and plain texts."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from storysound.errors import InputError, UsageError
 from storysound.ingest.languages import code_of, parted
 from storysound.ingest.naming import Files, same
 from storysound.ingest.subtitles import SUBTITLES, read_cues
-from storysound.ingest.tables import TABLES, TIME, Row, first_of, said_in, seconds_of, table_rows
+from storysound.ingest.tables import TABLES, TIME, Row, first_of, is_nothing, said_in, seconds_of, table_rows
 from storysound.media.endings import stem
 from storysound.media.files import read_text
 
@@ -308,7 +309,7 @@ def _texts(value: Any, file: Path, number: int) -> Iterator[str]:
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, bool | dict | list):
             raise InputError(file, f"line {number}: its text is {part!r}", "give a text, or a list of texts")
-        if said_in({"text": part}, ["text"]) is not None:
+        if not is_nothing(part) and part not in (math.inf, -math.inf):
             yield str(part)
 
 

@@ -12,6 +12,11 @@ def same(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def _loosely(name: str) -> str:
+    """As names are compared when no file is called exactly so: without spaces around, ligatures and wide letters."""
+    return unicodedata.normalize("NFKC", name).strip()
+
+
 class Files:
     """Files, found by name: whole names come before names without ending, and names as written before trimmed ones."""
 
@@ -21,7 +26,7 @@ class Files:
         self._folders: dict[Path, tuple[str, ...]] = {}
         for file in dict.fromkeys(map(Path, files)):
             whole = same(file.name)
-            names = (whole, stem(whole), whole.strip(), stem(whole.strip()).strip())
+            names = (whole, stem(whole), _loosely(whole), _loosely(stem(_loosely(whole))))
             for called, name in zip(self._by_name, names, strict=True):
                 called.setdefault(name, []).append(file)
             self._folders[file] = tuple(same(part) for part in file.absolute().parts[:-1])
@@ -37,7 +42,7 @@ class Files:
         for last in dict.fromkeys((path.name, stem(path.name))):
             whole, stems, trimmed, trimmed_stems = self._by_name
             for names, wanted in (
-                (whole, last), (stems, last), (trimmed, last.strip()), (trimmed_stems, last.strip()),
+                (whole, last), (stems, last), (trimmed, _loosely(last)), (trimmed_stems, _loosely(last)),
             ):  # fmt: skip
                 found = [file for file in names.get(wanted, []) if self._lies_in(file, inner)]
                 if found:

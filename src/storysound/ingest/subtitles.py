@@ -11,15 +11,15 @@ from itertools import pairwise
 
 SUBTITLES = (".vtt", ".srt", ".ass", ".ssa")  # the first is taken where a video has several
 
-_CLOCK = r"-?(?:\d+\s?:\s?-?)?\d{1,3}\s?:\s?-?\d{1,2}(?:\s?[.,:]\s?-?\d{1,9})?"
+_CLOCK = r"-?(?:\d{1,6}\s?:\s?-?)?\d{1,3}\s?:\s?-?\d{1,2}(?:\s?[.,:]\s?-?\d{1,9})?"
 _TIMES = re.compile(rf"[\s\u200e\u200f\u202a-\u202e\ufeff]*({_CLOCK})\s*(?:-+|[–—−])\s?[>›]\s*({_CLOCK})(?!\d)")
-_COUNT = re.compile(r"\s*\d+\s*")
+_COUNT = re.compile(r"\s*\d{1,9}\s*")
 _ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 # Words in angle brackets that are none of these were written to be read.
-_BREAK = re.compile(r"</?(?:br|p|div|rt|rp)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BREAK = re.compile(r"</?(?:br|p|div|li|center|rt|rp)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _TAG = re.compile(
-    r"<(?:/?(?:b|i|u|s|em|strong|strike|ruby|tt)(?:\.[^\s<>]*)?\s*|/\s*(?:c|v|lang|font|span)\s*"
-    r"|c(?:\.[^<>]*)?|(?:v|lang)(?:\.[^\s<>]*)?(?:\s[^<>]*)?|(?:font|span)(?:\s[^<>]*)?|(?:\d+:)?\d+:\d+[.,]\d+)/?>",
+    r"<(?:/?(?:b|i|u|s|em|strong|strike|del|ins|sub|sup|small|big|mark|ruby|tt)(?:\.[^\s<>]*)?\s*"
+    r"|/\s*(?:a|b|i|u|c|v|lang|font|span)\s*|a\s+href[^<>]*|c(?:\.[^<>]*)?|(?:v|lang)(?:\.[^\s<>]*)?(?:\s[^<>]*)?|(?:font|span)(?:\s[^<>]*)?|(?:\d+:)?\d+:\d+[.,]\d+)/?>",
     re.IGNORECASE,
 )
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
@@ -97,7 +97,7 @@ def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[
     at = [number for number, line in enumerate(lines) if _TIMES.match(line)]
     if not at:
         return
-    is_counted = at[0] > 0 and bool(_COUNT.fullmatch(lines[at[0] - 1]))
+    is_counted = _are_counted([lines[number - 1] if number else "" for number in at])
     heads = [_head(lines, number, is_vtt=is_vtt, is_counted=is_counted) for number in at]
     before = lines[: heads[0]]
     if not is_vtt:
@@ -108,6 +108,13 @@ def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[
         own = _without_asides(lines[number + 1 : end], stray) if is_vtt else lines[number + 1 : end]
         told = tuple(text for line in _joined(own) if (text := plain(line)))
         yield Cue(_seconds(match[1]), _seconds(match[2]), told)
+
+
+def _are_counted(before: Sequence[str]) -> bool:
+    """Whether cues are numbered, by the lines before their times; the first number may have been cut off."""
+    numbers = [int(line) for line in before if _COUNT.fullmatch(line)]
+    is_rising = all(one < other for one, other in pairwise(numbers))
+    return bool(_COUNT.fullmatch(before[0])) or (is_rising and len(numbers) > max(1, len(before) // 2))
 
 
 def _head(lines: Sequence[str], at: int, *, is_vtt: bool, is_counted: bool) -> int:

@@ -186,9 +186,7 @@ class Dataset:
             ids = self._table().to_table(columns=["id"]).column("id").to_pylist()
             self._places = {each: place for place, each in enumerate(ids)}
         if story_id not in self._places:
-            raise LibraryError(
-                self.folder, f"has no story {story_id!r}", "its stories are told by `storysound stats`"
-            )
+            raise LibraryError(self.folder, f"has no story {story_id!r}", "its stories are told by `storysound stats`")
         return self._places[story_id]
 
     def _table(self) -> Any:

@@ -1,7 +1,6 @@
 """Encoders that nobody has heard of before are useful at once: what they say of themselves is all that is asked."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,16 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from storysound.engine.crew import Tools
 
-from storysound.annotate.hearing import ear_among
-from storysound.annotate.sound import SoundJudge
 from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Modality, Traits, load
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, UsageError
 from storysound.jobs.find.finder import Finder
-from storysound.jobs.index.index import _judge, index
+from storysound.jobs.index import index
+from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.score import score
 from storysound.jobs.score.request import ScoreRequest
 from storysound.match.query import Query
@@ -143,8 +140,8 @@ def library_of(models: Models, folder: Path, others: int = 0) -> Path:
     (folder / "sounds").mkdir()
     for number, pitch_hz in enumerate([*PITCHES_HZ, *(5000.0 + 100 * i for i in range(others))]):
         write_wav(folder / "sounds" / f"{number}.wav", sound(pitch_hz))
-    judge = partial(_judge, ear_among(models.audio), SoundJudge(models.audio))
-    index([folder / "sounds"], folder / "library", tools=lambda: Tools(dict(models.audio), judge))
+    with Watch() as watch:
+        index.run(IndexRequest((folder / "sounds",), folder / "library"), models, watch)
     return folder / "library"
 
 

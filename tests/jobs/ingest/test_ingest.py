@@ -9,29 +9,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lance
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import ingest_fakes
-from ingest_fakes import BLUE, GREEN, RATE_HZ, RED, TOOLS, Inline, film
+from ingest_fakes import BLUE, GREEN, RATE_HZ, RED, FakeModels, film, ingest
 from storysound.app.cli.commands import app
+from storysound.encode import pool
 from storysound.errors import InputError, LibraryError, MissingModelError, UsageError
 from storysound.ingest.clips import Join
 from storysound.ingest.look import LookConfig
-from storysound.jobs.ingest import ingest as job
-from storysound.jobs.ingest.ingest import IngestReport, ingest
-from storysound.jobs.ingest.stages import Config, Tools
+from storysound.jobs.ingest.request import Config, IngestResult
 from storysound.library.dataset import SCHEMA, Dataset
 from storysound.media.image import from_jpeg
+from storysound.progress import Cancelled, Stop
 
 TESTS = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Daft itself is tried in tests/engine, and below in processes of their own."""
-    monkeypatch.setattr(job, "Engine", Inline)
 
 
 @pytest.fixture
@@ -46,14 +41,14 @@ def videos(tmp_path: Path) -> Path:
     return folder
 
 
-def counts(report: IngestReport) -> tuple[int, int, int]:
+def counts(report: IngestResult) -> tuple[int, int, int]:
     return report.added, report.refreshed, report.unchanged
 
 
 def test_what_a_story_holds(videos: Path, tmp_path: Path) -> None:
     captions = tmp_path / "captions.csv"
     captions.write_text("path,text,licence,credit,url\none.mp4,Red and green.,CC-BY-4.0,Jane,https://x.org/1\n")
-    ingest([videos], tmp_path / "data", captions=captions, tools=TOOLS)
+    ingest([videos], tmp_path / "data", captions=captions)
     data = Dataset.open(tmp_path / "data")
     story = next(each for each in data.stories() if each.id == "one")
     assert (story.text, story.captions, story.duration_s) == ("Red and green.", ("Red and green.",), 3.0)
@@ -83,7 +78,7 @@ def test_errata_4_and_5_in_a_data_set(tmp_path: Path) -> None:
     """A 40-hertz hum gives no slices; what is longer than the limit and shows no change is kept whole."""
     film(tmp_path / "v" / "hum.mp4", [(BLUE, 1.5)], hz=40)
     film(tmp_path / "v" / "tone.mp4", [(BLUE, 3.0), (RED, 1.0), (GREEN, 1.0)], hz=400)
-    ingest([tmp_path / "v"], tmp_path / "data", config=Config(LookConfig(2.0), slice_s=2.5), tools=TOOLS)
+    ingest([tmp_path / "v"], tmp_path / "data", config=Config(LookConfig(2.0), slice_s=2.5))
     hum, tone = Dataset.open(tmp_path / "data").stories()
     assert hum.slices == ()
     times_s = [frame.time_s for frame in tone.frames]
@@ -94,15 +89,15 @@ def test_errata_4_and_5_in_a_data_set(tmp_path: Path) -> None:
 
 
 def test_broken_videos_are_reported_and_never_stop_the_run(videos: Path, tmp_path: Path) -> None:
-    seen: list[tuple[int, int, str]] = []
-    report = ingest([videos], tmp_path / "data", tools=TOOLS, progress=lambda *done: seen.append(done))
+    seen: list[tuple[str, float, float]] = []
+    report = ingest([videos], tmp_path / "data", report=lambda at: seen.append((at.step, at.done, at.of)))
     assert (counts(report), report.ignored, report.uncaptioned) == ((2, 0, 0), 1, 2)
     reasons = {Path(path).name: reason for path, reason in report.skipped}
     assert reasons.keys() == {"broken.mp4", "text.mp4", "mute.mp4"}
     assert reasons["mute.mp4"] == "has no sound; a story needs some"
     assert reasons["text.mp4"].endswith("it holds text, not media")
     assert report.duration_s == pytest.approx(4.5)
-    assert [done for done, _, _ in seen] == [1, 2]
+    assert [at for at in seen if at[0] == "stories"] == [("stories", 0, 0), ("stories", 1, 2), ("stories", 2, 2)]
 
 
 def test_a_video_whose_pictures_are_damaged_is_reported(tmp_path: Path) -> None:
@@ -111,24 +106,24 @@ def test_a_video_whose_pictures_are_damaged_is_reported(tmp_path: Path) -> None:
     start = data.index(b"mdat")
     data[start + 4 : start + 9000] = bytes(len(data[start + 4 : start + 9000]))
     (tmp_path / "v" / "bad.mp4").write_bytes(data)
-    report = ingest([tmp_path / "v"], tmp_path / "data", tools=TOOLS)
+    report = ingest([tmp_path / "v"], tmp_path / "data")
     assert counts(report) == (1, 0, 0)
     assert [Path(path).name for path, _ in report.skipped] == ["bad.mp4"]
 
 
 def test_only_what_is_new_or_changed_is_made(videos: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert counts(ingest([videos], data, tools=TOOLS)) == (2, 0, 0)
-    assert counts(ingest([videos], data, tools=TOOLS)) == (0, 0, 2)
+    assert counts(ingest([videos], data)) == (2, 0, 0)
+    assert counts(ingest([videos], data)) == (0, 0, 2)
     os.utime(videos / "one.mp4")
-    assert counts(ingest([videos], data, tools=TOOLS)) == (0, 0, 2)
+    assert counts(ingest([videos], data)) == (0, 0, 2)
     film(videos / "one.mp4", [(GREEN, 2.0)])
-    assert counts(ingest([videos], data, tools=TOOLS)) == (0, 1, 1)
+    assert counts(ingest([videos], data)) == (0, 1, 1)
     assert {each.id: each.duration_s for each in Dataset.open(data).stories()} == {"one": 2.0, "deep/two": 1.5}
     (tmp_path / "c.csv").write_text("name,text\ntwo,Blue.\n")
-    assert counts(ingest([videos], data, captions=tmp_path / "c.csv", tools=TOOLS)) == (0, 1, 1)
+    assert counts(ingest([videos], data, captions=tmp_path / "c.csv")) == (0, 1, 1)
     with pytest.raises(LibraryError, match=r"similarity 0\.5, now 0\.9"):
-        ingest([videos], data, config=Config(similarity=0.9), tools=TOOLS)
+        ingest([videos], data, config=Config(similarity=0.9))
 
 
 def test_short_clips_are_joined_in_order(tmp_path: Path) -> None:
@@ -138,7 +133,7 @@ def test_short_clips_are_joined_in_order(tmp_path: Path) -> None:
     (tmp_path / "v" / "0001_Film" / f"{names[1]}.mp4").write_bytes(b"broken")
     lines = [f"{name}\t0\t0\t0\t0\tSentence {i}." for i, name in enumerate(names)]
     (tmp_path / "annos.tsv").write_text("\n".join(["clip\ta\tb\tc\td\tsentence", *lines]))
-    how = {"captions": tmp_path / "annos.tsv", "tools": TOOLS}
+    how = {"captions": tmp_path / "annos.tsv"}
     report = ingest([tmp_path / "v"], tmp_path / "data", joining=Join(seconds=2.0), **how)
     first, second = Dataset.open(tmp_path / "data").stories()
     assert (first.text, second.text) == ("Sentence 0. Sentence 2.", "Sentence 3. Sentence 4.")
@@ -155,7 +150,7 @@ def test_subtitles_cut_a_film_into_stories(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", [(RED, 2.0), (GREEN, 2.0), (BLUE, 2.0)])
     cue = "{0}\n00:00:0{1},000 --> 00:00:0{2},000\nScene {0}.\n\n"
     (tmp_path / "subs.srt").write_text("".join(cue.format(i + 1, 2 * i, 2 * i + 1) for i in range(3)))
-    how = {"captions": tmp_path / "subs.srt", "tools": TOOLS}
+    how = {"captions": tmp_path / "subs.srt"}
     ingest([path], tmp_path / "whole", **how)
     assert [each.text for each in Dataset.open(tmp_path / "whole").stories()] == ["Scene 1. Scene 2. Scene 3."]
     ingest([path], tmp_path / "cut", joining=Join(1), **how)
@@ -165,37 +160,30 @@ def test_subtitles_cut_a_film_into_stories(tmp_path: Path) -> None:
 
 def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     paths = [film(tmp_path / folder / "a.mp4", [(RED, 1.0)]) for folder in ("x", "y")]
-    ingest([*paths, film(tmp_path / "y" / "a.mkv", [(RED, 1.0)])], tmp_path / "data", tools=TOOLS)
+    ingest([*paths, film(tmp_path / "y" / "a.mkv", [(RED, 1.0)])], tmp_path / "data")
     assert [each.id for each in Dataset.open(tmp_path / "data").stories()] == ["a", "y/a", f"{tmp_path.name}/y/a"]
-
-
-def missing() -> Any:
-    raise MissingModelError("weights are missing")
 
 
 def test_wrong_calls_leave_nothing_behind(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError):
-        ingest([videos], tmp_path / "data", tools=Tools(missing, missing))
-    with pytest.raises(UsageError, match="at least 1 story"):
-        ingest([videos], tmp_path / "data", batch=0, tools=TOOLS)
+        ingest([videos], tmp_path / "data", FakeModels("weights are missing"))
+    with pytest.raises(UsageError, match="batch has at least 1 story"):
+        ingest([videos], tmp_path / "data", batch=0)
     with pytest.raises(InputError, match=r"gone: does not exist"):
-        ingest([tmp_path / "gone"], tmp_path / "data", tools=TOOLS)
+        ingest([tmp_path / "gone"], tmp_path / "data")
     assert not (tmp_path / "data").exists()
-    with pytest.raises(ValueError, match="similarity"):
+    with pytest.raises(UsageError, match="an engine is ray or"):
+        ingest([videos], tmp_path / "data", engine="spark")
+    with pytest.raises(UsageError, match="similarity"):
         Config(similarity=2)
 
 
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-import ingest_fakes
-from ingest_fakes import TOOLS, Inline
-from storysound.jobs.ingest import ingest as job
+from ingest_fakes import ingest
 from storysound.library import dataset
-os.environ["STORYSOUND_TEST_PID"] = str(os.getpid())
 where = sys.argv[3]
-if where != "in a stage, under Daft":
-    job.Engine = Inline
 commit, commits = dataset.Writer.commit, []
 def killed(self, rows, ids):
     commits.append(1)
@@ -210,8 +198,9 @@ def killed(self, rows, ids):
     if len(commits) == 2 and where == "after a commit":
         os.kill(os.getpid(), signal.SIGKILL)
 dataset.Writer.commit = killed
-if __name__ == "__main__":
-    job.ingest([sys.argv[1]], sys.argv[2], batch=2, tools=TOOLS)
+if __name__ == "__main__":  # not so in a worker
+    os.environ["STORYSOUND_TEST_PID"] = str(os.getpid())
+    ingest([Path(sys.argv[1])], Path(sys.argv[2]), batch=2, jobs=2 if where == "in a worker" else 1)
 """
 
 
@@ -222,9 +211,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
     for index in range(5):
         film(folder / "v" / f"{index}.mp4", [((RED, GREEN, BLUE)[index % 3], 1.0)], hz=200 + 50 * index)
     (folder / "v" / "2a.mp4").write_bytes((folder / "v" / "2.mp4").read_bytes()[:1500])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "Engine", Inline)
-        ingest([folder / "v"], folder / "data", batch=2, tools=TOOLS)
+    ingest([folder / "v"], folder / "data", batch=2)
     return folder / "v", everything(folder / "data")
 
 
@@ -237,28 +224,77 @@ def everything(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("where", "kept"),
-    [("before a commit", 2), ("while a batch is written", 2), ("after a commit", 4), ("in a stage, under Daft", 0)],
+    [("before a commit", 2), ("while a batch is written", 2), ("after a commit", 4), ("in a worker", 0)],
 )
 def test_killed_at_any_point_it_completes_and_repeats_one_batch_at_most(
     where: str, kept: int, corpus: tuple[Path, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     videos, wanted = corpus
-    log = tmp_path / "log"
+    log, script = tmp_path / "log", tmp_path / "script.py"
+    script.write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(TESTS), ingest_fakes.LOG: str(log)}
-    environment |= {ingest_fakes.KILL_AT: "2"} if "stage" in where else {}
-    command = [sys.executable, "-c", SCRIPT, str(videos), str(tmp_path / "data"), where]
+    environment |= {ingest_fakes.KILL_AT: "2"} if "worker" in where else {}
+    command = [sys.executable, str(script), str(videos), str(tmp_path / "data"), where]
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     assert len(Dataset.open(tmp_path / "data")) == kept
     monkeypatch.setenv(ingest_fakes.LOG, str(log))
-    report = ingest([videos], tmp_path / "data", batch=2, tools=TOOLS)
+    report = ingest([videos], tmp_path / "data", batch=2)
     assert (counts(report), len(report.skipped)) == ((5 - kept, 0, kept), 1)
     assert everything(tmp_path / "data") == wanted
-    assert len(log.read_text().splitlines()) <= 5 + 2
+    assert len(log.read_text().splitlines()) <= 5 + 2 + ("worker" in where)  # the other may be at a third
     assert not (tmp_path / "data" / "scratch").exists()
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_stop_keeps_what_is_finished(jobs: int, corpus: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+    videos, wanted = corpus
+    stop = Stop()
+    with pytest.raises(Cancelled) as ended:
+        ingest(
+            [videos],
+            tmp_path / "data",
+            jobs=jobs,
+            stop=stop,
+            report=lambda at: stop.set() if at.step == "stories" and at.done == 3 else None,
+        )
+    assert ended.value.__notes__ == [f"3 of 5 stories are in {tmp_path}/data; the same command goes on from there"]
+    assert len(Dataset.open(tmp_path / "data")) == 3
+    assert counts(ingest([videos], tmp_path / "data")) == (2, 0, 3)
+    found = sorted(everything(tmp_path / "data"), key=lambda row: row["id"])
+    assert found == wanted
+    assert not (tmp_path / "data" / "scratch").exists()
+
+
+def test_several_processes_make_the_same_in_the_same_order(
+    corpus: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    videos, wanted = corpus
+    assert counts(ingest([videos], tmp_path / "data", batch=2, jobs=2)) == (5, 0, 0)
+    assert everything(tmp_path / "data") == wanted
+
+
+def test_an_interrupted_commit_is_made_once(
+    corpus: tuple[Path, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos, wanted = corpus
+    write, written = lance.write_dataset, []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        made = write(*arguments, **options)
+        written.append(made)
+        if len(written) == 2:  # the first batch is there, and nobody knows yet
+            raise KeyboardInterrupt
+        return made
+
+    monkeypatch.setattr(lance, "write_dataset", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ingest([videos], tmp_path / "data", batch=2)
+    monkeypatch.undo()
+    assert sorted(everything(tmp_path / "data"), key=lambda row: row["id"]) == wanted[:2]
+
+
 def test_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "_tools", lambda profile, weights: TOOLS)
+    monkeypatch.setattr(pool, "Models", lambda profile, weights: FakeModels())
     data = str(tmp_path / "data")
     for option in (["--join-clips"], ["--join-clips", "1"], ["--join-clips", "9s"]):
         run = CliRunner().invoke(app, ["ingest", *option, str(videos), "-o", data, "--json"])
@@ -306,7 +342,7 @@ def test_paper_mode() -> None:
 def test_command_fails_where_no_story_could_be_made(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "_tools", lambda profile, weights: TOOLS)
+    monkeypatch.setattr(pool, "Models", lambda profile, weights: FakeModels())
     run = CliRunner().invoke(app, ["ingest", str(videos / "mute.mp4"), "-o", str(tmp_path / "data")])
     assert isinstance(run.exception, InputError)
     assert "no story could be made of it" in str(run.exception)

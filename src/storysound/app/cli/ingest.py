@@ -11,7 +11,7 @@ from storysound.app.cli.streams import json_line, tell
 from storysound.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from storysound.jobs.ingest.ingest import IngestReport
+    from storysound.jobs.ingest.request import IngestResult
 
 KEY_CLIP = "150s"  # what --join-clips means by itself; the length of a key clip in the paper
 
@@ -58,32 +58,36 @@ def ingest(
     paper: Annotated[
         bool, typer.Option("--paper", help="Key frames as the paper's scripts choose them: many in static scenes.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes per stage; 0 is one per core.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes that make stories; 0 is one per core.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Stories per commit: so many a crash can cost.")] = 16,
-    engine: Annotated[str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where Daft runs.")] = "native",
+    engine: Annotated[
+        str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where stories are made: here, or on Ray.")
+    ] = "native",
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
-    from storysound.app.cli.cores import usable_cores
+    from storysound.app.cli.cores import one_thread, usable_cores
     from storysound.app.cli.progress import shown
     from storysound.ingest.clips import Join
-    from storysound.jobs.ingest import ingest as job
-    from storysound.progress import Progress
+    from storysound.jobs.ingest.request import IngestRequest
+    from storysound.session import Session
 
-    config = wish(frames_per_s, similarity, paper=paper)
-    joining = Join.parse(join_clips) if join_clips else None
-    address = "" if engine == "native" else engine
-    options = {"joining": joining, "config": config, "profile": profile, "batch": batch, "engine": address}
-    options["language"] = language
-    with shown("ingest") as watch:
-
-        def progress(done: int, of: int, what: str) -> None:
-            watch(Progress("", done, of, what, share=done / max(1, of)))
-
-        report = job.ingest(videos, data, captions=captions, jobs=jobs or usable_cores(), progress=progress, **options)
-    show(report, data, as_json)
-    if not report.present:
+    request = IngestRequest(
+        videos=tuple(videos),
+        data=data,
+        captions=captions,
+        language=language,
+        joining=Join.parse(join_clips) if join_clips else None,
+        config=wish(frames_per_s, similarity, paper=paper),
+        jobs=jobs or usable_cores(),
+        engine="" if engine == "native" else engine,
+        batch=batch,
+    )
+    with Session(profile) as session, one_thread(), shown("ingest") as watch:
+        result = session.ingest(request, watch=watch)
+    show(result, data, as_json)
+    if not result.present:
         named = ", ".join(str(video) for video in videos)
         raise InputError(named, "no story could be made of it", "give videos with picture and sound")
 
@@ -92,7 +96,7 @@ def wish(frames_per_s: float | None, similarity: float, *, paper: bool) -> Any:
     """The settings of the stages. Raises UsageError for one out of its range."""
     from dataclasses import replace
 
-    from storysound.jobs.ingest.stages import Config
+    from storysound.jobs.ingest.request import Config
 
     try:
         config = Config.paper(similarity) if paper else Config(similarity=similarity)
@@ -101,23 +105,23 @@ def wish(frames_per_s: float | None, similarity: float, *, paper: bool) -> Any:
         raise UsageError(str(error)) from error
 
 
-def show(report: "IngestReport", data: Path, as_json: bool) -> None:
+def show(result: "IngestResult", data: Path, as_json: bool) -> None:
     """What was skipped and what else to know, then a summary: JSON lines on stdout, or in words."""
-    counts = {name: getattr(report, name) for name in ("added", "refreshed", "unchanged")}
+    counts = {name: getattr(result, name) for name in ("added", "refreshed", "unchanged")}
     if as_json:
-        for path, reason in report.skipped:
+        for path, reason in result.skipped:
             json_line({"skipped": path, "reason": reason})
-        for note in report.notes:
+        for note in result.notes:
             json_line({"note": note})
-        more = {"skipped": len(report.skipped), "uncaptioned": report.uncaptioned, "ignored": report.ignored}
-        json_line({"data": str(data), **counts, **more, "duration_s": round(report.duration_s, 3)})
+        more = {"skipped": len(result.skipped), "uncaptioned": result.uncaptioned, "ignored": result.ignored}
+        json_line({"data": str(data), **counts, **more, "duration_s": round(result.duration_s, 3)})
         return
-    for path, reason in report.skipped:
+    for path, reason in result.skipped:
         tell(f"skipped {path}: {reason}")
-    for note in report.notes:
+    for note in result.notes:
         tell(f"note: {note}")
     words = [f"{number} {name}" for name, number in counts.items() if number]
-    words += [f"{report.uncaptioned} without text"] if report.uncaptioned else []
-    words += [f"{len(report.skipped)} skipped"] if report.skipped else []
-    words += [f"{report.ignored} other files passed over"] if report.ignored else []
+    words += [f"{result.uncaptioned} without text"] if result.uncaptioned else []
+    words += [f"{len(result.skipped)} skipped"] if result.skipped else []
+    words += [f"{result.ignored} other files passed over"] if result.ignored else []
     tell(f"{data}: {', '.join(words) or 'no videos found'}")

@@ -5,104 +5,51 @@ Between stages a row has numbers and the path of its scratch folder, where sound
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from storysound import __version__
-from storysound.encode.encoder import Encoder
-from storysound.engine.stages import Row, Stage, Work
+from storysound import __version__, progress
+from storysound.encode.pool import Models
+from storysound.engine.stage import Row, Stage
 from storysound.ingest import slices
-from storysound.ingest.clusters import FLOOR, SIMILARITY, representatives
+from storysound.ingest.clusters import representatives
 from storysound.ingest.look import LookConfig, Part, look
+from storysound.jobs.ingest.request import Config
 from storysound.library.analyse import sha256_of
-from storysound.media.audio import Waveform, read_flac, write_flac
+from storysound.media.audio import read_flac, write_flac
 from storysound.media.image import from_jpeg
 from storysound.story import Step
+from storysound.weights.resolver import Resolver
 
-Pixels = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from storysound.encode.separator import Separator
 
 AUDIO, BACKGROUND = "audio.flac", "background.flac"
-_SPAN = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])
-PART = pa.struct([("file", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
-SCHEMA = pa.schema([("work", pa.string()), ("parts", pa.list_(PART))])
-_LOOKED = pa.schema(
-    [
-        ("used", pa.list_(pa.struct([("number", pa.int64()), *_SPAN]))),
-        ("files", pa.list_(pa.struct([("sha256", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))),
-        ("shots", pa.list_(_SPAN)),
-        ("picture_times_s", pa.list_(pa.float64())),
-        ("duration_s", pa.float64()),
-        ("rate_hz", pa.int32()),
-        ("channels", pa.int32()),
-        ("faults", pa.list_(pa.string())),
-    ]
-)
-_CHOSEN = pa.schema([("frame_numbers", pa.list_(pa.int64())), ("frame_times_s", pa.list_(pa.float64()))])
-_SLICED = pa.schema([("slices", pa.list_(pa.struct([*_SPAN, ("mean_hz", pa.float64())])))])
+KEY_FRAMES, SPEECH_REMOVAL = "key frames", "speech removal"
+_LOOK_GIVES = ("used", "files", "shots", "picture_times_s", "duration_s", "rate_hz", "channels", "faults")
 
 
-class Splitter(Protocol):
-    """Parts speech from the rest."""
-
-    revision: str
-
-    def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
-        """(background, speech) of the form and length of `wave`."""
-        ...
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The networks, made in each worker that needs them; both makers must pickle."""
-
-    picture: Callable[[], Encoder[Pixels]]
-    splitter: Callable[[], Splitter]
-
-
-@dataclass(frozen=True)
-class Config:
-    """What decides how a story turns out."""
-
-    look: LookConfig = field(default_factory=LookConfig)
-    similarity: float = SIMILARITY
-    floor: float = FLOOR
-    slice_s: float = slices.LONGEST_S
-    floor_hz: float = slices.FLOOR_HZ
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.similarity <= 1 or self.floor < 0:
-            raise ValueError(f"needs similarity in [0, 1] and floor >= 0, got {self.similarity}, {self.floor}")
-        if self.slice_s <= 0 or self.floor_hz < 0:
-            raise ValueError(f"needs slice_s > 0 and floor_hz >= 0, got {self.slice_s}, {self.floor_hz}")
-
-    @classmethod
-    def paper(cls, similarity: float = SIMILARITY) -> "Config":
-        """As the paper's own scripts: ten pictures a second, and no floor under the cut."""
-        return cls(LookConfig(frames_per_s=10.0), similarity, floor=0.0)
-
-
-def stages(config: Config, tools: Tools) -> tuple[Stage, ...]:
-    """All stages in order."""
+def stages(config: Config, models: Models) -> tuple[Stage, ...]:
+    """All stages in order: in this process with `models` themselves, in others with models of their own."""
+    chosen = ("frame_numbers", "frame_times_s")
     return (
-        Stage("look", partial(_looker, config.look), ("work", "parts"), _LOOKED),
-        Stage("key frames", partial(_chooser, config, tools.picture), ("work", "picture_times_s"), _CHOSEN),
-        Stage("background", partial(_splitter, config, tools.splitter), ("work", "frame_times_s"), _SLICED),
+        Stage("look", partial(Look, config.look), ("work", "parts"), _LOOK_GIVES),
+        Stage(KEY_FRAMES, partial(KeyFrames, config, models), ("work", "picture_times_s"), chosen),
+        Stage(SPEECH_REMOVAL, partial(SpeechRemoval, config, models), ("work", "frame_times_s"), ("slices",)),
     )
 
 
-def settings(config: Config, picture: Encoder[Pixels], splitter: Splitter) -> dict[str, str]:
+def settings(config: Config, fingerprint: str, speech_removal: str) -> dict[str, str]:
     """What all stories of a data set have in common, in words."""
     flat = asdict(config)
     numbers = flat.pop("look") | flat
     own = {name: f"{value:g}" for name, value in numbers.items()}
-    return own | {"fingerprint": f"{picture.name} {picture.revision}", "speech_removal": splitter.revision}
+    return own | {"fingerprint": fingerprint, "speech_removal": speech_removal}
 
 
 def steps(made_with: Mapping[str, str]) -> tuple[Step, ...]:
@@ -125,11 +72,18 @@ def picture_file(work: Path, number: int) -> Path:
     return work / f"{number:05d}.jpg"
 
 
-def _looker(config: LookConfig) -> Work:
-    def run(row: Row) -> Row:
+class Look:
+    """Decodes the clips of a row once, into files of its folder `work`."""
+
+    def __init__(self, config: LookConfig) -> None:
+        """`config`: how pictures are sampled."""
+        self._config = config
+
+    def __call__(self, row: Row) -> Row:
+        """Raises MediaError where no clip can be used."""
         work = Path(row["work"])
         work.mkdir(parents=True, exist_ok=True)
-        seen = look([Part(**part) for part in row["parts"]], config)
+        seen = look([Part(**part) for part in row["parts"]], self._config)
         write_flac(work / AUDIO, seen.audio)
         for number, (_, jpeg) in enumerate(seen.pictures):
             picture_file(work, number).write_bytes(jpeg)
@@ -144,41 +98,62 @@ def _looker(config: LookConfig) -> Work:
             "faults": list(seen.faults),
         }
 
-    return run
-
 
 def _file(file: str) -> dict[str, Any]:
     status = Path(file).stat()
     return {"sha256": sha256_of(file), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def _chooser(config: Config, make: Callable[[], Encoder[Pixels]]) -> Work:
-    encoder = make()
+class KeyFrames:
+    """Chooses pictures that differ in what they show."""
 
-    def run(row: Row) -> Row:
+    def __init__(self, config: Config, models: Models) -> None:
+        """Raises MissingModelError."""
+        self._config, self._encoder = config, models.picture
+
+    @property
+    def fingerprint(self) -> str:
+        """The encoder whose vectors tell pictures apart."""
+        return f"{self._encoder.name} {self._encoder.revision}"
+
+    def __call__(self, row: Row) -> Row:
+        """Numbers and times of the key frames."""
         times_s: Sequence[float] = row["picture_times_s"]
         work = Path(row["work"])
         vectors = []
         for number in range(len(times_s)):  # one at a time: memory is one picture
-            (encoding,) = encoder.encode([from_jpeg(picture_file(work, number).read_bytes())])
+            progress.check()
+            (encoding,) = self._encoder.encode([from_jpeg(picture_file(work, number).read_bytes())])
             vectors.append(encoding.embedding[0])
-        chosen = representatives(np.stack(vectors), config.similarity, config.floor).tolist()
+        chosen = representatives(np.stack(vectors), self._config.similarity, self._config.floor).tolist()
         return {"frame_numbers": chosen, "frame_times_s": [times_s[number] for number in chosen]}
 
-    return run
 
+class SpeechRemoval:
+    """Takes speech out of the sound, and cuts what is left at key frames."""
 
-def _splitter(config: Config, make: Callable[[], Splitter]) -> Work:
-    splitter = make()
+    def __init__(self, config: Config, models: Models) -> None:
+        """Raises MissingModelError."""
+        self._config, self._separator = config, models.get("separator", _separator)
 
-    def run(row: Row) -> Row:
+    @property
+    def revision(self) -> str:
+        """Of what parts speech from the rest."""
+        return self._separator.revision
+
+    def __call__(self, row: Row) -> Row:
+        """Slices of the background, which is written beside the sound."""
         work = Path(row["work"])
         audio = read_flac(work / AUDIO)
-        background, _ = splitter.split(audio)
+        background, _ = self._separator.split(audio)
         if background.samples.shape != audio.samples.shape or background.rate_hz != audio.rate_hz:
             raise AssertionError(f"background {background.samples.shape} for audio {audio.samples.shape}")
         write_flac(work / BACKGROUND, background)
-        found = slices.slices(background, row["frame_times_s"], config.slice_s, config.floor_hz)
+        found = slices.slices(background, row["frame_times_s"], self._config.slice_s, self._config.floor_hz)
         return {"slices": [{**vars(each.span), "mean_hz": each.mean_hz} for each in found]}
 
-    return run
+
+def _separator(weights: Resolver) -> "Separator":
+    from storysound.encode import separator  # the light stages need no torch
+
+    return separator.load(weights)

@@ -1,0 +1,65 @@
+"""The videos that were given, as clips that stories are made of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from storysound.errors import MediaError
+from storysound.ingest.captions import Captions
+from storysound.ingest.clips import Clip, clips_of, join
+from storysound.jobs.ingest.request import IngestRequest
+from storysound.library.origin import RightsFinder, source_of
+from storysound.library.walk import Target, free_name, walk, worth_a_line
+from storysound.media.endings import stem_path
+from storysound.media.probe import probe
+from storysound.progress import Watch
+
+
+class Videos:
+    """All videos of a request: those that can be opened, and why the others can't be used."""
+
+    def __init__(self, request: IngestRequest, captions: Captions, watch: Watch) -> None:
+        """Looks into every file. Raises InputError for a video or folder that does not exist."""
+        self._captions, self._watch = captions, watch
+        self._walk = walk(request.videos, leave_out=[request.data])
+        self.ignored = self._walk.ignored
+        self.skipped = list(self._walk.skipped)  # (file, reason)
+        self.stories = join(self._clips(split=request.joining is not None), request.joining)
+
+    def _clips(self, *, split: bool) -> Iterator[Clip]:
+        targets = self._walk.targets
+        rights = RightsFinder()
+        names: set[str] = set()
+        self._captions.meet(target.file for target in targets)
+        for number, target in enumerate(targets, 1):
+            self._watch.at(number, len(targets), target.file)
+            try:
+                info = probe(target.file)
+            except MediaError as error:
+                self._pass_over(target, error)
+                continue
+            if info.video is None or not info.duration_s:
+                self.ignored += 1
+                continue
+            if info.audio is None:
+                self.skipped.append((target.file, "has no sound; a story needs some"))
+                continue
+            source = source_of(target, info.tags, rights.of(target), "")
+            name = _free_name(target, names)
+            own = self._captions.of(target.file, alone=len(targets) == 1)
+            yield from clips_of(Path(target.file), name, info.duration_s, own, source, split=split)
+
+    def _pass_over(self, target: Target, fault: MediaError) -> None:
+        if worth_a_line(target.file):
+            self.skipped.append((target.file, fault.reason))
+        else:
+            self.ignored += 1
+
+
+def _free_name(target: Target, taken: set[str]) -> str:
+    """The path below what was given, without ending, and with as much above it as tells it from others."""
+    free = free_name(target, lambda path: stem_path(path) in taken)
+    name = stem_path(free.path)
+    if name in taken:  # files of one folder that differ in their endings only, at the root of the disk
+        name = free.path
+    taken.add(name)
+    return name
