@@ -48,7 +48,7 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
         rng = np.random.default_rng(0)
         classes, weights = np.arange(CLASSES) * 7, rng.random(CLASSES, np.float32)
         unit = rng.standard_normal(encoders["ears"].dim, np.float32)
-        by_class, matrix = index.by_class("soundnet.imagenet"), index.matrix("ears")
+        by_class, matrix = np.ascontiguousarray(index.matrix("soundnet.imagenet").T), index.matrix("ears")
         scores = weights @ by_class[classes]
         steps: dict[str, Callable[[], object]] = {
             "load, all columns": lambda: Index.load(library),

@@ -8,7 +8,6 @@ import contextlib
 import multiprocessing
 import os
 import pickle
-import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
@@ -18,13 +17,13 @@ from typing import Any
 
 from storysound import progress
 from storysound.engine import workers
-from storysound.engine.stage import Outcome, Row, Stage, Worker, columns_taken, crashed
+from storysound.engine.processes import Processes
+from storysound.engine.stage import Outcome, Row, Stage, columns_taken
 from storysound.errors import StorysoundError, UsageError
 
 _LOOK_S = 0.2  # between two looks at whether the job was told to stop
 _END_S = 5.0
 _ROWS = 64  # sent at once, for each worker
-_DEATH = re.compile(r"UDF process|Actor ?(is )?died|ActorDied|WorkerCrashed|died unexpectedly|ActorUnavailable")
 _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",  # no reports to their makers
     "DAFT_ANALYTICS_ENABLED": "0",
@@ -60,9 +59,8 @@ class OnRay:
 
     def ask(self, stage: str, question: Callable[[Any], Any]) -> Any:
         """As `Runner.ask`: by one worker alone."""
-        for _, answer in self._results([(0, pickle.dumps(_Question(stage, question)))]):
-            return answer
-        raise StorysoundError(f"a worker on Ray died before its first row: {stage!r} needs more memory than there is")
+        ((_, answer),) = self._results([(0, pickle.dumps(_Question(stage, question)))])
+        return answer
 
     def outcomes(self, rows: Iterator[Row]) -> Iterator[Outcome]:
         """As `Runner.outcomes`; rows are asked for some at a time."""
@@ -70,12 +68,9 @@ class OnRay:
             sent = {number: pickle.dumps({name: row[name] for name in self._taken}) for number, row in batch.items()}
             for number, outcome in self._results(list(sent.items())):
                 yield outcome.of(batch.pop(number))
-            for number, row in batch.items():  # a worker died: each row that was under way, alone
-                found = next(iter(self._results([(number, sent[number])])), None)
-                yield found[1].of(row) if found else crashed(row)
 
     def _results(self, packed: list[_Numbered]) -> Iterator[tuple[int, Any]]:
-        """What came of each, in any order; of none that were under way when a worker died."""
+        """What came of each, in any order."""
         self._ours.send(packed)
         while True:
             message = self._received()
@@ -117,22 +112,24 @@ class _Question:
 
 
 class _RayWorker:
-    """A worker as Daft wants it: made in a process of Ray, and called with one packed row after the other."""
+    """A worker as Daft wants it: made in a process of Ray, and called with one packed row after the other.
+
+    The work is done in a process beside it: where Ray's own dies, Daft would try the same row again for ever.
+    """
 
     def __init__(self, stages: bytes) -> None:
         self.stages = stages
-        self.worker: Worker | None = None
+        self.processes: Processes | None = None
 
     def do(self, packed: bytes) -> bytes:
         """The outcome of a row, an answer to a question, or what ends the run, packed."""
         try:
-            if self.worker is None:
-                workers.begin()
-                self.worker = Worker(pickle.loads(self.stages))  # noqa: S301 - of our own driver
+            if self.processes is None:
+                self.processes = Processes(pickle.loads(self.stages), 1)  # noqa: S301 - of our own driver
             given = pickle.loads(packed)  # noqa: S301
             if isinstance(given, _Question):
-                return pickle.dumps(given.question(self.worker.work(given.stage)))
-            outcome = self.worker.outcome(given)
+                return pickle.dumps(self.processes.ask(given.stage, given.question))
+            (outcome,) = self.processes.outcomes(iter([given]))
             made = {name: outcome.row[name] for name in outcome.row.keys() - given.keys()}
             return pickle.dumps(Outcome(made, outcome.fault, outcome.notes))
         except StorysoundError as error:
@@ -156,14 +153,12 @@ def _drive(theirs: Connection, stages: bytes, jobs: int, address: str) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             rows = theirs.recv()
-            # A process beside Daft's own: only that dies with a row.
-            worker = daft.cls(kind, max_concurrency=min(jobs, len(rows)), use_process=True)(stages)
+            worker = daft.cls(kind, max_concurrency=min(jobs, len(rows)))(stages)
             table = pa.Table.from_pylist([{"number": n, "packed": packed} for n, packed in rows], schema=schema)
             frame = daft.from_arrow(table).into_batches(1).with_column("packed", worker.do(daft.col("packed")))
             try:
                 for row in frame.iter_rows():
                     theirs.send((row["number"], row["packed"]))
-            except RuntimeError as error:
-                if not _DEATH.search(str(error)):
-                    theirs.send(f"Ray failed: {' '.join(str(error).split())[-300:]}")
+            except Exception as error:
+                theirs.send(f"Ray failed: {' '.join(str(error).split())[-300:]}")
             theirs.send(None)

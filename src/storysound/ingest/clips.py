@@ -13,7 +13,6 @@ from storysound.media.endings import stem_path
 from storysound.media.files import natural_key
 from storysound.story import Source
 
-KEY_CLIP_S = 150.0  # of the Condensed Movie Dataset (Sound of Story, 3.1)
 _LSMDC = re.compile(r"(?P<film>.+?)[_-]\d\d\.\d\d\.\d\d\.\d\d\d-\d\d\.\d\d\.\d\d\.\d\d\d$")
 _ID_TAIL = re.compile(r"@\d+\.\d{3}(#\d+)?$|#\d+$")  # a name that ends so could be mistaken for a clip of another
 

@@ -56,7 +56,6 @@ class Index:
         with ThreadPoolExecutor(2) as pool:
             matrices = pool.map(lambda name: _matrix(rows.column(name), order), columns)
             self._matrices = dict(zip(columns, matrices, strict=True))
-        self._by_class: dict[str, Floats] = {}
         # Libraries from before events were kept have none.
         self._events = rows.column("events").combine_chunks().take(order) if "events" in rows.column_names else None
 
@@ -101,12 +100,6 @@ class Index:
     def matrix(self, column: str) -> Floats:
         """Float32 [n d], contiguous: `<encoder>` embeddings, `<encoder>.<space>` scores (mean; `…^max` maximum)."""
         return self._matrices[column]
-
-    def by_class(self, column: str) -> Floats:
-        """The matrix with classes first, [d n] contiguous: a few classes of it are read fast. Made at first use."""
-        if column not in self._by_class:
-            self._by_class[column] = np.ascontiguousarray(self._matrices[column].T)
-        return self._by_class[column]
 
     def events(self, sound: int) -> tuple[Event, ...]:
         """What is heard when in the sound at this position of `sounds`, by start."""

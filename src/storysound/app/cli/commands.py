@@ -61,8 +61,8 @@ def run() -> None:
 
 
 _OPTION_OF = {  # fields of requests whose option is called otherwise
-    "effects_gain_db": "effects_gain", "file": "files", "joining": "join_clips", "gain_db": "gain",
-    "images": "image", "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
+    "effects_gain_db": "effects_gain", "file": "files", "gain_db": "gain", "images": "image", "joining": "join_clips",
+    "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
 }  # fmt: skip
 
 
