@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from storysound.cue.levels import Levels
 from storysound.cue.mix import bed_lufs, cue_gain_db, duck_gain, lay, mix
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
 from storysound.media.levels import loudest_db
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.samples import RATE_HZ
 from storysound.story import Span
 
 LEVELS = Levels()

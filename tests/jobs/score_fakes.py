@@ -19,8 +19,8 @@ from storysound.encode.pool import Models
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.match.query import Hit, Query
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, write_wav
-from storysound.media.samples import RATE_HZ
 from storysound.progress import Watch
 from storysound.story import Mood, Sound, Source, Span
 

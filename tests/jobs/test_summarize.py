@@ -18,10 +18,10 @@ from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.summarize import summarize as job
 from storysound.jobs.summarize.request import By, SummarizeRequest, SummarizeResult
 from storysound.jobs.summarize.summarize import Shot, choose, joined, on_frames, placed
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
-from storysound.media.samples import RATE_HZ
 from storysound.media.video import iter_frames
 from storysound.progress import Progress, Watch
 from storysound.story import Mood, Span

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from storysound.cue.levels import Levels
 from storysound.cue.score import Layer
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
-from storysound.media.samples import RATE_HZ
 from storysound.progress import check
 from storysound.story import Span
 

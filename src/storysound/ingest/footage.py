@@ -17,14 +17,12 @@ from storysound import __version__
 from storysound.errors import MediaError
 from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.pictures import story_of_folder
-from storysound.ingest.samples import read_samples
 from storysound.ingest.shots import detect_shots
-from storysound.media.arrays import Pixels
-from storysound.media.audio import Waveform
+from storysound.media.arrays import RATE_HZ, Pixels
+from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import from_jpeg, read_image, to_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import probe
-from storysound.media.samples import RATE_HZ
 from storysound.media.video import VideoFrame, iter_frames
 from storysound.progress import Watch
 from storysound.story import Frame, Source, Span, Step, Story
@@ -165,3 +163,11 @@ def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tu
         edges = np.linspace(shot.start_s, shot.end_s, max(1, math.ceil(shot.duration_s / longest_s)) + 1).tolist()
         units += [Span(a, b) for a, b in pairwise(edges)]
     return tuple(units)
+
+
+def read_samples(path: Path) -> tuple[Waveform | None, str]:
+    """The sound of a file, stereo at RATE_HZ, and "": or None and why it is left out, where it can't be decoded."""
+    try:
+        return read_audio(path, rate_hz=RATE_HZ, channels=2), ""
+    except MediaError as error:
+        return None, f"its own sound is left out: {error}"

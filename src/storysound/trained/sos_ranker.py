@@ -15,9 +15,8 @@ from storysound.ingest.footage import Footage
 from storysound.match.sos import attention
 from storysound.match.sos_inputs import frame_indices
 from storysound.match.sos_model import Features
-from storysound.media.arrays import Floats, Pixels
+from storysound.media.arrays import RATE_HZ, Floats, Pixels
 from storysound.media.audio import Waveform
-from storysound.media.samples import RATE_HZ
 from storysound.trained.ranker import PairRanker
 from storysound.trained.sos import SosModel, load_trained
 

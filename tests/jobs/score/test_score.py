@@ -19,9 +19,9 @@ from storysound.errors import InputError, LibraryError, MediaError, OutputError,
 from storysound.jobs.score import score as job
 from storysound.jobs.score.deliver import together
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.samples import RATE_HZ
 from storysound.progress import Cancelled, Progress, Stop, Watch
 from storysound.story import Sound
 

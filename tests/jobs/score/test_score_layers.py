@@ -12,9 +12,9 @@ from jobs.score_fakes import SPEECH, TONE_HZ, Ears, Shelf, make_models, packets,
 from storysound.annotate.own_sound import SMOOTH_S
 from storysound.jobs.score.choice import CROSS_S
 from storysound.match.query import Hit
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.loudness import integrated_lufs
-from storysound.media.samples import RATE_HZ
 from storysound.story import Event, Sound, Span
 
 sounds, short = score_fakes.sounds, score_fakes.short  # fixtures

@@ -19,9 +19,8 @@ from storysound.encode.spaces import Recogniser, best_head, space_of, vocabulary
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.scenes import Sight
-from storysound.media.arrays import Floats
+from storysound.media.arrays import RATE_HZ, Floats
 from storysound.media.audio import Waveform
-from storysound.media.samples import RATE_HZ
 from storysound.progress import check
 
 log = logging.getLogger(__name__)

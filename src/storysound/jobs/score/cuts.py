@@ -17,8 +17,8 @@ from storysound.errors import MediaError
 from storysound.jobs.score.choice import Draft
 from storysound.match.query import Hit
 from storysound.media import rhythm
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.samples import RATE_HZ
 from storysound.progress import Watch
 from storysound.story import Span
 

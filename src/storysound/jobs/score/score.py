@@ -30,8 +30,8 @@ from storysound.jobs.score.notes import notes_of
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
-from storysound.media.samples import RATE_HZ
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 

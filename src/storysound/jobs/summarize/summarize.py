@@ -31,14 +31,13 @@ from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import SIDE_PX, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
-from storysound.media.arrays import Pixels
+from storysound.media.arrays import RATE_HZ, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import from_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import MediaInfo, VideoInfo, probe
-from storysound.media.samples import RATE_HZ
 from storysound.media.soundtrack import container_for
 from storysound.metrics.summary import knapsack
 from storysound.progress import Watch
