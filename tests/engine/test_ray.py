@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.test_runner import CRASHED, PIPELINE, failing
+from ingest_fakes import BLUE, RED, film, ingest
 from jobs.index_fakes import counts, index
 from library_fakes import FakeEncoder, FakeModels, tone
 from storysound.engine.runner import runner
 from storysound.engine.stage import Stage
 from storysound.errors import MissingModelError, UsageError
+from storysound.library.dataset import Dataset
 from storysound.library.store import Library
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray isn't installed: storysound[cluster]")
@@ -68,6 +71,15 @@ def test_a_library_made_on_ray_is_the_one_made_here(tmp_path: Path) -> None:
     assert (counts(result), len(result.skipped)) == ((3, 0, 0, 0, 0), 1)
     assert counts(index([tmp_path / "sounds"], tmp_path / "here")) == (4, 0, 0, 0, 0)
     here = {sound.path: sound for sound in Library.open(tmp_path / "here").sounds()}
-    assert [here[sound.path] for sound in Library.open(tmp_path / "lib").sounds()] == Library.open(
-        tmp_path / "lib"
-    ).sounds()
+    for sound in Library.open(tmp_path / "lib").sounds():
+        level, peak = (pytest.approx(value, abs=1e-4) for value in (sound.loudness_lufs, sound.true_peak_dbtp))
+        assert here[sound.path] == replace(sound, loudness_lufs=level, true_peak_dbtp=peak)
+
+
+@needs_ray
+def test_a_data_set_made_on_ray_holds_the_same_stories(tmp_path: Path) -> None:
+    for name, colour in (("a", RED), ("b", BLUE)):
+        film(tmp_path / "v" / f"{name}.mp4", [(colour, 1.0)])
+    assert ingest([tmp_path / "v"], tmp_path / "ray", jobs=2, engine="ray").added == 2
+    ingest([tmp_path / "v"], tmp_path / "here")
+    assert Dataset.open(tmp_path / "ray").rows() == Dataset.open(tmp_path / "here").rows()

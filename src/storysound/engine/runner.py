@@ -29,9 +29,9 @@ class Runner(Protocol):
 def check(jobs: int, engine: str) -> None:
     """Raises UsageError where nothing runs so."""
     if jobs < 1:
-        raise UsageError(f"jobs must be at least 1, got {jobs}")
+        raise UsageError(f"must be at least 1, got {jobs}", field="jobs")
     if engine and engine != "ray" and not engine.startswith("ray://"):
-        raise UsageError(f"an engine is ray or ray://HOST:PORT, or empty for this machine, got {engine!r}")
+        raise UsageError(f"is ray or ray://HOST:PORT, or native for this machine, got {engine!r}", field="engine")
 
 
 @contextmanager

@@ -167,12 +167,12 @@ def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> N
 def test_wrong_calls_leave_nothing_behind(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError):
         ingest([videos], tmp_path / "data", FakeModels("weights are missing"))
-    with pytest.raises(UsageError, match="batch has at least 1 story"):
+    with pytest.raises(UsageError, match="batch: must be at least 1 story"):
         ingest([videos], tmp_path / "data", batch=0)
     with pytest.raises(InputError, match=r"gone: does not exist"):
         ingest([tmp_path / "gone"], tmp_path / "data")
     assert not (tmp_path / "data").exists()
-    with pytest.raises(UsageError, match="an engine is ray or"):
+    with pytest.raises(UsageError, match="engine: is ray or"):
         ingest([videos], tmp_path / "data", engine="spark")
     with pytest.raises(UsageError, match="similarity"):
         Config(similarity=2)
@@ -316,7 +316,7 @@ def test_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     [
         (["--frames-per-s", "99"], "frames_per_s"),
         (["--similarity", "2"], "similarity"),
-        (["--engine", "x"], "an engine is"),
+        (["--engine", "x"], "engine: is"),
     ],
 )
 def test_command_checks_its_options(

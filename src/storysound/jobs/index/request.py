@@ -23,7 +23,7 @@ class IndexRequest:
 
     def __post_init__(self) -> None:
         if not self.folders:
-            raise UsageError("folders must name at least one folder or file")
+            raise UsageError("must name at least one folder or file", field="folders")
         runner.check(self.jobs, self.engine)
 
 

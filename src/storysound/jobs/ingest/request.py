@@ -58,9 +58,9 @@ class IngestRequest:
 
     def __post_init__(self) -> None:
         if not self.videos:
-            raise UsageError("videos must name at least one file or folder")
+            raise UsageError("must name at least one file or folder", field="videos")
         if self.batch < 1:
-            raise UsageError(f"batch has at least 1 story, got {self.batch}")
+            raise UsageError(f"must be at least 1 story, got {self.batch}", field="batch")
         runner.check(self.jobs, self.engine)
 
 
