@@ -15,7 +15,7 @@ BEGIN, END = "<!-- map: made by docs/make_map.py -->", "<!-- end of the map -->"
 def said(file: Path) -> str:
     """The first sentence of a module's docstring, on one line."""
     text = " ".join((ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split())
-    sentence = re.match(r".*?[.:;](?=\s|$)", text)
+    sentence = re.match(r".*?\.(?=\s|$)", text)
     return (sentence.group() if sentence else text).rstrip(".:;")
 
 

@@ -1,1 +1,1 @@
-"""Row 3: stages that say what a thing is: kind, mood."""
+"""What a thing is: kind, mood, events, captions, what a clip already sounds like."""

@@ -1,1 +1,1 @@
-"""Row 6: what people touch. Commands call one job each."""
+"""What people touch: the command line, and the one JSON form of requests and results."""

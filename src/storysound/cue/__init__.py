@@ -1,1 +1,1 @@
-"""Row 3: the film-music craft. Choose, cut, duck, deliver, explain."""
+"""The film-music craft: what is heard when (`Score`), cut, ducked, mixed, and written as sheets."""

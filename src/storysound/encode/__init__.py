@@ -1,1 +1,1 @@
-"""Row 2: one file per encoder, its file name is its public name; and the label spaces where they meet."""
+"""One file per encoder, its file name is its public name; the spaces where they meet, and the pool that owns them."""

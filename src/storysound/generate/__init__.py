@@ -1,1 +1,1 @@
-"""Row 3: sounds, music and pictures that do not exist yet."""
+"""Music and pictures that do not exist yet."""

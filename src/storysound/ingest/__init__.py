@@ -1,1 +1,1 @@
-"""Story in, story out: shots and key frames of raw media."""
+"""Reading stories and whatever is told of them: films, pictures, captions, tables, public sets."""

@@ -1,1 +1,1 @@
-"""Row 5: one file a job. Composes rows 1 to 4; the only rooms that know several others."""
+"""What a user asks for: a request, a result and a `run` each; a job knows another by its face alone."""

@@ -1,1 +1,1 @@
-"""The indexed sound library: on disk, in memory, and how files come into it."""
+"""What lies on disk: the library of sounds, data sets of stories, and how files come into them."""

@@ -1,1 +1,1 @@
-"""Row 3: embeddings -> similarity."""
+"""Embeddings to similarity: the models of the papers, and the first stage of a search."""

@@ -1,1 +1,1 @@
-"""`storysound annotate`."""
+"""Captions for pictures and sounds."""

@@ -1,1 +1,1 @@
-"""`storysound find`."""
+"""`find`: the sounds of a library that fit a query."""

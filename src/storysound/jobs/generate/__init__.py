@@ -1,1 +1,1 @@
-"""`storysound generate`."""
+"""`generate`: what does not exist yet."""

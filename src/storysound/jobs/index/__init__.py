@@ -1,1 +1,1 @@
-"""`storysound index`."""
+"""`index`: folders of sounds to a library."""

@@ -1,1 +1,1 @@
-"""`storysound ingest`."""
+"""`ingest`: raw videos to a data set of stories."""

@@ -1,1 +1,1 @@
-"""`storysound score`."""
+"""`score`: a story gets its sound."""
