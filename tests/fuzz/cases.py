@@ -1,0 +1,222 @@
+"""A case: something mutated goes through a job, and what came of it is judged."""
+
+import logging
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.random import Generator
+
+import ingest_fakes
+from fuzz import words
+from fuzz.mutations import ENDINGS_OF, OF_FILMS, OF_SOUNDS, Made, pick
+from fuzz.seeds import Seeds
+from jobs import index_fakes, score_fakes
+from storysound.errors import StorysoundError
+from storysound.ingest.captions import read_captions
+from storysound.library.dataset import Dataset
+from storysound.library.store import Library
+from storysound.media.clock import looked_at
+from storysound.media.probe import probe
+from storysound.story import Mood, Sound, Source
+
+SEED = 12
+# What each case does, in turn.
+TURNS = ("index", "captions", "ingest", "index", "captions", "score", "index", "ingest", "index", "captions", "score",
+         "index", "ingest", "index", "captions", "index", "ingest", "index", "captions", "score")  # fmt: skip
+TOLERANCE_S = 0.1
+NEVER = ("fault of Storysound", "please report", "needs more memory")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a case; `find`: what is wrong with that."""
+
+    kind: str
+    outcome: str  # accepted, told (a warning or an error of ours), or find
+    find: str = ""
+
+
+class Heard(logging.Handler):
+    """Warnings, kept."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """What is warned of inside the block."""
+    handler, logger = Heard(), logging.getLogger("storysound")
+    logger.addHandler(handler)
+    try:
+        yield handler.told
+    finally:
+        logger.removeHandler(handler)
+
+
+def job_of(number: int) -> str:
+    """What a case does."""
+    return TURNS[number % len(TURNS)]
+
+
+class Cases:
+    """Cases by number: the same number is the same case, whatever ran before."""
+
+    def __init__(self, seeds: Seeds, folder: Path) -> None:
+        self.seeds, self.folder = seeds, folder
+        self.models = score_fakes.make_models()
+
+    def run(self, number: int) -> Verdict:
+        """Makes the input anew, and judges what a job does with it."""
+        rng = np.random.default_rng([SEED, number])
+        job = job_of(number)
+        place = self.folder / f"{number}"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        try:
+            if job == "captions":
+                return self._captions(words.written(place, rng), place, whole=rng.random() < 0.2)
+            made, kind = self._mutated(job, place, rng)
+            kind = f"{job}: {kind}"
+            return _judged(kind, made.what, lambda told: getattr(self, f"_{job}")(made, place, told))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _mutated(self, job: str, place: Path, rng: Generator) -> tuple[Made, str]:
+        films = job != "index" or rng.random() < 0.25
+        kinds = OF_FILMS if films else OF_SOUNDS
+        kind = pick(rng, tuple(kinds))
+        fitting = [
+            seed for seed in (self.seeds.films if films else self.seeds.sounds)
+            if seed.suffix in ENDINGS_OF.get(kind, (seed.suffix,))
+        ]  # fmt: skip
+        seed = pick(rng, fitting)
+        made = kinds[kind](seed, place / seed.name, rng)
+        return Made(made.path, f"{seed.name}: {made.what}", made.lasts_s), kind
+
+    def _index(self, made: Made, place: Path, told: list[str]) -> str:
+        with _refusal_of(made.path, told):
+            probe(made.path)
+        library = place / "library"
+        result = index_fakes.index([made.path], library)
+        told += [reason for _, reason in result.skipped]
+        if not result.added:
+            return "" if told or result.ignored else "neither indexed nor told"
+        (sound,) = Library.open(library).sounds()
+        return _length_fault(sound.duration_s, _sound_s(made), told)
+
+    def _ingest(self, made: Made, place: Path, told: list[str]) -> str:
+        result = ingest_fakes.ingest([made.path], place / "data")
+        told += [*(reason for _, reason in result.skipped), *result.notes]
+        if not result.added:
+            return "" if told or result.ignored else "neither ingested nor told"
+        (row,) = Dataset.open(place / "data").rows(("duration_s", "faults"))
+        return _length_fault(row["duration_s"], looked_at(made.path).end_s, [*told, *row["faults"]])
+
+    def _score(self, made: Made, place: Path, told: list[str]) -> str:
+        shelf = score_fakes.Shelf(
+            [Sound(path.name, str(path.parent), seconds, kind, tags=("red",), mood=Mood(0.5, 0.5),
+                   source=Source(path.name, "", "CC BY", "Ada"))
+             for path, seconds, kind in zip(self.seeds.shelf, (4.0, 0.4), ("music", "sfx"), strict=True)],
+            ("red",),
+        )  # fmt: skip
+        ending = made.path.suffix if made.path.suffix in (".mp4", ".mov", ".webm") else ".mkv"
+        out = place / f"out{ending}"
+        try:
+            result = score_fakes.score(shelf, self.models, made.path, out)
+        except StorysoundError:
+            left = [path.name for path in place.iterdir() if path != made.path]
+            if left:
+                return f"refused, but left {left}"
+            raise
+        told += result.notes
+        with av.open(str(out)) as film:
+            count = sum(packet.size > 0 for packet in film.demux(film.streams.video[0]))
+            if not film.streams.audio:
+                return "a film without sound"
+        given = _pictures(made.path)
+        if count != given and not told:
+            return f"{count} pictures of {given}"
+        there_s = looked_at(out).end_s
+        return _length_fault(there_s, looked_at(made.path).end_s, told, 0.2)
+
+    def _captions(self, written: words.Written, place: Path, *, whole: bool) -> Verdict:
+        def work(told: list[str]) -> str:
+            if whole:
+                film = shutil.copy(self.seeds.films[0], place / words.VIDEO)
+                result = ingest_fakes.ingest([Path(film)], place / "data", captions=written.path)
+                told += result.notes
+                rows = Dataset.open(place / "data").rows(("text",))
+                found = " ".join(row["text"] for row in rows)
+            else:
+                captions = read_captions(written.path)
+                found = " ".join(caption.text for caption in captions.of(place / words.VIDEO, alone=True))
+                told += captions.left_out()
+            lost = sorted(written.words - set(words.WORD.findall(found)))
+            return f"words lost without a word: {lost}" if lost and not told else ""
+
+        return _judged(f"captions: {written.path.suffix[1:]}", written.what, work)
+
+
+@contextmanager
+def _refusal_of(path: Path, told: list[str]) -> Iterator[None]:
+    """An error of ours is told."""
+    try:
+        yield
+    except StorysoundError as error:
+        told.append(str(error))
+
+
+def _judged(kind: str, what: str, work: Callable[[list[str]], str]) -> Verdict:
+    """Runs `work`, which is given a list for what is told, and says what is wrong with what came of it."""
+    with heard() as told:
+        try:
+            find = work(told)
+        except StorysoundError as error:
+            told.append(str(error))
+            find = "an error without a reason" if not str(error).strip() else ""
+        except Exception as error:
+            find = f"{type(error).__name__}: {error}"[:300]
+    find = find or next((f"told {word!r}: {line}" for line in told for word in NEVER if word in line), "")
+    return Verdict(kind, "find" if find else "told" if told else "accepted", f"{what}: {find}" if find else "")
+
+
+def _length_fault(found_s: float, there_s: float, told: list[str], tolerance_s: float = TOLERANCE_S) -> str:
+    if not math.isfinite(found_s) or found_s < 0:
+        return f"{found_s} s"
+    is_off = abs(found_s - there_s) > tolerance_s
+    return f"{found_s:.3f} s of {there_s:.3f} s without a word" if is_off and not told else ""
+
+
+def _sound_s(made: Made) -> float:
+    """How long the sound of a file must be found to be."""
+    if made.lasts_s is not None:
+        return made.lasts_s
+    with av.open(str(made.path)) as container:
+        stream = container.streams.audio[0]
+        index, has_pictures = stream.index, bool(container.streams.video)
+        start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    clock = looked_at(made.path)
+    return clock.ends_s.get(index, 0.0) - (0.0 if has_pictures else start_s - clock.origin_s)
+
+
+def _pictures(path: Path) -> int:
+    """Packets of pictures that a file gives."""
+    with av.open(str(path)) as film:
+        count = 0
+        try:
+            for packet in film.demux(film.streams.video[0]):
+                count += packet.size > 0
+        except av.FFmpegError:
+            pass
+        return count
