@@ -21,7 +21,8 @@ from storysound.errors import StorysoundError
 from storysound.ingest.captions import read_captions
 from storysound.library.dataset import Dataset
 from storysound.library.store import Library
-from storysound.media.clock import looked_at
+from storysound.media.clock import looked_at, packets_of
+from storysound.media.files import opened
 from storysound.media.probe import probe
 from storysound.story import Mood, Sound, Source
 
@@ -72,8 +73,9 @@ def job_of(number: int) -> str:
 class Cases:
     """Cases by number: the same number is the same case, whatever ran before."""
 
-    def __init__(self, seeds: Seeds, folder: Path) -> None:
-        self.seeds, self.folder = seeds, folder
+    def __init__(self, seeds: Seeds, folder: Path, *, keep: bool = False) -> None:
+        """`keep`: what a case made is left in the folder of its number."""
+        self.seeds, self.folder, self.keep = seeds, folder, keep
         self.models = score_fakes.make_models()
 
     def run(self, number: int) -> Verdict:
@@ -90,7 +92,8 @@ class Cases:
             kind = f"{job}: {kind}"
             return _judged(kind, made.what, lambda told: getattr(self, f"_{job}")(made, place, told))
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            if not self.keep:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _mutated(self, job: str, place: Path, rng: Generator) -> tuple[Made, str]:
         films = job != "index" or rng.random() < 0.25
@@ -113,7 +116,7 @@ class Cases:
         if not result.added:
             return "" if told or result.ignored else "neither indexed nor told"
         (sound,) = Library.open(library).sounds()
-        return _length_fault(sound.duration_s, _sound_s(made), told)
+        return _length_fault(sound.duration_s, *_sound_s(made), told)
 
     def _ingest(self, made: Made, place: Path, told: list[str]) -> str:
         result = ingest_fakes.ingest([made.path], place / "data")
@@ -121,7 +124,8 @@ class Cases:
         if not result.added:
             return "" if told or result.ignored else "neither ingested nor told"
         (row,) = Dataset.open(place / "data").rows(("duration_s", "faults"))
-        return _length_fault(row["duration_s"], looked_at(made.path).end_s, [*told, *row["faults"]])
+        there_s = looked_at(made.path).end_s
+        return _length_fault(row["duration_s"], there_s, there_s, [*told, *row["faults"]])
 
     def _score(self, made: Made, place: Path, told: list[str]) -> str:
         shelf = score_fakes.Shelf(
@@ -140,15 +144,15 @@ class Cases:
                 return f"refused, but left {left}"
             raise
         told += result.notes
-        with av.open(str(out)) as film:
+        with opened(out) as film:
             count = sum(packet.size > 0 for packet in film.demux(film.streams.video[0]))
             if not film.streams.audio:
                 return "a film without sound"
         given = _pictures(made.path)
         if count != given and not told:
             return f"{count} pictures of {given}"
-        there_s = looked_at(out).end_s
-        return _length_fault(there_s, looked_at(made.path).end_s, told, 0.2)
+        least_s = looked_at(made.path).end_s
+        return _length_fault(looked_at(out).end_s, least_s, least_s + 1.0, told)  # the last picture may stand
 
     def _captions(self, written: words.Written, place: Path, *, whole: bool) -> Verdict:
         def work(told: list[str]) -> str:
@@ -191,28 +195,31 @@ def _judged(kind: str, what: str, work: Callable[[list[str]], str]) -> Verdict:
     return Verdict(kind, "find" if find else "told" if told else "accepted", f"{what}: {find}" if find else "")
 
 
-def _length_fault(found_s: float, there_s: float, told: list[str], tolerance_s: float = TOLERANCE_S) -> str:
+def _length_fault(found_s: float, least_s: float, most_s: float, told: list[str]) -> str:
     if not math.isfinite(found_s) or found_s < 0:
         return f"{found_s} s"
-    is_off = abs(found_s - there_s) > tolerance_s
-    return f"{found_s:.3f} s of {there_s:.3f} s without a word" if is_off and not told else ""
+    is_off = not least_s - TOLERANCE_S <= found_s <= most_s + TOLERANCE_S
+    return f"{found_s:.3f} s of {most_s:.3f} s without a word" if is_off and not told else ""
 
 
-def _sound_s(made: Made) -> float:
-    """How long the sound of a file must be found to be."""
+def _sound_s(made: Made) -> tuple[float, float]:
+    """How long the sound of a file must be found to be, at least and at most: its last packet may last less."""
     if made.lasts_s is not None:
-        return made.lasts_s
-    with av.open(str(made.path)) as container:
-        stream = container.streams.audio[0]
-        index, has_pictures = stream.index, bool(container.streams.video)
-        start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+        return made.lasts_s, made.lasts_s
     clock = looked_at(made.path)
-    return clock.ends_s.get(index, 0.0) - (0.0 if has_pictures else start_s - clock.origin_s)
+    with opened(made.path) as container:
+        stream = container.streams.audio[0]
+        end_s, before_s = clock.ends_s.get(stream.index, 0.0), 0.0
+        if not container.streams.video:
+            before_s = float((stream.start_time or 0) * (stream.time_base or 0)) - clock.origin_s
+        lasts_s = [(packet.duration or 0) * float(packet.time_base) for packet in packets_of(container, [stream], "")]
+    end_s -= before_s
+    return end_s - min(end_s, lasts_s[-1] if lasts_s else 0.0), end_s
 
 
 def _pictures(path: Path) -> int:
     """Packets of pictures that a file gives."""
-    with av.open(str(path)) as film:
+    with opened(path) as film:
         count = 0
         try:
             for packet in film.demux(film.streams.video[0]):

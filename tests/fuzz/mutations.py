@@ -233,7 +233,8 @@ def moved(seed: Path, out: Path, rng: Generator) -> Made:
     start_s, hole_s, pace = float(rng.uniform(0, 20)), float(rng.uniform(0.2, 8)), float(rng.uniform(0.99, 1.01))
     try:
         with av.open(str(seed)) as source, av.open(str(out), "w") as result:
-            streams = [s for s in source.streams if what != "pictures only" or s.type == "video"] or list(source.streams)
+            pictures = list(source.streams.video) if what == "pictures only" else []
+            streams = pictures or list(source.streams)
             copies = {s.index: result.add_stream_from_template(s) for s in streams}
             for packet in source.demux(*streams):
                 if packet.dts is None and packet.pts is None:

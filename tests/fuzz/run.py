@@ -1,7 +1,7 @@
 """`make fuzz`: cases by number in a few processes, each with a limit of time and memory; a table by kind at the end.
 
-`--seconds N` takes the first cases as far as time goes, `--only KIND` some, `--case N` repeats one; ends with 1 where
-anything was found.
+`--seconds N` takes the first cases as far as time goes, `--only KIND` some, `--case N --keep FOLDER` repeats one; ends
+with 1 where anything was found.
 """
 
 import argparse
@@ -132,6 +132,7 @@ def asked(arguments: list[str]) -> Any:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="stop giving out cases after so long")
     parser.add_argument("--only", choices=sorted(set(TURNS)), help="cases of one job")
     parser.add_argument("--case", type=int, help="one case, in this process, its error as it is")
+    parser.add_argument("--keep", type=Path, help="with --case: a folder that gets the input and what was made of it")
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args(arguments)
 
@@ -148,7 +149,7 @@ def main(arguments: list[str]) -> int:
         made = seeds.make(folder / "seeds")
         if wanted.case is not None:
             logging.basicConfig(level=logging.WARNING)
-            print(Cases(made, folder / "work").run(wanted.case))
+            print(Cases(made, wanted.keep or folder, keep=wanted.keep is not None).run(wanted.case))
             return 0
         numbers = (
             number for number in range(wanted.first, wanted.first + wanted.cases)

@@ -24,6 +24,8 @@ _TAG = re.compile(
 )
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?:\{[^{}]*\\p0[^{}]*\}|$)", re.DOTALL)
+_UNSAID = ("comment", "picture", "sound", "movie", "command")  # events of SubStation Alpha that are not written
+_SETTINGS = re.compile(r"(?:\s*[A-Za-z][A-Za-z0-9]*\s?:\s?[\w%.,:+-]+)*\s*")  # of a cue, after its times
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _TOUCH_S = 0.1  # cues nearer than that follow each other without a pause
 _ROLLING = 0.2  # share of cues that carry lines over and go on, from which all repeat what is still shown
@@ -55,7 +57,7 @@ def read_cues(text: str) -> Subtitles | None:
     """The cues of a subtitle file, whichever of the formats it is in; None where it is in none of them."""
     stray: list[str] = []
     if re.search(r"^\s*\[Events\]", text, re.IGNORECASE | re.MULTILINE):
-        cues = sorted(_substation(text), key=lambda cue: cue.start_s)
+        cues = sorted(_substation(text, stray), key=lambda cue: cue.start_s)
     else:
         lines = re.split(r"\r\n|\r|\n", text)
         is_vtt = text.lstrip("\ufeff").startswith("WEBVTT")
@@ -100,12 +102,13 @@ def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[
     is_counted = _are_counted([lines[number - 1] if number else "" for number in at])
     heads = [_head(lines, number, is_vtt=is_vtt, is_counted=is_counted) for number in at]
     before = lines[: heads[0]]
-    if not is_vtt:
-        stray += [line.strip() for line in before if line.strip()]
+    stray += [line.strip() for line in (_without_heading(before) if is_vtt else before) if line.strip()]
     for number, end in zip(at, [*heads[1:], len(lines)], strict=True):
         match = _TIMES.match(lines[number])
         assert match
-        own = _without_asides(lines[number + 1 : end], stray) if is_vtt else lines[number + 1 : end]
+        own = _without_asides(lines[number + 1 : end], stray) if is_vtt else list(lines[number + 1 : end])
+        if not _SETTINGS.fullmatch(after := lines[number][match.end() :]):
+            own.insert(0, after)
         told = tuple(text for line in _joined(own) if (text := plain(line)))
         yield Cue(_seconds(match[1]), _seconds(match[2]), told)
 
@@ -125,6 +128,12 @@ def _head(lines: Sequence[str], at: int, *, is_vtt: bool, is_counted: bool) -> i
     if _COUNT.fullmatch(lines[at - 1]) and (is_counted or is_apart):
         return at - 1
     return at - 1 if is_vtt and is_apart else at
+
+
+def _without_heading(lines: Sequence[str]) -> list[str]:
+    """What stands before the first cue of a WebVTT file and is no heading, comment or style: a cue that is broken."""
+    blocks = re.split(r"\n[^\S\n]*\n", "\n".join(lines))[1:]
+    return [line for block in blocks if not _ASIDE.match(block.lstrip()) for line in block.split("\n")]
 
 
 def _without_asides(lines: Sequence[str], stray: list[str]) -> list[str]:
@@ -154,7 +163,7 @@ def _joined(lines: Sequence[str]) -> list[str]:
     return joined
 
 
-def _substation(text: str) -> Iterator[Cue]:
+def _substation(text: str, stray: list[str]) -> Iterator[Cue]:
     """Cues of (Advanced) SubStation Alpha, whose heading says which field is which; the text comes last."""
     fields = "layer start end style name marginl marginr marginv effect text".split()
     is_events = False
@@ -167,9 +176,13 @@ def _substation(text: str) -> Iterator[Cue]:
         elif is_events and kind.lower() == "dialogue":
             row = dict(zip(fields, rest.split(",", len(fields) - 1), strict=False))
             start, end = row.get("start", "").strip(), row.get("end", "").strip()
-            if re.fullmatch(_CLOCK, start) and re.fullmatch(_CLOCK, end):
+            if not (re.fullmatch(_CLOCK, start) and re.fullmatch(_CLOCK, end)):
+                stray.append(line.strip())
+            else:
                 shown = re.split(r"\\[Nn]", _DRAWING.sub("", row.get("text", "")).replace("\\h", " "))
                 yield Cue(_seconds(start), _seconds(end), tuple(words for part in shown if (words := plain(part))))
+        elif is_events and kind.lower() not in _UNSAID and line.strip() and not line.startswith(";"):
+            stray.append(line.strip())
 
 
 def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:

@@ -3,6 +3,7 @@
 import io
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 import soxr
-from av.audio.frame import AudioFrame
+from av.audio.frame import AudioFrame, format_dtypes
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ Samples = NDArray[np.float32]
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded
 _NEAR_S = 4.0  # holes too small to be one are counted over so long
+_INDEXED = {"mov", "mp4"}  # formats that state for each stream where all of it lies
+_SAFE_CHANNELS = 8
+_CUT_SHORT_S = 0.3  # so much less than the stream itself states is told; padding of encoders is less
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
 _HALF_POWER = math.sqrt(0.5)
 # Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
@@ -176,7 +180,9 @@ def read_audio(
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
-        runs, damage = _decode(container, audio_stream(container, path), path, channels, start_s, end_s)
+        stream = audio_stream(container, path)
+        stated_s = _stated_s(container, stream)
+        runs, damage = _decode(container, stream, path, channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
         fault = f"its sound can't be decoded: {damage}" if damage else "has no sound samples in it"
@@ -195,6 +201,9 @@ def read_audio(
     found_s = start_s + wave.duration_s
     if end_s is None and expected_s - found_s > max(1.0, 0.05 * expected_s) and not damage:
         log.info("%s: %.1f s of sound in a file of %.1f s", path, found_s, expected_s)
+    wanted_s = min(stated_s, math.inf if end_s is None else end_s)
+    if not damage and wanted_s - found_s > _CUT_SHORT_S:
+        log.warning("%s: its sound is cut short: %.1f s of %.1f s are there", path, found_s, wanted_s)
     if damage:
         log.warning("%s: damaged (%s); %.1f s of sound could be decoded", path, damage, wave.duration_s)
     return wave if rate_hz is None else resample(wave, rate_hz)
@@ -218,7 +227,7 @@ def _decode(
     if not with_picture:
         origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
         stamps.origin_s = first_s
-    if start_s > _PREROLL_S and not clock.restarts:
+    if start_s > _PREROLL_S and not clock.restarts and not _misstates_bytes(stream):
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
     runs: list[_Run] = []
@@ -236,12 +245,39 @@ def _decode(
     return runs, "; ".join(dict.fromkeys(faults))
 
 
+def _stated_s(container: InputContainer, stream: AudioStream) -> float:
+    """When the sound ends as an index of all of it states; 0 where there is none, and it may be an estimate."""
+    if not stream.duration or not set(container.format.name.split(",")) & _INDEXED:
+        return 0.0
+    return float(stream.duration * (stream.time_base or 0))
+
+
+def _as_decoded(frame: AudioFrame) -> NDArray[Any]:
+    """The samples of a frame in its own format: [c n], or [1 c*n] where channels alternate.
+
+    PyAV takes what follows the last of more than eight channels for more of them, and crashes.
+    """
+    channels = frame.layout.nb_channels
+    if not frame.format.is_planar or channels <= _SAFE_CHANNELS:
+        return frame.to_ndarray()
+    dtype = np.dtype(format_dtypes[frame.format.name])
+    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
+
+
+def _misstates_bytes(stream: AudioStream) -> bool:
+    """Whether the heading of plain samples tells wrongly how many bytes a second takes: places are sought by it."""
+    context = stream.codec_context
+    plain = re.fullmatch(r"pcm_[suf](\d+)[lb]e", context.name)
+    takes = context.sample_rate * context.channels * int(plain[1]) if plain else 0
+    return bool(takes and context.bit_rate and context.bit_rate != takes)
+
+
 def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:
     """Adds a frame to the last run, or starts a new run where its time leaps or its form changes."""
     layout = tuple(channel.name for channel in frame.layout.channels)
     if not layout or any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in layout):
         layout = usual_layout(frame.layout.nb_channels)
-    data = frame.to_ndarray()
+    data = _as_decoded(frame)
     last = runs[-1] if runs else None
     rate = frame.sample_rate
     follows = 0 if last is None else round((last.start + last.length) * rate / last.rate_hz)
@@ -273,7 +309,7 @@ def _join(runs: list[_Run]) -> tuple[Waveform, int]:
     for run in runs:
         whole = Waveform(run.whole(), run.rate_hz)
         pieces.append((round(run.start * rate / run.rate_hz), resample(whole, rate).samples))
-    first = min(0, pieces[0][0])
+    first = min(0, *(start for start, _ in pieces))  # stamps may lead back before the start
     channels = len(pieces[0][1])
     layout = runs[0].layout if len(runs[0].layout) == channels and "?" not in runs[0].layout else ()
     if len(pieces) == 1 and pieces[0][0] == first:

@@ -37,12 +37,12 @@ RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
 _CODEC_DELAY_S = 0.2
+_ENDLESS = 1 << 31  # a packet that lasts so many ticks lasts less than none: pieces of Ogg that were joined end so
 USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
 _ONE_CLOCK = (
     "mov",
     "mp4",
     "wav",
-    "flac",
     "mp3",
     "aiff",
     "w64",
@@ -168,7 +168,8 @@ class _Seen:
         if stamp is None:
             return
         number, base = packet.stream.index, float(packet.time_base)
-        stamp_s, lasts_s = stamp * base, (packet.duration or 0) * base
+        lasts = packet.duration or 0
+        stamp_s, lasts_s = stamp * base, lasts * base if lasts < _ENDLESS else 0.0
         piece = self.pieces.get(number, 0)
         if stamp_s < self.highest_s.get(number, -math.inf) - RESTART_S:
             piece += 1
