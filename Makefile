@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 STAMP  := $(VENV)/.installed
+FUZZ   := PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.run
 NUMERIC := $(addprefix tests/,cue encode losses match media metrics nn train)
 
-.PHONY: setup demo test test-numerics check bench bench-quality clean
+.PHONY: setup demo test test-numerics check fuzz bench bench-quality clean
 
 setup: $(STAMP)
 
@@ -31,6 +32,11 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/check_environment.py
+	$(FUZZ) --seconds 60
+
+# Mutated media, captions and tables through probe, index, ingest and score: the same cases everywhere, as time allows.
+fuzz: $(STAMP)
+	$(FUZZ)
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.speed

@@ -21,7 +21,7 @@ from storysound.errors import StorysoundError
 from storysound.ingest.captions import read_captions
 from storysound.library.dataset import Dataset
 from storysound.library.store import Library
-from storysound.media.clock import looked_at, packets_of
+from storysound.media.clock import HELD_S, looked_at, packets_of
 from storysound.media.files import opened
 from storysound.media.probe import probe
 from storysound.story import Mood, Sound, Source
@@ -124,8 +124,7 @@ class Cases:
         if not result.added:
             return "" if told or result.ignored else "neither ingested nor told"
         (row,) = Dataset.open(place / "data").rows(("duration_s", "faults"))
-        there_s = looked_at(made.path).end_s
-        return _length_fault(row["duration_s"], there_s, there_s, [*told, *row["faults"]])
+        return _length_fault(row["duration_s"], *_film_s(made.path), [*told, *row["faults"]])
 
     def _score(self, made: Made, place: Path, told: list[str]) -> str:
         shelf = score_fakes.Shelf(
@@ -151,8 +150,8 @@ class Cases:
         given = _pictures(made.path)
         if count != given and not told:
             return f"{count} pictures of {given}"
-        least_s = looked_at(made.path).end_s
-        return _length_fault(looked_at(out).end_s, least_s, least_s + 1.0, told)  # the last picture may stand
+        least_s, most_s = _film_s(made.path)
+        return _length_fault(looked_at(out).end_s, least_s, most_s + 1.0, told)  # the last picture may stand
 
     def _captions(self, written: words.Written, place: Path, *, whole: bool) -> Verdict:
         def work(told: list[str]) -> str:
@@ -215,6 +214,14 @@ def _sound_s(made: Made) -> tuple[float, float]:
         lasts_s = [(packet.duration or 0) * float(packet.time_base) for packet in packets_of(container, [stream], "")]
     end_s -= before_s
     return end_s - min(end_s, lasts_s[-1] if lasts_s else 0.0), end_s
+
+
+def _film_s(path: Path) -> tuple[float, float]:
+    """How long a film must be found to be, at least (a little more sound ends with the pictures) and at most."""
+    clock = looked_at(path)
+    with opened(path) as film:
+        pictures_s = clock.ends_s.get(film.streams.video[0].index, 0.0)
+    return (pictures_s if clock.end_s <= pictures_s + HELD_S else clock.end_s), max(clock.end_s, probe(path).duration_s)
 
 
 def _pictures(path: Path) -> int:

@@ -143,12 +143,12 @@ def riff_mutated(seed: Path, out: Path, rng: Generator) -> Made:
 def stamps_mutated(seed: Path, out: Path, rng: Generator) -> Made:
     """The stamps themselves, written into the file: of Matroska blocks, or of packets of a transport stream."""
     data = bytearray(seed.read_bytes())
-    places = _block_stamps(data) if data[:4] == b"\x1a\x45\xdf\xa3" else _stream_stamps(data)
+    places = block_stamps(data) if data[:4] == b"\x1a\x45\xdf\xa3" else _stream_stamps(data)
     if not places:
         return moved(seed, out, rng)
     wide = len(places[0]) > 2
     read = _stream_stamp if wide else _block_stamp
-    write = _set_stream_stamp if wide else _set_block_stamp
+    write = _set_stream_stamp if wide else set_block_stamp
     second = 90_000 if wide else 1000
     what = pick(rng, ("repeat", "back", "swap", "leap", "later", "random"))
     count = 1 if what in ("leap", "later") else int(rng.integers(1, 6))
@@ -174,7 +174,7 @@ def stamps_mutated(seed: Path, out: Path, rng: Generator) -> Made:
     return Made(out, f"stamps: {what} of {len(places)}")
 
 
-def _block_stamps(data: bytearray) -> list[tuple[int, int]]:
+def block_stamps(data: bytearray) -> list[tuple[int, int]]:
     """Where stamps of SimpleBlocks stand, by walking through the clusters."""
     found, at = [], data.find(b"\x1f\x43\xb6\x75")
     while 0 <= at < len(data):
@@ -201,7 +201,7 @@ def _block_stamp(data: bytearray, place: tuple[int, ...]) -> int:
     return int.from_bytes(data[place[0] : place[0] + 2], "big", signed=True)
 
 
-def _set_block_stamp(data: bytearray, place: tuple[int, ...], time: int) -> None:
+def set_block_stamp(data: bytearray, place: tuple[int, ...], time: int) -> None:
     data[place[0] : place[0] + 2] = max(-(1 << 15), min((1 << 15) - 1, time)).to_bytes(2, "big", signed=True)
 
 

@@ -177,3 +177,34 @@ def test_lines_that_belong_to_no_cue_are_kept_apart() -> None:
 @pytest.mark.parametrize("text", ["hello", "", "{10}{20}MicroDVD", "1\n2\n3"])
 def test_what_is_no_subtitles(text: str) -> None:
     assert read_cues(text) is None
+
+
+EVENTS = "[Events]\nFormat: Start, End, Text\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "stray"),
+    [
+        (f"{EVENTS}Dialogue: 0:00:01.00,0:00:02.00,A dog.\nDialogue: 0:00:0x.00,0:00:03.00,Rain.", "Rain."),
+        (f"{EVENTS}Dialogue: 0:00:01.00,0:00:02.00,A dog.\nDialo gue: 0:00:02.00,0:00:03.00,Rain.", "Rain."),
+        ("WEBVTT\n\n1\n00:0]:00.000 --> 00:01.000\nRain.\n\n00:01.000 --> 00:02.000\nA dog.", "Rain."),
+    ],
+)
+def test_cues_whose_times_are_broken_are_told(text: str, stray: str) -> None:
+    found = read_cues(text)
+    assert found is not None
+    assert [cue.text for cue in found.cues] == ["A dog."]
+    assert any(stray in line for line in found.stray)
+
+
+def test_headings_and_comments_of_webvtt_are_no_strays() -> None:
+    found = read_cues("WEBVTT - x\nKind: captions\n\nNOTE by\nme\n\nSTYLE\n::cue {}\n\n00:01.000 --> 00:02.000\nA dog.")
+    assert found is not None
+    assert found.stray == ()
+
+
+@pytest.mark.parametrize(
+    ("after", "want"), [(" A dog.", "A dog. Rain."), (" align:start position:0%", "Rain."), (" X1:40 Y1:20", "Rain.")]
+)
+def test_words_beside_the_times_are_said_and_settings_are_not(after: str, want: str) -> None:
+    assert told(f"1\n00:00:01,000 --> 00:00:02,000{after}\nRain.\n") == [(1.0, want)]

@@ -3,7 +3,6 @@
 import io
 import logging
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from storysound.errors import MediaError
 from storysound.media.clock import STEEPEST, clock_of, origin_s, stretches
-from storysound.media.files import atomic, audio_stream, decoded, is_still, opened
+from storysound.media.files import atomic, audio_stream, decoded, is_still, misstates_bytes, opened, stated_s
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,6 @@ Samples = NDArray[np.float32]
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded
 _NEAR_S = 4.0  # holes too small to be one are counted over so long
-_INDEXED = {"mov", "mp4"}  # formats that state for each stream where all of it lies
 _SAFE_CHANNELS = 8
 _CUT_SHORT_S = 0.3  # so much less than the stream itself states is told; padding of encoders is less
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
@@ -181,7 +179,7 @@ def read_audio(
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
         stream = audio_stream(container, path)
-        stated_s = _stated_s(container, stream)
+        states_s = stated_s(container, stream)
         runs, damage = _decode(container, stream, path, channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000
     if not runs or not any(run.length for run in runs):
@@ -201,7 +199,7 @@ def read_audio(
     found_s = start_s + wave.duration_s
     if end_s is None and expected_s - found_s > max(1.0, 0.05 * expected_s) and not damage:
         log.info("%s: %.1f s of sound in a file of %.1f s", path, found_s, expected_s)
-    wanted_s = min(stated_s, math.inf if end_s is None else end_s)
+    wanted_s = min(states_s, math.inf if end_s is None else end_s)
     if not damage and wanted_s - found_s > _CUT_SHORT_S:
         log.warning("%s: its sound is cut short: %.1f s of %.1f s are there", path, found_s, wanted_s)
     if damage:
@@ -227,7 +225,7 @@ def _decode(
     if not with_picture:
         origin = first_s  # a sound file starts with its first sample, whatever the encoder's delay
         stamps.origin_s = first_s
-    if start_s > _PREROLL_S and not clock.restarts and not _misstates_bytes(stream):
+    if start_s > _PREROLL_S and not clock.restarts and not misstates_bytes(stream):
         container.seek(int((start_s + origin - _PREROLL_S) * 1_000_000), backward=True)
     faults: list[str] = []
     runs: list[_Run] = []
@@ -245,13 +243,6 @@ def _decode(
     return runs, "; ".join(dict.fromkeys(faults))
 
 
-def _stated_s(container: InputContainer, stream: AudioStream) -> float:
-    """When the sound ends as an index of all of it states; 0 where there is none, and it may be an estimate."""
-    if not stream.duration or not set(container.format.name.split(",")) & _INDEXED:
-        return 0.0
-    return float(stream.duration * (stream.time_base or 0))
-
-
 def _as_decoded(frame: AudioFrame) -> NDArray[Any]:
     """The samples of a frame in its own format: [c n], or [1 c*n] where channels alternate.
 
@@ -262,14 +253,6 @@ def _as_decoded(frame: AudioFrame) -> NDArray[Any]:
         return frame.to_ndarray()
     dtype = np.dtype(format_dtypes[frame.format.name])
     return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
-
-
-def _misstates_bytes(stream: AudioStream) -> bool:
-    """Whether the heading of plain samples tells wrongly how many bytes a second takes: places are sought by it."""
-    context = stream.codec_context
-    plain = re.fullmatch(r"pcm_[suf](\d+)[lb]e", context.name)
-    takes = context.sample_rate * context.channels * int(plain[1]) if plain else 0
-    return bool(takes and context.bit_rate and context.bit_rate != takes)
 
 
 def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:

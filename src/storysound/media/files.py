@@ -27,6 +27,7 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+_INDEXED = {"mov", "mp4"}  # formats that state for each stream where all of it lies
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -128,6 +129,21 @@ def audio_stream(container: InputContainer, path: str | Path) -> av.AudioStream:
 def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
     if stream.codec_context is None:
         raise MediaError(path, f"its {stream.type} codec is not known here", "convert it with another program")
+
+
+def stated_s(container: InputContainer, stream: AudioStream) -> float:
+    """When the sound ends as an index of all of it states; 0 where there is none, and it may be an estimate."""
+    if not stream.duration or not set(container.format.name.split(",")) & _INDEXED:
+        return 0.0
+    return float(stream.duration * (stream.time_base or 0))
+
+
+def misstates_bytes(stream: AudioStream) -> bool:
+    """Whether the heading of plain samples tells wrongly how many bytes a second takes: places are sought by it."""
+    context = stream.codec_context
+    plain = re.fullmatch(r"pcm_[suf](\d+)[lb]e", context.name)
+    takes = context.sample_rate * context.channels * int(plain[1]) if plain else 0
+    return bool(takes and context.bit_rate and context.bit_rate != takes)
 
 
 def is_still(video: av.VideoStream) -> bool:
