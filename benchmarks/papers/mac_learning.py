@@ -210,7 +210,7 @@ def wesnoth(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     return result
 
 
-def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) -> dict[str, sos_wesnoth.Judged]:
+def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) -> dict[str, sos_wesnoth.RankedQueries]:
     """One campaign judged by what the others teach."""
     train = np.flatnonzero(data.campaign != held)
     test = np.flatnonzero((data.campaign == held) & data.judged)

@@ -162,7 +162,7 @@ def _heard(folder: Path, tracks: list[str], weights: Resolver, cache: Path) -> d
     return {**unit, "cues": (cues - cues.mean(axis=0)) / cues.std(axis=0)}
 
 
-class Reduced:
+class PrincipalAxes:
     """Principal axes of what is learned from."""
 
     def __init__(self, rows: Floats, axes: int) -> None:
@@ -218,8 +218,8 @@ def scores(
     setting: Setting, steps: int, seeds: int,
 ) -> Floats:  # fmt: skip
     """[test ranked] from what is learned of the stories `train` and the tracks `heard`."""
-    sounds = Reduced(data.sounds[setting.sounds], SOUND_AXES)(data.sounds[setting.sounds])
-    axes = Reduced(data.words[train], TEXT_AXES)
+    sounds = PrincipalAxes(data.sounds[setting.sounds], SOUND_AXES)(data.sounds[setting.sounds])
+    axes = PrincipalAxes(data.words[train], TEXT_AXES)
     words, asked = axes(data.words[train]), axes(data.words[test])
     chosen = data.chosen[np.ix_(train, heard)]
     prior = log_share(chosen)
@@ -238,7 +238,7 @@ def scores(
 
 
 @dataclass(frozen=True)
-class Judged:
+class RankedQueries:
     """Per query: is the first right, is any of five, reciprocal rank of the first right one, share right by chance."""
 
     first: Floats
@@ -248,12 +248,12 @@ class Judged:
     campaign: NDArray[np.str_]
 
 
-def judge(score: Floats, chosen: Flags, campaign: NDArray[np.str_]) -> Judged:
+def judge(score: Floats, chosen: Flags, campaign: NDArray[np.str_]) -> RankedQueries:
     """Of [q t] scores, for queries with something right among the candidates."""
     some = chosen.any(axis=1)
     right = np.take_along_axis(chosen, np.argsort(-score, axis=1, kind="stable"), axis=1)[some]
     ranks = right.argmax(axis=1) + 1
-    return Judged(ranks == 1.0, ranks <= 5.0, 1 / ranks, chosen[some].mean(axis=1), campaign[some])
+    return RankedQueries(ranks == 1.0, ranks <= 5.0, 1 / ranks, chosen[some].mean(axis=1), campaign[some])
 
 
 def halves(tracks: int, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -265,7 +265,7 @@ def halves(tracks: int, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.in
 
 def run(
     data: Data, protocol: str, pool: Flags, held: str, setting: Setting, steps: int, seeds: int, ways: int
-) -> list[Judged]:
+) -> list[RankedQueries]:
     """Judgements on the campaign `held`, learned from the others of the `pool`."""
     train = np.flatnonzero(pool & (data.campaign != held))
     test = np.flatnonzero((data.campaign == held) & data.judged)
@@ -294,7 +294,7 @@ def chosen_inside(data: Data, protocol: str, held: str) -> Setting:
     return max(GRID[protocol], key=worth)
 
 
-def popularity(data: Data, pool: Flags) -> list[Judged]:
+def popularity(data: Data, pool: Flags) -> list[RankedQueries]:
     """The order of how often other campaigns' scenarios of the `pool` use a track, whatever the story."""
     found = []
     for held in np.unique(data.campaign):
@@ -304,9 +304,11 @@ def popularity(data: Data, pool: Flags) -> list[Judged]:
     return found
 
 
-def joined(found: list[Judged]) -> Judged:
+def joined(found: list[RankedQueries]) -> RankedQueries:
     """All queries."""
-    return Judged(*(np.concatenate([getattr(one, name) for one in found]) for name in Judged.__dataclass_fields__))
+    return RankedQueries(
+        *(np.concatenate([getattr(one, name) for one in found]) for name in RankedQueries.__dataclass_fields__)
+    )
 
 
 def interval(values: Floats, groups: Any) -> tuple[float, float]:
@@ -314,7 +316,7 @@ def interval(values: Floats, groups: Any) -> tuple[float, float]:
     return bootstrap.interval(lambda chosen: float(values[chosen].mean()), len(values), groups, draws=2000, seed=0)
 
 
-def unlearned(data: Data) -> list[Judged]:
+def unlearned(data: Data) -> list[RankedQueries]:
     """Tracks ranked by their nearness to a story in the space of words, over the same halves."""
     found = []
     for _, ranked in (split for way in range(HALVES) for split in halves(data.chosen.shape[1], way)):
@@ -372,7 +374,7 @@ def measure(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     return result
 
 
-def _tell(result: dict[str, Any], name: str, found: Judged) -> None:
+def _tell(result: dict[str, Any], name: str, found: RankedQueries) -> None:
     for what in ("first", "any5", "mrr", "chance"):
         _line(result, f"{name}, {what}", np.asarray(getattr(found, what), float), found.campaign)
 

@@ -12,7 +12,7 @@ from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find.find import finder_of
-from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.jobs.find.reranked import POOL, RerankedFinder
 from storysound.match.query import Hit, Query
 from storysound.progress import Watch
 from storysound.research import recipes
@@ -93,7 +93,7 @@ def test_it_stands_behind_a_search(runs: dict[str, Path], hits: list[Hit]) -> No
             return tuple(hits)
 
     judge = ranker(runs["words"])
-    found = Reranked(First(), judge).search(Query(text="wren"), 2)  # type: ignore[arg-type]
+    found = RerankedFinder(First(), judge).search(Query(text="wren"), 2)  # type: ignore[arg-type]
     assert asked == [POOL]
     assert order(found) == order(judge.again(hits, "wren", []))[:2]
 

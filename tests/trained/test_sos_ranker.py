@@ -14,7 +14,7 @@ from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find.find import finder_of
-from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.jobs.find.reranked import POOL, RerankedFinder
 from storysound.match.query import Hit, Query
 from storysound.match.sos_model import Config, SoundOfStory
 from storysound.media.audio import resample
@@ -75,7 +75,7 @@ def test_the_pool_is_larger_than_what_is_asked_for(ranker: Ranker, hits: list[Hi
             asked.append(k)
             return tuple(hits)
 
-    found = Reranked(First(), ranker).search(Query(text="wren"), 2)  # type: ignore[arg-type]
+    found = RerankedFinder(First(), ranker).search(Query(text="wren"), 2)  # type: ignore[arg-type]
     assert asked == [POOL]
     assert order(found)[0] == "3.wav"
     assert len(found) == 2

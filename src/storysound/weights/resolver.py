@@ -30,7 +30,7 @@ from storysound.weights.catalogue import HUB, PYPI, Entry, advice, catalogue, wa
 log = logging.getLogger(__name__)
 
 LicencePolicy = Literal["any", "commercial"]
-Progress = Callable[[str, int, int], None]
+DownloadProgress = Callable[[str, int, int], None]
 """Called with (entry name, bytes done, bytes in all)."""
 
 _CHUNK_BYTES = 1 << 20
@@ -50,7 +50,7 @@ class Resolver:
         *,
         offline: bool = False,
         licence_policy: LicencePolicy = "any",
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         entries: Mapping[str, Entry] | None = None,
         models: Path | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class Resolver:
         self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
         self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
 
-    def fetching(self, progress: Progress | None = None, *, offline: bool = False) -> "Resolver":
+    def fetching(self, progress: DownloadProgress | None = None, *, offline: bool = False) -> "Resolver":
         """Another for the same cache and catalogue, that may go online and tells how far it is."""
         return Resolver(
             self.cache,

@@ -20,7 +20,7 @@ from storysound.encode.encoder import Encoding, Head
 from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
-from storysound.encode.wording import asked, sentences
+from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
@@ -109,7 +109,7 @@ class Finder:
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = pictures_of(query)
         tones: list[Mood] = []
-        text = asked(query.text)
+        text = parse_query(query.text)
         if text.wanted:
             said = sentences(text.wanted)
             read = self._models.text.encode(said)

@@ -73,7 +73,7 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Looked:
+class FrameSeries:
     """Frames of a video, and what is important about them."""
 
     times_s: NDArray[np.float64]  # [n]
@@ -188,7 +188,7 @@ def _every_s(duration_s: float) -> float:
     return max(LOOK_S, duration_s / MOST_LOOKS)
 
 
-def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> Looked:
+def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> FrameSeries:
     """Sees frames of the video, and how exciting they are."""
     shots, kept = looking.watch(Part(str(video)), duration_s, _every_s(duration_s), SIDE_PX)
     seen: list[Encoding] = []
@@ -196,7 +196,7 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) ->
         watch.at(start, len(kept), video.name)
         seen += eyes.encode([from_jpeg(jpeg) for _, jpeg in kept[start : start + BATCH]])
     space, labels = next(iter(eyes.labels.items()))
-    return Looked(
+    return FrameSeries(
         np.array([time_s for time_s, _ in kept]),
         np.concatenate([one.embedding for one in seen]),
         np.concatenate([one.scores[space] for one in seen]),
@@ -236,7 +236,7 @@ def _excitement_heard(
     return np.array([found[k] for k in nearest]) * (times_s < end_s)
 
 
-def _shots(looked: Looked, duration_s: float, longest_s: float) -> list[Shot]:
+def _shots(looked: FrameSeries, duration_s: float, longest_s: float) -> list[Shot]:
     """Shots between change points, none longer than `longest_s`, that tile [0, duration_s).
 
     A change point lies between two looks; where the camera cuts there, the shot begins at the cut.

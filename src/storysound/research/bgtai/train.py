@@ -20,7 +20,7 @@ from storysound.errors import UsageError
 from storysound.library.stories import read_stories
 from storysound.losses.alignment import Weights, total
 from storysound.losses.contrastive import squared_distance, symmetric
-from storysound.match.bgtai import BGTAI, Config, Said
+from storysound.match.bgtai import BGTAI, Config, GlossedSequences
 from storysound.match.bgtai_gloss import MOST
 from storysound.match.sos_inputs import FRAMES
 from storysound.metrics import retrieval
@@ -53,9 +53,9 @@ class Batch(NamedTuple):
     `frames` are of the stories that have any, else of one that has none.
     """
 
-    texts: Said
+    texts: GlossedSequences
     read: Tensor
-    sounds: Said
+    sounds: GlossedSequences
     frames: tuple[Tensor, Tensor]
     seen: Tensor
     positives: Tensor

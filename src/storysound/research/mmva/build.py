@@ -176,7 +176,7 @@ def _captions(recipe: MmvaBuild, models: Models, watch: Watch) -> Callable[[Rati
 
 def _captioner(recipe: MmvaBuild, models: Models) -> Captioner:
     if recipe.captioner == HEARD:
-        return music_captions.Heard(models.encoder(EARS), TAGS)
+        return music_captions.TagCaptioner(models.encoder(EARS), TAGS)
     return lp_musiccaps.load(Path(recipe.captioner).expanduser())
 
 
