@@ -64,8 +64,8 @@ class OneVoice:
         return (np.maximum.reduceat(np.abs(wave.samples[0]), edges) > 0.1).astype(np.float32)
 
 
-def ears(voice: object) -> job.Ears:
-    return job.Ears(Ear("loud", LoudnessEar(), "audioset"), voice)  # type: ignore[arg-type]
+def ears(voice: object) -> job.SoundDetectors:
+    return job.SoundDetectors(Ear("loud", LoudnessEar(), "audioset"), voice)  # type: ignore[arg-type]
 
 
 def file_of(folder: Path, spans: Sequence[tuple[float, float]], duration_s: float, rate_hz: int = RATE_HZ) -> Path:

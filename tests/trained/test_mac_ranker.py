@@ -20,7 +20,7 @@ from storysound.research.mac import train as train_mac
 from storysound.research.mac.settings import MacTraining
 from storysound.trained import mac as mac_trained
 from storysound.trained.mac import load_trained
-from storysound.trained.mac_ranker import Ranker
+from storysound.trained.mac_ranker import MacRanker
 from storysound.weights.resolver import Resolver
 from trained import ranker_fakes
 from trained.ranker_fakes import order
@@ -54,8 +54,8 @@ def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mac_trained, "StoryEncoder", FakeEncoder)
 
 
-def ranker(file: Path) -> Ranker:
-    return Ranker(load_trained(file, models_of()))
+def ranker(file: Path) -> MacRanker:
+    return MacRanker(load_trained(file, models_of()))
 
 
 @pytest.mark.parametrize("told", ["words", "pictures"])

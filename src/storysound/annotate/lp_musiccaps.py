@@ -53,7 +53,7 @@ class Config:
         return -(-_STFT.frames(RATE_HZ * STRETCH_S) // (1 << self.halvings))
 
 
-class Ears(nn.Module):
+class MelEncoder(nn.Module):
     """A mel spectrogram [b bands t] -> [b steps d]: convolutions and the sinusoids of the steps."""
 
     def __init__(self, config: Config, width: int) -> None:
@@ -75,7 +75,7 @@ class Network(nn.Module):
 
     def __init__(self, config: Config, bart: Any) -> None:
         super().__init__()
-        self.audio_encoder = Ears(config, bart.config.d_model)
+        self.audio_encoder = MelEncoder(config, bart.config.d_model)
         self.bart = bart
 
 

@@ -71,7 +71,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequent
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 
-class _Block(nn.Module):
+class _ResidualBlock(nn.Module):
     """Residual block of two 3 x 3 convolutions (He et al. 2016), its shortcut pooled before it is projected."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -103,7 +103,7 @@ class Network(nn.Module):
         widths = self.config.widths
         self.stem = _conv(1, widths[0], 7, 4)
         pairs = list(pairwise((widths[0], *widths)))
-        self.blocks = nn.Sequential(*(_Block(a, b, 2 if i else 1) for i, (a, b) in enumerate(pairs)))
+        self.blocks = nn.Sequential(*(_ResidualBlock(a, b, 2 if i else 1) for i, (a, b) in enumerate(pairs)))
         bands = -(-MELS.n_mels // (4 * 2 ** (len(widths) - 1)))  # frequencies left at the end are told apart
         self.inner = nn.Linear(widths[-1] * bands, self.config.hidden)
         self.classes = nn.Linear(self.config.hidden, CLASSES)

@@ -18,7 +18,7 @@ from storysound.trained.mac import MacModel, load_trained
 from storysound.trained.ranker import PairRanker
 
 
-class Ranker(PairRanker[Tokens]):
+class MacRanker(PairRanker[Tokens]):
     """A trained model beside a library. All candidates are co-attended with the query, each on its own."""
 
     def __init__(self, trained: MacModel) -> None:
@@ -58,6 +58,6 @@ class Ranker(PairRanker[Tokens]):
         return np.asarray(network.scores(shown, heard)[0], np.float32)
 
 
-def load(weights_file: Path, models: Models) -> Ranker:
-    """The ranker of a run's `best.safetensors`. Raises InputError for another file, UsageError as `Ranker`."""
-    return Ranker(load_trained(weights_file, models))
+def load(weights_file: Path, models: Models) -> MacRanker:
+    """The ranker of a run's `best.safetensors`. Raises InputError for another file, UsageError as `MacRanker`."""
+    return MacRanker(load_trained(weights_file, models))

@@ -39,7 +39,7 @@ from storysound.story import Sound
 from storysound.trained import mac as mac_trained
 from storysound.trained import mac_ranker
 from storysound.trained.sos import load_trained
-from storysound.trained.sos_ranker import Ranker
+from storysound.trained.sos_ranker import SosRanker
 from storysound.weights.resolver import Resolver
 
 STORIES = (
@@ -122,7 +122,7 @@ def test_it_trains_is_judged_and_ranks(data: Path, weights: Resolver, models: Pa
     assert {"A2T", "T2A"} == {row.task for row in rows if row.model == "CLAP"}
     trained = load_trained(out / "best.safetensors", models_of(weights))
     hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 3.0, "sfx"), 0.5, 1.5, 0.9, ()) for i in range(3)]
-    found = Ranker(trained).scores(hits, "rain", [])
+    found = SosRanker(trained).scores(hits, "rain", [])
     read = torch.from_numpy(trained.encoder.text(("rain",)))[None]
     told = trained.network.text(Features(read[:, 0], read[:, 1:]))
     for i, score in enumerate(found):
@@ -220,7 +220,7 @@ def test_mac_takes_the_same_encoders(
     rows = evaluate_mac.evaluate(recipe, models_of(weights), Watch())
     assert (rows[0].task, rows[0].n) == (task, 6)
     if words:
-        judge = mac_ranker.Ranker(mac_trained.load_trained(out / "best.safetensors", models_of(weights)))
+        judge = mac_ranker.MacRanker(mac_trained.load_trained(out / "best.safetensors", models_of(weights)))
         hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 2.0, "sfx"), 0.0, 1.0, 0.5, ()) for i in range(3)]
         pictures = [np.zeros((8, 8, 3), np.uint8)]
         assert np.isfinite(judge.scores(hits, "rain", pictures)).all()

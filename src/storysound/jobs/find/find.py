@@ -49,7 +49,7 @@ class Finders:
 
 def finder_of(
     library: Path, models: Models, rerank: str = "none"
-) -> "tuple[Finder | RerankedFinder, sos_ranker.Ranker | None]":
+) -> "tuple[Finder | RerankedFinder, sos_ranker.SosRanker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
     `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,

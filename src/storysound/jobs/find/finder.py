@@ -54,7 +54,7 @@ SIDE_PX = 320  # of those frames; the picture encoders look at 260
 
 
 @dataclass(frozen=True)
-class Column:
+class HeadHearing:
     """What one head of an encoder, `ear`, heard in a library."""
 
     ear: str
@@ -198,7 +198,7 @@ class Finder:
             near = (self.index.matrix(name) @ looks.T).mean(axis=1)
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
-    def _by_classes(self, source: str, column: Column, wish: Floats, rated: Floats, weight: float) -> Evidence:
+    def _by_classes(self, source: str, column: HeadHearing, wish: Floats, rated: Floats, weight: float) -> Evidence:
         """Ratings [n] by what is wished [c] of a label space's classes; events that were kept tell the moments."""
         hearing = column.hearing
         if not column.head.moments:
@@ -259,7 +259,7 @@ class Finder:
 
         return Evidence("mood", closeness, weight, told_of)
 
-    def _columns_of_scores(self) -> list[Column]:
+    def _columns_of_scores(self) -> list[HeadHearing]:
         """What was heard in the library in classes that count, by whichever encoders made it."""
         columns = []
         for column in self.index:
@@ -270,7 +270,9 @@ class Finder:
             if head.said or head.seen:
                 mean = self.index.matrix(column)
                 heard = from_logits(mean) if head.logits else probabilities(mean, self.index.matrix(f"{column}^max"))
-                columns.append(Column(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard)))
+                columns.append(
+                    HeadHearing(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard))
+                )
         return columns
 
     @cached_property

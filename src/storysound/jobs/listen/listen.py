@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from storysound.annotate import families
 from storysound.annotate.events import (
     SPEECH,
-    Config,
+    EventConfig,
     FileEvents,
     bridged,
     events_of,
@@ -46,7 +46,7 @@ SPOKEN = 0.3  # score of speech among the classes from which the voice detector 
 
 
 @dataclass(frozen=True)
-class Ears:
+class SoundDetectors:
     """What listens: an encoder that knows AudioSet's classes, and a voice detector."""
 
     classes: Ear
@@ -73,7 +73,7 @@ def run(request: ListenRequest, models: Models, watch: Watch) -> ListenResult:
     if plot:
         check_target(plot, file)
     check_readable(file)
-    config = Config.from_score(request.min_score)
+    config = EventConfig.from_score(request.min_score)
     heard = listen(file, ears_of(models), config, watch, with_sketch=plot is not None)
     events = surest(heard.events, request.top) if request.top else heard.events
     if plot:
@@ -81,12 +81,12 @@ def run(request: ListenRequest, models: Models, watch: Watch) -> ListenResult:
     return ListenResult(heard.path, heard.duration_s, events)
 
 
-def ears_of(models: Models) -> Ears:
+def ears_of(models: Models) -> SoundDetectors:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in models.profile.audio:
         ear = ear_among({name: models.encoder(name)})
         if ear and SPEECH in ear.labels:
-            return Ears(ear, models.get("silero", silero.load))
+            return SoundDetectors(ear, models.get("silero", silero.load))
     raise UsageError(
         f"{models.profile.name!r} has no audio encoder that knows AudioSet's classes: events can't be heard",
         field="profile",
@@ -94,13 +94,18 @@ def ears_of(models: Models) -> Ears:
 
 
 def listen(
-    path: Path, ears: Ears, config: Config | None = None, watch: Watch | None = None, *, with_sketch: bool = False
+    path: Path,
+    ears: SoundDetectors,
+    config: EventConfig | None = None,
+    watch: Watch | None = None,
+    *,
+    with_sketch: bool = False,
 ) -> FileEvents:
     """Hears a sound file, or the sound of a video, from beginning to end; says to `watch` how many seconds.
 
     Raises MediaError for a file without sound that can be decoded.
     """
-    config = config or Config()
+    config = config or EventConfig()
     watch = watch or Watch()
     tree = families.audioset()
     rows, levels, spoken, sketches = [], [], [], []

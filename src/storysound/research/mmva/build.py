@@ -21,7 +21,7 @@ from storysound.annotate.music_captions import Captioner
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.music_clips import clips_of
-from storysound.ingest.ratings import Rating, Scale, read_ratings
+from storysound.ingest.ratings import Rating, RatingScale, read_ratings
 from storysound.ingest.splits import Split, split
 from storysound.library.analyse import sha256_of
 from storysound.library.emotion_set import (
@@ -94,14 +94,14 @@ def _tables(given: str) -> list[tuple[str, list[Rating]]]:
     return found
 
 
-def _scale(ends: str, part: str) -> Scale:
+def _scale(ends: str, part: str) -> RatingScale:
     try:
         low, high = (float(end) for end in ends.split(":"))
         if not low < high:
             raise ValueError("the first is not below the second")
     except ValueError as error:
         raise UsageError(f"{part!r}: {error}: give a scale as FILE@1:9") from None
-    return Scale(low, high)
+    return RatingScale(low, high)
 
 
 def _pictures(ratings: Sequence[Rating], out: Path, leave_out: LeaveOut) -> list[RatedPicture]:
