@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.quality.quality import labelled
 from benchmarks.quality.speech_removal import speakers
@@ -40,12 +39,12 @@ from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.listen.listen import ears_of, listen
 from storysound.match.query import Query
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.progress import Watch
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
-Samples = NDArray[np.float32]
 RATE_HZ = 44_100
 MIX_RATE_HZ, MIX_S = 48_000, 10
 LEVELS_DB = (0, -6, -12, -18)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -33,16 +32,15 @@ from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.listen.listen import ears_of, listen
 from storysound.library.search import Index
 from storysound.match.query import Query
+from storysound.media.arrays import Doubles
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.progress import Watch
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
 
-Matrix = NDArray[np.float64]
 
-
-def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> Matrix:
+def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> Doubles:
     """Score of every sound for every query, [q s], sounds in the order of `paths`."""
     column = {path: i for i, path in enumerate(paths)}
     rows = []

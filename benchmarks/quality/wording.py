@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -27,13 +26,13 @@ from storysound.jobs.find.finder import Finder
 from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
 from storysound.match.query import Query
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.weights.resolver import Resolver
 
 SPACE = "audioset"
-Floats = NDArray[np.float32]
 Words = Callable[[str], str]
 
 

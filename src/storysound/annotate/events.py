@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
-from numpy.typing import NDArray
 
 from storysound.annotate.families import SETTING, Families
+from storysound.media.arrays import Floats
 from storysound.media.sketch import Sketch
 from storysound.story import Event, Span
-
-Float = NDArray[np.float32]
 
 SPEECH = "Speech"
 MIXED = frozenset({"voice", "music"})  # families that are heard together with anything
@@ -56,7 +54,7 @@ class EventConfig:
         return EventConfig(begins=least, ends=min(EventConfig.ends, least * EventConfig.ends / EventConfig.begins))
 
 
-def relative(probabilities: Float, usual: Float) -> Float:
+def relative(probabilities: Floats, usual: Floats) -> Floats:
     """Probabilities [t c] whose odds are measured by those usual for each class [c], in [0, 1]; 0.5 is just the usual.
 
     Without this, broad classes that are never quite silent (Music, Animal, Vehicle) outshout the special ones.
@@ -65,12 +63,12 @@ def relative(probabilities: Float, usual: Float) -> Float:
     [[0.5, 0.75]]
     """
     here, there = (x / np.maximum(1 - x, 1e-6) for x in (probabilities, usual))
-    result: Float = (here / np.maximum(here + there, 1e-9)).astype(np.float32)
+    result: Floats = (here / np.maximum(here + there, 1e-9)).astype(np.float32)
     return result
 
 
 def events_of(
-    scores: Float, labels: Sequence[str], step_s: float, *, duration_s: float, config: EventConfig | None = None
+    scores: Floats, labels: Sequence[str], step_s: float, *, duration_s: float, config: EventConfig | None = None
 ) -> tuple[Event, ...]:
     """Every class's events of scores [t c], row i about the time from i · step_s on; by start, then label.
 
@@ -99,7 +97,7 @@ def in_order(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.start_s, -event.score, event.label)))
 
 
-def _runs(curve: Float, config: EventConfig, gap: int) -> Iterator[tuple[int, int]]:
+def _runs(curve: Floats, config: EventConfig, gap: int) -> Iterator[tuple[int, int]]:
     """Runs of steps [a, b) in a curve [t]: each reaches `begins`, and stays at `ends` but for up to `gap` at a time."""
     runs, count = scipy.ndimage.label(curve >= config.ends)
     sure = np.zeros(count + 1, bool)

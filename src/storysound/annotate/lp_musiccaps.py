@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.hub import transformers
-from storysound.encode.waves import Samples, samples_at
+from storysound.encode.waves import samples_at
 from storysound.errors import InputError, MissingModelError
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import Stft, mel_filterbank, stft
 

@@ -17,15 +17,12 @@ from typing import Literal
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoding
+from storysound.media.arrays import Floats
 from storysound.media.expression import Expression
 from storysound.story import Mood
-
-Floats = NDArray[np.float32]
-Tensors = Mapping[str, NDArray[np.float32]]
 
 READER, EYES = "minilm", "efficientnet_lite2"  # encoders that the heads learned to go by
 STRONGEST = 5  # classes heard in an effect that its mood is made of
@@ -222,6 +219,6 @@ def _scale(kind: str) -> MoodScale:
 
 
 @cache
-def _tensors() -> Tensors:
+def _tensors() -> Mapping[str, Floats]:
     data = (files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()
     return {name: value.astype(np.float32) for name, value in safetensors.numpy.load(data).items()}

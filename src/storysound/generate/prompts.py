@@ -12,12 +12,10 @@ from itertools import product
 from string import Formatter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.encode.mood import MoodScale
+from storysound.media.arrays import Floats
 from storysound.story import Mood
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

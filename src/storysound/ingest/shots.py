@@ -15,10 +15,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.media.arrays import Floats
 from storysound.media.video import VideoFrame
 from storysound.story import Span
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

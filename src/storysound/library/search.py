@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from storysound.errors import LibraryError
 from storysound.library.event_cells import events_of
 from storysound.library.store import Library, LibraryEntry
+from storysound.media.arrays import Floats, Ints
 from storysound.story import Event, Sound
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 class Index:

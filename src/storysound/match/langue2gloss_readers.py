@@ -13,10 +13,10 @@ from storysound.encode.features import speaking
 from storysound.encode.labels import remembered_vectors
 from storysound.encode.pool import Models
 from storysound.match.langue2gloss import Sense
+from storysound.media.arrays import Floats
 from storysound.media.audio import read_audio
 from storysound.metrics.ptb import tokens
 
-Floats = NDArray[np.float32]
 Writes = Literal["gloss", "caption"]
 
 LONGEST_S = 60.0  # of a sound that is heard

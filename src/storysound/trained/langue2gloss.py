@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.match.langue2gloss import Config, Langue2Gloss, Sense, Vocabulary
-from storysound.match.langue2gloss_readers import Floats, GlossReaders, Writes
+from storysound.match.langue2gloss_readers import GlossReaders, Writes
+from storysound.media.arrays import Floats
 from storysound.progress import check
 from storysound.trained.cards import load_model
 

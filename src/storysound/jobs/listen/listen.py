@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.annotate import families
 from storysound.annotate.events import (
@@ -26,6 +25,7 @@ from storysound.encode.encoder import ticks
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.listen.request import ListenRequest, ListenResult
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable, check_target
 from storysound.media.loudness import peaks_db
@@ -36,7 +36,6 @@ from storysound.story import Event, Span
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 
 RATE_HZ = 44100
 PIECE_S = 300.0  # heard at a time, so that hours of sound need no more memory than minutes

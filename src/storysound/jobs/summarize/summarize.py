@@ -31,7 +31,7 @@ from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import SIDE_PX, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
-from storysound.media.arrays import RATE_HZ, Pixels
+from storysound.media.arrays import RATE_HZ, Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
@@ -45,7 +45,6 @@ from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 
 LOOK_S = 0.5  # frames are this far apart, as in the literature; farther where there would be more than MOST_LOOKS
 MOST_LOOKS = 3600  # the search for change points takes time with their square

@@ -15,6 +15,7 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.pictures import picture_files
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.image import read_image
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score
@@ -25,9 +26,6 @@ from storysound.research.soundimage.settings import PICTURE_TASK, PictureEvaluat
 
 LEAST = 4  # pictures of a folder
 SIDE_PX = 512  # encoders look at fewer
-
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from torch import Tensor
 from storysound.errors import InputError, MediaError
 from storysound.ingest.parallel_pairs import ParallelPair
 from storysound.match.langue2gloss import SENSES, Sense
-from storysound.match.langue2gloss_readers import Floats, GlossReaders, Writes
+from storysound.match.langue2gloss_readers import GlossReaders, Writes
+from storysound.media.arrays import Floats
 from storysound.nn.ragged import Ragged
 from storysound.progress import Watch
 
