@@ -85,7 +85,7 @@ def test_a_model_is_chosen_by_name_or_by_folder(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="NAME=FOLDER"):
             chosen_folder(choice, ("musicgen",), weights, "")
     with pytest.raises(MissingModelError, match=r"storysound models pull musicgen.*`prompt_only`") as raised:
-        chosen_folder("musicgen", ("musicgen",), weights, "--prompt-only works")
+        chosen_folder("musicgen", ("musicgen",), weights, "`prompt_only` works")
     assert raised.value.exit_code == 4
 
 

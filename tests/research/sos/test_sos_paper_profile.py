@@ -16,10 +16,7 @@ from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.encode import encoder
 from storysound.encode.features import StoryEncoder
-from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
-from storysound.jobs.index import index
-from storysound.jobs.index.request import IndexRequest
 from storysound.library.stories import read_stories
 from storysound.match.query import Hit
 from storysound.match.sos_model import Features
@@ -175,10 +172,9 @@ def test_the_command_finds_models_of_ones_own(
     assert states["mert/model.safetensors"][2] == "no"
 
 
-def test_a_profile_without_encoders_of_sound_can_not_index(data: Path, weights: Resolver, tmp_path: Path) -> None:
-    silent = Models(Profile("silent", "clip_text", "clip", ()), weights)
-    with pytest.raises(UsageError, match="profile 'silent' can't index: it names no encoder of sound"):
-        index.run(IndexRequest((data.parent,), tmp_path / "library"), silent, Watch())
+def test_a_profile_needs_an_encoder_of_sound() -> None:
+    with pytest.raises(UsageError, match="profile 'silent': audio needs at least one encoder"):
+        Profile("silent", "clip_text", "clip", ())
 
 
 def test_without_the_hub_it_says_what_was_wanted(data: Path, tmp_path: Path) -> None:
