@@ -37,7 +37,7 @@ from storysound.encode.wording import synonyms
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.jobs.listen.listen import ears_of, listen
+from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.match.query import Query
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio, write_wav
@@ -88,7 +88,7 @@ def sequences(shared: Path, count: int = 24, clips: int = 8) -> Iterator[tuple[W
 
 def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     """How many clips of the sequences are found, and how many events are right."""
-    ears, text = ears_of(Models(load_profile(profile), weights)), load("minilm", weights)
+    ears, text = detectors_of(Models(load_profile(profile), weights)), load("minilm", weights)
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels

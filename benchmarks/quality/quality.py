@@ -29,7 +29,7 @@ from storysound.encode.wording import synonyms
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.jobs.listen.listen import ears_of, listen
+from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.library.search import Index
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
@@ -102,7 +102,7 @@ def listening(bench: Bench) -> dict[str, float]:
     """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
     rows = labelled(bench.shared)
     classes = sorted({row["category"] for row in rows})
-    ears, text = ears_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
+    ears, text = detectors_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
     labels = ears.classes.labels
     space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])

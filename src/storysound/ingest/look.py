@@ -58,7 +58,7 @@ class DecodedParts:
         return self.parts[-1][1].end_s
 
 
-def look(parts: Sequence[Part], config: LookConfig | None = None) -> DecodedParts:
+def decode_parts(parts: Sequence[Part], config: LookConfig | None = None) -> DecodedParts:
     """Decodes each part once.
 
     A part whose pictures can't be decoded is left out, one without usable sound is silent; `faults` says so.

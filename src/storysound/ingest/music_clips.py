@@ -30,7 +30,7 @@ class RatedClip(NamedTuple):
     mood: Mood
 
 
-def clips_of(
+def rated_clips(
     ratings: Iterable[tuple[float | None, Mood]], duration_s: float, config: ClipConfig | None = None
 ) -> Iterator[RatedClip]:
     """Clips of a track of this length: of each piece with as many that follow it as may be joined, up to the end.

@@ -119,7 +119,7 @@ def test_a_probe_is_the_optimum_of_its_loss() -> None:
 def test_events_that_are_heard_are_found_and_others_are_not(
     shared_data: Path, weights: Resolver, models: Models, tmp_path: Path
 ) -> None:
-    ear = evaluate_events.ears_of(models).classes
+    ear = evaluate_events.detectors_of(models).classes
     clips = shared_data / "esc50" / "audio"
     rows = ["filename\tonset\toffset\tevent_label"]
     for name in ("4-184575-A-0", "4-207124-A-0"):  # two dogs

@@ -66,21 +66,21 @@ def run(request: ListenRequest, models: Models, watch: Watch) -> ListenResult:
     """Hears a sound file, or the sound of a video, from beginning to end, and draws the timeline if one is wanted.
 
     Raises MediaError for a file without sound that can be decoded, OutputError for a picture that can't be written,
-    UsageError and MissingModelError as `ears_of`.
+    UsageError and MissingModelError as `detectors_of`.
     """
     file, plot = request.file, request.plot
     if plot:
         check_target(plot, file)
     check_readable(file)
     config = EventConfig.from_score(request.min_score)
-    heard = listen(file, ears_of(models), config, watch, with_sketch=plot is not None)
+    heard = listen(file, detectors_of(models), config, watch, with_sketch=plot is not None)
     events = surest(heard.events, request.top) if request.top else heard.events
     if plot:
         write_timeline(FileEvents(heard.path, heard.duration_s, events, heard.sketch), plot)
     return ListenResult(heard.path, heard.duration_s, events)
 
 
-def ears_of(models: Models) -> SoundDetectors:
+def detectors_of(models: Models) -> SoundDetectors:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in models.profile.audio:
         ear = ear_among({name: models.encoder(name)})

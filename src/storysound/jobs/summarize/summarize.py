@@ -96,7 +96,7 @@ def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeRes
     feeling = MoodReader(models)
     watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or request.by == "music"})
     watch.step("look")
-    looked = look(video, duration_s, feeling.eyes, watch)
+    looked = sample_frames(video, duration_s, feeling.eyes, watch)
     if request.by == "music":
         watch.step("listen")
         looked = replace(looked, arousal=_excitement_heard(video, looked.times_s, feeling, watch))
@@ -187,7 +187,7 @@ def _every_s(duration_s: float) -> float:
     return max(LOOK_S, duration_s / MOST_LOOKS)
 
 
-def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> FrameSeries:
+def sample_frames(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> FrameSeries:
     """Sees frames of the video, and how exciting they are."""
     shots, kept = looking.watch(Part(str(video)), duration_s, _every_s(duration_s), SIDE_PX)
     seen: list[Encoding] = []

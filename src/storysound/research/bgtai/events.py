@@ -16,7 +16,7 @@ from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.sound_sets import read_desed
-from storysound.jobs.listen.listen import ears_of
+from storysound.jobs.listen.listen import detectors_of
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import peaks_db
 from storysound.metrics.bootstrap import interval
@@ -47,7 +47,7 @@ def evaluate(recipe: EventEvaluation, models: Models, watch: Watch) -> list[Row]
         raise InputError(
             recipe.data, f"has classes that aren't DESED's: {', '.join(sorted(odd))}", "give DESED's table"
         )
-    ear = ears_of(Models(load_profile(recipe.profile), models.weights)).classes
+    ear = detectors_of(Models(load_profile(recipe.profile), models.weights)).classes
     found: dict[str, tuple[Event, ...]] = {}
     lasts: dict[str, float] = {}
     for path in truth:

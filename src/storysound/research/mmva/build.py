@@ -20,7 +20,7 @@ from storysound.annotate.chat import Chat
 from storysound.annotate.music_captions import Captioner
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.ingest.music_clips import clips_of
+from storysound.ingest.music_clips import rated_clips
 from storysound.ingest.ratings import Rating, RatingScale, read_ratings
 from storysound.ingest.splits import Split, split
 from storysound.library.analyse import sha256_of
@@ -137,7 +137,7 @@ def _clips(
         words = next((one for one in own if one.caption), next((one for one in own if one.tags), own[0]))
         try:
             sha256, duration_s = sha256_of(file), probe(file).duration_s
-            for span, mood in clips_of(((one.start_s, one.mood) for one in own), duration_s, recipe.cut):
+            for span, mood in rated_clips(((one.start_s, one.mood) for one in own), duration_s, recipe.cut):
                 name = f"{near(file, recipe.out)}#{span.start_s:g}-{span.end_s:g}"
                 clip = MusicClip(name, file, sha256, span, mood, "", "train", own[0].group)
                 found.append(replace(clip, caption=caption(words, clip)))

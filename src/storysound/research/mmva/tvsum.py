@@ -18,7 +18,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
 from storysound.ingest.tvsum import People, read_importances
-from storysound.jobs.summarize.summarize import look
+from storysound.jobs.summarize.summarize import sample_frames
 from storysound.media.arrays import Doubles, Ints, Pixels
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
@@ -59,7 +59,7 @@ def _with_pictures(
     for video, own in here.items():
         watch.say(f"{names[video].name} …")
         duration_s, frames = picture_end_s(names[video]), own.shape[1]
-        looked = look(names[video], duration_s, eyes, Watch())
+        looked = sample_frames(names[video], duration_s, eyes, Watch())
         per_s = frames / duration_s
         changes_s = looked.times_s[change_points(looked.embeddings)]
         edges[video] = boundaries(np.rint(changes_s * per_s).astype(np.int64), frames)
