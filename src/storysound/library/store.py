@@ -33,13 +33,12 @@ from storysound.library import tables
 from storysound.library.event_cells import EVENTS, event_cells
 from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
+from storysound.library.tables import SOUNDS
 from storysound.story import Event, Mood, Sound, Source
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the tables; raised when older versions of Storysound could misread a library
-SOUNDS = "sounds"
-_HOW = "make one with: storysound index FOLDER -o LIBRARY"
 _TABLE_NAME = re.compile(r"segments(-\d+)?")
 _COMPACT_AT = 24  # fragments; more of them make loading slower
 
@@ -100,7 +99,7 @@ class Library:
     def open(cls, path: str | Path) -> "Library":
         """Raises LibraryError where there is no library, it is damaged, or a newer Storysound made it."""
         with faults(Path(path)):
-            folder = tables.check_folder(path, SOUNDS, "library", _HOW)
+            folder = tables.check_library(path)
         library = cls(folder)
         library._check(library._table(SOUNDS))
         return library
@@ -202,7 +201,7 @@ class Library:
 
     def _check(self, sounds: Any) -> None:
         """Refuses tables of other programs, and of a newer Storysound."""
-        tables.check_stamp(sounds.schema, FORMAT, self.folder, "library", _HOW)
+        tables.check_stamp(sounds.schema, FORMAT, self.folder, "library", tables.HOW_LIBRARY)
 
 
 class LibraryWriter:

@@ -86,8 +86,8 @@ class _Lines:
             if at.line:
                 streams.tell(at.line)
             tenth = int(at.share * 10 + 1e-9)
-            due = tenth > self._tenth and time.monotonic() - self._told_s >= LINE_S
-            if at.step != step or due:
+            due = self._tenth < tenth < 10 and time.monotonic() - self._told_s >= LINE_S
+            if (at.step != step and tenth < 10) or due:
                 self._tell(tenth)
 
     def still(self) -> None:
