@@ -22,7 +22,7 @@ from PIL import Image
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.weights.catalogue import Entry, catalogue
+from storysound.weights.catalogue import CatalogueEntry, catalogue
 from storysound.weights.resolver import Resolver
 
 WIDTH, HEIGHT, FPS, RATE_HZ = 960, 540, 25, 48_000
@@ -103,7 +103,7 @@ def make_library(weights: Resolver, folder: Path) -> None:
                 tag_packets(weights.path(name), target, entry)
 
 
-def tag_wav(source: Path, target: Path, entry: Entry) -> None:
+def tag_wav(source: Path, target: Path, entry: CatalogueEntry) -> None:
     """The same samples as FLAC, which has room for tags."""
     samples, rate_hz = soundfile.read(source, dtype="int16", always_2d=True)
     with soundfile.SoundFile(target, "w", rate_hz, samples.shape[1], format="FLAC", subtype="PCM_16") as sound:
@@ -111,7 +111,7 @@ def tag_wav(source: Path, target: Path, entry: Entry) -> None:
         sound.write(samples)
 
 
-def tag_packets(source: Path, target: Path, entry: Entry) -> None:
+def tag_packets(source: Path, target: Path, entry: CatalogueEntry) -> None:
     """The same packets with tags; nothing is encoded again."""
     with av.open(source) as read, av.open(target, "w", format="ogg") as write:
         stream = read.streams.audio[0]

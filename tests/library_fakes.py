@@ -13,7 +13,7 @@ from storysound.config import load_profile
 from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoder, Encoding, Head, Modality, Traits
 from storysound.encode.pool import Models
-from storysound.library.store import Entry, Segments, Shape
+from storysound.library.store import LibraryEntry, Segments, Shape
 from storysound.media.audio import Waveform
 from storysound.story import Mood, Sound, Source
 from storysound.weights.resolver import Resolver
@@ -86,7 +86,9 @@ def tone(file: Path, duration_s: float = 1.0, hz: float = 440.0, *, level: float
     return file
 
 
-def entry(path: str, analysis: str, *, root: str = "/sounds", segments: int = 1, table: str = "segments") -> Entry:
+def entry(
+    path: str, analysis: str, *, root: str = "/sounds", segments: int = 1, table: str = "segments"
+) -> LibraryEntry:
     """A row for tests of the store that need no sound file."""
     sound = Sound(
         path=path,
@@ -103,7 +105,9 @@ def entry(path: str, analysis: str, *, root: str = "/sounds", segments: int = 1,
         source=Source("https://example.org", "ab" * 32, "CC-BY-4.0", "Jane"),
     )
     row_id = sha256(path.encode()).hexdigest()[:32]
-    return Entry(row_id, sound, 1000, 10**18 + 7, "cd" * 32, analysis, segments, table, "2026-01-01T00:00:00+00:00")
+    return LibraryEntry(
+        row_id, sound, 1000, 10**18 + 7, "cd" * 32, analysis, segments, table, "2026-01-01T00:00:00+00:00"
+    )
 
 
 def rows(*values: float, dim: int = 3) -> Segments:

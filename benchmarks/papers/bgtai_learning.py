@@ -38,6 +38,7 @@ from storysound.encode.features import StoryEncoder
 from storysound.encode.pool import Models
 from storysound.library.stories import StoryMaterial
 from storysound.match.bgtai import BGTAI
+from storysound.media.arrays import Doubles
 from storysound.metrics import retrieval
 from storysound.metrics.probe import probe
 from storysound.research.bgtai.ablation import BASE, BOTH, DS_NET, NO_GLOSS, STUDIES
@@ -46,8 +47,6 @@ from storysound.research.bgtai.settings import BgtaiTraining
 from storysound.research.bgtai.train import batch_at, config_of, embed, losses, network_of, similarities
 from storysound.research.stories.features import features_of
 from storysound.weights.resolver import Resolver
-
-Floats = NDArray[np.float64]
 
 RECIPE = BgtaiTraining(Path(), Path(), steps=SHARED.steps, batch=SHARED.batch, rate=SHARED.rate)
 SEEDS = 3
@@ -173,7 +172,7 @@ def parts(data: Data, seeds: int) -> dict[str, Any]:
     return result
 
 
-def line(result: dict[str, Any], name: str, values: Floats, groups: Any) -> None:
+def line(result: dict[str, Any], name: str, values: Doubles, groups: Any) -> None:
     """A figure of all items [seeds, n]: its mean, its interval over groups, and the mean of each seed."""
     low, high = sos_wesnoth.interval(values.mean(axis=0), groups)
     seeds = values.mean(axis=1).tolist()
@@ -184,7 +183,7 @@ def line(result: dict[str, Any], name: str, values: Floats, groups: Any) -> None
 
 def table(data: Data, seeds: int) -> dict[str, Any]:
     """Table 4: pictures by sound, R@1 and R@5 of every setting."""
-    ranks: dict[str, list[list[Floats]]] = {name: [[] for _ in range(seeds)] for name in LOSSES}
+    ranks: dict[str, list[list[Doubles]]] = {name: [[] for _ in range(seeds)] for name in LOSSES}
     groups: list[str] = []
     for fold in range(FOLDS):
         among, judged = data.parted(fold)

@@ -33,6 +33,7 @@ from storysound.encode.pool import Models
 from storysound.losses.ranking import bidirectional_margin
 from storysound.match.mac_experts import Experts
 from storysound.match.mac_model import Config, Mac, Tokens
+from storysound.media.arrays import Doubles
 from storysound.metrics import retrieval
 from storysound.research.mac.ablation import variants
 from storysound.research.mac.settings import MacTraining
@@ -52,8 +53,6 @@ TASKS = {
     "sounds and words": replace(RECIPE, seen="sound", heard="words"),
 }
 PRIOR_SCALE = 5.0  # of a score beside the log of how often other campaigns chose a track
-
-Floats = NDArray[np.float64]
 
 
 def read_clips(shared: Path, weights: Resolver, cache: Path) -> "Clips":
@@ -79,7 +78,7 @@ class Clips:
         told = material.told()
         return material, told if recipe.seen == "sound" else told[self.features.frames.lengths()[told] > 0]
 
-    def ranks(self, recipe: MacTraining, whole: MacTraining, seeds: int = SEEDS) -> Floats:
+    def ranks(self, recipe: MacTraining, whole: MacTraining, seeds: int = SEEDS) -> Doubles:
         """Ranks [seeds, queries of both directions] of all folds, over the stories that are told by `whole`."""
         judged, material = self.material(whole), self.material(recipe)
         return np.concatenate([_fold(*judged, *material, self.fold, recipe, k, seeds) for k in range(FOLDS)], axis=1)
@@ -130,7 +129,7 @@ def _fold(
     recipe: MacTraining,
     number: int,
     seeds: int,
-) -> Floats:
+) -> Doubles:
     """Ranks [seeds, queries of both directions] of one fold of `judged`; learned from the other folds of `told`."""
     rest = told[_of(fold, told) != number]
     seen, heard, fits = whole.items(judged[_of(fold, judged) == number])
@@ -163,7 +162,7 @@ def _chance(material: MacStories, stories: Tensor) -> float:
     return retrieval.at_random(*fits.shape, fits)["r5"]
 
 
-def _compare(result: dict[str, Any], task: str, ranks: dict[str, Floats], groups: Any) -> None:
+def _compare(result: dict[str, Any], task: str, ranks: dict[str, Doubles], groups: Any) -> None:
     """Figures of both models, and what co-attention gains: [seeds, queries] of ranks."""
     for name, found in ranks.items():
         for what, values in _figures(found).items():
@@ -173,11 +172,11 @@ def _compare(result: dict[str, Any], task: str, ranks: dict[str, Floats], groups
         _line(result, f"{task} | gain, {what}", gain.mean(axis=0), groups, gain.mean(axis=1))
 
 
-def _figures(ranks: Floats) -> dict[str, Floats]:
+def _figures(ranks: Doubles) -> dict[str, Doubles]:
     return {**{f"r{k}": (ranks <= k).astype(float) for k in (1, 5, 10)}, "1/rank": 1 / ranks}
 
 
-def _line(result: dict[str, Any], name: str, values: Floats, groups: Any, by_seed: Floats) -> None:
+def _line(result: dict[str, Any], name: str, values: Doubles, groups: Any, by_seed: Doubles) -> None:
     low, high = sos_wesnoth.interval(values, groups)
     result[name] = {"n": len(values), "mean": float(values.mean()), "interval": [low, high], "seeds": by_seed.tolist()}
     seeds = " ".join(f"{value:+.3f}" for value in by_seed)
@@ -192,7 +191,7 @@ def wesnoth(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     base = sos_wesnoth.joined(sos_wesnoth.popularity(data, everyone))
     for what in ("first", "any5", "mrr", "chance"):
         _line(result, f"popularity, {what}", np.asarray(getattr(base, what), float), base.campaign, np.zeros(0))
-    found: dict[str, dict[str, Floats]] = {}
+    found: dict[str, dict[str, Doubles]] = {}
     for name, on in MODELS.items():
         scored = [[_campaign(data, held, seed, on) for held in np.unique(data.campaign)] for seed in range(SEEDS)]
         for way in ("alone", "with popularity"):
@@ -210,7 +209,7 @@ def wesnoth(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     return result
 
 
-def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) -> dict[str, sos_wesnoth.Judged]:
+def _campaign(data: sos_wesnoth.Data, held: str, seed: int, co_attention: bool) -> dict[str, sos_wesnoth.RankedQueries]:
     """One campaign judged by what the others teach."""
     train = np.flatnonzero(data.campaign != held)
     test = np.flatnonzero((data.campaign == held) & data.judged)

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.quality.quality import labelled, read_rows
 from storysound.errors import MediaError
-from storysound.library.stories import SIDE_PX, Pixels, StoryMaterial, StorySound
+from storysound.library.stories import SIDE_PX, StoryMaterial, StorySound
+from storysound.media.arrays import Pixels
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames

@@ -34,14 +34,13 @@ from storysound.encode import ears, efficientnet_lite2, gloss, minilm
 from storysound.encode.labels import head_space, text_vectors
 from storysound.losses.contrastive import symmetric
 from storysound.match.sos_model import Config, Features, SoundOfStory
+from storysound.media.arrays import Doubles
 from storysound.media.audio import read_audio
 from storysound.media.expression import expression
 from storysound.media.image import read_image
 from storysound.metrics import bootstrap
+from storysound.metrics.arrays import Flags
 from storysound.weights.resolver import Resolver
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 BLOCKS = {"narration": 1.0, "title": 0.5, "dialogue": 0.5, "objectives": 0.5}  # weights
 PLACE, PICTURES = 0.3, 0.3  # weights of the place in the campaign, and of pictures
@@ -77,13 +76,13 @@ class Data:
     nothing where there are none.
     """
 
-    words: Floats
+    words: Doubles
     chosen: Flags
-    sounds: dict[str, Floats]
+    sounds: dict[str, Doubles]
     campaign: NDArray[np.str_]
     judged: Flags
-    near: Floats
-    shown: Floats
+    near: Doubles
+    shown: Doubles
 
 
 def read(shared: Path, weights: Resolver, cache: Path) -> Data:
@@ -112,7 +111,7 @@ def read(shared: Path, weights: Resolver, cache: Path) -> Data:
     )
 
 
-def _words(rows: list[dict[str, Any]], weights: Resolver, cache: Path) -> dict[str, Floats]:
+def _words(rows: list[dict[str, Any]], weights: Resolver, cache: Path) -> dict[str, Doubles]:
     """Vectors of the `BLOCKS` [s 384]."""
     spoken = [" ".join(f"{line['speaker']}: {line['text']}" for line in row["opening_dialogue"] or ()) for row in rows]
     texts = {
@@ -129,7 +128,7 @@ def _words(rows: list[dict[str, Any]], weights: Resolver, cache: Path) -> dict[s
     return {name: rows.astype(float) for name, rows in load_file(file).items()}
 
 
-def _shown(rows: list[dict[str, Any]], folder: Path, weights: Resolver) -> Floats:
+def _shown(rows: list[dict[str, Any]], folder: Path, weights: Resolver) -> Doubles:
     """The gloss of each scenario's pictures but for maps, less that of all of them."""
     eyes, text = efficientnet_lite2.load(weights), minilm.load(weights)
     ((name, labels),) = eyes.labels.items()
@@ -145,7 +144,7 @@ def _shown(rows: list[dict[str, Any]], folder: Path, weights: Resolver) -> Float
     return found
 
 
-def _heard(folder: Path, tracks: list[str], weights: Resolver, cache: Path) -> dict[str, Floats]:
+def _heard(folder: Path, tracks: list[str], weights: Resolver, cache: Path) -> dict[str, Doubles]:
     ear = ears.load(weights)
     file = cache / f"wesnoth-tracks-2-{ear.revision}.safetensors"
     if not file.exists():
@@ -162,24 +161,24 @@ def _heard(folder: Path, tracks: list[str], weights: Resolver, cache: Path) -> d
     return {**unit, "cues": (cues - cues.mean(axis=0)) / cues.std(axis=0)}
 
 
-class Reduced:
+class PrincipalAxes:
     """Principal axes of what is learned from."""
 
-    def __init__(self, rows: Floats, axes: int) -> None:
+    def __init__(self, rows: Doubles, axes: int) -> None:
         self.mean = rows.mean(axis=0)
         self.axes = np.linalg.svd(rows - self.mean, full_matrices=False)[2][:axes].T
 
-    def __call__(self, rows: Floats) -> Floats:
+    def __call__(self, rows: Doubles) -> Doubles:
         """[n d] -> [n axes]."""
         return np.asarray((rows - self.mean) @ self.axes)
 
 
-def log_share(chosen: Flags) -> Floats:
+def log_share(chosen: Flags) -> Doubles:
     """Log of how often each track is chosen: [s t] -> [t]."""
     return np.asarray(np.log((chosen.sum(axis=0) + 0.5) / (len(chosen) + 1)))
 
 
-def learned(words: Floats, sounds: Floats, chosen: Flags, setting: Setting, steps: int, seed: int) -> SoundOfStory:
+def learned(words: Doubles, sounds: Doubles, chosen: Flags, setting: Setting, steps: int, seed: int) -> SoundOfStory:
     """Maps from ridge regression of [s t] choices, then `steps` of contrastive learning."""
     torch.manual_seed(seed)
     spread = np.square(sounds).sum(axis=1).mean()
@@ -207,7 +206,7 @@ def learned(words: Floats, sounds: Floats, chosen: Flags, setting: Setting, step
     return network.eval()
 
 
-def similarity(network: SoundOfStory, words: Floats, sounds: Floats) -> torch.Tensor:
+def similarity(network: SoundOfStory, words: Doubles, sounds: Doubles) -> torch.Tensor:
     """[s t]."""
     text, audio = (Features(x := torch.from_numpy(rows).float(), x[:, None]) for rows in (words, sounds))
     return network.similarity(network.text(text), network.audio(audio), "AT")
@@ -216,10 +215,10 @@ def similarity(network: SoundOfStory, words: Floats, sounds: Floats) -> torch.Te
 def scores(
     data: Data, train: NDArray[np.intp], test: NDArray[np.intp], heard: NDArray[np.intp], ranked: NDArray[np.intp],
     setting: Setting, steps: int, seeds: int,
-) -> Floats:  # fmt: skip
+) -> Doubles:  # fmt: skip
     """[test ranked] from what is learned of the stories `train` and the tracks `heard`."""
-    sounds = Reduced(data.sounds[setting.sounds], SOUND_AXES)(data.sounds[setting.sounds])
-    axes = Reduced(data.words[train], TEXT_AXES)
+    sounds = PrincipalAxes(data.sounds[setting.sounds], SOUND_AXES)(data.sounds[setting.sounds])
+    axes = PrincipalAxes(data.words[train], TEXT_AXES)
     words, asked = axes(data.words[train]), axes(data.words[test])
     chosen = data.chosen[np.ix_(train, heard)]
     prior = log_share(chosen)
@@ -238,22 +237,22 @@ def scores(
 
 
 @dataclass(frozen=True)
-class Judged:
+class RankedQueries:
     """Per query: is the first right, is any of five, reciprocal rank of the first right one, share right by chance."""
 
-    first: Floats
-    any5: Floats
-    mrr: Floats
-    chance: Floats
+    first: Doubles
+    any5: Doubles
+    mrr: Doubles
+    chance: Doubles
     campaign: NDArray[np.str_]
 
 
-def judge(score: Floats, chosen: Flags, campaign: NDArray[np.str_]) -> Judged:
+def judge(score: Doubles, chosen: Flags, campaign: NDArray[np.str_]) -> RankedQueries:
     """Of [q t] scores, for queries with something right among the candidates."""
     some = chosen.any(axis=1)
     right = np.take_along_axis(chosen, np.argsort(-score, axis=1, kind="stable"), axis=1)[some]
     ranks = right.argmax(axis=1) + 1
-    return Judged(ranks == 1.0, ranks <= 5.0, 1 / ranks, chosen[some].mean(axis=1), campaign[some])
+    return RankedQueries(ranks == 1.0, ranks <= 5.0, 1 / ranks, chosen[some].mean(axis=1), campaign[some])
 
 
 def halves(tracks: int, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -265,7 +264,7 @@ def halves(tracks: int, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.in
 
 def run(
     data: Data, protocol: str, pool: Flags, held: str, setting: Setting, steps: int, seeds: int, ways: int
-) -> list[Judged]:
+) -> list[RankedQueries]:
     """Judgements on the campaign `held`, learned from the others of the `pool`."""
     train = np.flatnonzero(pool & (data.campaign != held))
     test = np.flatnonzero((data.campaign == held) & data.judged)
@@ -294,7 +293,7 @@ def chosen_inside(data: Data, protocol: str, held: str) -> Setting:
     return max(GRID[protocol], key=worth)
 
 
-def popularity(data: Data, pool: Flags) -> list[Judged]:
+def popularity(data: Data, pool: Flags) -> list[RankedQueries]:
     """The order of how often other campaigns' scenarios of the `pool` use a track, whatever the story."""
     found = []
     for held in np.unique(data.campaign):
@@ -304,17 +303,19 @@ def popularity(data: Data, pool: Flags) -> list[Judged]:
     return found
 
 
-def joined(found: list[Judged]) -> Judged:
+def joined(found: list[RankedQueries]) -> RankedQueries:
     """All queries."""
-    return Judged(*(np.concatenate([getattr(one, name) for one in found]) for name in Judged.__dataclass_fields__))
+    return RankedQueries(
+        *(np.concatenate([getattr(one, name) for one in found]) for name in RankedQueries.__dataclass_fields__)
+    )
 
 
-def interval(values: Floats, groups: Any) -> tuple[float, float]:
+def interval(values: Doubles, groups: Any) -> tuple[float, float]:
     """95 % percentile bootstrap of the mean, groups drawn whole."""
     return bootstrap.interval(lambda chosen: float(values[chosen].mean()), len(values), groups, draws=2000, seed=0)
 
 
-def unlearned(data: Data) -> list[Judged]:
+def unlearned(data: Data) -> list[RankedQueries]:
     """Tracks ranked by their nearness to a story in the space of words, over the same halves."""
     found = []
     for _, ranked in (split for way in range(HALVES) for split in halves(data.chosen.shape[1], way)):
@@ -372,12 +373,12 @@ def measure(shared: Path, weights: Resolver, cache: Path) -> dict[str, Any]:
     return result
 
 
-def _tell(result: dict[str, Any], name: str, found: Judged) -> None:
+def _tell(result: dict[str, Any], name: str, found: RankedQueries) -> None:
     for what in ("first", "any5", "mrr", "chance"):
         _line(result, f"{name}, {what}", np.asarray(getattr(found, what), float), found.campaign)
 
 
-def _line(result: dict[str, Any], name: str, values: Floats, groups: NDArray[np.str_]) -> None:
+def _line(result: dict[str, Any], name: str, values: Doubles, groups: NDArray[np.str_]) -> None:
     low, high = interval(values, groups)
     result[name] = {"n": len(values), "mean": float(values.mean()), "interval": [low, high]}
     print(f"{name:<52} {values.mean():+.3f} [{low:+.3f}, {high:+.3f}]  n={len(values)}", flush=True)

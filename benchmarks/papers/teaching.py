@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from storysound.progress import Progress, Watch
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 
-def taught(network: nn.Module, plan: Plan, loss_at: Callable[[int], Tensor]) -> None:
+def taught(network: nn.Module, plan: TrainingPlan, loss_at: Callable[[int], Tensor]) -> None:
     """Trains a network for all steps of a plan by the loss of each step, and leaves it ready to judge."""
     weights = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]

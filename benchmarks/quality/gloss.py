@@ -23,28 +23,28 @@ from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.jobs.gloss.gloss import of_text
 from storysound.match.query import Query
+from storysound.media.arrays import Doubles
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.ptb import tokens
 from storysound.trained.langue2gloss import load_trained
 from storysound.weights.resolver import Resolver
 
-Ranks = NDArray[np.float64]
 Words = Callable[[str], str]
 
 
-def ranks(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> Ranks:
+def ranks(scores: Doubles, right: NDArray[np.bool_]) -> Doubles:
     """Of the best right sound of each query [q]; equal ones share the mean."""
     best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
     return 1 + (scores > best).sum(axis=1) + ((scores == best) & ~right).sum(axis=1) / 2
 
 
-def tasks(bench: Bench, ways: dict[str, Words]) -> Iterator[tuple[str, dict[str, Ranks]]]:
+def tasks(bench: Bench, ways: dict[str, Words]) -> Iterator[tuple[str, dict[str, Doubles]]]:
     """Each task with the ranks of its queries, by the way the query is worded."""
     rows = labelled(bench.shared)
     classes = sorted({row["category"] for row in rows})
     finder = bench.library_of(bench.shared / "esc50" / "audio")
     paths, own = [Path(row["file"]).name for row in rows], np.array([classes.index(row["category"]) for row in rows])
-    found: dict[str, Ranks] = {}
+    found: dict[str, Doubles] = {}
     for way, words in ways.items():
         scores = score_matrix(finder, [Query(text=words(name.replace("_", " "))) for name in classes], paths)
         found[way] = ranks(scores.T, np.arange(len(classes)) == own[:, None])

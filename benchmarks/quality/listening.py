@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.quality.quality import labelled
 from benchmarks.quality.speech_removal import speakers
@@ -38,14 +37,14 @@ from storysound.encode.wording import synonyms
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.jobs.listen.listen import ears_of, listen
+from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.match.query import Query
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.progress import Watch
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
-Samples = NDArray[np.float32]
 RATE_HZ = 44_100
 MIX_RATE_HZ, MIX_S = 48_000, 10
 LEVELS_DB = (0, -6, -12, -18)
@@ -89,7 +88,7 @@ def sequences(shared: Path, count: int = 24, clips: int = 8) -> Iterator[tuple[W
 
 def events(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     """How many clips of the sequences are found, and how many events are right."""
-    ears, text = ears_of(Models(load_profile(profile), weights)), load("minilm", weights)
+    ears, text = detectors_of(Models(load_profile(profile), weights)), load("minilm", weights)
     classes = sorted({row["category"] for row in labelled(shared)})
     words = text_vectors(text, [name.replace("_", " ") for name in classes])
     labels = ears.classes.labels

@@ -23,10 +23,10 @@ from storysound.encode import mood as moods
 from storysound.encode.pool import Models
 from storysound.generate.prompts import Prompts
 from storysound.jobs.generate.music import SIDE_PX, all_prompts
+from storysound.media.arrays import Floats
 from storysound.media.image import read_image
 from storysound.weights.resolver import Resolver
 
-Floats = NDArray[np.float32]
 SHOWN = 12  # photographs whose prompts are printed, evenly spread
 
 

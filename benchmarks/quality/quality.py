@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -30,19 +29,18 @@ from storysound.encode.wording import synonyms
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.jobs.listen.listen import ears_of, listen
+from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.library.search import Index
 from storysound.match.query import Query
+from storysound.media.arrays import Doubles
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.progress import Watch
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
 
-Matrix = NDArray[np.float64]
 
-
-def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> Matrix:
+def score_matrix(finder: Finder, queries: Iterable[Query], paths: list[str]) -> Doubles:
     """Score of every sound for every query, [q s], sounds in the order of `paths`."""
     column = {path: i for i, path in enumerate(paths)}
     rows = []
@@ -104,7 +102,7 @@ def listening(bench: Bench) -> dict[str, float]:
     """`storysound listen`: is the label of the surest event nearer to the clip's own class word than to the others?"""
     rows = labelled(bench.shared)
     classes = sorted({row["category"] for row in rows})
-    ears, text = ears_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
+    ears, text = detectors_of(Models(bench.profile, bench.weights)), load("minilm", bench.weights)
     labels = ears.classes.labels
     space = label_space("audioset", labels, [synonyms(label) for label in labels], text, None)
     words = text_vectors(text, [name.replace("_", " ") for name in classes])

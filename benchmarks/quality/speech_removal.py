@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from storysound.encode import nsnet2, separator, silero
 from storysound.encode.silero import FRAME_S, Silero
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 48000
 SECONDS = 10
 READ = ("bench/librivox-0870.wav", "bench/librivox-0890.wav", "bench/librivox-0920.wav", "bench/librivox-0930.wav")
-Samples = NDArray[np.float32]
 
 
 def si_sdr_db(estimate: Samples, target: Samples) -> float:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -27,13 +26,13 @@ from storysound.jobs.find.finder import Finder
 from storysound.match.first_stage import IDF, SMALL
 from storysound.match.names import STOP_WORDS
 from storysound.match.query import Query
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics import retrieval
 from storysound.metrics.classification import average_precision
 from storysound.weights.resolver import Resolver
 
 SPACE = "audioset"
-Floats = NDArray[np.float32]
 Words = Callable[[str], str]
 
 
@@ -81,7 +80,7 @@ def choices() -> Iterator[Choice]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class LibraryHearing:
     """A library: `mean` and `peak` [n c] of its segments, of sounds that are one segment each; names of the classes."""
 
     paths: list[str]
@@ -90,17 +89,17 @@ class Heard:
     labels: tuple[str, ...]
 
 
-def heard(finder: Finder) -> Heard:
+def heard(finder: Finder) -> LibraryHearing:
     """Each sound by its segments' mean and peak."""
     column = next(name for name in finder.index if name.endswith(f".{SPACE}"))
     first = np.flatnonzero(np.diff(finder.index.sound_of, prepend=-1))
     mean = np.add.reduceat(finder.index.matrix(column), first, axis=0)
     mean /= np.diff(first, append=len(finder.index.sound_of))[:, None]
     peak = np.maximum.reduceat(finder.index.matrix(f"{column}^max"), first, axis=0)
-    return Heard([sound.path for sound in finder.index.sounds], mean, peak, finder.index.labels[column])
+    return LibraryHearing([sound.path for sound in finder.index.sounds], mean, peak, finder.index.labels[column])
 
 
-def ratings(queries: list[str], library: Heard, text: Encoder[str], choice: Choice) -> Floats:
+def ratings(queries: list[str], library: LibraryHearing, text: Encoder[str], choice: Choice) -> Floats:
     """[q n]."""
     asking = text_vectors(text, [choice.query(query) for query in queries])
     meaning = [text_vectors(text, choice.classes(label)).mean(axis=0) for label in library.labels]
@@ -111,7 +110,9 @@ def ratings(queries: list[str], library: Heard, text: Encoder[str], choice: Choi
     return result
 
 
-def figures(choice: Choice, esc: Heard, videos: Heard, shared: Path, text: Encoder[str]) -> dict[str, float]:
+def figures(
+    choice: Choice, esc: LibraryHearing, videos: LibraryHearing, shared: Path, text: Encoder[str]
+) -> dict[str, float]:
     """Top-1, mAP, R@1, R@5."""
     category = {Path(row["file"]).name: row["category"] for row in labelled(shared)}
     classes = sorted(set(category.values()))

@@ -18,7 +18,7 @@ from storysound.encode.pool import Models
 from storysound.jobs.find.finder import Finder
 from storysound.library.analyse import shape_of
 from storysound.library.search import Index, top_k
-from storysound.library.store import Entry, Library, Segments, Shape
+from storysound.library.store import Library, LibraryEntry, Segments, Shape
 from storysound.match.query import Query
 from storysound.story import Sound
 from storysound.weights.resolver import Resolver
@@ -73,7 +73,7 @@ def _fill(library: Library, shape: Shape, dims: dict[str, int]) -> float:
     entries, segments = [], {}
     for i in range(SOUNDS):
         sound = Sound(f"folder {i % 50}/sound {i}.ogg", "/sounds", 10.0 * PER_SOUND, "music", tags=("a", "b", "c"))
-        entries.append(Entry(f"{i:032x}", sound, 1, 1, "", f"{i:x}", PER_SOUND, "segments", "2026-01-01"))
+        entries.append(LibraryEntry(f"{i:032x}", sound, 1, 1, "", f"{i:x}", PER_SOUND, "segments", "2026-01-01"))
         vectors = {
             name: rng.random((PER_SOUND, width), np.float32).astype(np.float16) for name, width in widths.items()
         }

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 
 from storysound.errors import MediaError
-from storysound.ingest.look import LookConfig, Part, look
+from storysound.ingest.look import LookConfig, Part, decode_parts
 from storysound.media.audio import write_flac
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def measure(videos: Sequence[Path], rounds: int = ROUNDS) -> list[dict[str, str 
     with tempfile.TemporaryDirectory() as scratch:
         for video in videos:
             try:
-                seconds += look([Part(str(video))]).duration_s
+                seconds += decode_parts([Part(str(video))]).duration_s
             except MediaError:
                 continue
             count += 1
@@ -60,7 +60,7 @@ def measure(videos: Sequence[Path], rounds: int = ROUNDS) -> list[dict[str, str 
 
 def whole(video: Path, config: LookConfig, scratch: Path) -> None:
     """Shots, pictures as JPEG, sound of the exact length as FLAC: all that comes before a network."""
-    seen = look([Part(str(video))], config)
+    seen = decode_parts([Part(str(video))], config)
     write_flac(scratch / "audio.flac", seen.audio)
 
 

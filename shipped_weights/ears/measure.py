@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 if __package__ in {None, ""}:
@@ -24,26 +23,25 @@ if __package__ in {None, ""}:
 from shipped_weights.ears import teacher as teachers
 from storysound.encode import ears, minilm
 from storysound.encode.labels import text_vectors
+from storysound.media.arrays import Floats
 from storysound.media.audio import read_audio
 from storysound.metrics.classification import average_precision, average_precisions
 from storysound.weights.resolver import Resolver
 
-Float = NDArray[np.float32]
 
-
-def pooled(scores: list[Float]) -> Float:
+def pooled(scores: list[Floats]) -> Floats:
     """[n c]: over time, then against what is common in the library."""
     each = np.stack([np.sqrt(s.mean(0) * s.max(0)) for s in scores])
     return each / np.sqrt(each.mean(0) + 0.01)
 
 
-def meant(queries: list[str], text: minilm.MiniLM) -> Float:
+def meant(queries: list[str], text: minilm.MiniLM) -> Floats:
     """[q c]: how much each class is meant by each query."""
     weight = np.exp(text_vectors(text, queries) @ text_vectors(text, ears.class_names()).T / 0.05)
     return weight / weight.sum(1, keepdims=True)
 
 
-def esc50(data: Path, score: Float, text: minilm.MiniLM) -> dict[str, float]:
+def esc50(data: Path, score: Floats, text: minilm.MiniLM) -> dict[str, float]:
     """Zero-shot classification of the clips by the names of the classes."""
     rows = list(csv.DictReader((data / "esc50" / "labels.csv").open()))
     classes = sorted({r["category"] for r in rows})
@@ -61,7 +59,7 @@ def esc50(data: Path, score: Float, text: minilm.MiniLM) -> dict[str, float]:
     }
 
 
-def videos(rows: list[dict[str, str]], score: Float, text: minilm.MiniLM) -> dict[str, float]:
+def videos(rows: list[dict[str, str]], score: Floats, text: minilm.MiniLM) -> dict[str, float]:
     """Caption -> the video's own sound."""
     match = meant([r["caption"] for r in rows], text) @ score.T  # [q n]
     match = (match - match.mean(0)) / (match.std(0) + 1e-9)
@@ -69,7 +67,7 @@ def videos(rows: list[dict[str, str]], score: Float, text: minilm.MiniLM) -> dic
     return {"r1": float((rank < 1).mean()), "r5": float((rank < 5).mean())}
 
 
-def student(file: Path, cut: list[Float]) -> list[Float]:
+def student(file: Path, cut: list[Floats]) -> list[Floats]:
     """[t 521] of each file by the weights of a run or of the package."""
     network = ears.Network()
     network.load_state_dict({name: value.float() for name, value in load_file(file).items()})
@@ -93,7 +91,7 @@ def main() -> None:
     rows = [r for r in rows if r["audible"] and r["caption"]]
     files = clips + [options.data / "videos" / r["path"] for r in rows]
     cut = [ears.patches(read_audio(f, rate_hz=ears.RATE_HZ, channels=1).samples[0]) for f in files]
-    answers: dict[str, list[Float]] = {}
+    answers: dict[str, list[Floats]] = {}
     if options.teacher:
         net = teachers.Teacher(options.teacher)
         answers["teacher"] = [np.stack([net.probabilities(patch) for patch in patches]) for patches in cut]

@@ -20,17 +20,17 @@ from shipped_weights.mood import pictures, sounds, texts
 from storysound.encode import encoder, mood
 from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoder
-from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale
+from storysound.encode.mood import KernelHead, LinearHead, MoodScale, NetworkHead
 from storysound.encode.wording import synonyms
+from storysound.media.arrays import Floats
 from storysound.weights.resolver import Resolver
 
 OUT = Path(__file__).parents[2] / "src" / "storysound" / "encode" / "weights"
 RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-Array = NDArray[np.float32]
 Tensors = dict[str, NDArray[np.generic]]
 
 
-def correlations(foretold: Array, ratings: Array) -> tuple[float, float]:
+def correlations(foretold: Floats, ratings: Floats) -> tuple[float, float]:
     """Pearson's r of valence and of arousal: [n 2], [n 2]."""
     valence, arousal = (float(np.corrcoef(foretold[:, axis], ratings[:, axis])[0, 1]) for axis in (0, 1))
     return valence, arousal
@@ -41,7 +41,7 @@ def text_head(file: Path, weights: Resolver) -> tuple[NetworkHead, str]:
     data = texts.read(file, encoder.load(mood.READER, weights))
     foretold = texts.cross_validated(data)
     vocabulary = Tokenizer.from_file(str(weights.path("minilm.tokenizer"))).get_vocab()
-    scale = Scale.of(foretold, texts.usage(data.words, vocabulary))
+    scale = MoodScale.of(foretold, texts.usage(data.words, vocabulary))
     head = replace(texts.fit(data, np.arange(len(data.words))), scale=scale)
     return head, row("texts", len(data.words), "words, five folds", correlations(foretold, data.ratings))
 
@@ -50,7 +50,7 @@ def picture_head(file: Path, weights: Resolver) -> tuple[KernelHead, str]:
     """The head of pictures, on the scale of what it says of those it has not seen, and its row of the card."""
     data = pictures.read(file, encoder.load(mood.EYES, weights))
     foretold = pictures.cross_validated(data)
-    head = replace(pictures.fit(data, np.arange(len(data.ratings))), scale=Scale.of(foretold))
+    head = replace(pictures.fit(data, np.arange(len(data.ratings))), scale=MoodScale.of(foretold))
     return head, row("pictures", len(data.ratings), "photographs, five folds", correlations(foretold, data.ratings))
 
 
@@ -67,13 +67,13 @@ def row(head: str, count: int, judged: str, r: tuple[float, float]) -> str:
     return f"| {head} | {count} | {judged} | {r[0]:.3f} | {r[1]:.3f} |"
 
 
-def class_moods(reader: Encoder[str], head: NetworkHead) -> Array:
+def class_moods(reader: Encoder[str], head: NetworkHead) -> Floats:
     """How people would rate the words that name AudioSet's classes, those of one class averaged: [521 2]."""
     wordings = [synonyms(label) for label in class_names()]
     return np.stack([head.ratings(mood.reading(reader.encode(words))).mean(axis=0) for words in wordings])
 
 
-def half(values: Array) -> NDArray[np.float16]:
+def half(values: Floats) -> NDArray[np.float16]:
     """As it is shipped."""
     return values.astype(np.float16)
 
@@ -98,7 +98,7 @@ def main() -> None:
     tensors |= {f"image.{name}": half(getattr(picture, name)) for name in mood.PICTURE_PARTS}
     tensors |= {f"music.{name}": getattr(music, name) for name in mood.MUSIC_PARTS}
     tensors |= {"image.gamma": np.array(picture.gamma, np.float32), "audioset.moods": moods}
-    effect = Scale.of(sounds.meanings(args.corpus, ears, moods))
+    effect = MoodScale.of(sounds.meanings(args.corpus, ears, moods))
     for kind, scale in (("text", text.scale), ("image", picture.scale), ("music", music.scale), ("effect", effect)):
         tensors[f"{kind}.usual"] = np.stack([scale.mean, scale.deviation]).astype(np.float32)
     save_file({name: np.array(value, order="C") for name, value in tensors.items()}, OUT / "mood.safetensors")

@@ -14,11 +14,9 @@ from PIL import Image
 
 from storysound.encode import mood
 from storysound.encode.encoder import Encoder
-from storysound.encode.mood import KernelHead, Scale, rbf
+from storysound.encode.mood import KernelHead, MoodScale, rbf
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.image import read_image
-
-Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Config:
 class Photographs:
     """Rated pictures: `ratings` [n 2] over [0, 1]; `views` [n v f]: features of each as it is, then altered."""
 
-    ratings: Array
-    views: Array
+    ratings: Floats
+    views: Floats
 
 
 def altered(picture: Pixels) -> list[Pixels]:
@@ -70,10 +68,10 @@ def fit(data: Photographs, chosen: NDArray[np.intp], config: Config | None = Non
     gram[np.diag_indices_from(gram)] += config.ridge
     weights = np.linalg.solve(gram, y - bias)
     parts = (np.asarray(part, np.float32) for part in (centre, axes, turned, weights, bias))
-    return KernelHead(*parts, config.gamma, Scale.plain())
+    return KernelHead(*parts, config.gamma, MoodScale.plain())
 
 
-def cross_validated(data: Photographs, config: Config | None = None, folds: int = 5, seed: int = 0) -> Array:
+def cross_validated(data: Photographs, config: Config | None = None, folds: int = 5, seed: int = 0) -> Floats:
     """What is foretold of each picture, as it is, by a head that learned from the other folds: [n 2]."""
     order = np.random.default_rng(seed).permutation(len(data.ratings))
     foretold = np.zeros_like(data.ratings)

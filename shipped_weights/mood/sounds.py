@@ -20,11 +20,10 @@ from shipped_weights.ears.sources import held_out
 from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood
 from storysound.encode.encoder import Encoder
-from storysound.encode.mood import LinearHead, NetworkHead, Scale
+from storysound.encode.mood import LinearHead, MoodScale, NetworkHead
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 from storysound.media.expression import CUES, expression
-
-Array = NDArray[np.float32]
 
 # (valence, arousal) of a deviation of each cue, in proportion. Signs and order after Gabrielsson and Lindström 2010,
 # Gomez and Danuser 2007, and Eerola, Friberg and Bresin 2013: mode and tempo first; the sizes are ours.
@@ -69,7 +68,7 @@ class Pieces:
 
     packages: tuple[str, ...]
     titles: tuple[str, ...]
-    cues: Array
+    cues: Floats
 
     def save(self, file: Path) -> None:
         """Keeps them: listening takes minutes."""
@@ -112,14 +111,14 @@ def _named(corpus: Path) -> Iterator[tuple[str, str, Waveform]]:
             yield package, path, Waveform((np.asarray(part, np.float32) / 32768)[None], RATE_HZ)
 
 
-def named_moods(pieces: Pieces, reader: Encoder[str], head: NetworkHead) -> Array:
+def named_moods(pieces: Pieces, reader: Encoder[str], head: NetworkHead) -> Floats:
     """How people would rate the names of the pieces: [n 2]."""
     names = sorted(set(pieces.titles))
     rated = dict(zip(names, head.ratings(mood.reading(reader.encode(names))), strict=True))
     return np.stack([rated[name] for name in pieces.titles])
 
 
-def fit(pieces: Pieces, ratings: Array, ridge: float = RIDGE, chosen: NDArray[np.intp] | None = None) -> LinearHead:
+def fit(pieces: Pieces, ratings: Floats, ridge: float = RIDGE, chosen: NDArray[np.intp] | None = None) -> LinearHead:
     """Ridge regression of ratings on cues around the prior, of which only the size is fitted."""
     at = np.arange(len(pieces.titles)) if chosen is None else chosen
     cues, y = pieces.cues[at].astype(np.float64), (ratings[at] - ratings[at].mean(axis=0)) / ratings[at].std(axis=0)
@@ -134,11 +133,11 @@ def fit(pieces: Pieces, ratings: Array, ridge: float = RIDGE, chosen: NDArray[np
     prior = prior * (foretold * y).sum(axis=0) / (foretold**2).sum(axis=0)
     weights = prior + np.linalg.solve(x.T @ x + ridge * np.eye(len(CUES)), x.T @ (y - x @ prior))
     parts = (np.asarray(part, np.float32) for part in (centre, spread, weights))
-    head = LinearHead(*parts, Scale.plain())
-    return replace(head, scale=Scale.of(head.says(pieces.cues[at])))
+    head = LinearHead(*parts, MoodScale.plain())
+    return replace(head, scale=MoodScale.of(head.says(pieces.cues[at])))
 
 
-def cross_validated(pieces: Pieces, ratings: Array, ridge: float = RIDGE, seed: int = 0) -> Array:
+def cross_validated(pieces: Pieces, ratings: Floats, ridge: float = RIDGE, seed: int = 0) -> Floats:
     """What is foretold of each piece by a head that learned from other packages: [n 2]."""
     packages = np.array(pieces.packages)
     order = np.random.default_rng(seed).permutation(np.unique(packages))
@@ -149,7 +148,7 @@ def cross_validated(pieces: Pieces, ratings: Array, ridge: float = RIDGE, seed: 
     return foretold
 
 
-def meanings(corpus: Path, ears: Encoder[Waveform], moods: Array, count: int = 800, seed: int = 0) -> Array:
+def meanings(corpus: Path, ears: Encoder[Waveform], moods: Floats, count: int = 800, seed: int = 0) -> Floats:
     """What the classes heard mean in `count` short sounds of the corpus, drawn by chance: [count 2].
 
     `moods` [521 2]: of the words that name the classes.

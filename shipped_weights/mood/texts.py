@@ -15,9 +15,8 @@ from torch import nn
 
 from storysound.encode import mood
 from storysound.encode.encoder import Encoder
-from storysound.encode.mood import NetworkHead, Scale
-
-Array = NDArray[np.float32]
+from storysound.encode.mood import MoodScale, NetworkHead
+from storysound.media.arrays import Floats
 
 SENTENCES = ("This is {}.", "I feel {}.", "A story of {}.", "It was so {}!")
 DENIALS = ("This is not {}.", "I am not {}.", "It wasn't {} at all.")
@@ -46,10 +45,10 @@ class Words:
     """
 
     words: tuple[str, ...]
-    ratings: Array
-    alone: Array
-    inside: Array
-    inside_ratings: Array
+    ratings: Floats
+    alone: Floats
+    inside: Floats
+    inside_ratings: Floats
 
 
 def read(file: Path, reader: Encoder[str], seed: int = 0) -> Words:
@@ -67,7 +66,7 @@ def read(file: Path, reader: Encoder[str], seed: int = 0) -> Words:
     return Words(words, ratings, alone, inside, turned)
 
 
-def usage(words: tuple[str, ...], vocabulary: Mapping[str, int]) -> Array:
+def usage(words: tuple[str, ...], vocabulary: Mapping[str, int]) -> Floats:
     """How often each word is used, as weights that sum to 1 [n]: Zipf's law on its place in `vocabulary`.
 
     A vocabulary of word pieces lists whole words by how often they occur; words that it doesn't have count for nothing.
@@ -100,10 +99,10 @@ def fit(data: Words, chosen: NDArray[np.intp], config: Config | None = None, see
             schedule.step()
     first, bias, last = (t.detach().numpy() for t in (inner.weight, inner.bias, outer.weight))
     offset = outer.bias.detach().numpy() * width + middle
-    return NetworkHead(centre, spread, first.T.copy(), bias, last.T * width, offset, Scale.plain())
+    return NetworkHead(centre, spread, first.T.copy(), bias, last.T * width, offset, MoodScale.plain())
 
 
-def cross_validated(data: Words, config: Config | None = None, folds: int = 5, seed: int = 0) -> Array:
+def cross_validated(data: Words, config: Config | None = None, folds: int = 5, seed: int = 0) -> Floats:
     """What is foretold of each word, alone, by a network that learned from the other folds: [n 2]."""
     order = np.random.default_rng(seed).permutation(len(data.words))
     foretold = np.zeros_like(data.ratings)

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from storysound.encode import nsnet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, beside
+from storysound.media.arrays import Samples
 from storysound.media.audio import read_audio
 from storysound.weights.resolver import Resolver
 
@@ -50,7 +51,6 @@ LEAST_SPEECH_S, MOST_SENTENCES = 20, 40
 LICENCES = Path("/usr/share/common-licenses")  # what the synthetic voices read
 ESPEAK = ("en+f2", "en+f4", "en-us+m3", "de+f5", "fr+f3", "es+m2", "pl+f1", "it+f2", "sv+m7", "cs+f4", "pt+m1", "nl+f3")
 FLITE = ("slt", "rms", "awb", "kal16")
-Samples = NDArray[np.float32]
 
 
 def cache_folder() -> Path:

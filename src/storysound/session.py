@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, cast, get_args, 
 
 from storysound.config import load_profile
 from storysound.errors import UsageError
+from storysound.library.tables import check_library
 from storysound.progress import Progress, Stop, Watch
 
 if TYPE_CHECKING:
@@ -156,12 +157,14 @@ class Session:
         self, request: "FindRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "FindResult":
         """Several queries at once, answered in their order."""
+        check_library(Path(request.library).expanduser())  # a wrong name is told before anything is loaded
         from storysound.jobs.find.find import run
 
         return self._run(run, request, watch, stop)
 
     def score(self, request: "ScoreRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "ScoreResult":
         """Gives a video, or a folder of pictures with a text, its sound."""
+        check_library(Path(request.library).expanduser())
         from storysound.jobs.score.score import run
 
         return self._run(run, request, watch, stop)

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from storysound.annotate import families
 from storysound.annotate.events import (
-    Config,
+    EventConfig,
     bridged,
     events_of,
     relative,
@@ -30,13 +30,13 @@ scores_over_time = arrays.arrays(
 TREE = families.parse("[animals]\nAnimal\n  Dog\n    Bark\n    Growling\n[voice]\nSpeech\n  Narration\n[setting]\nRoom")
 
 
-def heard(scores: np.ndarray, config: Config | None = None) -> tuple[Event, ...]:
+def heard(scores: np.ndarray, config: EventConfig | None = None) -> tuple[Event, ...]:
     return events_of(scores, LABELS, STEP_S, duration_s=len(scores) * STEP_S, config=config)
 
 
 @given(scores_over_time)
 def test_events_of_a_class_never_overlap_and_stay_in_the_sound(scores: np.ndarray) -> None:
-    config = Config()
+    config = EventConfig()
     for label in LABELS:
         own = [event for event in heard(scores) if event.label == label]
         for earlier, later in pairwise(own):
@@ -47,7 +47,7 @@ def test_events_of_a_class_never_overlap_and_stay_in_the_sound(scores: np.ndarra
             assert config.begins <= event.score + 1e-4 <= 1.001
 
 
-def obvious(curve: np.ndarray, config: Config) -> list[tuple[int, int]]:
+def obvious(curve: np.ndarray, config: EventConfig) -> list[tuple[int, int]]:
     """Hysteresis step by step: [first, last + 1) of each event, before short ones are dropped."""
     found: list[list[int]] = []
     t = 0
@@ -69,7 +69,7 @@ def obvious(curve: np.ndarray, config: Config) -> list[tuple[int, int]]:
 
 @given(scores_over_time, st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([(0.65, 0.4), (0.5, 0.5), (0.9, 0.1)]))
 def test_events_are_those_of_an_obvious_walk(scores: np.ndarray, bridged_s: float, levels: tuple[float, float]) -> None:
-    config = Config(begins=levels[0], ends=levels[1], bridged_s=bridged_s, shortest_s=0.0)
+    config = EventConfig(begins=levels[0], ends=levels[1], bridged_s=bridged_s, shortest_s=0.0)
     for c, label in enumerate(LABELS):
         got = [(e.start_s, e.end_s, e.score) for e in heard(scores, config) if e.label == label]
         runs = obvious(scores[:, c], config)
@@ -82,7 +82,7 @@ def test_never_more_at_a_time_than_can_be_read(drawn: list[tuple[int, int, str, 
     """No event is kept of which half lies under each of four surer ones, and no kept event would have to go."""
     tree = families.parse("\n".join(f"[{label}]\n{label}" for label in "abcdefgh"))
     events = [Event(start, start + length, label, score) for start, length, label, score in drawn]
-    kept = told_once(events, tree, Config(at_once=4, alike=99, drowned=1e9))
+    kept = told_once(events, tree, EventConfig(at_once=4, alike=99, drowned=1e9))
     surest_first = sorted(kept, key=lambda e: (-e.score, e.start_s, e.label))
     for i, event in enumerate(surest_first):
         over = [e for e in surest_first[:i] if e.span.overlap_s(event.span) >= event.span.duration_s / 2]
@@ -93,8 +93,8 @@ def test_never_more_at_a_time_than_can_be_read(drawn: list[tuple[int, int, str, 
 
 @given(scores_over_time)
 def test_what_is_above_the_threshold_is_covered(scores: np.ndarray) -> None:
-    events = heard(scores, Config(shortest_s=0.0))
-    for t, c in np.argwhere(scores >= Config.begins):
+    events = heard(scores, EventConfig(shortest_s=0.0))
+    for t, c in np.argwhere(scores >= EventConfig.begins):
         middle_s = (t + 0.5) * STEP_S
         assert any(e.label == LABELS[c] and e.start_s <= middle_s < e.end_s for e in events)
 
@@ -129,8 +129,8 @@ def test_refuses_scores_of_other_classes_and_odd_thresholds() -> None:
     with pytest.raises(ValueError, match=r"\[t 3\], got \(4, 2\)"):
         heard(np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="ends <= begins"):
-        Config(begins=0.3, ends=0.5)
-    assert Config.from_score(0.14).ends == pytest.approx(0.08)
+        EventConfig(begins=0.3, ends=0.5)
+    assert EventConfig.from_score(0.14).ends == pytest.approx(0.08)
 
 
 def test_what_is_usual_counts_half() -> None:

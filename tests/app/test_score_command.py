@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from storysound import session
 from storysound.app.cli.commands import app
 from storysound.cue.score import Cue, Loudness, Piece, Score
 from storysound.jobs.score import score as job
@@ -32,6 +33,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return ScoreResult(score, Story("t"), {"video": request.out}, ("a note",), {"look": 1.0})
 
     monkeypatch.setattr(job, "run", run)
+    monkeypatch.setattr(session, "check_library", Path)
     return seen
 
 

@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from storysound.encode import ears
 from storysound.encode.ears import PATCH_SAMPLES, RATE_HZ, Config, Ears, Network, load, patches
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.weights.resolver import Resolver
 
-Float = NDArray[np.float32]
 
-
-def noise(seconds: float, seed: int = 0, rate_hz: int = RATE_HZ) -> Float:
+def noise(seconds: float, seed: int = 0, rate_hz: int = RATE_HZ) -> Floats:
     rng = np.random.default_rng(seed)
     envelope = np.interp(np.arange(int(seconds * rate_hz)), np.linspace(0, seconds * rate_hz, 9), rng.uniform(0, 1, 9))
     return (0.2 * envelope * rng.normal(size=len(envelope))).astype(np.float32)
@@ -28,7 +26,7 @@ def untrained() -> Ears:
     return Ears(Network(Config.tiny()), ears.class_names(), np.full(521, 0.1, np.float32), "untrained")
 
 
-def teachers_log_mel(samples: Float) -> Float:
+def teachers_log_mel(samples: Floats) -> Floats:
     """The definition, slowly: 25-ms Hann windows every 10 ms, FFT of 512, magnitude, 64 HTK mels, ln(x + 0.001)."""
     mel = lambda hz: 1127 * np.log1p(hz / 700)  # noqa: E731
     edges = np.linspace(mel(125.0), mel(7500.0), 66)

@@ -7,7 +7,7 @@ import pytest
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoding, Traits
 from storysound.encode.labels import LabelSpace, label_space, remembered_vectors
-from storysound.encode.wording import Asked, asked, plain, sentences, synonyms
+from storysound.encode.wording import ParsedQuery, parse_query, plain, sentences, synonyms
 
 
 class Letters:
@@ -95,12 +95,12 @@ def test_wording_is_plain() -> None:
     ],
 )
 def test_what_must_not_be_heard(query: str, wanted: str, unwanted: tuple[str, ...]) -> None:
-    assert asked(query) == Asked(wanted, unwanted)
+    assert parse_query(query) == ParsedQuery(wanted, unwanted)
 
 
 def test_stories_keep_their_negations() -> None:
     story = "Nobody came that night, and there was no moon over the village where the old woman lived without a lamp."
-    assert asked(story) == Asked(story, ())
+    assert parse_query(story) == ParsedQuery(story, ())
 
 
 EYE = LabelSpace("eye", ("cat", "dog", "car"), np.eye(3, dtype=np.float32))

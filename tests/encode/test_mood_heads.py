@@ -9,7 +9,7 @@ from storysound.annotate.sound import SoundJudge
 from storysound.encode import mood
 from storysound.encode.ears import TRAITS, class_names
 from storysound.encode.encoder import Encoding, load
-from storysound.encode.mood import KernelHead, LinearHead, NetworkHead, Scale, rbf
+from storysound.encode.mood import KernelHead, LinearHead, MoodScale, NetworkHead, rbf
 from storysound.media.audio import read_audio
 from storysound.media.expression import CUES, Expression, expression
 from storysound.story import Mood
@@ -24,7 +24,7 @@ def changed(**cues: float) -> Expression:
 
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=2), st.floats(0.01, 10))
 def test_a_scale_is_monotone_and_within_limits(said: list[float], deviation: float) -> None:
-    scale = Scale(np.zeros(2, np.float32), np.full(2, deviation, np.float32))
+    scale = MoodScale(np.zeros(2, np.float32), np.full(2, deviation, np.float32))
     with np.errstate(over="ignore"):
         (low, high) = scale(np.array([[min(said)] * 2, [max(said)] * 2], np.float32))
     assert (low >= 0).all()
@@ -34,15 +34,15 @@ def test_a_scale_is_monotone_and_within_limits(said: list[float], deviation: flo
 
 def test_what_is_usual_is_one_half_and_a_deviation_above_it_is_73() -> None:
     said = np.array([[0.4, 0.1], [0.6, 0.3]], np.float32)
-    scale = Scale.of(said)
+    scale = MoodScale.of(said)
     assert scale(said.mean(axis=0, keepdims=True)) == pytest.approx(0.5)
     assert scale(said[1:]) == pytest.approx(1 / (1 + np.exp(-1)))
 
 
 def test_a_scale_counts_things_as_often_as_they_are_met() -> None:
     said = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
-    often = Scale.of(said[[0, 0, 0, 1]])
-    weighed = Scale.of(said, np.array([0.75, 0.25], np.float32))
+    often = MoodScale.of(said[[0, 0, 0, 1]])
+    weighed = MoodScale.of(said, np.array([0.75, 0.25], np.float32))
     assert weighed.mean == pytest.approx(often.mean)
     assert weighed.deviation == pytest.approx(often.deviation)
 
@@ -57,11 +57,11 @@ def test_rbf_against_the_obvious_loop() -> None:
 def test_heads_stay_within_limits_however_strange_the_features() -> None:
     rng = np.random.default_rng(1)
     net = NetworkHead(
-        *(rng.normal(size=s).astype(np.float32) for s in ((6,), (6,), (6, 4), (4,), (4, 2), (2,))), Scale.plain()
+        *(rng.normal(size=s).astype(np.float32) for s in ((6,), (6,), (6, 4), (4,), (4, 2), (2,))), MoodScale.plain()
     )
     parts = ((6,), (6, 3), (5, 3), (5, 2), (2,))
-    near = KernelHead(*(rng.normal(size=s).astype(np.float32) for s in parts), 0.5, Scale.plain())
-    line = LinearHead(np.zeros(6, np.float32), np.ones(6, np.float32), np.ones((6, 2), np.float32), Scale.plain())
+    near = KernelHead(*(rng.normal(size=s).astype(np.float32) for s in parts), 0.5, MoodScale.plain())
+    line = LinearHead(np.zeros(6, np.float32), np.ones(6, np.float32), np.ones((6, 2), np.float32), MoodScale.plain())
     features = 1e4 * rng.normal(size=(20, 6)).astype(np.float32)
     for head in (net, near, line):
         assert ((head(features) >= 0) & (head(features) <= 1)).all()

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from rounding import assert_alike
 from storysound.encode import soundnet
 from storysound.errors import MissingModelError
+from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform, read_audio
 from storysound.weights.resolver import Resolver
 
-Array = NDArray[np.float64]
 KERNELS, CHANNELS = (64, 32, 16, 8, 4, 4, 4), (3, 2, 4, 3, 2, 5, 3)
 
 
@@ -35,7 +35,7 @@ def test_the_folded_layer_is_a_convolution(length: int, kernel: int, padding: in
 def tiny_tensors() -> dict[str, NDArray[np.float32]]:
     """A checkpoint of the right layout with a few channels."""
     rng = np.random.default_rng(5)
-    tensors: dict[str, NDArray[np.float64]] = {}
+    tensors: dict[str, Doubles] = {}
     for number, (kernel, inputs, outputs) in enumerate(zip(KERNELS, (1, *CHANNELS), CHANNELS, strict=False), start=1):
         tensors[f"conv{number}.weights"] = rng.normal(size=(kernel, 1, inputs, outputs)) / np.sqrt(kernel * inputs)
         for name in ("biases", "beta", "mean"):
@@ -48,14 +48,14 @@ def tiny_tensors() -> dict[str, NDArray[np.float32]]:
     return {name: value.astype(np.float32) for name, value in tensors.items()}
 
 
-def slow_conv(x: Array, weight: Array, bias: Array, padding: int) -> Array:
+def slow_conv(x: Doubles, weight: Doubles, bias: Doubles, padding: int) -> Doubles:
     """[i n], [k 1 i o] -> [o n'], stride 2."""
     padded = np.pad(x, ((0, 0), (padding, padding)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(weight), axis=1)[:, ::2]  # [i n' k]
     return np.einsum("ink,kio->on", windows, weight[:, 0]) + bias[:, None]
 
 
-def slow_network(tensors: dict[str, NDArray[np.float32]], samples: Array) -> tuple[Array, Array, Array]:
+def slow_network(tensors: dict[str, NDArray[np.float32]], samples: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """The paper's layers one after the other: convolution, batch norm, rectifier, pooling."""
     t = {name: value.astype(np.float64) for name, value in tensors.items()}
     x, features = samples[None], samples[None]

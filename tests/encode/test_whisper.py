@@ -8,7 +8,9 @@ import torch
 import transformers
 
 from encode.tiny_hub import WORDS, resolver, tokenizer
+from storysound.config import load_profile
 from storysound.encode import whisper
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError
 from storysound.media.audio import Waveform, write_wav
 from storysound.weights.resolver import Resolver
@@ -73,7 +75,7 @@ def test_a_file_is_read_and_the_model_loaded_when_it_is_needed(
     loads: list[str] = []
     load = whisper.load
     monkeypatch.setattr(whisper, "load", lambda given: loads.append("") or load(given))
-    transcribe = whisper.asked(weights)
+    transcribe = whisper.reader_of(Models(load_profile(), weights))
     assert not loads
     write_wav(tmp_path / "a.wav", noise(2.0))
     said = transcribe(tmp_path / "a.wav")
@@ -85,7 +87,7 @@ def test_what_is_missing_or_broken_is_told(weights: Resolver, models: Path, tmp_
     with pytest.raises(MissingModelError, match="whisper/config"):
         whisper.load(resolver(tmp_path, tmp_path / "cache"))
     with pytest.raises(MissingModelError, match=r"said\.wav is speech: give its words as \.vtt"):
-        whisper.asked(resolver(tmp_path, tmp_path / "cache"))(tmp_path / "said.wav")
+        whisper.reader_of(Models(load_profile(), resolver(tmp_path, tmp_path / "cache")))(tmp_path / "said.wav")
     file = models / "whisper" / "generation_config.json"
     text = file.read_text()
     file.write_text("no json")

@@ -12,7 +12,7 @@ from storysound.errors import MissingModelError, UsageError
 from storysound.generate import music
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.stable_audio import StableAudio
-from storysound.weights.catalogue import Entry
+from storysound.weights.catalogue import CatalogueEntry
 from storysound.weights.resolver import Resolver
 
 CPU = torch.device("cpu")
@@ -85,7 +85,7 @@ def test_a_model_is_chosen_by_name_or_by_folder(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="NAME=FOLDER"):
             chosen_folder(choice, ("musicgen",), weights, "")
     with pytest.raises(MissingModelError, match=r"storysound models pull musicgen.*`prompt_only`") as raised:
-        chosen_folder("musicgen", ("musicgen",), weights, "--prompt-only works")
+        chosen_folder("musicgen", ("musicgen",), weights, "`prompt_only` works")
     assert raised.value.exit_code == 4
 
 
@@ -95,6 +95,6 @@ def test_the_catalogues_files_make_one_folder(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "own" / name).write_text(text)
-        entries[name] = Entry(name, f"hf:a/b@main/{name[2:]}", "", 0, "MIT", "yes", "me", "m")
+        entries[name] = CatalogueEntry(name, f"hf:a/b@main/{name[2:]}", "", 0, "MIT", "yes", "me", "m")
     weights = Resolver(tmp_path / "cache", offline=True, entries=entries, models=tmp_path / "own")
     assert chosen_folder("m", ("m",), weights, "") == ("m", tmp_path / "own" / "m", "MIT")

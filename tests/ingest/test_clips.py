@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from storysound.errors import UsageError
 from storysound.ingest.captions import Caption
-from storysound.ingest.clips import Clip, Join, clips_of, film_of, join
+from storysound.ingest.clips import Join, VideoClip, clips_of, film_of, join
 from storysound.story import Source
 
 
-def clip(name: str, duration_s: float, film: str = "") -> Clip:
-    return Clip(f"/{name}.mp4", name, duration_s, film=film)
+def clip(name: str, duration_s: float, film: str = "") -> VideoClip:
+    return VideoClip(f"/{name}.mp4", name, duration_s, film=film)
 
 
-def names(stories: list[tuple[Clip, ...]]) -> list[list[str]]:
+def names(stories: list[tuple[VideoClip, ...]]) -> list[list[str]]:
     return [[each.name for each in story] for story in stories]
 
 
@@ -98,7 +98,7 @@ def test_how_far_is_checked(text: str) -> None:
         Join.parse(text)
 
 
-def made(captions: list[Caption], name: str = "v") -> list[Clip]:
+def made(captions: list[Caption], name: str = "v") -> list[VideoClip]:
     return clips_of(Path(f"/{name}.mp4"), name, 9, captions, Source(""), split=False)
 
 

@@ -8,7 +8,7 @@ import pytest
 from ingest_fakes import BLUE, GREEN, GREY, RATE_HZ, RED, film
 from storysound.errors import MediaError
 from storysound.ingest import look as looking
-from storysound.ingest.look import LookConfig, Part, look
+from storysound.ingest.look import LookConfig, Part, decode_parts
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import from_jpeg
 
@@ -24,7 +24,7 @@ def loudness(wave: Waveform, start_s: float, end_s: float) -> float:
 
 def test_shots_pictures_and_sound_of_one_clip(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", [(RED, 2.0), (GREEN, 1.5), (BLUE, 1.5)])
-    seen = look([Part(str(path))])
+    seen = decode_parts([Part(str(path))])
     assert seen.duration_s == pytest.approx(5.0)
     assert [shot.start_s for shot in seen.shots] == pytest.approx([0.0, 2.0, 3.5])
     assert [time_s for time_s, _ in seen.pictures] == pytest.approx(np.arange(10) / 2)
@@ -38,7 +38,7 @@ def test_shots_pictures_and_sound_of_one_clip(tmp_path: Path) -> None:
 def test_sound_is_cut_or_followed_by_silence_to_the_sample(tmp_path: Path, sound_s: float, whole_s: float) -> None:
     """Sound that goes on for long holds the last picture; of a little more the rest is cut."""
     path = film(tmp_path / "a.mp4", [(RED, 2.0)], sound_s=sound_s)
-    seen = look([Part(str(path))])
+    seen = decode_parts([Part(str(path))])
     assert seen.audio.samples.shape[1] == round(seen.duration_s * RATE_HZ) == round(whole_s * RATE_HZ)
     assert (loudness(seen.audio, 1.6, 2.0) < 0.01) == (sound_s < 1.6)
 
@@ -49,7 +49,7 @@ def test_clips_are_joined_without_drift(tmp_path: Path) -> None:
     paths = [
         film(tmp_path / f"{i}.mp4", [(RED if i % 2 else BLUE, s)], hz=300 + 200 * i) for i, s in enumerate(lengths)
     ]
-    seen = look([Part(str(path)) for path in paths])
+    seen = decode_parts([Part(str(path)) for path in paths])
     assert [number for number, _ in seen.parts] == [0, 1, 2]
     starts = [span.start_s for _, span in seen.parts]
     assert starts == pytest.approx([0.0, 0.7, 1.8])
@@ -63,21 +63,21 @@ def test_clips_are_joined_without_drift(tmp_path: Path) -> None:
 
 def test_a_stretch_of_a_video(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", [(RED, 2.0), (GREEN, 2.0), (BLUE, 2.0)])
-    seen = look([Part(str(path), 1.0, 4.7)])
+    seen = decode_parts([Part(str(path), 1.0, 4.7)])
     assert seen.duration_s == pytest.approx(3.7)
     assert colours(seen.pictures) == [0, 0, 1, 1, 1, 1, 2, 2]
     assert [shot.start_s for shot in seen.shots] == pytest.approx([0.0, 1.0, 3.0], abs=0.11)
     assert seen.audio.samples.shape[1] == round(3.7 * RATE_HZ)
-    assert look([Part(str(path), 5.0, 99.0)]).duration_s == pytest.approx(1.0)
+    assert decode_parts([Part(str(path), 5.0, 99.0)]).duration_s == pytest.approx(1.0)
     with pytest.raises(MediaError, match=r"ends at 6.0 s, before the clip at 7.0 s begins"):
-        look([Part(str(path), 7.0)])
+        decode_parts([Part(str(path), 7.0)])
 
 
 def test_a_broken_part_is_left_out_and_a_silent_one_is_silent(tmp_path: Path) -> None:
     good = film(tmp_path / "good.mp4", [(RED, 1.0)])
     film(tmp_path / "mute.mp4", [(BLUE, 1.0)], hz=None)
     (tmp_path / "broken.mp4").write_bytes(good.read_bytes()[:300])
-    seen = look([Part(str(tmp_path / name)) for name in ("broken.mp4", "mute.mp4", "good.mp4")])
+    seen = decode_parts([Part(str(tmp_path / name)) for name in ("broken.mp4", "mute.mp4", "good.mp4")])
     assert [number for number, _ in seen.parts] == [1, 2]
     assert seen.duration_s == pytest.approx(2.0)
     assert loudness(seen.audio, 0.0, 1.0) == 0
@@ -88,19 +88,19 @@ def test_a_broken_part_is_left_out_and_a_silent_one_is_silent(tmp_path: Path) ->
 def test_nothing_to_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mute = Part(str(film(tmp_path / "mute.mp4", [(BLUE, 1.0)], hz=None)))
     with pytest.raises(MediaError, match="has no audio stream"):
-        look([mute])
+        decode_parts([mute])
     with pytest.raises(MediaError, match=r"gone\.mp4: does not exist"):
-        look([Part(str(tmp_path / "gone.mp4"))])
+        decode_parts([Part(str(tmp_path / "gone.mp4"))])
     monkeypatch.setattr(looking, "LONGEST_S", 1.5)
     with pytest.raises(MediaError, match="is a story of"):
-        look([mute, mute])
+        decode_parts([mute, mute])
 
 
 def test_long_stories_are_sampled_more_sparsely(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", [(GREY, 4.0)])
-    assert len(look([Part(str(path))], LookConfig(frames_per_s=10)).pictures) == 40
-    assert len(look([Part(str(path))], LookConfig(frames_per_s=10, most_frames=8)).pictures) == 8
-    assert from_jpeg(look([Part(str(path))], LookConfig(side_px=32)).pictures[0][1]).shape == (24, 32, 3)
+    assert len(decode_parts([Part(str(path))], LookConfig(frames_per_s=10)).pictures) == 40
+    assert len(decode_parts([Part(str(path))], LookConfig(frames_per_s=10, most_frames=8)).pictures) == 8
+    assert from_jpeg(decode_parts([Part(str(path))], LookConfig(side_px=32)).pictures[0][1]).shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize("wrong", [{"frames_per_s": 0}, {"frames_per_s": 11}, {"most_frames": 0}, {"side_px": 8}])

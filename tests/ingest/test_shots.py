@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from storysound.ingest.shots import ShotConfig, detect_shots
+from storysound.media.arrays import Pixels
 from storysound.media.video import VideoFrame, iter_frames
 from storysound.story import Span
 
 STEP_S = 0.1
-Picture = NDArray[np.uint8]
 
 
-def picture(seed: int, size: tuple[int, int] = (90, 160)) -> Picture:
+def picture(seed: int, size: tuple[int, int] = (90, 160)) -> Pixels:
     """A smooth random scene in its own colours."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 255, (6, 8, 3)) * 0.5 + rng.integers(0, 255, 3) * 0.5
@@ -28,16 +27,16 @@ def picture(seed: int, size: tuple[int, int] = (90, 160)) -> Picture:
     return coarse[rows][:, columns].astype(np.uint8)
 
 
-def noisy(image: Picture, seed: int) -> Picture:
+def noisy(image: Pixels, seed: int) -> Pixels:
     noise = np.random.default_rng(seed).normal(0, 3, image.shape)
     return (image + noise).clip(0, 255).astype(np.uint8)
 
 
-def still(seed: int, count: int) -> list[Picture]:
+def still(seed: int, count: int) -> list[Pixels]:
     return [noisy(picture(seed), 1000 * seed + i) for i in range(count)]
 
 
-def starts(pictures: Iterable[Picture], config: ShotConfig | None = None) -> list[int]:
+def starts(pictures: Iterable[Pixels], config: ShotConfig | None = None) -> list[int]:
     """Frame numbers at which shots start, the first left out."""
     frames = [VideoFrame(i * STEP_S, rgb) for i, rgb in enumerate(pictures)]
     shots = detect_shots(frames, len(frames) * STEP_S, config)
@@ -164,7 +163,7 @@ def test_joins_of_real_clips(shared_data: Path) -> None:
     rng = np.random.default_rng(0)
     tally = Tally()
     for _ in range(12):
-        joined: list[Picture] = []
+        joined: list[Pixels] = []
         known: list[int] = []
         for name in rng.permutation(sorted(clips)):
             clip = clips[str(name)]
@@ -178,7 +177,7 @@ def test_joins_of_real_clips(shared_data: Path) -> None:
     assert tally.f1 >= 0.97, tally
 
 
-def _frames(path: Path) -> Iterable[Picture]:
+def _frames(path: Path) -> Iterable[Pixels]:
     """Frames of a clip on one common canvas, as a joined film has them."""
     for frame in iter_frames(path, every_s=STEP_S, max_side=160):
         rows = np.arange(72) * frame.rgb.shape[0] // 72

@@ -27,7 +27,7 @@ def index(
         return job.run(IndexRequest(tuple(folders), library, jobs, engine), models or FakeModels(), watch)
 
 
-class Ears(FakeModels):
+class EarsModels(FakeModels):
     """An encoder that tells how many files it was given since last asked."""
 
     def __init__(self, revision: str = "r1") -> None:

@@ -25,7 +25,7 @@ from storysound.progress import Watch
 from storysound.story import Mood, Sound, Source, Span
 
 FPS = 20
-TONE_HZ = 3000.0  # of what `Ears` can be told to hear in a clip
+TONE_HZ = 3000.0  # of what `FakeEars` can be told to hear in a clip
 WORDS = ("red", "green", "blue", "grey")
 
 
@@ -103,7 +103,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Sound]:
     return made
 
 
-class Ears:
+class FakeEars:
     """Hears how well the sound agrees with anything (by default perfectly), and a class where its tone is played."""
 
     name, revision, modality, dim = "ears", "1", "audio", 4
@@ -151,12 +151,12 @@ class Splitter:
         return wave, Waveform(np.zeros_like(wave.samples), wave.rate_hz)
 
 
-def make_models(ears: Ears | None = None, speech: tuple[Span, ...] = ()) -> Models:
+def make_models(ears: FakeEars | None = None, speech: tuple[Span, ...] = ()) -> Models:
     """A pool that holds stand-ins only: whatever else is asked for can't be had."""
     weights: Any = SimpleNamespace(cache=None)
     models = Models(Profile("fake", "minilm", "efficientnet_lite2", ("ears",)), weights)
     fakes = {
-        "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or Ears(), "silero": Voice(speech),
+        "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or FakeEars(), "silero": Voice(speech),
         "separator": Splitter(),
     }  # fmt: skip
     for name, fake in fakes.items():

@@ -64,8 +64,8 @@ class OneVoice:
         return (np.maximum.reduceat(np.abs(wave.samples[0]), edges) > 0.1).astype(np.float32)
 
 
-def ears(voice: object) -> job.Ears:
-    return job.Ears(Ear("loud", LoudnessEar(), "audioset"), voice)  # type: ignore[arg-type]
+def ears(voice: object) -> job.SoundDetectors:
+    return job.SoundDetectors(Ear("loud", LoudnessEar(), "audioset"), voice)  # type: ignore[arg-type]
 
 
 def file_of(folder: Path, spans: Sequence[tuple[float, float]], duration_s: float, rate_hz: int = RATE_HZ) -> Path:
@@ -112,7 +112,7 @@ def test_speech_is_placed_by_the_voice_detector(tmp_path: Path) -> None:
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = file_of(tmp_path, [(0.5, 1.5)], 2.0), tmp_path / "bad.wav"
     bad.write_text("no sound at all")
-    monkeypatch.setattr(job, "ears_of", lambda models: ears(NoVoice()))
+    monkeypatch.setattr(job, "detectors_of", lambda models: ears(NoVoice()))
     told = CliRunner().invoke(app, ["listen", str(bad), str(good), "--json"])
     assert {json.loads(row)["path"] for row in told.stdout.splitlines()} == {str(good)}
     assert isinstance(told.exception, MediaError)
@@ -132,7 +132,7 @@ def test_requests_that_make_no_sense_name_their_field() -> None:
 
 def test_progress_is_told_in_seconds_of_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "PIECE_S", 4.0)
-    monkeypatch.setattr(job, "ears_of", lambda models: ears(NoVoice()))
+    monkeypatch.setattr(job, "detectors_of", lambda models: ears(NoVoice()))
     seen: list[Progress] = []
     with Watch(seen.append) as watch:
         job.run(ListenRequest(file_of(tmp_path, [(1, 2)], 10.0)), Models(load_profile(), Resolver()), watch)
@@ -215,7 +215,7 @@ def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path)
     )
     noise = np.random.default_rng(0).normal(0, 1e-4, (1, 10 * RATE_HZ)).astype(np.float32)
     noise[:, 5 * RATE_HZ : 5 * RATE_HZ + bark.shape[1]] += bark
-    own = job.ears_of(Models(load_profile(), weights))
+    own = job.detectors_of(Models(load_profile(), weights))
     encoding = own.classes.encoder.encode([Waveform(noise, RATE_HZ)])[0]
     dog = encoding.scores["audioset"][:, own.classes.labels.index("Dog")]
     assert 4.5 < float(dog.argmax()) * encoding.step_s < 7.0

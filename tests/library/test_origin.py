@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from storysound.library.origin import Rights, RightsFinder, described, name_words, recognise
-from storysound.library.walk import Target
+from storysound.library.walk import FoundFile
 from storysound.story import Sound
 
 
@@ -46,7 +46,7 @@ def test_words_of_names() -> None:
 
 
 def rights(root: Path, path: str) -> Rights:
-    return RightsFinder().of(Target(str(root), path, 1, 1))
+    return RightsFinder().of(FoundFile(str(root), path, 1, 1))
 
 
 def test_nearest_licence_counts_and_none_above_the_root(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_unknown_and_mixed_licences_point_to_their_file(tmp_path: Path) -> None:
 
 def test_tags_come_before_files() -> None:
     heard = Sound("", "", 3.0, "music")
-    target = Target("/lib", "Piano Works/quietDawn.mp3", 1, 1)
+    target = FoundFile("/lib", "Piano Works/quietDawn.mp3", 1, 1)
     tags = {
         "title": "Dawn",
         "artist": "Jane",
@@ -105,7 +105,7 @@ def test_tags_come_before_files() -> None:
 
 def test_files_speak_where_tags_are_silent() -> None:
     sound = described(
-        Sound("", "", 3.0, "sfx"), Target("/lib", "a/b 1.wav", 1, 1), {}, Rights("MIT", "Bob", "00"), "aa"
+        Sound("", "", 3.0, "sfx"), FoundFile("/lib", "a/b 1.wav", 1, 1), {}, Rights("MIT", "Bob", "00"), "aa"
     )
     assert (sound.title, sound.tags) == ("b 1", ())
     assert (sound.source.uri, sound.source.licence, sound.source.credit) == ("/lib/a/b 1.wav", "MIT", "Bob")
@@ -113,14 +113,14 @@ def test_files_speak_where_tags_are_silent() -> None:
 
 def test_a_title_out_of_a_name_keeps_what_follows_a_dot() -> None:
     for path, title in (("a/St.Louis.wav", "St.Louis"), ("a/St.Louis", "St.Louis"), ("rain.v2.FLAC", "rain.v2")):
-        target = Target("/l", path, 1, 1)
+        target = FoundFile("/l", path, 1, 1)
         assert described(Sound("", "", 1.0, "sfx"), target, {}, Rights(), "").title == title
 
 
 def test_copyright_tag_is_a_licence_or_a_credit() -> None:
     def of(text: str) -> tuple[str, str]:
         source = described(
-            Sound("", "", 1.0, "sfx"), Target("/l", "x.wav", 1, 1), {"copyright": text}, Rights(), ""
+            Sound("", "", 1.0, "sfx"), FoundFile("/l", "x.wav", 1, 1), {"copyright": text}, Rights(), ""
         ).source
         return source.licence, source.credit
 

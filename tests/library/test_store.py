@@ -247,7 +247,7 @@ def test_reader_that_meets_a_table_being_dropped_reads_again(library: Library) -
     newer = store.Shape({"fake": "r2"}, {})
     asked = []
 
-    def choose(entries: list[store.Entry]) -> str:
+    def choose(entries: list[store.LibraryEntry]) -> str:
         asked.append(entries[0].table)
         if len(asked) == 1:
             with library.writer(newer) as writer:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storysound.errors import InputError
-from storysound.library.walk import MEDIA_SUFFIXES, OTHER_SUFFIXES, Target, free_name, walk
+from storysound.library.walk import MEDIA_SUFFIXES, OTHER_SUFFIXES, FoundFile, free_name, walk
 
 
 def fill(folder: Path, *names: str) -> None:
@@ -111,7 +111,7 @@ def test_covers_what_lies_below(tmp_path: Path) -> None:
 
 
 def test_free_names_are_told_from_further_up() -> None:
-    target = Target("/srv/x/rain", "1.wav", 1, 1)
+    target = FoundFile("/srv/x/rain", "1.wav", 1, 1)
     taken = {"1.wav", "rain/1.wav"}
     named = free_name(target, taken.__contains__)
     assert (named.root, named.path, named.file) == ("/srv", "x/rain/1.wav", target.file)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from storysound.losses.alignment import matrix, middles, total
 from storysound.losses.contrastive import squared_distance, symmetric
-from storysound.match.bgtai import BGTAI, Config, Said, Spoken
+from storysound.match.bgtai import BGTAI, Config, GlossedSequences, TowerOutput
 from storysound.nn.tokens import masked_mean
 
 TINY = Config.tiny()
@@ -28,12 +28,12 @@ def network(**settings: Any) -> BGTAI:
     return BGTAI(replace(TINY, **settings))
 
 
-def said(width: int, seed: int = 0) -> Said:
+def said(width: int, seed: int = 0) -> GlossedSequences:
     """Sequences of 5 and 3 steps, glosses of 3 and 1 words."""
     generator = torch.Generator().manual_seed(seed)
     steps, gloss = torch.randn(2, 5, width, generator=generator), torch.randn(2, 3, 8, generator=generator)
     masks = torch.tensor([[1] * 5, [1, 1, 1, 0, 0]]).bool(), torch.tensor([[1, 1, 1], [1, 0, 0]]).bool()
-    return Said(steps, masks[0], gloss, masks[1])
+    return GlossedSequences(steps, masks[0], gloss, masks[1])
 
 
 def stirred(model: BGTAI) -> BGTAI:
@@ -56,7 +56,7 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(name: str) -> None:
     assert whole.norm(dim=-1).tolist() == pytest.approx([1, 1])
     for i in range(2):
         own = [part[i : i + 1] for part in heard]
-        cut = Said(own[0][:, own[1][0]], own[1][:, own[1][0]], own[2][:, own[3][0]], own[3][:, own[3][0]])
+        cut = GlossedSequences(own[0][:, own[1][0]], own[1][:, own[1][0]], own[2][:, own[3][0]], own[3][:, own[3][0]])
         torch.testing.assert_close(model.language("audio", cut).whole[0], whole[i], atol=1e-5, rtol=0)
     spoiled = heard._replace(steps=heard.steps.masked_fill(~heard.mask[..., None], torch.nan))
     torch.testing.assert_close(model.language("audio", spoiled).whole, whole)
@@ -129,7 +129,7 @@ def test_text_and_sound_share_their_tower_and_their_words() -> None:
     heard = said(12)
     model.maps["text"].load_state_dict(model.maps["audio"].state_dict())
     torch.testing.assert_close(model.language("text", heard).whole, model.language("audio", heard).whole)
-    assert isinstance(model.language("text", heard), Spoken)
+    assert isinstance(model.language("text", heard), TowerOutput)
 
 
 def test_what_belongs_together_is_drawn_together_by_squares() -> None:

@@ -9,11 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform
-
-Samples = NDArray[np.float32]
 
 
 def tone(hz: float, duration_s: float, rate_hz: int = 48000, amplitude: float = 0.5, channels: int = 1) -> Waveform:

@@ -6,27 +6,25 @@ import scipy.linalg
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from storysound.media.arrays import Doubles
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.kernel import kernel_distance
 
-Floats = NDArray[np.float64]
 
-
-def features(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Floats:
+def features(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Doubles:
     return np.random.default_rng(seed).standard_normal((n, d)) * scale + shift
 
 
-def by_square_root(x: Floats, y: Floats) -> float:
+def by_square_root(x: Doubles, y: Doubles) -> float:
     """The formula as it is printed."""
     cx, cy = np.cov(x.T), np.cov(y.T)
     root = np.real(scipy.linalg.sqrtm(cx @ cy))
     return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cx + cy - 2 * root))
 
 
-def by_loops(x: Floats, y: Floats, alike: object) -> float:
-    def mean(a: Floats, b: Floats, within: bool) -> float:
+def by_loops(x: Doubles, y: Doubles, alike: object) -> float:
+    def mean(a: Doubles, b: Doubles, within: bool) -> float:
         pairs = [alike(p, q) for i, p in enumerate(a) for j, q in enumerate(b) if not (within and i == j)]  # type: ignore[operator]
         return float(np.mean(pairs))
 
@@ -87,7 +85,7 @@ def test_kernel_distance_of_the_same_distribution_is_nought_in_the_mean(kernel: 
     ("x", "y"),
     [(np.zeros((1, 3)), np.zeros((4, 3))), (np.zeros((4, 3)), np.zeros((4, 2))), (np.full((4, 3), np.nan), np.eye(3))],
 )
-def test_sets_that_cannot_be_compared_are_refused(x: Floats, y: Floats) -> None:
+def test_sets_that_cannot_be_compared_are_refused(x: Doubles, y: Doubles) -> None:
     for distance in (frechet_distance, kernel_distance):
         with pytest.raises(ValueError, match=r"needs|finite"):
             distance(x, y)

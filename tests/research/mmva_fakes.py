@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, write_wav
 
-Floats = NDArray[np.float32]
 RATE_HZ = 4000
 
 

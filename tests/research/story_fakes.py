@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storysound.encode.labels import LabelSpace
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, write_wav
-
-Floats = NDArray[np.float32]
 
 WORDS = ("bear", "wolf", "lark", "wren", "bell", "horn", "rain", "wind")
 HZ = (150.0, 300.0, 500.0, 800.0, 1200.0, 1800.0, 2600.0, 3500.0)

@@ -44,7 +44,7 @@ def test_no_evaluation_loads_what_only_trainings_need() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_names_are_told_apart_and_listed(table: tuple[recipes.Training[recipes.Made], ...]) -> None:
+def test_names_are_told_apart_and_listed(table: tuple[recipes.Training[recipes.FolderSettings], ...]) -> None:
     names = [entry.name for entry in table]
     assert names == sorted(set(names))
     assert all(is_dataclass(entry.recipe) for entry in table)

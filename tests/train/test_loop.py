@@ -17,7 +17,7 @@ from rounding import assert_alike
 from storysound.errors import InputError
 from storysound.progress import Cancelled, Progress, Stop, Watch
 from storysound.train.loop import CHECKPOINT, Task, check_agrees, fabric_for, fit
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 SLOPE = torch.tensor([[2.0, -1.0, 0.5]])
 
@@ -40,12 +40,12 @@ def task(**settings: Any) -> Task[tuple[Tensor, Tensor]]:
     return Task(nn.Linear(3, 1), losses, batch_at, evaluate, "closeness", settings)
 
 
-def run(folder: Path, plan: Plan, **settings: Any) -> tuple[float, list[str]]:
+def run(folder: Path, plan: TrainingPlan, **settings: Any) -> tuple[float, list[str]]:
     told: list[str] = []
     return fit(task(**settings), plan, folder, fabric_for(folder, precision="32-true"), listening(told)), told
 
 
-PLAN = Plan(300, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
+PLAN = TrainingPlan(300, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
 
 
 def test_it_learns_the_line_and_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_other_settings_are_refused_before_there_is_a_network(tmp_path: Path) ->
 
 def test_a_longer_schedule_goes_on_but_other_settings_are_refused(tmp_path: Path) -> None:
     run(tmp_path, PLAN, batch=16)
-    longer = Plan(320, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
+    longer = TrainingPlan(320, 0.05, warmup=10, weight_decay=0.0, ema=0.9, show_every=50, evaluate_every=100)
     _, told = run(tmp_path, longer, batch=16)
     assert "step 320 of 320" in told[-1]
     with pytest.raises(InputError, match="other settings: batch"):
@@ -158,4 +158,4 @@ def test_a_longer_schedule_goes_on_but_other_settings_are_refused(tmp_path: Path
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 1, "rate": 0.0}, {"steps": 1, "ema": 1.0}])
 def test_nonsense_plans_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="needs steps"):
-        Plan(**wrong)
+        TrainingPlan(**wrong)

@@ -12,7 +12,7 @@ from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.find.find import finder_of
-from storysound.jobs.find.reranked import POOL, Reranked
+from storysound.jobs.find.reranked import POOL, RerankedFinder
 from storysound.match.query import Hit, Query
 from storysound.progress import Watch
 from storysound.research import recipes
@@ -20,7 +20,7 @@ from storysound.research.mac import train as train_mac
 from storysound.research.mac.settings import MacTraining
 from storysound.trained import mac as mac_trained
 from storysound.trained.mac import load_trained
-from storysound.trained.mac_ranker import Ranker
+from storysound.trained.mac_ranker import MacRanker
 from storysound.weights.resolver import Resolver
 from trained import ranker_fakes
 from trained.ranker_fakes import order
@@ -54,8 +54,8 @@ def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mac_trained, "StoryEncoder", FakeEncoder)
 
 
-def ranker(file: Path) -> Ranker:
-    return Ranker(load_trained(file, models_of()))
+def ranker(file: Path) -> MacRanker:
+    return MacRanker(load_trained(file, models_of()))
 
 
 @pytest.mark.parametrize("told", ["words", "pictures"])
@@ -93,7 +93,7 @@ def test_it_stands_behind_a_search(runs: dict[str, Path], hits: list[Hit]) -> No
             return tuple(hits)
 
     judge = ranker(runs["words"])
-    found = Reranked(First(), judge).search(Query(text="wren"), 2)  # type: ignore[arg-type]
+    found = RerankedFinder(First(), judge).search(Query(text="wren"), 2)  # type: ignore[arg-type]
     assert asked == [POOL]
     assert order(found) == order(judge.again(hits, "wren", []))[:2]
 

@@ -21,7 +21,7 @@ import torch
 
 from storysound.errors import MissingModelError, OutputError, UsageError
 from storysound.weights import index as weights_sources
-from storysound.weights.catalogue import Entry, catalogue, read_catalogue
+from storysound.weights.catalogue import CatalogueEntry, catalogue, read_catalogue
 from storysound.weights.index import PackageIndex, PipConfig, redact
 from storysound.weights.resolver import Resolver
 
@@ -29,9 +29,11 @@ PAYLOAD = np.random.default_rng(0).bytes(300_000)  # larger than the tail that c
 SHA = hashlib.sha256(PAYLOAD).hexdigest()
 
 
-def entry(name: str = "thing", uri: str = "pypi:toy==1.0#toy/data.bin", sha256: str = SHA, **more: object) -> Entry:
+def entry(
+    name: str = "thing", uri: str = "pypi:toy==1.0#toy/data.bin", sha256: str = SHA, **more: object
+) -> CatalogueEntry:
     values = {"size_bytes": len(PAYLOAD), "licence": "MIT", "commercial": "yes", "credit": "nobody"} | more
-    return Entry(name, uri, sha256, **values)  # type: ignore[arg-type]
+    return CatalogueEntry(name, uri, sha256, **values)  # type: ignore[arg-type]
 
 
 def write_wheel(folder: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
@@ -91,7 +93,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     httpd.server_close()
 
 
-def resolver(cache: Path, config: PipConfig, *entries: Entry, **options: object) -> Resolver:
+def resolver(cache: Path, config: PipConfig, *entries: CatalogueEntry, **options: object) -> Resolver:
     made = Resolver(cache, entries={e.name: e for e in entries or (entry(),)}, **options)  # type: ignore[arg-type]
     made._index = PackageIndex(config, offline=bool(options.get("offline")))
     return made

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
-from numpy.typing import NDArray
 
 from storysound.annotate.families import SETTING, Families
+from storysound.media.arrays import Floats
 from storysound.media.sketch import Sketch
 from storysound.story import Event, Span
-
-Float = NDArray[np.float32]
 
 SPEECH = "Speech"
 MIXED = frozenset({"voice", "music"})  # families that are heard together with anything
@@ -32,7 +30,7 @@ class FileEvents:
 
 
 @dataclass(frozen=True)
-class Config:
+class EventConfig:
     """What counts as an event."""
 
     begins: float = 0.7  # score from which a class is heard
@@ -51,12 +49,12 @@ class Config:
             raise ValueError(f"needs 0 < ends <= begins <= 1, got {self.ends} and {self.begins}")
 
     @staticmethod
-    def from_score(least: float) -> "Config":
+    def from_score(least: float) -> "EventConfig":
         """With `least` as the lowest score of an event."""
-        return Config(begins=least, ends=min(Config.ends, least * Config.ends / Config.begins))
+        return EventConfig(begins=least, ends=min(EventConfig.ends, least * EventConfig.ends / EventConfig.begins))
 
 
-def relative(probabilities: Float, usual: Float) -> Float:
+def relative(probabilities: Floats, usual: Floats) -> Floats:
     """Probabilities [t c] whose odds are measured by those usual for each class [c], in [0, 1]; 0.5 is just the usual.
 
     Without this, broad classes that are never quite silent (Music, Animal, Vehicle) outshout the special ones.
@@ -65,12 +63,12 @@ def relative(probabilities: Float, usual: Float) -> Float:
     [[0.5, 0.75]]
     """
     here, there = (x / np.maximum(1 - x, 1e-6) for x in (probabilities, usual))
-    result: Float = (here / np.maximum(here + there, 1e-9)).astype(np.float32)
+    result: Floats = (here / np.maximum(here + there, 1e-9)).astype(np.float32)
     return result
 
 
 def events_of(
-    scores: Float, labels: Sequence[str], step_s: float, *, duration_s: float, config: Config | None = None
+    scores: Floats, labels: Sequence[str], step_s: float, *, duration_s: float, config: EventConfig | None = None
 ) -> tuple[Event, ...]:
     """Every class's events of scores [t c], row i about the time from i · step_s on; by start, then label.
 
@@ -80,7 +78,7 @@ def events_of(
     >>> events_of(heard, ["Dog"], 0.1, duration_s=3.0)
     (Event(start_s=1.0, end_s=2.0, label='Dog', score=0.9),)
     """
-    config = config or Config()
+    config = config or EventConfig()
     if scores.ndim != 2 or scores.shape[1] != len(labels):
         raise ValueError(f"needs scores [t {len(labels)}], got {scores.shape}")
     found = []
@@ -99,7 +97,7 @@ def in_order(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.start_s, -event.score, event.label)))
 
 
-def _runs(curve: Float, config: Config, gap: int) -> Iterator[tuple[int, int]]:
+def _runs(curve: Floats, config: EventConfig, gap: int) -> Iterator[tuple[int, int]]:
     """Runs of steps [a, b) in a curve [t]: each reaches `begins`, and stays at `ends` but for up to `gap` at a time."""
     runs, count = scipy.ndimage.label(curve >= config.ends)
     sure = np.zeros(count + 1, bool)
@@ -118,14 +116,14 @@ def _runs(curve: Float, config: Config, gap: int) -> Iterator[tuple[int, int]]:
         yield last
 
 
-def told_once(events: Sequence[Event], families: Families, config: Config | None = None) -> tuple[Event, ...]:
+def told_once(events: Sequence[Event], families: Families, config: EventConfig | None = None) -> tuple[Event, ...]:
     """Of a class and its special cases, what says it best; places and rooms are no events.
 
     A special case that is heard much less clearly than the general class in its stretch is a guess and goes, as does
     what is heard much less clearly than something else there; of a general class whose stretch is mostly filled by
     special cases only the parts without them are told, unless they are short.
     """
-    config = config or Config()
+    config = config or EventConfig()
     sounds = [event for event in events if families.family.get(event.label) != SETTING]
     guesses = {
         special
@@ -175,7 +173,7 @@ def _special(general: Event, events: Sequence[Event], families: Families) -> lis
     return [e for e in events if e.label in below and e.start_s < general.end_s and e.end_s > general.start_s]
 
 
-def _unexplained(general: Event, special: Sequence[Event], config: Config) -> Iterator[Event]:
+def _unexplained(general: Event, special: Sequence[Event], config: EventConfig) -> Iterator[Event]:
     """What is left to say of an event where its special cases are told."""
     if _covered(general.span, special) <= config.explained:
         yield general

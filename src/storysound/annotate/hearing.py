@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.events import Config, events_of, relative, told_once
+from storysound.annotate.events import EventConfig, events_of, relative, told_once
 from storysound.annotate.families import audioset
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.media.arrays import Floats
@@ -127,10 +127,10 @@ def heard_in(wave: Waveform, ear: Ear) -> tuple[Event, ...]:
 
 
 def events_in(
-    heard: Encoding, ear: Ear, levels_db: NDArray[np.floating], duration_s: float, config: Config | None = None
+    heard: Encoding, ear: Ear, levels_db: NDArray[np.floating], duration_s: float, config: EventConfig | None = None
 ) -> tuple[Event, ...]:
     """What is heard when in a sound, of which `levels_db` [n] are the levels of each tenth of a second."""
-    config = config or Config()
+    config = config or EventConfig()
     scores = ear.scores(heard)
     scores[~audible(levels_db, heard.step_s, len(scores))] = 0.0
     found = events_of(scores, ear.labels, heard.step_s, duration_s=duration_s, config=config)

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.hub import transformers
-from storysound.encode.waves import Samples, samples_at
+from storysound.encode.waves import samples_at
 from storysound.errors import InputError, MissingModelError
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import Stft, mel_filterbank, stft
 
@@ -53,7 +54,7 @@ class Config:
         return -(-_STFT.frames(RATE_HZ * STRETCH_S) // (1 << self.halvings))
 
 
-class Ears(nn.Module):
+class MelEncoder(nn.Module):
     """A mel spectrogram [b bands t] -> [b steps d]: convolutions and the sinusoids of the steps."""
 
     def __init__(self, config: Config, width: int) -> None:
@@ -75,7 +76,7 @@ class Network(nn.Module):
 
     def __init__(self, config: Config, bart: Any) -> None:
         super().__init__()
-        self.audio_encoder = Ears(config, bart.config.d_model)
+        self.audio_encoder = MelEncoder(config, bart.config.d_model)
         self.bart = bart
 
 

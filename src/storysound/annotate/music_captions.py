@@ -48,7 +48,7 @@ class Captioner(Protocol):
         ...
 
 
-class Heard:
+class TagCaptioner:
     """Captions of the tags that an encoder is surest of; embedded, needs no model hub."""
 
     def __init__(self, encoder: Encoder[Any], space: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from storysound.annotate.events import Config, events_of
+from storysound.annotate.events import EventConfig, events_of
 from storysound.annotate.families import audioset
 from storysound.annotate.hearing import cells
 from storysound.annotate.sound import music_ear_among
@@ -119,7 +119,7 @@ def music_spans(
         scores = cells(heard.scores[ear.space][:, ear.place, None], step_s, patch_s)
         curve.append(part.samples.any() * scores[ticks(len(scores), step_s, from_s, span.start_s, span.end_s)])
     smooth = scipy.ndimage.uniform_filter1d(np.concatenate(curve), max(1, round(SMOOTH_S / step_s)), axis=0)
-    config = Config(least, GOES_ON * least, min(LEAST_S, wave.duration_s / 2), PAUSE_S)
+    config = EventConfig(least, GOES_ON * least, min(LEAST_S, wave.duration_s / 2), PAUSE_S)
     found = events_of(smooth, ["music"], step_s, duration_s=wave.duration_s, config=config)
     return tuple(event.span for event in found)
 

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.score import Piece
+from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
 from storysound.progress import check
 from storysound.story import Span
-
-Floats = NDArray[np.float64]
 
 EDGE_S = 0.008  # shortest fade at any edge; 5 ms is the least that hides a step
 HOP_S = 0.02  # grid on which levels and spectra are known
@@ -39,10 +38,10 @@ class Track:
     duration_s: float
     first_s: float  # where it becomes audible
     last_s: float  # after this it is silent
-    points_s: Floats  # where a cut sounds right: beats and quiet points [n], ascending
-    level_db: Floats  # per hop [t]
-    calm: Floats  # likewise, 0 in the loud parts .. 1 where it is as good as silent
-    bands: Floats  # per hop [t b], log spectrum of unit length
+    points_s: Doubles  # where a cut sounds right: beats and quiet points [n], ascending
+    level_db: Doubles  # per hop [t]
+    calm: Doubles  # likewise, 0 in the loud parts .. 1 where it is as good as silent
+    bands: Doubles  # per hop [t b], log spectrum of unit length
     mono: NDArray[np.float32]  # [n]
     rate_hz: int
 
@@ -56,7 +55,7 @@ class Fit:
     fade_out_s: float
 
 
-def analyse(wave: Waveform, points_s: Sequence[float] | Floats) -> Track:
+def analyse(wave: Waveform, points_s: Sequence[float] | Doubles) -> Track:
     """Levels and spectra of a sound; `points_s` [n] are its beats and quiet points in any order."""
     mono = wave.mono().samples[0]
     level_db, bands = _levels_and_bands(mono, wave.rate_hz)
@@ -78,7 +77,7 @@ def analyse(wave: Waveform, points_s: Sequence[float] | Floats) -> Track:
     )
 
 
-def _levels_and_bands(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, Floats]:
+def _levels_and_bands(mono: NDArray[np.float32], rate_hz: int) -> tuple[Doubles, Doubles]:
     """Per hop the level in dBFS [t] and the log power in bands of equal ratio [t b] (mean removed, unit length).
 
     Frames of two hops are centred on each hop; taken in blocks, as a long track's spectra would fill the memory.
@@ -123,7 +122,7 @@ def sounding(track: Track, span: Span) -> Track:
     return replace(track, first_s=first_s, last_s=max(min(track.last_s, last * HOP_S), first_s + HOP_S))
 
 
-def _steepest(level_db: Floats, low: int, floor_db: float) -> int:
+def _steepest(level_db: Doubles, low: int, floor_db: float) -> int:
     """The hop from `low` on before which the level [t] rises most within three hops."""
     level = np.maximum(level_db[max(0, low - 3) :], floor_db)
     return int(np.argmax(level[3:] - level[:-3])) + max(3, low) if len(level) > 3 else low
@@ -163,13 +162,13 @@ def _rises(track: Track, time_s: float) -> bool:
     return hop <= 2 or not after.size or float(after.max() - before.min()) > _ATTACK_DB
 
 
-def _calm(track: Track, times_s: Floats) -> Floats:
+def _calm(track: Track, times_s: Doubles) -> Doubles:
     """How silent it is at each of the times [n], the better of the two hops around it."""
     at = np.clip(times_s / HOP_S, 0, len(track.calm) - 1)
     return np.asarray(np.maximum(track.calm[np.floor(at).astype(int)], track.calm[np.ceil(at).astype(int)]))
 
 
-def _before_onset(track: Track, points_s: Floats) -> Floats:
+def _before_onset(track: Track, points_s: Doubles) -> Doubles:
     """Moves points [n] to the calmest hop from 80 ms before to 20 ms after: a beat is marked on its attack."""
     around = np.arange(-4, 2)
     hops = np.clip(np.round(points_s / HOP_S).astype(int)[:, None] + around, 0, len(track.calm) - 1)

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.cue.levels import Levels
 from storysound.cue.score import Layer
-from storysound.media.arrays import RATE_HZ
+from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
@@ -22,8 +21,6 @@ from storysound.progress import check
 from storysound.story import Span
 
 log = logging.getLogger(__name__)
-
-Samples = NDArray[np.float32]
 
 
 def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int = RATE_HZ) -> Samples:

@@ -7,15 +7,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.media.arrays import Reals
 from storysound.story import Span
-
-Floats = NDArray[np.floating]
 
 _SEARCH_NODES = 4000  # how many masks `choose` tries before it settles for the best valid path so far
 
 
 def group_scenes(
-    shots: Sequence[Span], features: Floats, *, min_length_s: float = 8.0, alike: float = 0.75
+    shots: Sequence[Span], features: Reals, *, min_length_s: float = 8.0, alike: float = 0.75
 ) -> list[tuple[int, int]]:
     """Joins adjacent shots into scenes: [(first shot, last shot + 1), ...], covering all shots in order.
 
@@ -44,7 +43,7 @@ def group_scenes(
     return groups
 
 
-def _next_join(lengths: Floats, near: Floats, min_length_s: float, alike: float) -> int | None:
+def _next_join(lengths: Reals, near: Reals, min_length_s: float, alike: float) -> int | None:
     """Index of the left one of the two neighbours to join next, or None when the grouping is done.
 
     `lengths` [n] in seconds, `near` [n-1]: how alike each is to the next.
@@ -58,16 +57,16 @@ def _next_join(lengths: Floats, near: Floats, min_length_s: float, alike: float)
     return best if near[best] >= alike else None
 
 
-def _cosine(a: Floats, b: Floats) -> float:
+def _cosine(a: Reals, b: Reals) -> float:
     """Of two vectors [d]."""
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
 def choose(
-    fit: Floats,
+    fit: Reals,
     change_cost: float,
     *,
-    energy: tuple[Floats, Floats] | None = None,
+    energy: tuple[Reals, Reals] | None = None,
     contour_cost: float = 0.0,
     alike: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.intp]:
@@ -92,8 +91,8 @@ def choose(
 
 
 def _transition_costs(
-    shape: tuple[int, ...], change_cost: float, energy: tuple[Floats, Floats] | None, contour_cost: float
-) -> Floats:
+    shape: tuple[int, ...], change_cost: float, energy: tuple[Reals, Reals] | None, contour_cost: float
+) -> Reals:
     """[S-1 C C] cost of going from sound i (scene s) to sound j (scene s + 1)."""
     scenes, sounds = shape
     change = change_cost * (1.0 - np.eye(sounds))
@@ -104,7 +103,7 @@ def _transition_costs(
     return np.asarray(change + contour_cost * np.abs(got[None] - wanted[:, None, None]))
 
 
-def _viterbi(fit: Floats, moves: Floats) -> tuple[float, NDArray[np.intp]]:
+def _viterbi(fit: Reals, moves: Reals) -> tuple[float, NDArray[np.intp]]:
     """Total and sounds [S] of the best path through the fits [S C], less the costs of moves [S-1 C C]."""
     scenes, sounds = fit.shape
     total = np.asarray(fit[0], dtype=float)
@@ -120,7 +119,7 @@ def _viterbi(fit: Floats, moves: Floats) -> tuple[float, NDArray[np.intp]]:
     return float(total[path[-1]]), path
 
 
-def _without_stray_returns(fit: Floats, moves: Floats, alike: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _without_stray_returns(fit: Reals, moves: Reals, alike: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Best path [S] in which no sound returns to a scene unlike the one it came from; arrays as in `choose`."""
     best_total, best = -np.inf, np.full(len(fit), int(np.argmax(fit.sum(axis=0))), dtype=np.intp)
     open_masks = [np.zeros(fit.shape)]
@@ -155,7 +154,7 @@ def _stray_return(path: NDArray[np.intp], alike: NDArray[np.bool_]) -> tuple[int
     return None
 
 
-def _branches(sound: int, early: int, late: int, shape: tuple[int, ...]) -> list[Floats]:
+def _branches(sound: int, early: int, late: int, shape: tuple[int, ...]) -> list[Reals]:
     """Every valid path leaves the sound out of the early scene, or out of the late one, or plays it throughout."""
     not_early, not_late, throughout = (np.zeros(shape) for _ in range(3))
     not_early[early, sound] = -np.inf

@@ -116,7 +116,7 @@ class _View:
     attention: Mapping[str, Attention]
 
     def __post_init__(self) -> None:
-        self.scale = draw.Scale(self.score.duration_s)
+        self.scale = draw.TimeAxis(self.score.duration_s)
         self.cues = sorted(self.score.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
 
     def thumbs(self) -> list[tuple[float, str]]:
@@ -229,7 +229,7 @@ class _View:
     def card(self, cue: Cue) -> dict[str, Any]:
         """Everything about one cue."""
         sound = cue.sound
-        source = draw.Scale(max(sound.duration_s, *(piece.out_s for piece in cue.pieces), 1e-3))
+        source = draw.TimeAxis(max(sound.duration_s, *(piece.out_s for piece in cue.pieces), 1e-3))
         return {
             "cue": cue,
             "layer": told.LAYERS[cue.layer],

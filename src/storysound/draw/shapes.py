@@ -50,7 +50,7 @@ def shown(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Scale:
+class TimeAxis:
     """Times of a story as percentages of its length."""
 
     duration_s: float

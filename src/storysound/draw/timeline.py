@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.annotate.events import Config, FileEvents, surest
+from storysound.annotate.events import EventConfig, FileEvents, surest
 from storysound.draw.shapes import clock, tick_step_s
 from storysound.media.canvas import RGB, Canvas, Png, Svg, text_width
 from storysound.media.files import atomic
@@ -42,7 +42,7 @@ _OTHER: RGB = (90, 96, 110)
 
 
 @dataclass(frozen=True)
-class _Row:
+class _FamilyRow:
     """One kind of sound."""
 
     family: str
@@ -73,7 +73,7 @@ def write_timeline(heard: FileEvents, path: Path) -> None:
         temporary.write_bytes(sheet.data())
 
 
-def _rows(events: tuple[Event, ...]) -> list[_Row]:
+def _rows(events: tuple[Event, ...]) -> list[_FamilyRow]:
     """A row per label: families by when they are first heard, and within each the labels."""
     family_of = families.audioset().family
     by_label: dict[str, list[Event]] = {}
@@ -82,7 +82,7 @@ def _rows(events: tuple[Event, ...]) -> list[_Row]:
         by_label.setdefault(event.label, []).append(event)
         family = family_of.get(event.label, "other")
         first[family] = min(event.start_s, first.get(family, event.start_s))
-    rows = [_Row(family_of.get(label, "other"), label, tuple(found)) for label, found in by_label.items()]
+    rows = [_FamilyRow(family_of.get(label, "other"), label, tuple(found)) for label, found in by_label.items()]
     return sorted(rows, key=lambda row: (first[row.family], row.family, row.events[0].start_s, row.label))
 
 
@@ -143,7 +143,7 @@ def _time(sheet: Canvas, duration_s: float, bottom: float) -> None:
                 sheet.text(x, y, time, _SOFT, 11, "middle")
 
 
-def _bars(sheet: Canvas, rows: list[_Row], duration_s: float) -> None:
+def _bars(sheet: Canvas, rows: list[_FamilyRow], duration_s: float) -> None:
     y = float(_ROWS_Y)
     for number, row in enumerate(rows):
         is_first = number == 0 or rows[number - 1].family != row.family
@@ -188,7 +188,7 @@ def _bar(sheet: Canvas, left: float, middle: float, width: float, score: float, 
 
 def _fill(score: float) -> float:
     """How full the colour of a bar is: from a quarter where an event just counts to all of it."""
-    return 0.25 + 0.75 * min(max((score - Config.begins) / (0.95 - Config.begins), 0.0), 1.0)
+    return 0.25 + 0.75 * min(max((score - EventConfig.begins) / (0.95 - EventConfig.begins), 0.0), 1.0)
 
 
 def _mixed(colour: RGB, part: float) -> RGB:
@@ -209,11 +209,11 @@ def _foot(sheet: Canvas, hidden: int, with_legend: bool, y: float) -> None:
     if with_legend:
         x = WIDTH - MARGIN - 20.0
         sheet.text(WIDTH - MARGIN, y, "95", _SOFT, 11, "end")
-        for score in np.linspace(0.95, Config.begins, 5).tolist():
+        for score in np.linspace(0.95, EventConfig.begins, 5).tolist():
             x -= 22
             sheet.box(x, y - 5, 20, 10, _OTHER, 2)
             sheet.box(x + 1, y - 4, 18, 8, _mixed(_OTHER, _fill(score)), 1)
-        sheet.text(x - 6, y, f"how clearly it is heard: {100 * Config.begins:.0f}", _SOFT, 11, "end")
+        sheet.text(x - 6, y, f"how clearly it is heard: {100 * EventConfig.begins:.0f}", _SOFT, 11, "end")
 
 
 def short(label: str, width: float, size: float) -> str:

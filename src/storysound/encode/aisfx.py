@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
-from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.waves import blocks, each_alone
 from storysound.encode.wording import ucs
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.progress import unless_stopped

@@ -13,8 +13,9 @@ import torch
 
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
-from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.waves import blocks, each_alone
 from storysound.encode.wording import synonyms
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import kaldi_fbank
 from storysound.progress import unless_stopped

@@ -8,21 +8,22 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from storysound.errors import OutputError
 from storysound.media.arrays import Floats
 from storysound.media.files import atomic
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 log = logging.getLogger(__name__)
 
-Tensors = dict[str, Tensor]
+Tensors = dict[str, "Tensor"]
 
 
 def kept(cache: Path, of: Any, make: Callable[[], Tensors]) -> Tensors:
@@ -30,6 +31,8 @@ def kept(cache: Path, of: Any, make: Callable[[], Tensors]) -> Tensors:
 
     A file that is damaged is made anew. Raises OutputError, and what `make` raises.
     """
+    from safetensors.torch import load_file, save_file  # brings torch, which nobody needs who keeps vectors of texts
+
     file = cache / f"{hashlib.sha256(json.dumps(of).encode()).hexdigest()[:24]}.safetensors"
     try:
         return load_file(file)

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.waves import blocks, each_alone
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.progress import unless_stopped

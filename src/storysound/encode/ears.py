@@ -19,20 +19,18 @@ from typing import NamedTuple
 import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
-from storysound.encode.waves import Samples, each_alone
+from storysound.encode.waves import each_alone
 from storysound.encode.wording import synonyms
+from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver
-
-Float = NDArray[np.float32]
 
 RATE_HZ = 16_000
 MELS = LogMel(
@@ -71,7 +69,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequent
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 
-class _Block(nn.Module):
+class _ResidualBlock(nn.Module):
     """Residual block of two 3 x 3 convolutions (He et al. 2016), its shortcut pooled before it is projected."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -103,7 +101,7 @@ class Network(nn.Module):
         widths = self.config.widths
         self.stem = _conv(1, widths[0], 7, 4)
         pairs = list(pairwise((widths[0], *widths)))
-        self.blocks = nn.Sequential(*(_Block(a, b, 2 if i else 1) for i, (a, b) in enumerate(pairs)))
+        self.blocks = nn.Sequential(*(_ResidualBlock(a, b, 2 if i else 1) for i, (a, b) in enumerate(pairs)))
         bands = -(-MELS.n_mels // (4 * 2 ** (len(widths) - 1)))  # frequencies left at the end are told apart
         self.inner = nn.Linear(widths[-1] * bands, self.config.hidden)
         self.classes = nn.Linear(self.config.hidden, CLASSES)
@@ -125,7 +123,7 @@ class Network(nn.Module):
         return self.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
-def frames(samples: Samples) -> Float:
+def frames(samples: Samples) -> Floats:
     """Log-mel frames [t 64] of samples [n >= 400] at 16 kHz; frame i is about the 25 ms from 10 · i ms on.
 
     `MELS` centres its window of 400 samples in 512, hence the zeros on both sides.
@@ -134,7 +132,7 @@ def frames(samples: Samples) -> Float:
     return log_mel(np.pad(samples, lead), MELS)
 
 
-def patches(samples: Samples) -> Float:
+def patches(samples: Samples) -> Floats:
     """Log-mel patches [t 96 64] of samples [n] at 16 kHz, one every 0.48 s, the last ones filled up with silence."""
     hop = HOP_FRAMES * MELS.stft.hop_length
     count = 1 + max(0, len(samples) - PATCH_SAMPLES + hop // 2) // hop  # what is left over is under half a step
@@ -154,7 +152,7 @@ class Ears:
     modality: Modality = "audio"
     dim = TEXT_DIM
 
-    def __init__(self, network: Network, labels: Sequence[str], usual: Float, revision: str) -> None:
+    def __init__(self, network: Network, labels: Sequence[str], usual: Floats, revision: str) -> None:
         """`network` with its weights loaded; `usual` [521]: what one in a hundred sounds without a class reaches."""
         self.labels: Mapping[str, tuple[str, ...]] = {"audioset": tuple(labels)}
         self.traits = replace(TRAITS, heads={"audioset": replace(_HEAD, usual=usual)})

@@ -57,7 +57,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
-class _Block(nn.Module):
+class _InvertedResidual(nn.Module):
     """Inverted residual; the names of its parts are those of the state dict."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
@@ -91,7 +91,7 @@ class Network(nn.Module):
         blocks, inputs = [], _STEM
         for repeats, kernel, stride, expansion, outputs in _STAGES:
             for repeat in range(repeats):
-                blocks.append(_Block(inputs, outputs, kernel, stride if repeat == 0 else 1, expansion))
+                blocks.append(_InvertedResidual(inputs, outputs, kernel, stride if repeat == 0 else 1, expansion))
                 inputs = outputs
         self._blocks = nn.ModuleList(blocks)
         self._conv_head, self._bn1 = _SameConv(inputs, _HEAD, 1), _norm(_HEAD)

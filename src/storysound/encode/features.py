@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.config import Profile
 from storysound.encode import gloss
@@ -22,10 +21,8 @@ from storysound.encode.labels import LabelSpace, head_space, remembered_vectors,
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.errors import UsageError
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
-
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 TOKEN_S = 0.96  # of sound in one token
 LONGEST_S = 600.0  # of a sound that is listened to

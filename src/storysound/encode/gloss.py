@@ -9,13 +9,11 @@ through it (`translate`), and a picture or a sound gets a point in the text spac
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace
 from storysound.encode.wording import FUNCTION_WORDS
+from storysound.media.arrays import Floats
 from storysound.metrics.ptb import tokens
-
-Floats = NDArray[np.float32]
 
 NOT = "not"  # what all negations are glossed as
 _NEGATIONS = frozenset("no not n't never without nor neither cannot".split())

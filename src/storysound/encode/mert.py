@@ -14,8 +14,9 @@ import torch
 
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.waves import blocks, each_alone
 from storysound.errors import InputError
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.progress import unless_stopped
 from storysound.weights.resolver import Resolver

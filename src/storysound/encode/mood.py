@@ -2,7 +2,7 @@
 
 Four heads learned to foretell how people rate words and photographs, how pieces of music are called, and what the
 classes of sounds mean. What they foretell crowds around the middle, of each modality around another one. So every
-mood that leaves this file is put on one scale, by what its head usually says (`Scale`): 0.5 is usual for things of
+mood that leaves this file is put on one scale, by what its head usually says (`MoodScale`): 0.5 is usual for things of
 its kind, and moods of a text, a picture and a sound can be compared.
 
 Shipped weights: `encode/weights/mood.safetensors`, made by `shipped_weights/mood/fit.py`; the card beside them says
@@ -17,15 +17,12 @@ from typing import Literal
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from storysound.encode import gloss
 from storysound.encode.encoder import Encoding
+from storysound.media.arrays import Floats
 from storysound.media.expression import Expression
 from storysound.story import Mood
-
-Floats = NDArray[np.float32]
-Tensors = Mapping[str, NDArray[np.float32]]
 
 READER, EYES = "minilm", "efficientnet_lite2"  # encoders that the heads learned to go by
 STRONGEST = 5  # classes heard in an effect that its mood is made of
@@ -37,7 +34,7 @@ BEYOND = 3.0  # deviations of a measure beyond which more of it says no more
 
 
 @dataclass(frozen=True)
-class Scale:
+class MoodScale:
     """Where what a head says lies among what it usually says: `mean` [2] and `deviation` [2] of valence and arousal."""
 
     mean: Floats
@@ -49,13 +46,13 @@ class Scale:
         return result
 
     @classmethod
-    def of(cls, said: Floats, weights: Floats | None = None) -> "Scale":
+    def of(cls, said: Floats, weights: Floats | None = None) -> "MoodScale":
         """The scale of a head by what it says of many things [n 2]; `weights` [n]: how often each is met."""
         mean = np.average(said, axis=0, weights=weights)
         return cls(mean, np.sqrt(np.average((said - mean) ** 2, axis=0, weights=weights)))
 
     @classmethod
-    def plain(cls) -> "Scale":
+    def plain(cls) -> "MoodScale":
         """That of a head of which it is not known yet what it usually says."""
         return cls(np.zeros(2, np.float32), np.ones(2, np.float32))
 
@@ -74,7 +71,7 @@ class NetworkHead:
     inner_bias: Floats
     outer: Floats
     bias: Floats
-    scale: Scale
+    scale: MoodScale
 
     def ratings(self, features: Floats) -> Floats:
         """Features [n f] -> valence and arousal as people would rate them [n 2], in [0, 1] over their scale."""
@@ -102,7 +99,7 @@ class KernelHead:
     coefficients: Floats
     bias: Floats
     gamma: float
-    scale: Scale
+    scale: MoodScale
 
     def ratings(self, features: Floats) -> Floats:
         """Features [n f] -> valence and arousal as people would rate them [n 2], in [0, 1] over their scale."""
@@ -123,7 +120,7 @@ class LinearHead:
     centre: Floats
     spread: Floats
     weights: Floats
-    scale: Scale
+    scale: MoodScale
 
     def says(self, features: Floats) -> Floats:
         """Measures [n f] -> valence and arousal [n 2] on no scale in particular."""
@@ -217,11 +214,11 @@ def _parts(kind: str, names: tuple[str, ...]) -> dict[str, Floats]:
     return {name: _tensors()[f"{kind}.{name}"] for name in names}
 
 
-def _scale(kind: str) -> Scale:
-    return Scale(*_tensors()[f"{kind}.usual"])
+def _scale(kind: str) -> MoodScale:
+    return MoodScale(*_tensors()[f"{kind}.usual"])
 
 
 @cache
-def _tensors() -> Tensors:
+def _tensors() -> Mapping[str, Floats]:
     data = (files("storysound") / "encode" / "weights" / "mood.safetensors").read_bytes()
     return {name: value.astype(np.float32) for name, value in safetensors.numpy.load(data).items()}

@@ -11,12 +11,12 @@ from hashlib import sha256
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
-from storysound.encode.waves import Samples, blocks, each_alone
+from storysound.encode.waves import blocks, each_alone
+from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.progress import unless_stopped
@@ -48,8 +48,6 @@ _VERSION = "1"  # of this file: raised whenever the same sound would give other 
 # Tags of music say little of sounds.
 TRAITS = Traits(heads={"msd": Head(said=0.0, seen=0.0, moments=False, feature=True)})
 
-Tensors = Mapping[str, NDArray[np.float32]]
-
 
 @dataclass(frozen=True)
 class Config:
@@ -65,7 +63,7 @@ class Config:
 class _Affine(nn.Module):
     """A batch norm at rest: x · scale + shift along axis 1, or the last one of [b c]."""
 
-    def __init__(self, tensors: Tensors, number: int) -> None:
+    def __init__(self, tensors: Mapping[str, Floats], number: int) -> None:
         super().__init__()
         name = f"batch_normalization_{number}" if number else "batch_normalization"
         scale = tensors[f"{name}/gamma"] / np.sqrt(tensors[f"{name}/moving_variance"] + np.float32(_EPSILON))
@@ -83,7 +81,7 @@ class _Front(nn.Module):
     negative the minimum is meant, which the same maximum gives when the filter's sign is turned before and after.
     """
 
-    def __init__(self, tensors: Tensors, name: str, norm: int) -> None:
+    def __init__(self, tensors: Mapping[str, Floats], name: str, norm: int) -> None:
         super().__init__()
         self.norm = _Affine(tensors, norm)
         self.sign = nn.Parameter(torch.where(self.norm.scale < 0, -1.0, 1.0))
@@ -107,7 +105,7 @@ class _Front(nn.Module):
 class _Middle(nn.Module):
     """Convolution over 7 frames, rectifier, batch norm: [b i t] -> [b 64 t]."""
 
-    def __init__(self, tensors: Tensors, name: str, norm: int) -> None:
+    def __init__(self, tensors: Mapping[str, Floats], name: str, norm: int) -> None:
         super().__init__()
         self.norm = _Affine(tensors, norm)
         kernel = tensors[f"{name}/kernel"][:, :, 0].transpose(2, 1, 0)  # [7 i 1 o] -> [o i 7]
@@ -122,7 +120,7 @@ class _Middle(nn.Module):
 class Network(nn.Module):
     """Patches [b t 96] of log-mel frames -> (penultimate layer [b 200], tag logits [b 50])."""
 
-    def __init__(self, tensors: Tensors) -> None:
+    def __init__(self, tensors: Mapping[str, Floats]) -> None:
         """`tensors`: the checkpoint's, under their own names."""
         super().__init__()
         self.norm = _Affine(tensors, _INPUT_NORM)
@@ -146,7 +144,7 @@ class Network(nn.Module):
         return penultimate, self.out(penultimate)
 
 
-def _linear(tensors: Tensors, name: str) -> nn.Linear:
+def _linear(tensors: Mapping[str, Floats], name: str) -> nn.Linear:
     """The layer whose kernel [i o] and bias [o] the checkpoint has under this name."""
     inputs, outputs = tensors[f"{name}/kernel"].shape
     layer = nn.Linear(inputs, outputs)

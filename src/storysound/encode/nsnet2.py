@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, resample
 from storysound.weights.resolver import Resolver
 
@@ -23,7 +24,6 @@ _LEAD = WINDOW - HOP  # silence before the first sample, so that every sample li
 _POWER_FLOOR = 1e-12
 _REVISION = "1"
 
-Samples = NDArray[np.float32]
 # Square root of a periodic Hann window, for analysis and, divided by the overlap of its squares, for synthesis.
 _HANN = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 

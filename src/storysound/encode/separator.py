@@ -11,7 +11,8 @@ from torch import Tensor
 from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
-from storysound.media.audio import Samples, Waveform, resample
+from storysound.media.arrays import Samples
+from storysound.media.audio import Waveform, resample
 from storysound.progress import check, interruptible
 from storysound.weights.resolver import Resolver
 

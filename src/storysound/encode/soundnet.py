@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
-from storysound.encode.waves import Samples, each_alone, looped
+from storysound.encode.waves import each_alone, looped
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.weights.resolver import Resolver
 

@@ -7,10 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from storysound.encode.encoder import Encoding
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, resample
 from storysound.progress import unless_stopped
-
-Samples = NDArray[np.float32]
 
 
 def samples_at(wave: Waveform, rate_hz: int) -> Samples:

@@ -57,28 +57,28 @@ def sentences(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedQuery:
     """What a query wants to hear, and what it doesn't."""
 
     wanted: str
     unwanted: tuple[str, ...]
 
 
-def asked(text: str) -> Asked:
+def parse_query(text: str) -> ParsedQuery:
     """Takes "without ...", "no ...", "not ...", "except ..." off a short query; longer texts are left as they are.
 
     Text encoders hardly see a negation: "rain without thunder" lies nearer to thunder than "rain" does.
 
-    >>> asked("heavy rain without thunder or wind")
-    Asked(wanted='heavy rain', unwanted=('thunder', 'wind'))
-    >>> asked("no music")
-    Asked(wanted='', unwanted=('music',))
+    >>> parse_query("heavy rain without thunder or wind")
+    ParsedQuery(wanted='heavy rain', unwanted=('thunder', 'wind'))
+    >>> parse_query("no music")
+    ParsedQuery(wanted='', unwanted=('music',))
     """
     first, *rest = _NOT.split(text.strip())
     if not rest or len(text.split()) > SHORT:
-        return Asked(text.strip(), ())
+        return ParsedQuery(text.strip(), ())
     unwanted = tuple(thing.strip(" .!?") for part in rest for thing in _OR.split(part) if thing.strip(" .!?"))
-    return Asked(first.strip(), unwanted)
+    return ParsedQuery(first.strip(), unwanted)
 
 
 def _bare(label: str) -> str:

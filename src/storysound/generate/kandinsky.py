@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from storysound.encode.clip import prepare
 from storysound.errors import MissingModelError
 from storysound.generate.pretrained import FROM_DISK, loading, pipeline, quiet
+from storysound.media.arrays import Pixels
 from storysound.progress import check
-
-Pixels = NDArray[np.uint8]
 
 NAME = "kandinsky"
 GUIDANCE = 4.0  # diffusers' weight of the embedding against that of a black picture

@@ -12,12 +12,10 @@ from itertools import product
 from string import Formatter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from storysound.encode.mood import Scale
+from storysound.encode.mood import MoodScale
+from storysound.media.arrays import Floats
 from storysound.story import Mood
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,13 @@ class Prompts:
 
     @cached_property
     def tones(self) -> Floats:
-        """Moods on the common scale (`encode.mood.Scale`): [p 2] in [0, 1], 0.5 is the mean of all prompts.
+        """Moods on the common scale (`encode.mood.MoodScale`): [p 2] in [0, 1], 0.5 is the mean of all prompts.
 
         The paper compares moods as they are predicted. Here what is said of prompts lies elsewhere than what is said
         of pictures, so that more pictures would share the same few prompts (docs/RESULTS.md).
         """
-        scale = Scale.of(self.moods)
-        return Scale(scale.mean, np.maximum(scale.deviation, 1e-6))(self.moods)
+        scale = MoodScale.of(self.moods)
+        return MoodScale(scale.mean, np.maximum(scale.deviation, 1e-6))(self.moods)
 
     def nearest(self, wanted: Mood) -> Choice:
         """The prompt at the least Euclidean distance from a mood; of equal ones the first."""

@@ -98,7 +98,7 @@ def mixture(embeddings: Tensor, shares: Sequence[float]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class RidgeFit:
     """A map, the penalty it was fitted with, and how well it predicts groups left out: R², 1 at best."""
 
     network: SoundMap
@@ -106,7 +106,7 @@ class Fitted:
     r2: float
 
 
-def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequence[str]) -> Fitted:
+def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequence[str]) -> RidgeFit:
     """The map of n pairs: sounds [n heard] of loudness [n], pictures [n seen], each of one of the `groups` [n].
 
     `black` [seen] as in `SoundMap`. Of `PENALTIES` the one counts that predicts best what was left out, a fifth of the
@@ -133,7 +133,7 @@ def fit(heard: Tensor, lufs: Tensor, seen: Tensor, black: Tensor, groups: Sequen
     (network,) = _ridge(heard, lufs, seen, PENALTIES[best : best + 1])
     network.weight *= spread
     network.black = black.double()
-    return Fitted(network.float(), PENALTIES[best], 1 - errors[best] / max(float(total), 1e-12))
+    return RidgeFit(network.float(), PENALTIES[best], 1 - errors[best] / max(float(total), 1e-12))
 
 
 def _ridge(heard: Tensor, lufs: Tensor, seen: Tensor, penalties: Sequence[float]) -> list[SoundMap]:

@@ -49,7 +49,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class _Named:
+class _CaptionName:
     """What captions say of themselves: the video as they name it, their language, and the file if they are one."""
 
     path: str  # without the ending of a caption file
@@ -58,10 +58,10 @@ class _Named:
 
 
 @dataclass(frozen=True)
-class _Meant:
+class _CaptionMatch:
     """Captions of a video that was found by their name."""
 
-    named: _Named
+    named: _CaptionName
     language: str  # a tag, as the name of the file ends with it where the video's own name doesn't
     least: int = 0  # how little the file tells, see `languages.parted`
 
@@ -81,16 +81,16 @@ class Captions:
         self.language = language
         self.only: tuple[Caption, ...] = ()  # of a file that need not be named like the video
         self.notes: list[str] = []  # what of the captions could not be used, and why
-        self._rows: dict[_Named, list[tuple[int, Caption]]] = {}  # with their places among all
+        self._rows: dict[_CaptionName, list[tuple[int, Caption]]] = {}  # with their places among all
         self._count = 0
-        self._meant: dict[Path, list[_Meant]] = {}
-        self._found: set[_Named] = set()
-        self._asked: set[_Named] = set()
+        self._meant: dict[Path, list[_CaptionMatch]] = {}
+        self._found: set[_CaptionName] = set()
+        self._asked: set[_CaptionName] = set()
         self._several: dict[str, list[str]] = {}  # what was chosen -> videos
 
     def add(self, video: str, caption: Caption, *, language: str = "", file: str = "") -> None:
         """A caption of `video`, a name or a path with or without folders and ending; `file` if it tells of one only."""
-        self._rows.setdefault(_Named(video, language, file), []).append((self._count, caption))
+        self._rows.setdefault(_CaptionName(video, language, file), []).append((self._count, caption))
         self._count += 1
 
     def meet(self, videos: Iterable[str | Path], *, moved: bool = True) -> None:
@@ -128,7 +128,7 @@ class Captions:
             self._asked |= self._found
             return self.only
         self._asked |= {each.named for each in meant}
-        chosen: list[_Meant] = []
+        chosen: list[_CaptionMatch] = []
         for suffixes in (("",), SUBTITLES, (".txt",)):
             kind = [each for each in meant if Path(each.named.file).suffix.lower() in suffixes]
             if kind:
@@ -153,7 +153,7 @@ class Captions:
             told.append(f"captions of {len(unused)} videos that were not given, as {unused[0]!r}")
         return told
 
-    def _chosen(self, meant: Sequence[_Meant], video: Path) -> list[_Meant]:
+    def _chosen(self, meant: Sequence[_CaptionMatch], video: Path) -> list[_CaptionMatch]:
         """Those of one language: the one asked for; else what names none, English, or the first by its code."""
         codes = sorted({each.code for each in meant}, key=lambda code: (code != "", code != "en", code))
         wanted = code_of(self.language)
@@ -174,7 +174,7 @@ class Captions:
         return kept
 
 
-def _called(meant: _Meant) -> str:
+def _called(meant: _CaptionMatch) -> str:
     """What tells captions from others of the same video."""
     return meant.language or Path(meant.named.file).suffix or "what names no language"
 
@@ -184,16 +184,16 @@ def _last(path: str) -> str:
     return stem(PurePosixPath(same(path).replace("\\", "/")).name).strip()
 
 
-def _found(named: _Named, files: Files, *, anywhere: bool) -> tuple[list[Path], _Meant]:
+def _found(named: _CaptionName, files: Files, *, anywhere: bool) -> tuple[list[Path], _CaptionMatch]:
     """The videos that captions name, and their language, which may end the name of their file but not the video's."""
     found = files.called(named.path, anywhere=anywhere)
     if found or not named.file:
-        return found, _Meant(named, named.language)
+        return found, _CaptionMatch(named, named.language)
     folder, slash, last = named.path.rpartition("/")
     base, tag, least = parted(last)
     if not (tag or least):
-        return [], _Meant(named, named.language)
-    return files.called(folder + slash + base, anywhere=anywhere), _Meant(named, tag or named.language, least)
+        return [], _CaptionMatch(named, named.language)
+    return files.called(folder + slash + base, anywhere=anywhere), _CaptionMatch(named, tag or named.language, least)
 
 
 def read_captions(path: str | Path | None, language: str = "") -> Captions:

@@ -18,7 +18,7 @@ _ID_TAIL = re.compile(r"@\d+\.\d{3}(#\d+)?$|#\d+$")  # a name that ends so could
 
 
 @dataclass(frozen=True)
-class Clip:
+class VideoClip:
     """A stretch of a video with what is said about it. `end_s` None: to the end of the video."""
 
     file: str  # absolute
@@ -66,14 +66,14 @@ class Join:
 
 def clips_of(
     file: Path, name: str, duration_s: float, captions: Sequence[Caption], source: Source, *, split: bool
-) -> list[Clip]:
+) -> list[VideoClip]:
     """Clips of one video, in time order.
 
     Captions with an end are clips of their own. All others are of the whole video; with `split` those that begin at
     different times divide it, each stretch lasting until the next begins, so that it can be joined anew.
     """
     ordered = sorted(captions, key=lambda caption: caption.start_s or 0.0)
-    base = Clip(str(file), name, duration_s, source=source)
+    base = VideoClip(str(file), name, duration_s, source=source)
     own = [caption for caption in ordered if caption.end_s is not None]
     rest = [caption for caption in ordered if caption.end_s is None]
     found = [_clip(base, [caption], caption.start_s or 0.0, caption.end_s) for caption in own]
@@ -90,7 +90,7 @@ def clips_of(
     return list(_numbered(found))
 
 
-def _numbered(clips: Iterable[Clip]) -> Iterator[Clip]:
+def _numbered(clips: Iterable[VideoClip]) -> Iterator[VideoClip]:
     """Clips with numbers, so that no two have the same id."""
     seen: Counter[str] = Counter()
     for clip in clips:
@@ -98,7 +98,7 @@ def _numbered(clips: Iterable[Clip]) -> Iterator[Clip]:
         yield replace(clip, number=seen[clip.id])
 
 
-def _clip(base: Clip, captions: Sequence[Caption], start_s: float, end_s: float | None) -> Clip:
+def _clip(base: VideoClip, captions: Sequence[Caption], start_s: float, end_s: float | None) -> VideoClip:
     first = captions[0] if captions else Caption("")
     source = base.source
     stated = Source(
@@ -107,7 +107,7 @@ def _clip(base: Clip, captions: Sequence[Caption], start_s: float, end_s: float 
     texts = tuple(caption.text for caption in captions if caption.text)
     film = first.film or film_of(base.name)
     length_s = (base.duration_s if end_s is None else min(end_s, base.duration_s)) - start_s
-    return Clip(base.file, base.name, max(0.0, length_s), start_s, end_s, texts, film, stated)
+    return VideoClip(base.file, base.name, max(0.0, length_s), start_s, end_s, texts, film, stated)
 
 
 def film_of(name: str) -> str:
@@ -120,7 +120,7 @@ def film_of(name: str) -> str:
     return match["film"] if match else name.rpartition("/")[0]
 
 
-def join(clips: Iterable[Clip], how: Join | None) -> list[tuple[Clip, ...]]:
+def join(clips: Iterable[VideoClip], how: Join | None) -> list[tuple[VideoClip, ...]]:
     """Stories as tuples of clips; without `how` each clip is one.
 
     Joined are clips of one film, in the order of their names and times. By seconds, a story ends where one more clip
@@ -129,13 +129,13 @@ def join(clips: Iterable[Clip], how: Join | None) -> list[tuple[Clip, ...]]:
     """
     if how is None:
         return [(clip,) for clip in clips]
-    films: dict[str, list[Clip]] = {}
+    films: dict[str, list[VideoClip]] = {}
     for clip in clips:
         films.setdefault(clip.film, []).append(clip)
-    stories: list[tuple[Clip, ...]] = []
+    stories: list[tuple[VideoClip, ...]] = []
     for film in films.values():
         film.sort(key=lambda clip: (natural_key(Path(clip.name)), clip.start_s))
-        story: list[Clip] = []
+        story: list[VideoClip] = []
         for clip in film:
             if story and _is_full(story, clip, how):
                 stories.append(tuple(story))
@@ -145,7 +145,7 @@ def join(clips: Iterable[Clip], how: Join | None) -> list[tuple[Clip, ...]]:
     return stories
 
 
-def _is_full(story: Sequence[Clip], following: Clip, how: Join) -> bool:
+def _is_full(story: Sequence[VideoClip], following: VideoClip, how: Join) -> bool:
     if how.seconds is None:
         return len(story) >= (how.count or 1)
     length_s = sum(clip.duration_s for clip in story)

@@ -43,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Looked:
+class DecodedParts:
     """What was seen and heard, on the clock of the story: its parts one after the other."""
 
     parts: tuple[tuple[int, Span], ...]  # number of each part that could be used, and where in the story it is
@@ -58,7 +58,7 @@ class Looked:
         return self.parts[-1][1].end_s
 
 
-def look(parts: Sequence[Part], config: LookConfig | None = None) -> Looked:
+def decode_parts(parts: Sequence[Part], config: LookConfig | None = None) -> DecodedParts:
     """Decodes each part once.
 
     A part whose pictures can't be decoded is left out, one without usable sound is silent; `faults` says so.
@@ -96,7 +96,7 @@ def look(parts: Sequence[Part], config: LookConfig | None = None) -> Looked:
     if not used:
         raise faults[0]
     audio = _listen([(parts[number], span) for number, span in used], faults)
-    return Looked(tuple(used), tuple(shots), tuple(pictures), audio, tuple(map(str, faults)))
+    return DecodedParts(tuple(used), tuple(shots), tuple(pictures), audio, tuple(map(str, faults)))
 
 
 def _length_s(part: Part) -> float:

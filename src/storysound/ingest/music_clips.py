@@ -11,7 +11,7 @@ from storysound.story import Mood, Span
 
 
 @dataclass(frozen=True)
-class Config:
+class ClipConfig:
     """How music is cut; by default as the paper."""
 
     piece_s: float = 2.0
@@ -23,23 +23,23 @@ class Config:
             raise ValueError(f"needs piece_s > 0, joined >= 1 and every >= 1, got {self}")
 
 
-class Clip(NamedTuple):
+class RatedClip(NamedTuple):
     """A stretch of a track and how it feels: the mean of its pieces."""
 
     span: Span
     mood: Mood
 
 
-def clips_of(
-    ratings: Iterable[tuple[float | None, Mood]], duration_s: float, config: Config | None = None
-) -> Iterator[Clip]:
+def rated_clips(
+    ratings: Iterable[tuple[float | None, Mood]], duration_s: float, config: ClipConfig | None = None
+) -> Iterator[RatedClip]:
     """Clips of a track of this length: of each piece with as many that follow it as may be joined, up to the end.
 
     `ratings`: from when on, and how it feels; None is the whole track, and doesn't count where moments are rated. A
     piece feels like the mean of the ratings in it; one without any is in no clip. What is left at the end and shorter
     than a piece is dropped, but a track shorter than a piece is a clip of its own.
     """
-    config = config or Config()
+    config = config or ClipConfig()
     moods = _pieces(list(ratings), duration_s, config.piece_s)
     for first in range(0, len(moods), config.every):
         last = first
@@ -48,7 +48,7 @@ def clips_of(
         if last > first:
             end_s = min(last * config.piece_s, duration_s)
             valence, arousal = moods[first:last].mean(axis=0)
-            yield Clip(Span(first * config.piece_s, end_s), Mood(float(valence), float(arousal)))
+            yield RatedClip(Span(first * config.piece_s, end_s), Mood(float(valence), float(arousal)))
 
 
 def _pieces(ratings: list[tuple[float | None, Mood]], duration_s: float, piece_s: float) -> NDArray[np.float64]:

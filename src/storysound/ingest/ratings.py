@@ -29,7 +29,7 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-class Scale(NamedTuple):
+class RatingScale(NamedTuple):
     """The least and the highest rating that could be given."""
 
     low: float
@@ -48,7 +48,7 @@ class Rating:
     group: str = ""  # files of one group are never split between training and test
 
 
-def read_ratings(file: Path, scale: Scale | None = None) -> list[Rating]:
+def read_ratings(file: Path, scale: RatingScale | None = None) -> list[Rating]:
     """The ratings of a table, moved to [0, 1]; paths in it are relative to it, and endings of names may be missing.
 
     Columns: file, valence, arousal; if there: start_s, caption, tags (separated by commas), group. With a `scale` its
@@ -81,7 +81,7 @@ def _rating(row: Row, axis: str, file: Path, number: int) -> float:
     return rating
 
 
-def _stated(raw: NDArray[np.float64], scale: Scale, file: Path) -> NDArray[np.float64]:
+def _stated(raw: NDArray[np.float64], scale: RatingScale, file: Path) -> NDArray[np.float64]:
     if raw.min() < scale.low or raw.max() > scale.high:
         fault = f"holds ratings from {raw.min():g} to {raw.max():g}, outside {scale.low:g} to {scale.high:g}"
         raise InputError(file, fault, "give the scale that people rated on")

@@ -15,10 +15,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.media.arrays import Floats
 from storysound.media.video import VideoFrame
 from storysound.story import Span
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def detect_shots(frames: Iterable[VideoFrame], duration_s: float, config: ShotCo
     config = config or ShotConfig()
     if duration_s <= 0:
         return ()
-    looks = _Looks.of(frames)
+    looks = _FrameSummaries.of(frames)
     if len(looks.times_s) < 3:
         return (Span(0.0, duration_s),)
     step_s = max(float(np.median(np.diff(looks.times_s))), 1e-3)
@@ -75,7 +74,7 @@ def detect_shots(frames: Iterable[VideoFrame], duration_s: float, config: ShotCo
 
 
 @dataclass(frozen=True)
-class _Looks:
+class _FrameSummaries:
     """Summaries of all frames."""
 
     times_s: NDArray[np.float64]  # [n]
@@ -85,7 +84,7 @@ class _Looks:
     black: NDArray[np.bool_]  # [n]
 
     @staticmethod
-    def of(frames: Iterable[VideoFrame]) -> "_Looks":
+    def of(frames: Iterable[VideoFrame]) -> "_FrameSummaries":
         times: list[float] = []
         colours: list[Floats] = []
         grids: list[Floats] = []
@@ -103,7 +102,7 @@ class _Looks:
         centred = luma - luma.mean(axis=1, keepdims=True)
         deviation = centred.std(axis=1)
         norm = np.where(deviation < _FLAT, np.inf, np.linalg.norm(centred, axis=1))
-        return _Looks(
+        return _FrameSummaries(
             np.asarray(times, np.float64),
             np.concatenate(colours),
             grid.reshape(len(times), grid.shape[1] * 3),
@@ -177,7 +176,7 @@ def _cells(height: int, width: int) -> tuple[Floats, Floats, Floats]:
     return inside[0], inside[1], areas[..., None]
 
 
-def _hard_cuts(looks: _Looks, step_s: float, config: ShotConfig) -> dict[int, float]:
+def _hard_cuts(looks: _FrameSummaries, step_s: float, config: ShotConfig) -> dict[int, float]:
     """First frames after a hard cut, and how much changes there."""
     count = len(looks.times_s)
     signal = np.concatenate([[0.0], looks.change(np.arange(count - 1), np.arange(1, count))])
@@ -201,7 +200,7 @@ def _hard_cuts(looks: _Looks, step_s: float, config: ShotConfig) -> dict[int, fl
     return cuts
 
 
-def _fades(looks: _Looks) -> dict[int, float]:
+def _fades(looks: _FrameSummaries) -> dict[int, float]:
     """Middles of the runs of black frames that have pictures on both sides; nothing parts shots more clearly."""
     edges = np.flatnonzero(np.diff(looks.black.astype(np.int8))) + 1
     if edges.size and looks.black[0]:
@@ -209,7 +208,7 @@ def _fades(looks: _Looks) -> dict[int, float]:
     return {int((start + end) // 2): 1.0 for start, end in zip(edges[::2], edges[1::2], strict=False)}
 
 
-def _dissolves(looks: _Looks, cuts: dict[int, float], step_s: float, config: ShotConfig) -> dict[int, float]:
+def _dissolves(looks: _FrameSummaries, cuts: dict[int, float], step_s: float, config: ShotConfig) -> dict[int, float]:
     """Middle frames of dissolves, and how much changes: each picture between is a mixture of those at both ends."""
     half = max(2, round(config.dissolve_s / 2 / step_s))
     count = len(looks.times_s)

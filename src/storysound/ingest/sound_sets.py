@@ -21,7 +21,7 @@ TRAIN, TEST = "train", "test"
 
 
 @dataclass(frozen=True)
-class Clip:
+class LabelledSound:
     """A file with its classes; `fold`: the official fold, or "train" and "test"; `source`: of the same recording."""
 
     path: Path
@@ -35,7 +35,7 @@ class SoundSet:
     """Clips and the names of all classes; `several`: a clip may have more than one."""
 
     name: str
-    clips: tuple[Clip, ...]
+    clips: tuple[LabelledSound, ...]
     classes: tuple[str, ...]
     several: bool = False
 
@@ -56,29 +56,29 @@ def read_set(layout: str, folder: Path) -> SoundSet:
     return SoundSet(name, clips, tuple(sorted({label for clip in listed for label in clip.labels})), several)
 
 
-def _esc50(folder: Path) -> Iterator[Clip]:
+def _esc50(folder: Path) -> Iterator[LabelledSound]:
     """`meta/esc50.csv` (or `labels.csv` beside the folder `audio`), `audio/*.wav`; five folds (Piczak 2015)."""
     for row in _rows(folder, "meta/esc50.csv", "labels.csv"):
         path = _sound(folder / "audio", Path(str(first_of(row, ("filename", "file")))).name)
-        yield Clip(path, (str(row["category"]),), str(row["fold"]), str(row["src_file"]))
+        yield LabelledSound(path, (str(row["category"]),), str(row["fold"]), str(row["src_file"]))
 
 
-def _urbansound8k(folder: Path) -> Iterator[Clip]:
+def _urbansound8k(folder: Path) -> Iterator[LabelledSound]:
     """`metadata/UrbanSound8K.csv`, `audio/fold1` … `fold10` (Salamon et al. 2014)."""
     for row in _rows(folder, "metadata/UrbanSound8K.csv"):
         path = _sound(folder / "audio" / f"fold{row['fold']}", str(row["slice_file_name"]))
-        yield Clip(path, (str(row["class"]),), str(row["fold"]), str(row["fsid"]))
+        yield LabelledSound(path, (str(row["class"]),), str(row["fold"]), str(row["fsid"]))
 
 
-def _fsd50k(folder: Path) -> Iterator[Clip]:
+def _fsd50k(folder: Path) -> Iterator[LabelledSound]:
     """`FSD50K.ground_truth/dev.csv` and `eval.csv`, `FSD50K.dev_audio`, `FSD50K.eval_audio` (Fonseca et al. 2020)."""
     for part, fold in (("dev", TRAIN), ("eval", TEST)):
         for row in _rows(folder, f"FSD50K.ground_truth/{part}.csv"):
             path = _sound(folder / f"FSD50K.{part}_audio", f"{row['fname']}.wav")
-            yield Clip(path, tuple(str(row["labels"]).split(",")), fold, str(row["fname"]))
+            yield LabelledSound(path, tuple(str(row["labels"]).split(",")), fold, str(row["fname"]))
 
 
-def _vggsound(folder: Path) -> Iterator[Clip]:
+def _vggsound(folder: Path) -> Iterator[LabelledSound]:
     """`vggsound.csv` without heading: id, second, class, split; files `ID_000030.mp4` anywhere (Chen et al. 2020).
 
     Or `vggsound_test.csv`: file, class.
@@ -93,10 +93,10 @@ def _vggsound(folder: Path) -> Iterator[Clip]:
         except (IndexError, ValueError) as error:
             raise InputError(table, f"{','.join(cells)}: is no row of VGGSound", "give the official table") from error
         path = next(iter(_files_below(folder).called(name, anywhere=True)), folder / name)
-        yield Clip(path, rest[:1], rest[1], name[:11])
+        yield LabelledSound(path, rest[:1], rest[1], name[:11])
 
 
-def _tau(folder: Path) -> Iterator[Clip]:
+def _tau(folder: Path) -> Iterator[LabelledSound]:
     """`evaluation_setup/fold1_train.csv` and `fold1_evaluate.csv` (or `_test`), `audio/` (Wang et al. 2021).
 
     The sets of audio-visual and of acoustic scenes name their columns differently; recordings are "city-place".
@@ -105,10 +105,12 @@ def _tau(folder: Path) -> Iterator[Clip]:
         for row in _rows(folder, *(f"evaluation_setup/fold1_{part}.csv" for part in parts)):
             name = Path(str(first_of(row, ("filename_audio", "filename"))))
             scene = str(first_of(row, ("scene_label",)) or name.stem.split("-")[0])
-            yield Clip(_sound(folder / "audio", name.name), (scene,), fold, "-".join(name.stem.split("-")[1:3]))
+            yield LabelledSound(
+                _sound(folder / "audio", name.name), (scene,), fold, "-".join(name.stem.split("-")[1:3])
+            )
 
 
-LAYOUTS: dict[str, tuple[str, Callable[[Path], Iterator[Clip]], bool]] = {
+LAYOUTS: dict[str, tuple[str, Callable[[Path], Iterator[LabelledSound]], bool]] = {
     "esc50": ("ESC-50", _esc50, False),
     "urbansound8k": ("UrbanSound8K", _urbansound8k, False),
     "fsd50k": ("FSD50K", _fsd50k, True),
@@ -178,10 +180,10 @@ def _rows(folder: Path, *tables: str) -> Iterator[Row]:
     if file is None:
         raise _missing(folder, tables[0])
     for number, row in table_rows(file):
-        yield _Row(file, number, row)
+        yield _TableRow(file, number, row)
 
 
-class _Row(dict[str, object]):
+class _TableRow(dict[str, object]):
     """A row whose missing columns are told with their table."""
 
     def __init__(self, file: Path, number: int, row: Row) -> None:

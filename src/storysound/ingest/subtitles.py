@@ -32,7 +32,7 @@ _ROLLING = 0.2  # share of cues that carry lines over and go on, from which all 
 
 
 @dataclass(frozen=True)
-class Cue:
+class SubtitleCue:
     """What is shown from one time to another, line by line, without markup. Times before the start are the start."""
 
     start_s: float
@@ -49,7 +49,7 @@ class Cue:
 class Subtitles:
     """Cues that say something, in order, each word once; `stray`: lines that belong to no cue."""
 
-    cues: tuple[Cue, ...]
+    cues: tuple[SubtitleCue, ...]
     stray: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ def _seconds(clock: str) -> float:
     return whole + float(f"0.{int(fraction):0{len(fraction)}d}")
 
 
-def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[Cue]:
+def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[SubtitleCue]:
     """Cues of SubRip and WebVTT: each is what stands between its times and the next, blank lines or not."""
     at = [number for number, line in enumerate(lines) if _TIMES.match(line)]
     if not at:
@@ -110,7 +110,7 @@ def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[
         if not _SETTINGS.fullmatch(after := lines[number][match.end() :]):
             own.insert(0, after)
         told = tuple(text for line in _joined(own) if (text := plain(line)))
-        yield Cue(_seconds(match[1]), _seconds(match[2]), told)
+        yield SubtitleCue(_seconds(match[1]), _seconds(match[2]), told)
 
 
 def _are_counted(before: Sequence[str]) -> bool:
@@ -163,7 +163,7 @@ def _joined(lines: Sequence[str]) -> list[str]:
     return joined
 
 
-def _substation(text: str, stray: list[str]) -> Iterator[Cue]:
+def _substation(text: str, stray: list[str]) -> Iterator[SubtitleCue]:
     """Cues of (Advanced) SubStation Alpha, whose heading says which field is which; the text comes last."""
     fields = "layer start end style name marginl marginr marginv effect text".split()
     is_events = False
@@ -180,12 +180,14 @@ def _substation(text: str, stray: list[str]) -> Iterator[Cue]:
                 stray.append(line.strip())
             else:
                 shown = re.split(r"\\[Nn]", _DRAWING.sub("", row.get("text", "")).replace("\\h", " "))
-                yield Cue(_seconds(start), _seconds(end), tuple(words for part in shown if (words := plain(part))))
+                yield SubtitleCue(
+                    _seconds(start), _seconds(end), tuple(words for part in shown if (words := plain(part)))
+                )
         elif is_events and kind.lower() not in _UNSAID and line.strip() and not line.startswith(";"):
             stray.append(line.strip())
 
 
-def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:
+def _unrolled(cues: Sequence[SubtitleCue]) -> Iterator[SubtitleCue]:
     """Cues without what is shown on from the cue before.
 
     Captions made live or by machine show a line again when the next is added below it, or a word at a time. Where
@@ -205,10 +207,10 @@ def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:
         if not carried:
             yield cue
         elif carried < of:
-            yield Cue(cue.start_s, cue.end_s, (" ".join(cue.text.split()[carried:]),))
+            yield SubtitleCue(cue.start_s, cue.end_s, (" ".join(cue.text.split()[carried:]),))
 
 
-def _lines_carried(before: Cue, cue: Cue) -> int:
+def _lines_carried(before: SubtitleCue, cue: SubtitleCue) -> int:
     """Of how many words the lines are with which a cue begins and the one before ended."""
     if not _touch(before, cue):
         return 0
@@ -216,12 +218,12 @@ def _lines_carried(before: Cue, cue: Cue) -> int:
     return next((len(" ".join(kept).split()) for kept in ends if cue.lines[: len(kept)] == kept), 0)
 
 
-def _words_carried(before: Cue, cue: Cue) -> int:
+def _words_carried(before: SubtitleCue, cue: SubtitleCue) -> int:
     """How many words the cue before showed, where this one begins with all of them and goes on."""
     shown, said = before.text.split(), cue.text.split()
     is_more = len(shown) < len(said) and said[: len(shown)] == shown
     return len(shown) if is_more and _touch(before, cue) else 0
 
 
-def _touch(before: Cue, cue: Cue) -> bool:
+def _touch(before: SubtitleCue, cue: SubtitleCue) -> bool:
     return before.start_s <= cue.start_s <= before.end_s + _TOUCH_S

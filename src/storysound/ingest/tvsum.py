@@ -4,13 +4,12 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.errors import InputError
+from storysound.media.arrays import Doubles
 from storysound.media.files import fault_of
 
-Floats = NDArray[np.float64]
-People = dict[str, Floats]  # by video, the importance of its frames as each person gave it [n t]
+People = dict[str, Doubles]  # by video, the importance of its frames as each person gave it [n t]
 
 ANNOTATIONS = ("ydata-anno.tsv.gz", "ydata-tvsum50-anno.tsv")  # as others hand it on, and as it was released
 
@@ -21,7 +20,7 @@ def read_importances(folder: Path) -> People:
     The file has a line per video and annotator: id, category, and the importances parted by commas.
     """
     path = next((folder / name for name in ANNOTATIONS if (folder / name).exists()), folder / ANNOTATIONS[0])
-    found: dict[str, list[Floats]] = {}
+    found: dict[str, list[Doubles]] = {}
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8") as lines:

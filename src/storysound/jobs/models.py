@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.progress import Watch
-from storysound.weights.catalogue import Entry
+from storysound.weights.catalogue import CatalogueEntry
 from storysound.weights.resolver import Resolver
 
 DEFAULT_GROUP = "embedded"
@@ -106,7 +106,7 @@ def _verified(request: ModelsRequest, models: Models, watch: Watch) -> Iterator[
             yield _row(weights.entries[name], state, weights)
 
 
-def _row(entry: Entry, state: str, weights: Resolver) -> WeightsFile:
+def _row(entry: CatalogueEntry, state: str, weights: Resolver) -> WeightsFile:
     return WeightsFile(
         entry.name, entry.group, state, entry.size_bytes, entry.licence, entry.commercial, entry.credit, entry.uri,
         str(weights.target(entry)),

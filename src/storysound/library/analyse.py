@@ -79,12 +79,7 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
     """
     ear = ear_among(encoders)
     tags = probe(file).tags
-    measures = _Measures(encoders)
-    for block in read_blocks(file, BLOCK_S, rest_s=SHORTEST_REST_S):
-        wave = block.wave if block.wave.channels <= 2 else block.wave.stereo()
-        if block.is_last and block.start_s == 0:
-            _check_worth(file, wave)
-        measures.add(wave, block.start_s)
+    measures = _measures_of(file, encoders)
     if measures.peak_dbtp < _SILENT_DBTP:
         raise MediaError(file, _SILENT, _SILENT_DO)
     spectrogram, peaks = rhythm.analyse(measures.loudest), tonality.analyse(measures.loudest)
@@ -107,6 +102,17 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         mood=judge.mood(kind, encodings, cues),
     )
     return Analysis(sound, tags, measures.segments(events))
+
+
+def _measures_of(file: str | Path, encoders: Mapping[str, Encoder[Waveform]]) -> "_Measures":
+    """All that has to be known of the samples, so that none of them is held afterwards but the loudest block."""
+    measures = _Measures(encoders)
+    for block in read_blocks(file, BLOCK_S, rest_s=SHORTEST_REST_S):
+        wave = block.wave if block.wave.channels <= 2 else block.wave.stereo()
+        if block.is_last and block.start_s == 0:
+            _check_worth(file, wave)
+        measures.add(wave, block.start_s)
+    return measures
 
 
 def _check_worth(file: str | Path, wave: Waveform) -> None:

@@ -154,12 +154,12 @@ class Dataset:
         return data
 
     @contextmanager
-    def writer(self) -> Iterator["Writer"]:
+    def writer(self) -> Iterator["DatasetWriter"]:
         """The right to write, for one writer at a time. Raises LibraryError where another is at work, OutputError."""
         with contextlib.ExitStack() as held:
             with faults(self.folder, writing=True, again=_AGAIN):
                 held.enter_context(writer_lock(self.folder))
-                writer = Writer(self)
+                writer = DatasetWriter(self)
                 writer.tidy()
                 writer.scratch.mkdir(exist_ok=True)
             try:
@@ -201,7 +201,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Writer:
+class DatasetWriter:
     """Commits to a data set whose lock is held; made by `Dataset.writer`."""
 
     dataset: Dataset

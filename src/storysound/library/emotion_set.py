@@ -18,7 +18,7 @@ from torch import Tensor
 
 from storysound.errors import InputError
 from storysound.ingest.splits import Split
-from storysound.match.mmva import Pairs
+from storysound.match.mmva import FixedPairs
 from storysound.media.files import atomic, json_lines
 from storysound.story import Mood, Span
 
@@ -156,7 +156,7 @@ def read_set(folder: Path) -> EmotionSet:
 
 
 def numbered(
-    pairs: Pairs, pictures: Iterable[RatedPicture], clips: Iterable[MusicClip]
+    pairs: FixedPairs, pictures: Iterable[RatedPicture], clips: Iterable[MusicClip]
 ) -> Iterator[tuple[RatedPicture, MusicClip, float]]:
     """Pairs of numbers as pairs of what they number."""
     left, right = list(pictures), list(clips)

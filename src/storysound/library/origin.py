@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from storysound.library.walk import Target
+from storysound.library.walk import FoundFile
 from storysound.match.names import is_word, whole_words
 from storysound.media.endings import stem, stem_path
 from storysound.story import Sound, Source
@@ -100,7 +100,7 @@ class RightsFinder:
         """Looks at each folder once."""
         self._known: dict[Path, Rights] = {}
 
-    def of(self, target: Target) -> Rights:
+    def of(self, target: FoundFile) -> Rights:
         """What the files nearest to a sound say; they lie in its folder or above it, up to the root."""
         top = Path(target.root)
         for folder in Path(target.file).parents:
@@ -169,7 +169,7 @@ def name_words(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.lower() for part in whole_words(stem_path(path)) if is_word(part)))
 
 
-def described(sound: Sound, target: Target, tags: Mapping[str, str], rights: Rights, sha256: str) -> Sound:
+def described(sound: Sound, target: FoundFile, tags: Mapping[str, str], rights: Rights, sha256: str) -> Sound:
     """The sound under the name of `target`, with all that tags, names and licence files say of it.
 
     The licence of a tag comes before that of a file beside it. `source.uri` is the page the tags name, else the file.
@@ -185,7 +185,7 @@ def described(sound: Sound, target: Target, tags: Mapping[str, str], rights: Rig
     return replace(sound, path=target.path, root=target.root, title=title, tags=unique, source=source)
 
 
-def source_of(target: Target, tags: Mapping[str, str], rights: Rights, sha256: str) -> Source:
+def source_of(target: FoundFile, tags: Mapping[str, str], rights: Rights, sha256: str) -> Source:
     """Where a file comes from and what may be done with it, as its tags and the licence files beside it say."""
     licence, credit, uri = _stated(tags)
     return Source(uri or target.file, sha256, licence or rights.licence, credit or rights.credit)

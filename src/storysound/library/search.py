@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from storysound.errors import LibraryError
 from storysound.library.event_cells import events_of
-from storysound.library.store import Entry, Library
+from storysound.library.store import Library, LibraryEntry
+from storysound.media.arrays import Floats, Ints
 from storysound.story import Event, Sound
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 class Index:
@@ -41,7 +39,9 @@ class Index:
     revisions: Mapping[str, str]  # encoder -> revision
     labels: Mapping[str, tuple[str, ...]]  # column of scores -> names of its classes
 
-    def __init__(self, entries: list[Entry], rows: pa.Table, columns: Collection[str], *, waiting: int = 0) -> None:
+    def __init__(
+        self, entries: list[LibraryEntry], rows: pa.Table, columns: Collection[str], *, waiting: int = 0
+    ) -> None:
         """`rows` of the segments table in any order; `columns` are the ones kept. `load` is the usual way here."""
         order, counts = _order(entries, rows)
         self.sounds = tuple(entry.sound for entry in entries)
@@ -135,13 +135,13 @@ def top_k(scores: Floats, k: int) -> Ints:
     return np.concatenate([above, level])
 
 
-def _fullest(entries: list[Entry]) -> str:
+def _fullest(entries: list[LibraryEntry]) -> str:
     """The segments table most sounds are in; of equals the newer one."""
     tables = Counter(entry.table for entry in entries)
     return max(tables, key=lambda name: (tables[name], len(name), name), default="")
 
 
-def _order(entries: list[Entry], rows: pa.Table) -> tuple[Ints, Ints]:
+def _order(entries: list[LibraryEntry], rows: pa.Table) -> tuple[Ints, Ints]:
     """Which row of the table comes at each place of the index, and how many places each sound takes."""
     ids, numbers = np.unique(rows.column("analysis").to_numpy(zero_copy_only=False), return_inverse=True)
     by_analysis = np.lexsort((rows.column("start_s").to_numpy(), numbers))

@@ -33,13 +33,12 @@ from storysound.library import tables
 from storysound.library.event_cells import EVENTS, event_cells
 from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
+from storysound.library.tables import SOUNDS
 from storysound.story import Event, Mood, Sound, Source
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the tables; raised when older versions of Storysound could misread a library
-SOUNDS = "sounds"
-_HOW = "make one with: storysound index FOLDER -o LIBRARY"
 _TABLE_NAME = re.compile(r"segments(-\d+)?")
 _COMPACT_AT = 24  # fragments; more of them make loading slower
 
@@ -67,7 +66,7 @@ class Segments:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LibraryEntry:
     """A row of `sounds`: the sound, what identifies its file, and where its segments are."""
 
     id: str  # stays the same for as long as the sound is in the library
@@ -100,7 +99,7 @@ class Library:
     def open(cls, path: str | Path) -> "Library":
         """Raises LibraryError where there is no library, it is damaged, or a newer Storysound made it."""
         with faults(Path(path)):
-            folder = tables.check_folder(path, SOUNDS, "library", _HOW)
+            folder = tables.check_library(path)
         library = cls(folder)
         library._check(library._table(SOUNDS))
         return library
@@ -135,7 +134,7 @@ class Library:
             made = (self.folder / f"{SOUNDS}.lance").stat()
             return int(self._table(SOUNDS).version), made.st_dev, made.st_ino
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LibraryEntry]:
         """All rows of `sounds` as of the last commit, by path."""
         with faults(self.folder):
             rows = self._table(SOUNDS).to_table().to_pylist()
@@ -157,7 +156,7 @@ class Library:
             meta = tables.stamped(self._table(table).schema)
             return Shape(meta["revisions"], {column: tuple(names) for column, names in meta["labels"].items()})
 
-    def snapshot(self, choose: Callable[[list[Entry]], str]) -> tuple[list[Entry], str, pa.Table | None]:
+    def snapshot(self, choose: Callable[[list[LibraryEntry]], str]) -> tuple[list[LibraryEntry], str, pa.Table | None]:
         """All entries, the segments table that `choose` names ("" for none) and its rows, all of one commit."""
         for _ in range(5):
             entries = self.entries()
@@ -179,7 +178,7 @@ class Library:
         raise LibraryError(self.folder, "is damaged: sounds without their segments", "index the sounds into a new one")
 
     @contextmanager
-    def writer(self, shape: Shape) -> Iterator["Writer"]:
+    def writer(self, shape: Shape) -> Iterator["LibraryWriter"]:
         """The right to write, for one writer at a time; leftovers of a killed one are removed first.
 
         Raises LibraryError where another writer is at work, OutputError where the disk is full or rights are missing.
@@ -188,7 +187,7 @@ class Library:
             with faults(self.folder, writing=True):
                 held.enter_context(writer_lock(self.folder))
                 self._check(self._table(SOUNDS))
-                writer = Writer(self, shape)
+                writer = LibraryWriter(self, shape)
             yield writer
 
     def tables(self) -> list[str]:
@@ -202,10 +201,10 @@ class Library:
 
     def _check(self, sounds: Any) -> None:
         """Refuses tables of other programs, and of a newer Storysound."""
-        tables.check_stamp(sounds.schema, FORMAT, self.folder, "library", _HOW)
+        tables.check_stamp(sounds.schema, FORMAT, self.folder, "library", tables.HOW_LIBRARY)
 
 
-class Writer:
+class LibraryWriter:
     """Commits to a library whose lock is held; made by `Library.writer`."""
 
     def __init__(self, library: Library, shape: Shape) -> None:
@@ -220,12 +219,15 @@ class Writer:
         self._held = self._analyses(self.table)
         self.tidy()
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, entry: LibraryEntry) -> bool:
         """Whether the segments of an entry are there, in the table that is written."""
         return entry.table == self.table and entry.analysis in self._held
 
     def commit(
-        self, put: Sequence[Entry] = (), segments: Mapping[str, Segments] | None = None, remove: Sequence[str] = ()
+        self,
+        put: Sequence[LibraryEntry] = (),
+        segments: Mapping[str, Segments] | None = None,
+        remove: Sequence[str] = (),
     ) -> None:
         """Adds or replaces `put` by their ids, with new `segments` by analysis, and removes ids: all or nothing."""
         with faults(self.library.folder, writing=True):
@@ -318,18 +320,18 @@ _OWN = ("id", "size", "mtime_ns", "rights_sha256", "analysis", "segments", "tabl
 _SOURCE = ("uri", "sha256", "licence", "credit")
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: LibraryEntry) -> dict[str, Any]:
     sound = entry.sound
     row = {name: getattr(entry, name) for name in _OWN} | {name: getattr(sound, name) for name in _PLAIN}
     row |= {name: getattr(sound.source, name) for name in _SOURCE}
     return row | {"tags": list(sound.tags), "valence": sound.mood.valence, "arousal": sound.mood.arousal}
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def _entry(row: dict[str, Any]) -> LibraryEntry:
     plain = {name: row[name] for name in _PLAIN}
     source = Source(**{name: row[name] for name in _SOURCE})
     sound = Sound(**plain, tags=tuple(row["tags"]), mood=Mood(row["valence"], row["arousal"]), source=source)
-    return Entry(sound=sound, **{name: row[name] for name in _OWN})
+    return LibraryEntry(sound=sound, **{name: row[name] for name in _OWN})
 
 
 def _stored(column: str) -> str:

@@ -15,21 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from storysound.errors import InputError, MediaError
 from storysound.ingest.captions import TOLD, told_in
 from storysound.library.dataset import Dataset
 from storysound.match.sos_inputs import FRAMES, frame_indices
+from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import json_lines
 from storysound.media.image import from_jpeg, read_image
 from storysound.media.probe import probe
 from storysound.media.video import iter_shown
 from storysound.story import Span
-
-Pixels = NDArray[np.uint8]
 
 Transcribe = Callable[[Path], str]  # the words spoken in a sound file
 

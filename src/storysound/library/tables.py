@@ -11,6 +11,8 @@ from storysound.errors import LibraryError
 
 KEEP_VERSIONS = timedelta(minutes=10)  # old versions of a table: far longer than a reader needs to load one
 _META = b"storysound"
+SOUNDS = "sounds"  # the table of a library that names its sounds
+HOW_LIBRARY = "make one with: storysound index FOLDER -o LIBRARY"
 
 
 def uri(folder: Path, name: str) -> str:
@@ -52,6 +54,14 @@ def check_folder(path: str | Path, table: str, what: str, how: str) -> Path:
     if not Path(uri(folder, table)).is_dir():
         raise LibraryError(path, f"is not a Storysound {what}", how)
     return folder
+
+
+def check_library(path: str | Path) -> Path:
+    """The absolute folder of a library that is there; looks at names alone, so that a wrong one is told at once.
+
+    Raises LibraryError.
+    """
+    return check_folder(path, SOUNDS, "library", HOW_LIBRARY)
 
 
 def check_name(path: str | Path, what: str) -> Path:

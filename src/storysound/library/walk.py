@@ -27,7 +27,7 @@ OTHER_SUFFIXES = frozenset(_OTHER.split())
 
 
 @dataclass(frozen=True)
-class Target:
+class FoundFile:
     """A file that may hold sound. It lies at `root` / `path`."""
 
     root: str  # absolute
@@ -40,15 +40,15 @@ class Target:
         """The absolute path, which tells files apart."""
         return str(Path(self.root, self.path))
 
-    def step_up(self) -> "Target":
+    def step_up(self) -> "FoundFile":
         """The same file, named from one folder further up.
 
-        >>> target = Target("/srv/rain", "a/1.wav", 9, 9).step_up()
+        >>> target = FoundFile("/srv/rain", "a/1.wav", 9, 9).step_up()
         >>> target.root, target.path
         ('/srv', 'rain/a/1.wav')
         """
         root = Path(self.root)
-        return Target(str(root.parent), str(PurePosixPath(root.name, self.path)), self.size, self.mtime_ns)
+        return FoundFile(str(root.parent), str(PurePosixPath(root.name, self.path)), self.size, self.mtime_ns)
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Walk:
     """What a walk through folders found."""
 
     roots: tuple[Path, ...]  # resolved; a single file counts as its own root here
-    targets: list[Target] = field(default_factory=list)  # each file once, in order of root and name
+    targets: list[FoundFile] = field(default_factory=list)  # each file once, in order of root and name
     skipped: list[tuple[str, str]] = field(default_factory=list)  # (path, reason)
     ignored: int = 0  # files that are no media by their names
 
@@ -143,7 +143,7 @@ def _take(file: str, base: Path, found: Walk, *, chosen: bool) -> None:
         reason = "is a link to nothing" if Path(file).is_symlink() else _why(error)
     if not reason:
         path = Path(file).relative_to(base).as_posix()
-        found.targets.append(Target(str(base), path, status.st_size, status.st_mtime_ns))
+        found.targets.append(FoundFile(str(base), path, status.st_size, status.st_mtime_ns))
     elif suffix in MEDIA_SUFFIXES or chosen:
         found.skipped.append((file, reason))
     else:
@@ -155,7 +155,7 @@ def worth_a_line(file: str) -> bool:
     return Path(file).suffix.lower() in MEDIA_SUFFIXES
 
 
-def free_name(target: Target, is_taken: Callable[[str], bool]) -> Target:
+def free_name(target: FoundFile, is_taken: Callable[[str], bool]) -> FoundFile:
     """The target under a path no other file of the library has.
 
     A path that is taken is told from as many folders further up as needed: `1.wav` of the folder `rain` becomes

@@ -72,7 +72,7 @@ class Config:
         return cls(8, 12, 10, 8, width=8, steps=9, frames=4, heads=2)
 
 
-class Said(NamedTuple):
+class GlossedSequences(NamedTuple):
     """Sequences [b T w] and glosses [b Q g] with what is real of them, bool; padding is last, no item is empty."""
 
     steps: Tensor
@@ -80,12 +80,12 @@ class Said(NamedTuple):
     gloss: Tensor
     gloss_mask: Tensor
 
-    def to(self, device: torch.device) -> "Said":
+    def to(self, device: torch.device) -> "GlossedSequences":
         """On another device."""
-        return Said(*(part.to(device) for part in self))
+        return GlossedSequences(*(part.to(device) for part in self))
 
 
-class Spoken(NamedTuple):
+class TowerOutput(NamedTuple):
     """Unit vectors [b d]; and while DS-Net learns from paths, its alignments [b Q T] and those paths int64 [b L 2]."""
 
     whole: Tensor
@@ -126,11 +126,11 @@ class BGTAI(nn.Module):
         for name, mean in means.items():
             self.get_buffer(f"{name}_centre").copy_(mean)
 
-    def language(self, kind: Kind, said: Said) -> Spoken:
+    def language(self, kind: Kind, said: GlossedSequences) -> TowerOutput:
         """What is said or heard, in the common space."""
         steps = self._placed(kind, said.steps, said.mask)
         if not self.config.gloss:
-            return Spoken(self.language_tower(steps, said.mask))
+            return TowerOutput(self.language_tower(steps, said.mask))
         words = self._placed("gloss", said.gloss, said.gloss_mask)
         learns = self.training and self.ds_net is not None
         path = None
@@ -140,7 +140,7 @@ class BGTAI(nn.Module):
         # Unit vectors of equal weight: a word and what it stands for.
         joined = F.normalize(words + F.normalize(dsnet.select(steps, alignment), dim=-1), dim=-1)
         whole = self.language_tower(joined, said.gloss_mask)
-        return Spoken(whole, alignment, path) if learns and path is not None else Spoken(whole)
+        return TowerOutput(whole, alignment, path) if learns and path is not None else TowerOutput(whole)
 
     def images(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Pictures [b m w], bool [b m], of which there is one at least -> unit vectors [b d]."""
@@ -148,7 +148,7 @@ class BGTAI(nn.Module):
         return whole
 
     def forward(
-        self, said: Mapping[Kind, Said], frames: tuple[Tensor, Tensor] | None = None
+        self, said: Mapping[Kind, GlossedSequences], frames: tuple[Tensor, Tensor] | None = None
     ) -> tuple[dict[str, Tensor], dict[Kind, tuple[Tensor, Tensor]]]:
         """Unit vectors [b d] of "text", "audio" and "frames"; DS-Net's alignments of each, with the paths to follow.
 
@@ -169,7 +169,7 @@ class BGTAI(nn.Module):
         features = without_padding(features - self.get_buffer(f"{name}_centre"), mask)
         return F.normalize(self.maps[name](self.dropout(features)), dim=-1)
 
-    def _alignment(self, words: Tensor, steps: Tensor, said: Said, path: Tensor | None) -> Tensor:
+    def _alignment(self, words: Tensor, steps: Tensor, said: GlossedSequences, path: Tensor | None) -> Tensor:
         """How much of each step [b T d] joins each word [b Q d]: [b Q T], rows of real words sum to 1.
 
         `path` [b L 2] is followed where there is no DS-Net.
@@ -184,7 +184,7 @@ class BGTAI(nn.Module):
         return F.normalize(chosen, p=1, dim=-1)
 
     @staticmethod
-    def _path(words: Tensor, steps: Tensor, said: Said) -> Tensor:
+    def _path(words: Tensor, steps: Tensor, said: GlossedSequences) -> Tensor:
         """The Result Filter: the way int64 [b L 2] through words [b Q d] and steps [b T d] at the highest cosines."""
         cost = 1 - words.detach().float() @ steps.detach().float().transpose(1, 2)
         return dtw_paths(cost, said.gloss_mask.sum(dim=1), said.mask.sum(dim=1)).steps.to(words.device)

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace, softmax
+from storysound.media.arrays import Floats
 from storysound.story import Event, Mood
-
-Floats = NDArray[np.float32]
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
 IDF = 0.75  # power of a class's library mean that its scores are divided by

@@ -48,7 +48,7 @@ class Config:
         return cls(text=6, audio=5, words=9, width=16, dropout=0.0, longest=6)
 
 
-class Read(NamedTuple):
+class ReaderStates(NamedTuple):
     """What was read: `states` [b n w] (o of Eq. 1), `mask` bool [b n], `whole` [b w] (h_L), `keys` [b n w]."""
 
     states: Tensor
@@ -56,9 +56,9 @@ class Read(NamedTuple):
     whole: Tensor
     keys: Tensor
 
-    def repeated(self, times: int) -> "Read":
+    def repeated(self, times: int) -> "ReaderStates":
         """Each item `times` times in a row."""
-        return Read(*(part.repeat_interleave(times, dim=0) for part in self))
+        return ReaderStates(*(part.repeat_interleave(times, dim=0) for part in self))
 
 
 class Langue2Gloss(nn.Module):
@@ -79,7 +79,7 @@ class Langue2Gloss(nn.Module):
         self.said = nn.Linear(2 * width, width)
         self.bias = nn.Parameter(torch.zeros(config.words))
 
-    def read(self, states: Tensor, mask: Tensor, sense: Sense) -> Read:
+    def read(self, states: Tensor, mask: Tensor, sense: Sense) -> ReaderStates:
         """Eq. 1: states [b n d] with `mask` bool [b n]; every item has a state, and padding lies behind.
 
         Raises ValueError where an item has none.
@@ -91,7 +91,7 @@ class Langue2Gloss(nn.Module):
         packed = pack_padded_sequence(inner, lengths.cpu(), batch_first=True, enforce_sorted=False)
         out, last = self.order(packed)
         states, _ = pad_packed_sequence(out, batch_first=True, total_length=mask.shape[1])
-        return Read(states, mask, last.transpose(0, 1).flatten(1), self.keys(states))
+        return ReaderStates(states, mask, last.transpose(0, 1).flatten(1), self.keys(states))
 
     def forward(self, states: Tensor, mask: Tensor, given: Tensor, sense: Sense) -> Tensor:
         """Logits of the next word [b m words] at each place, the words before it being `given` [b m] (BEGIN first).
@@ -107,7 +107,7 @@ class Langue2Gloss(nn.Module):
             found.append(said)
         return self._logits(torch.stack(found, dim=1))
 
-    def _step(self, read: Read, hidden: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, read: ReaderStates, hidden: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
         """One place of Eq. 2: hidden state [b w] and word before [b w] -> hidden state and what is said [b w]."""
         energy = self.energy(torch.tanh(read.keys + self.asks(hidden)[:, None]))[..., 0]
         attention = energy.masked_fill(~read.mask, NEVER).softmax(dim=1)

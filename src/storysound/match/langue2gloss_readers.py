@@ -13,10 +13,10 @@ from storysound.encode.features import speaking
 from storysound.encode.labels import remembered_vectors
 from storysound.encode.pool import Models
 from storysound.match.langue2gloss import Sense
+from storysound.media.arrays import Floats
 from storysound.media.audio import read_audio
 from storysound.metrics.ptb import tokens
 
-Floats = NDArray[np.float32]
 Writes = Literal["gloss", "caption"]
 
 LONGEST_S = 60.0  # of a sound that is heard
@@ -25,7 +25,7 @@ MOST_STATES, ALIKE = 4, 0.8  # stretches of a sound, and the cosine from which t
 _VERSION = "1"  # of this file: raised whenever the same text or sound would give other states
 
 
-class Readers:
+class GlossReaders:
     """A profile's text encoder and one of its audio encoders: the first in the text's space, else the first of all."""
 
     def __init__(self, models: Models, profile: Profile | None = None, cache: Path | None = None) -> None:

@@ -23,10 +23,10 @@ from storysound.encode.features import StoryEncoder
 from storysound.errors import UsageError
 from storysound.match.mac_model import Tokens
 
-Seen = Literal["video", "sound"]
-Heard = Literal["words", "sound"]
-SEEN: tuple[Seen, ...] = get_args(Seen)
-HEARD: tuple[Heard, ...] = get_args(Heard)
+SeenSide = Literal["video", "sound"]
+HeardSide = Literal["words", "sound"]
+SEEN: tuple[SeenSide, ...] = get_args(SeenSide)
+HEARD: tuple[HeardSide, ...] = get_args(HeardSide)
 IN_PICTURES = ("scene", "object", "action")
 SOUND: Literal["sound"] = "sound"
 SHARPNESS = 0.05  # temperature of the softmax over places, as in `encode.labels`
@@ -39,8 +39,8 @@ class Sides:
     `experts`: their names in order.
     """
 
-    seen: Seen
-    heard: Heard
+    seen: SeenSide
+    heard: HeardSide
     experts: tuple[str, ...]
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ class Tokens(NamedTuple):
         return Tokens(self.values.to(device), self.mask.to(device))
 
 
-class Seen(NamedTuple):
+class VideoEmbeddings(NamedTuple):
     """Videos: `embeddings` [b n d], bool [b n] which experts are `present`, [b n] how much each counts."""
 
     embeddings: Tensor
@@ -116,7 +116,7 @@ class Mac(nn.Module):
         for name, mean in means.items():
             self.get_buffer(f"{name}_centre").copy_(mean)
 
-    def video(self, experts: Mapping[str, Tokens]) -> Seen:
+    def video(self, experts: Mapping[str, Tokens]) -> VideoEmbeddings:
         """What all experts say of b videos. An expert that says nothing of a video is missing there.
 
         Missing experts are left out and the weights of the others sum to 1 (erratum 4); a video without any gets
@@ -126,14 +126,14 @@ class Mac(nn.Module):
         rows = [self._expert(name, experts[name]) for name in self.config.experts]
         embeddings = torch.stack(rows, dim=1) * present[..., None]
         logits = self.weigh(embeddings.flatten(1)).masked_fill(~present, torch.finfo(embeddings.dtype).min)
-        return Seen(embeddings, present, logits.softmax(dim=1) * present)
+        return VideoEmbeddings(embeddings, present, logits.softmax(dim=1) * present)
 
     def audio(self, heard: Tokens) -> Tensor:
         """Words or sounds: an embedding per expert [b n d], each of length 1."""
         whole = self.dropout(self.listen(self._features("heard", heard), heard.mask))
         return torch.stack([self.gates[name](whole) for name in self.config.experts], dim=1)
 
-    def scores(self, seen: Seen, heard: Tensor, *, block: int | None = None) -> Tensor:
+    def scores(self, seen: VideoEmbeddings, heard: Tensor, *, block: int | None = None) -> Tensor:
         """[q c] in [-1, 1] of what `video` and `audio` ([c n d]) returned, all pairs."""
         return self.matcher.pair_scores(seen.embeddings, heard, present=seen.present, weights=seen.weights, block=block)
 

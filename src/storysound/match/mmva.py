@@ -59,7 +59,7 @@ def _mean(va_a: Tensor, va_b: Tensor, of: Callable[[Tensor, Tensor], Tensor]) ->
     return total / (len(va_a) * len(va_b))
 
 
-class Pairs(NamedTuple):
+class FixedPairs(NamedTuple):
     """Fixed pairs: numbers of pictures and of clips, both [m], and Eq. 1 of each [m]."""
 
     pictures: NDArray[np.int64]
@@ -69,7 +69,7 @@ class Pairs(NamedTuple):
 
 def fixed_pairs(
     pictures: Tensor, clips: Tensor, sigma: float, rng: np.random.Generator, *, kept: float = KEPT
-) -> Pairs:
+) -> FixedPairs:
     """IMEMNet's pairs (Zhao et al. 2020): per clip the 10 best and the 10 worst pictures and 30 others at random.
 
     Of all these a share `kept` is drawn. `pictures` [p 2], `clips` [c 2]. With fewer than 50 pictures a clip gets all.
@@ -83,7 +83,7 @@ def fixed_pairs(
     drawn = np.sort(rng.permutation(len(owners))[: round(kept * len(owners))])
     left, right = partners[drawn], owners[drawn]
     scores = paired_score(pictures[left], clips[right], sigma) if len(drawn) else torch.zeros(0)
-    return Pairs(left, right, scores.numpy().astype(np.float32))
+    return FixedPairs(left, right, scores.numpy().astype(np.float32))
 
 
 def _of_one(order: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

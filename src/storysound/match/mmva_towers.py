@@ -4,7 +4,8 @@ Encoders that offer their hidden layers (RoBERTa, MERT) give them all, as the pa
 embedding. A known deviation: layers are means over time where the paper takes the first token's.
 """
 
-from storysound.encode.features import Floats, Pixels, StoryEncoder
+from storysound.encode.features import StoryEncoder
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 
 _VERSION = "1"  # of this file: raised whenever the same item would give other features

@@ -27,7 +27,7 @@ class Query:
 
     def __post_init__(self) -> None:
         if not self.text.strip() and not self.images and all(x is None for x in (self.video, self.audio, self.mood)):
-            raise UsageError("a query needs text, images, video, audio or mood")
+            raise UsageError("a query needs `text`, `images`, `video`, `audio` or `mood`")
 
 
 @dataclass(frozen=True)

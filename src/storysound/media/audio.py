@@ -18,12 +18,12 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
+from storysound.media.arrays import Samples
 from storysound.media.clock import STEEPEST, clock_of, origin_s, stretches
 from storysound.media.files import atomic, audio_stream, decoded, is_still, misstates_bytes, opened, stated_s
 
 log = logging.getLogger(__name__)
 
-Samples = NDArray[np.float32]
 
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded

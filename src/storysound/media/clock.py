@@ -142,7 +142,7 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
     with opened(path) as container:
         origin = origin_s(container)
         streams = [s for s in container.streams if s.type in ("audio", "video") and not _is_cover(s)]
-        seen = _Seen()
+        seen = _PacketTimes()
         for packet in packets_of(container, streams, path):
             seen.take(packet)
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
@@ -154,7 +154,7 @@ def _is_cover(stream: av.stream.Stream) -> bool:
 
 
 @dataclass
-class _Seen:
+class _PacketTimes:
     """Packets of all streams, in the order of the file."""
 
     offsets_s: list[float] = field(default_factory=lambda: [0.0])

@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic, opened, video_stream
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
-from storysound.media.video import Shown, iter_shown
+from storysound.media.video import DecodedFrame, iter_shown
 from storysound.story import Span
 
 TICKS = 90_000  # of a second: MPEG's clock, which divides the frame times of 24, 25 and 30 pictures a second
@@ -96,7 +96,7 @@ def kept(path: str | Path, spans: Sequence[Span]) -> Iterator[tuple[float, av.Vi
             yield from_s[k] + max(0.0, start_s - spans[k].start_s), frame
 
 
-def _standing(pictures: Iterator[Shown]) -> Iterator[tuple[float, float, av.VideoFrame]]:
+def _standing(pictures: Iterator[DecodedFrame]) -> Iterator[tuple[float, float, av.VideoFrame]]:
     """From when to when each picture is seen; the first one from the beginning, the last one for ever."""
     start_s = 0.0
     for now, later in pairwise(chain(pictures, [None])):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.media.audio import Samples
+from storysound.media.arrays import Samples
 from storysound.story import Span
 
 SILENCE_LUFS = -60.0  # a sound that stays below this counts as silent

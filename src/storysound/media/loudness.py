@@ -10,7 +10,8 @@ import scipy.ndimage
 import scipy.signal
 from numpy.typing import NDArray
 
-from storysound.media.audio import Samples, Waveform, resample
+from storysound.media.arrays import Samples
+from storysound.media.audio import Waveform, resample
 from storysound.progress import check
 
 log = logging.getLogger(__name__)

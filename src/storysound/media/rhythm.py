@@ -8,10 +8,9 @@ import scipy.ndimage
 import scipy.signal
 from numpy.typing import NDArray
 
+from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform, resample
 from storysound.media.spectrogram import LogMel, Stft, mel, power
-
-Curve = NDArray[np.float64]
 
 RATE_HZ = 22050
 HOP = 256
@@ -43,7 +42,7 @@ class Spectrogram:
     duration_s: float
 
     @cached_property
-    def onset_envelope(self) -> Curve:
+    def onset_envelope(self) -> Doubles:
         """See the function of that name."""
         return _onset_envelope(self.power)
 
@@ -58,7 +57,7 @@ def _analysed(sound: Waveform | Spectrogram) -> Spectrogram:
     return sound if isinstance(sound, Spectrogram) else analyse(sound)
 
 
-def onset_envelope(sound: Waveform | Spectrogram) -> Curve:
+def onset_envelope(sound: Waveform | Spectrogram) -> Doubles:
     """How much begins at each frame, [t] at FRAMES_PER_S, ≥ 0: rises of the log-mel spectrum summed over the bands.
 
     Spectral flux after Böck and Widmer 2013 (rises are taken against the loudest neighbour band of two frames ago, so
@@ -67,7 +66,7 @@ def onset_envelope(sound: Waveform | Spectrogram) -> Curve:
     return _analysed(sound).onset_envelope
 
 
-def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Curve:
+def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Doubles:
     """`onset_envelope` [t] of a power spectrum [t f]."""
     energies = mel(power_spectrum, _MEL)
     levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9))
@@ -80,7 +79,7 @@ def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Curve:
     return flux / deviation if deviation > 1e-4 else np.zeros_like(flux)
 
 
-def _autocorrelation(envelope: Curve) -> Curve:
+def _autocorrelation(envelope: Doubles) -> Doubles:
     """Share of the onsets [t] that come again after each lag, [t], 1 at lag 0; unbiased for the shrinking overlap."""
     n = len(envelope)
     spectrum = np.fft.rfft(envelope - envelope.mean(), 2 * n)
@@ -88,7 +87,7 @@ def _autocorrelation(envelope: Curve) -> Curve:
     return np.asarray(products / max(products[0], 1e-12) * n / np.arange(n, 0, -1))
 
 
-def _pulse(envelope: Curve) -> Curve:
+def _pulse(envelope: Doubles) -> Doubles:
     """How strongly the onsets [t] repeat with each of _TEMPI and its metre, [b]; -1 where too short to tell."""
     repeats = _autocorrelation(envelope)
     lags = 60 * FRAMES_PER_S / _TEMPI[:, None] * np.array(_COMB)
@@ -97,7 +96,7 @@ def _pulse(envelope: Curve) -> Curve:
     return np.where(heard[:, 0], values.sum(axis=1) / np.maximum(heard.sum(axis=1), 1), -1.0)
 
 
-def pulse(envelope: Curve) -> float:
+def pulse(envelope: Doubles) -> float:
     """Share of the onsets of an envelope [t] that come again with the beat, whatever its tempo; 0 where too short."""
     return max(float(_pulse(envelope).max()), 0.0) if envelope.any() else 0.0
 
@@ -128,12 +127,12 @@ def felt_tempo(sound: Waveform | Spectrogram) -> float:
     return float(np.average(np.log2(_TEMPI / 100), weights=np.exp(_DECIDED * (fit - fit.max()))))
 
 
-def _prior() -> Curve:
+def _prior() -> Doubles:
     """How usual each of _TEMPI is."""
     return np.asarray(np.exp(-0.5 * (np.log2(_TEMPI / _USUAL_BPM) / _PRIOR_OCTAVES) ** 2))
 
 
-def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Curve:
+def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Doubles:
     """Times of the beats in seconds, ascending, [n]; empty where nothing pulses. `bpm`: the tempo when it is known.
 
     The path that joins strong onsets at even steps, found by dynamic programming (Ellis 2007, section 3.3). As no step
@@ -153,7 +152,7 @@ def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Cur
     return _trim(np.array(beats[::-1]), local) / FRAMES_PER_S
 
 
-def _best_paths(local: Curve, period: float) -> tuple[Curve, NDArray[np.int64]]:
+def _best_paths(local: Doubles, period: float) -> tuple[Doubles, NDArray[np.int64]]:
     """Score [t] of the best beat sequence over `local` onsets [t] that ends at each frame, and the beat before it [t].
 
     -1: it starts there.
@@ -176,14 +175,14 @@ def _best_paths(local: Curve, period: float) -> tuple[Curve, NDArray[np.int64]]:
     return score[far:], previous
 
 
-def _trim(beats: NDArray[np.int64], local: Curve) -> NDArray[np.int64]:
+def _trim(beats: NDArray[np.int64], local: Doubles) -> NDArray[np.int64]:
     """Drops beats [n] at both ends that fall where nothing sounds: less than half the usual of `local` onsets [t]."""
     strength = local[beats]
     strong = np.flatnonzero(strength > 0.5 * np.sqrt(np.mean(strength**2)))
     return beats[strong[0] : strong[-1] + 1] if len(strong) else beats[:0]
 
 
-def quiet_points_s(sound: Waveform | Spectrogram) -> Curve:
+def quiet_points_s(sound: Waveform | Spectrogram) -> Doubles:
     """Times in seconds, ascending, [n], where the level dips: between notes, words or strokes, good places to cut.
 
     Each is the lowest moment within 0.15 s, and the level rises by at least 4 dB on both sides of it; of a silence it

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
 from storysound.media.image import read_image
 from storysound.media.soundtrack import EncodedSound, container_for, fitted
 from storysound.progress import check
-
-Picture = NDArray[np.uint8]
 
 CROSSFADE_S = 0.5
 _GROUND_BLUR = 1 / 60  # of the longer side
@@ -25,7 +24,7 @@ _BT709 = 1  # FFmpeg's number for it as colour space, primaries and transfer
 
 
 def render_slideshow(
-    images: Sequence[str | Path | Picture],
+    images: Sequence[str | Path | Pixels],
     durations_s: Sequence[float],
     wave: Waveform,
     out: str | Path,
@@ -79,7 +78,7 @@ def _add_video(result: av.container.OutputContainer, size: tuple[int, int], fps:
 
 
 def _frames(
-    images: Sequence[str | Path | Picture], lengths: list[int], size: tuple[int, int], fps: int
+    images: Sequence[str | Path | Pixels], lengths: list[int], size: tuple[int, int], fps: int
 ) -> Iterator[av.VideoFrame]:
     """Every frame of the show of files or RGB arrays [h w 3]; a still one is converted once and given again."""
     shown: NDArray[np.uint8] | None = None
@@ -114,14 +113,14 @@ def _blend(a: NDArray[np.uint8], b: NDArray[np.uint8], share: float) -> NDArray[
     return np.asarray((a * (np.uint16(256) - weight) + b * weight + np.uint16(128)) >> 8, np.uint8)
 
 
-def _planes(image: str | Path | Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _planes(image: str | Path | Pixels, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The picture, a file or RGB [h w 3], fitted into `size`, as YUV 4:2:0 planes [h · 3/2 w]."""
     rgb = read_image(image, max_side=2 * max(size)) if isinstance(image, str | Path) else image
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(letterbox(rgb, size)), format="rgb24")
     return np.asarray(frame.reformat(format="yuv420p", dst_colorspace=_BT709).to_ndarray(), np.uint8)
 
 
-def letterbox(rgb: Picture, size: tuple[int, int]) -> Picture:
+def letterbox(rgb: Pixels, size: tuple[int, int]) -> Pixels:
     """The whole picture [h w 3] centred in `size` = (width, height); around it the same, large, blurred and dark."""
     picture = Image.fromarray(rgb)
     width, height = size

@@ -9,7 +9,8 @@ import scipy.fft
 import scipy.signal
 from numpy.typing import ArrayLike, NDArray
 
-Float = NDArray[np.float32]
+from storysound.media.arrays import Floats
+
 Complex = NDArray[np.complex64]
 MelScale = Literal["htk", "slaney"]
 MelNorm = Literal["slaney", "sum"] | None
@@ -46,13 +47,13 @@ class Stft:
         whole = n + 2 * (self.n_fft // 2) if self.centre else n
         return 1 + max(0, whole - self.n_fft) // self.hop_length
 
-    def window_samples(self) -> Float:
+    def window_samples(self) -> Floats:
         """The window, float32 [n_fft]."""
         return _window(self.window, self.win_length or self.n_fft, self.n_fft)
 
 
 @lru_cache(maxsize=32)
-def _window(name: str, length: int, n_fft: int) -> Float:
+def _window(name: str, length: int, n_fft: int) -> Floats:
     left = (n_fft - length) // 2
     window = scipy.signal.get_window(name, length, fftbins=True)
     return np.pad(window, (left, n_fft - length - left)).astype(np.float32)
@@ -66,7 +67,7 @@ def stft(samples: ArrayLike, config: Stft) -> Complex:
     return _spectra(_frames(samples, config), config)
 
 
-def _frames(samples: ArrayLike, config: Stft) -> Float:
+def _frames(samples: ArrayLike, config: Stft) -> Floats:
     """The stretches [... t n_fft] that are transformed: a view into the padded samples [... n]."""
     signal = np.asarray(samples, np.float32)
     if signal.shape[-1] == 0:
@@ -78,22 +79,22 @@ def _frames(samples: ArrayLike, config: Stft) -> Float:
     return np.lib.stride_tricks.sliding_window_view(signal, config.n_fft, axis=-1)[..., :: config.hop_length, :]
 
 
-def _spectra(frames: Float, config: Stft) -> Complex:
+def _spectra(frames: Floats, config: Stft) -> Complex:
     """Spectra [... t f] of frames [... t n_fft]."""
     return np.asarray(scipy.fft.rfft(frames * config.window_samples(), axis=-1), np.complex64)
 
 
-def _extend(signal: Float, left: int, right: int, mode: Literal["reflect", "constant"]) -> Float:
+def _extend(signal: Floats, left: int, right: int, mode: Literal["reflect", "constant"]) -> Floats:
     """Samples [... n] with so many more on either side."""
     return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode=mode)
 
 
-def _pad(signal: Float, side: int, mode: Literal["reflect", "constant"]) -> Float:
+def _pad(signal: Floats, side: int, mode: Literal["reflect", "constant"]) -> Floats:
     """Pads samples [... n] on both sides; a single sample has nothing to reflect and is padded with zeros."""
     return _extend(signal, side, side, mode if signal.shape[-1] > 1 else "constant")
 
 
-def istft(spectrum: Complex, config: Stft, length: int) -> Float:
+def istft(spectrum: Complex, config: Stft, length: int) -> Floats:
     """Samples float32 [... length] whose transform is nearest to `spectrum` [... t f] (overlap-add, Griffin 1984).
 
     Exact for an unchanged spectrum wherever windows cover the signal.
@@ -113,12 +114,12 @@ def istft(spectrum: Complex, config: Stft, length: int) -> Float:
     return _extend(signal, 0, length - signal.shape[-1], "constant") if signal.shape[-1] < length else signal
 
 
-def power(samples: ArrayLike, config: Stft) -> Float:
+def power(samples: ArrayLike, config: Stft) -> Floats:
     """Squared magnitude [... t f] of the short-time spectrum of samples [... n]."""
     return squared(stft(samples, config))
 
 
-def squared(spectrum: Complex) -> Float:
+def squared(spectrum: Complex) -> Floats:
     """Squared magnitude of a complex spectrum, of the same shape."""
     return np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
 
@@ -155,7 +156,7 @@ def mel_filterbank(
     scale: MelScale = "htk",
     norm: MelNorm = None,
     slopes: Literal["hz", "mel"] = "hz",
-) -> Float:
+) -> Floats:
     """Triangular filters float32 [n_mels f], spaced evenly in mel from f_min to f_max (None: half the rate).
 
     `norm`: None for triangles of height 1, "slaney" for equal area (2 / width in hertz), "sum" for weights that add
@@ -182,7 +183,7 @@ def mel_filterbank(
     return result
 
 
-def kaldi_fbank(samples: ArrayLike, rate_hz: int, n_mels: int) -> Float:
+def kaldi_fbank(samples: ArrayLike, rate_hz: int, n_mels: int) -> Floats:
     """Log-mel energies float32 [t n_mels] as Kaldi makes them for AST: of samples [n], every 10 ms over 25 ms.
 
     Every frame loses its mean, is pre-emphasised by .97 and weighted with a symmetric Hann window; filters from 20 Hz
@@ -225,20 +226,20 @@ class LogMel:
     floor: float = 1e-10  # least value the logarithm sees
     gain: float = 1.0
 
-    def filters(self) -> Float:
+    def filters(self) -> Floats:
         """The mel filters [n_mels f]."""
         return mel_filterbank(
             self.rate_hz, self.stft.n_fft, self.n_mels, self.f_min, self.f_max, self.scale, self.norm, self.slopes
         )
 
 
-def mel(power_spectrum: Float, config: LogMel) -> Float:
+def mel(power_spectrum: Floats, config: LogMel) -> Floats:
     """Mel energies [... t n_mels] of a power spectrum [... t f]."""
     spectrum = np.sqrt(power_spectrum) if config.power == 1 else power_spectrum
     return np.asarray(spectrum @ config.filters().T, np.float32)
 
 
-def log_mel(samples: ArrayLike, config: LogMel) -> Float:
+def log_mel(samples: ArrayLike, config: LogMel) -> Floats:
     """Log-mel spectrogram float32 [... t n_mels] of samples [... n] at `config.rate_hz`."""
     frames = _frames(samples, config.stft)
     energies = np.empty((*frames.shape[:-1], config.n_mels), np.float32)

@@ -30,7 +30,7 @@ class VideoFrame:
 
 
 @dataclass(frozen=True)
-class Shown:
+class DecodedFrame:
     """A decoded frame, on the clock of the file; converting it costs as much as decoding a small one."""
 
     time_s: float
@@ -67,7 +67,7 @@ def iter_shown(
     start_s: float = 0.0,
     end_s: float = math.inf,
     one_thread: bool = False,
-) -> Iterator[Shown]:
+) -> Iterator[DecodedFrame]:
     """As `iter_frames`, not converted yet, and only those shown from `start_s` until before `end_s`.
 
     Stretches of `every_s` begin at `start_s`. `one_thread` takes less processor time in all, and more of the clock.
@@ -100,7 +100,7 @@ def iter_shown(
             if cell <= last_cell:
                 continue
             last_cell = cell
-            yield Shown(time_s, frame, aspect, converters)
+            yield DecodedFrame(time_s, frame, aspect, converters)
     if seen == 0:
         empty = f"none is shown from {start_s:g} s on" if start_s else "the stream is empty"
         fault = faults[0] if faults else empty

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from storysound.metrics.arrays import Doubles
 from storysound.metrics.bootstrap import resamples
-
-Floats = NDArray[np.float64]
 
 FIGURES = ("mse", "mae", "pearson", "ccc")
 
@@ -67,7 +66,7 @@ def intervals(
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(FIGURES) if not np.isnan(low[i])}
 
 
-def _figures(x: Floats, y: Floats) -> tuple[float, float, float, float]:
+def _figures(x: Doubles, y: Doubles) -> tuple[float, float, float, float]:
     """Of predictions [n] and what was measured [n], in the order of `FIGURES`."""
     apart = x - y
     covariance = float(((x - x.mean()) * (y - y.mean())).mean())

@@ -7,19 +7,14 @@ same of all candidates gets the rank of chance, not the first.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from storysound.metrics.arrays import Counts, Doubles, Flags, Reals
 from storysound.metrics.bootstrap import resamples
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-Values = NDArray[np.floating[Any]]
 
 FIGURES = ("r1", "r5", "r10", "r20", "median_rank", "mean_rank", "mrr", "map10")
 CUTOFF = 10  # of the average precision
@@ -43,8 +38,8 @@ class RetrievalReport:
     n: int  # queries
     ties: int  # queries whose relevant candidate is as similar as another one
     protocol: str
-    ranks: Floats = field(repr=False, compare=False)  # [n] of the first relevant candidate of each query
-    precision10: Floats = field(repr=False, compare=False)  # [n] average precision of each query's first 10
+    ranks: Doubles = field(repr=False, compare=False)  # [n] of the first relevant candidate of each query
+    precision10: Doubles = field(repr=False, compare=False)  # [n] average precision of each query's first 10
 
     @property
     def geometric_mean(self) -> float:
@@ -148,7 +143,7 @@ def intervals(
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(FIGURES)}
 
 
-def _figures(ranks: Floats, precision10: Floats) -> dict[str, float]:
+def _figures(ranks: Doubles, precision10: Doubles) -> dict[str, float]:
     """The figures of queries with these ranks [q] and precisions [q], in the order of `FIGURES`."""
     recalls = [(ranks <= k).mean() for k in (1, 5, 10, 20)]
     values = [*recalls, np.median(ranks), ranks.mean(), (1 / ranks).mean(), precision10.mean()]
@@ -203,7 +198,7 @@ def _report(strips: Iterable[Tensor], columns: Counts, candidates: int) -> Retri
     )
 
 
-def _parts(strips: Iterable[Tensor], candidates: int) -> Iterator[Values]:
+def _parts(strips: Iterable[Tensor], candidates: int) -> Iterator[Reals]:
     """The same rows [.. c] in parts that stay in the cache while they are compared."""
     for strip in strips:
         exact = strip if strip.dtype in (torch.float32, torch.float64) else strip.to(torch.float64)
@@ -226,7 +221,7 @@ class _Counter:
         self._span = min(LANES * MOST, -(-candidates // LANES) * LANES)  # bytes that are added up together
         self._buffer = np.zeros((0, -(-candidates // self._span) * self._span), bool)
 
-    def __call__(self, x: Values, own: Values) -> tuple[Counts, Counts]:
+    def __call__(self, x: Reals, own: Reals) -> tuple[Counts, Counts]:
         rows = len(x)
         if rows > len(self._buffer):
             self._buffer = np.zeros((rows, self._buffer.shape[1]), bool)
@@ -252,7 +247,7 @@ def _bytes(words: NDArray[np.uint64]) -> Counts:
     return counts
 
 
-def _judge(own: Floats, above: Counts, equal: Counts, real: Flags) -> tuple[Floats, Floats, Flags]:
+def _judge(own: Doubles, above: Counts, equal: Counts, real: Flags) -> tuple[Doubles, Doubles, Flags]:
     """Rank of the first relevant candidate, average precision, and whether it ties with an irrelevant one: -> [q].
 
     [q k] of every relevant candidate, where `real`: its similarity and how many candidates are above and equal to it.

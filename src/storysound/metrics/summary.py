@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from storysound.metrics.arrays import Counts, Doubles, Flags
+
 Value = Literal["mean", "sum"]  # of the importance of a shot's frames: what the shot is worth
 
 SHARE = 0.15  # of a video that a summary may last: TVSum's, and since then everybody's
@@ -58,7 +57,7 @@ def knapsack(values: ArrayLike, weights: ArrayLike, capacity: float) -> Counts:
     return np.flatnonzero(taken)
 
 
-def _decided(values: Floats, weights: Counts, room: int) -> tuple[Flags, Flags]:
+def _decided(values: Doubles, weights: Counts, room: int) -> tuple[Flags, Flags]:
     """Which items are in every best choice, and which may or may not be: [n], [n]; `n` items by falling value / weight.
 
     At the price of the item that no longer fits, `gain` is what an item adds to the linear bound. Leaving out one that
@@ -76,7 +75,7 @@ def _decided(values: Floats, weights: Counts, room: int) -> tuple[Flags, Flags]:
     return gain > slack, np.abs(gain) <= slack
 
 
-def _best(values: Floats, weights: Counts, room: int) -> Counts:
+def _best(values: Doubles, weights: Counts, room: int) -> Counts:
     """Positions of the best choice among values [n] and weights [n], by dynamic programming over capacities."""
     most = min(room, int(weights.sum()))
     best, trial, better = np.zeros(most + 1), np.empty(most + 1), np.zeros(most + 1, bool)
@@ -113,7 +112,7 @@ class SummaryReport:
     spearman: float
     n: int
     protocol: str
-    f: Floats = field(repr=False, compare=False)  # [n]
+    f: Doubles = field(repr=False, compare=False)  # [n]
 
     def figures(self) -> dict[str, float]:
         """`FIGURES` by name."""
@@ -184,14 +183,14 @@ def human_ceiling(
     )
 
 
-def leave_one_out(summaries: Flags) -> tuple[Floats, Floats, Floats]:
+def leave_one_out(summaries: Flags) -> tuple[Doubles, Doubles, Doubles]:
     """Precision, recall and F-score [n n - 1] of each of n summaries [n t] against the others."""
     found = [overlap(summaries[i], np.delete(summaries, i, axis=0)) for i in range(len(summaries))]
     precision, recall, f = (np.stack(figures) for figures in zip(*found, strict=True))
     return precision, recall, f
 
 
-def pairwise(importances: Floats) -> tuple[float, float]:
+def pairwise(importances: Doubles) -> tuple[float, float]:
     """Mean Kendall's tau and mean Spearman's rho over all pairs of n importances [n t]."""
     n = len(importances)
     tau = float(np.mean([kendall(importances[i], importances[j]) for i in range(n) for j in range(i)]))
@@ -216,7 +215,7 @@ def summarise(importance: ArrayLike, edges: ArrayLike, share: float = SHARE, val
     return np.repeat(kept, lengths)
 
 
-def overlap(summary: Flags, references: Flags) -> tuple[Floats, Floats, Floats]:
+def overlap(summary: Flags, references: Flags) -> tuple[Doubles, Doubles, Doubles]:
     """Precision, recall and F-score [n] of a summary [t] against references [n t]; 0 where nothing is shared.
 
     >>> [float(x[0]) for x in overlap(np.array([True, True]), np.array([[True, False]]))]
@@ -227,17 +226,17 @@ def overlap(summary: Flags, references: Flags) -> tuple[Floats, Floats, Floats]:
     return shared / np.maximum(own, 1), shared / np.maximum(theirs, 1), 2 * shared / np.maximum(own + theirs, 1)
 
 
-def kendall(a: Floats, b: Floats) -> float:
+def kendall(a: Doubles, b: Doubles) -> float:
     """Kendall's tau-b of two importances [t]."""
     return _correlation(scipy.stats.kendalltau, a, b)
 
 
-def spearman(a: Floats, b: Floats) -> float:
+def spearman(a: Doubles, b: Doubles) -> float:
     """Spearman's rho of two importances [t]."""
     return _correlation(scipy.stats.spearmanr, a, b)
 
 
-def _correlation(measure: Callable[..., Any], a: Floats, b: Floats) -> float:
+def _correlation(measure: Callable[..., Any], a: Doubles, b: Doubles) -> float:
     """Of two importances [t]; 0 where one is constant."""
     if (a == a[0]).all() or (b == b[0]).all():
         return 0.0  # a constant says nothing about any order

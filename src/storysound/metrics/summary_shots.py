@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Edges = NDArray[np.int64]
-Cutter = Callable[[int, np.random.Generator], Edges]  # number of frames -> boundaries of shots
+from storysound.metrics.arrays import Counts
+
+Cutter = Callable[[int, np.random.Generator], Counts]  # number of frames -> boundaries of shots
 
 TWO_S = 60  # frames: the authors' script takes 60 whatever the rate (24 to 30 a second)
 STEP = 15  # frames: published features and importances are 15 frames apart
@@ -19,17 +19,17 @@ MEAN_LENGTH = 145  # frames, about 5 s: what common settings of kernel temporal 
 SPREADS = (0.25, 0.5, 0.65, 0.8, 1.0)  # standard deviation of shots' lengths over their mean
 
 
-def boundaries(inner: Edges, frames: int) -> Edges:
+def boundaries(inner: Counts, frames: int) -> Counts:
     """Boundaries [s + 1] of shots from those [n] that may lie within a video."""
     return np.unique(np.concatenate([[0], inner[(inner > 0) & (inner < frames)], [frames]]))
 
 
-def _even(frames: int, rng: np.random.Generator) -> Edges:
+def _even(frames: int, rng: np.random.Generator) -> Counts:
     """Shots of 60 frames."""
     return boundaries(np.arange(0, frames, TWO_S), frames)
 
 
-def _shaken(frames: int, rng: np.random.Generator) -> Edges:
+def _shaken(frames: int, rng: np.random.Generator) -> Counts:
     """Shots of 50 frames, each boundary moved by up to 15: a summary's shots in the authors' script."""
     at = np.arange(50, frames, 50)
     return boundaries(at + rng.integers(-14, 16, len(at)), frames)
@@ -38,7 +38,7 @@ def _shaken(frames: int, rng: np.random.Generator) -> Edges:
 def _poisson(*means: int) -> Cutter:
     """Lengths drawn from a Poisson distribution, of either mean for each shot (Otani et al. 2019)."""
 
-    def cut(frames: int, rng: np.random.Generator) -> Edges:
+    def cut(frames: int, rng: np.random.Generator) -> Counts:
         lengths = rng.poisson(rng.choice(means, size=frames // min(means) * 2))
         return boundaries(np.cumsum(lengths), frames)
 
@@ -48,7 +48,7 @@ def _poisson(*means: int) -> Cutter:
 def _spread(ratio: float) -> Cutter:
     """Lengths drawn from a log-normal distribution of that ratio of deviation to mean, rounded to STEP frames."""
 
-    def cut(frames: int, rng: np.random.Generator) -> Edges:
+    def cut(frames: int, rng: np.random.Generator) -> Counts:
         width = np.sqrt(np.log1p(ratio**2))
         lengths = rng.lognormal(np.log(MEAN_LENGTH) - width**2 / 2, width, size=frames // STEP + 1)
         return boundaries(np.cumsum(np.maximum(1, np.rint(lengths / STEP)).astype(np.int64)) * STEP, frames)

@@ -24,7 +24,7 @@ class Citation:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRow:
     """One row of a paper's results, in this project's units and names: never measured on this project's data."""
 
     table: str
@@ -51,7 +51,7 @@ class Paper:
     citation: Citation
     equations: Mapping[str, str]  # number -> dotted path of the code
     errata: tuple[Erratum, ...]
-    published: tuple[Published, ...]
+    published: tuple[PublishedRow, ...]
     not_built: Mapping[str, str] = field(default_factory=dict)  # number of an equation -> what it says
 
 
@@ -65,7 +65,7 @@ class TableLayout:
     columns: tuple[Column, ...]
 
 
-def published(rows: Iterable[Published], tables: Sequence[str], tasks: Sequence[str]) -> list[Row]:
+def published(rows: Iterable[PublishedRow], tables: Sequence[str], tasks: Sequence[str]) -> list[Row]:
     """A paper's rows in the form of ours, marked as such; a row of the task "any" stands in all."""
     return [
         Row(task, f"{row.model} (published)", row.figures, data=row.data, protocol=NOT_COMPARABLE)

@@ -20,7 +20,7 @@ from storysound.research.sos import settings as sos
 from storysound.research.soundimage import settings as soundimage
 
 
-class Made(Protocol):
+class FolderSettings(Protocol):
     """Settings of what makes a folder."""
 
     @property
@@ -29,7 +29,7 @@ class Made(Protocol):
 
 
 Settings = TypeVar("Settings")
-Making = TypeVar("Making", bound=Made)
+Making = TypeVar("Making", bound=FolderSettings)
 
 
 class MissingSettingsError(UsageError):
@@ -224,12 +224,12 @@ EVALUATIONS: tuple[Evaluation[Any], ...] = (
 BUILDERS: tuple[Builder[Any], ...] = (Builder("mmva", mmva.MmvaBuild, _build_mmva),)
 
 
-class _Named(Protocol):
+class _HasName(Protocol):
     @property
     def name(self) -> str: ...
 
 
-Entry = TypeVar("Entry", bound=_Named)
+Entry = TypeVar("Entry", bound=_HasName)
 
 
 def of_name(table: Sequence[Entry], name: str) -> Entry:

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from storysound.errors import InputError, UsageError
 from storysound.progress import Watch
-from storysound.train.plan import CHECKPOINT, Plan
+from storysound.train.plan import CHECKPOINT, TrainingPlan
 
 if TYPE_CHECKING:  # who evaluates a model has no need of it
     from lightning_fabric import Fabric
@@ -95,7 +95,7 @@ def _computes_in_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def fit(task: Task[Batch], plan: Plan, run: Path, fabric: "Fabric", watch: Watch) -> float:
+def fit(task: Task[Batch], plan: TrainingPlan, run: Path, fabric: "Fabric", watch: Watch) -> float:
     """Trains, or goes on with what stands in the folder `run`; the best figure of `best_by`.
 
     Writes `last.ckpt` (everything needed to go on), `best.safetensors` (averaged weights), `progress.jsonl` and
@@ -135,13 +135,13 @@ def last_weights(run: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in kept["average"].items() if key != "n_averaged"}
 
 
-def _lasting(plan: Plan) -> dict[str, Any]:
+def _lasting(plan: TrainingPlan) -> dict[str, Any]:
     """What of the plan a resumed run must keep: length and end of the schedule may change, its course not."""
     free = {"steps", "decay_share", "show_every", "evaluate_every", "save_every_s"}
     return {key: value for key, value in asdict(plan).items() if key not in free}
 
 
-def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def _optimiser(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     """AdamW; biases and norms don't decay."""
     weights = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]
@@ -159,7 +159,7 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     return blend
 
 
-def _step(state: _State, task: Task[Batch], plan: Plan, fabric: "Fabric") -> Losses:
+def _step(state: _State, task: Task[Batch], plan: TrainingPlan, fabric: "Fabric") -> Losses:
     state.network.train()
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate_at(state.step)
@@ -173,7 +173,7 @@ def _step(state: _State, task: Task[Batch], plan: Plan, fabric: "Fabric") -> Los
     return losses
 
 
-def _evaluate(state: _State, task: Task[Batch], plan: Plan, run: Path, fabric: "Fabric") -> str:
+def _evaluate(state: _State, task: Task[Batch], plan: TrainingPlan, run: Path, fabric: "Fabric") -> str:
     if not fabric.is_global_zero:
         fabric.barrier()
         state.judged = state.step
@@ -226,7 +226,7 @@ def _resume(state: _State, settings: Mapping[str, Any], run: Path, fabric: "Fabr
     watch.say(f"{run}: going on at step {state.step}")
 
 
-def check_agrees(run: Path, plan: Plan, **settings: Any) -> None:
+def check_agrees(run: Path, plan: TrainingPlan, **settings: Any) -> None:
     """Raises InputError where the folder holds a run that differs in what is given of `Task.settings`, or in its plan.
 
     Told before anything is read: what else a run must agree on is known later.

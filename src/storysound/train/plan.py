@@ -6,7 +6,7 @@ CHECKPOINT = "last.ckpt"  # of a run: everything needed to go on
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how hard to train."""
 
     steps: int
@@ -29,7 +29,7 @@ class Plan:
     def rate_at(self, step: int) -> float:
         """Learning rate of a step: warm-up, stable, decay (Hu et al. 2024, MiniCPM, section 4).
 
-        >>> [round(Plan(100, 1.0, warmup=10, decay_share=0.5).rate_at(s), 2) for s in (0, 9, 40, 75, 99)]
+        >>> [round(TrainingPlan(100, 1.0, warmup=10, decay_share=0.5).rate_at(s), 2) for s in (0, 9, 40, 75, 99)]
         [0.1, 1.0, 1.0, 0.5, 0.0]
         """
         import torch  # settings hold plans, and are listed without it

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.match.langue2gloss import Config, Langue2Gloss, Sense, Vocabulary
-from storysound.match.langue2gloss_readers import Floats, Readers, Writes
+from storysound.match.langue2gloss_readers import GlossReaders, Writes
+from storysound.media.arrays import Floats
 from storysound.progress import check
 from storysound.trained.cards import load_model
 
@@ -41,7 +42,7 @@ class GlossModel:
 
     network: Langue2Gloss
     card: GlossCard
-    readers: Readers
+    readers: GlossReaders
 
     def of_texts(self, texts: Sequence[str], beams: int = 5) -> list[tuple[str, ...]]:
         """Words for each text; raises ValueError for one without words."""
@@ -76,7 +77,12 @@ def load_trained(weights_file: Path, models: Models, writes: Writes | None = Non
     no more.
     """
     network, card, readers = load_model(
-        weights_file, "langue2gloss (or caption)", GlossCard, Config, Langue2Gloss, lambda known: Readers(models, known)
+        weights_file,
+        "langue2gloss (or caption)",
+        GlossCard,
+        Config,
+        Langue2Gloss,
+        lambda known: GlossReaders(models, known),
     )
     if writes and card.writes != writes:
         task = "langue2gloss" if writes == "gloss" else "caption"

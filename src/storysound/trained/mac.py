@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storysound.encode.features import StoryEncoder
 from storysound.encode.pool import Models
-from storysound.match.mac_experts import Experts, Heard, Seen, Sides
+from storysound.match.mac_experts import Experts, HeardSide, SeenSide, Sides
 from storysound.match.mac_model import Config, Mac
 from storysound.trained.cards import StoryCard, load_model
 
@@ -14,8 +14,8 @@ from storysound.trained.cards import StoryCard, load_model
 class MacCard(StoryCard[Config]):
     """What a network was made with."""
 
-    seen: Seen  # what its experts judge
-    heard: Heard  # what it matches to that
+    seen: SeenSide  # what its experts judge
+    heard: HeardSide  # what it matches to that
 
     @property
     def sides(self) -> Sides:

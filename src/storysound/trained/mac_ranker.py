@@ -10,7 +10,7 @@ from storysound.encode.features import TOKEN_S
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.match.mac_experts import SOUND
-from storysound.match.mac_model import Seen, Tokens
+from storysound.match.mac_model import Tokens, VideoEmbeddings
 from storysound.match.sos_inputs import FRAMES, frame_indices
 from storysound.match.sos_model import Features
 from storysound.media.arrays import Floats, Pixels
@@ -18,7 +18,7 @@ from storysound.trained.mac import MacModel, load_trained
 from storysound.trained.ranker import PairRanker
 
 
-class Ranker(PairRanker[Tokens]):
+class MacRanker(PairRanker[Tokens]):
     """A trained model beside a library. All candidates are co-attended with the query, each on its own."""
 
     def __init__(self, trained: MacModel) -> None:
@@ -49,7 +49,7 @@ class Ranker(PairRanker[Tokens]):
             rows = torch.from_numpy(self.encoder.text((text,)))[None][:, 1:]
             told = network.audio(Tokens(rows, torch.ones(rows.shape[:2], dtype=torch.bool)))
             seen = [network.video(experts.of_sounds(sound)) for sound in sounds]
-            all_seen = Seen(*(torch.cat(parts) for parts in zip(*seen, strict=True)))
+            all_seen = VideoEmbeddings(*(torch.cat(parts) for parts in zip(*seen, strict=True)))
             return np.asarray(network.scores(all_seen, told)[:, 0], np.float32)
         chosen = frame_indices(len(pictures), min(len(pictures), FRAMES))
         frames = torch.from_numpy(self.encoder.frames([pictures[i] for i in chosen]))[None]
@@ -58,6 +58,6 @@ class Ranker(PairRanker[Tokens]):
         return np.asarray(network.scores(shown, heard)[0], np.float32)
 
 
-def load(weights_file: Path, models: Models) -> Ranker:
-    """The ranker of a run's `best.safetensors`. Raises InputError for another file, UsageError as `Ranker`."""
-    return Ranker(load_trained(weights_file, models))
+def load(weights_file: Path, models: Models) -> MacRanker:
+    """The ranker of a run's `best.safetensors`. Raises InputError for another file, UsageError as `MacRanker`."""
+    return MacRanker(load_trained(weights_file, models))

@@ -23,7 +23,7 @@ from storysound.trained.sos import SosModel, load_trained
 Pair = Literal["AV", "AT"]
 
 
-class Ranker(PairRanker[Features]):
+class SosRanker(PairRanker[Features]):
     """A trained model beside a library."""
 
     def __init__(self, trained: SosModel) -> None:
@@ -91,6 +91,6 @@ class Ranker(PairRanker[Features]):
         return self._trained.network.frames(torch.from_numpy(rows)[None])
 
 
-def load(weights_file: Path, models: Models) -> Ranker:
+def load(weights_file: Path, models: Models) -> SosRanker:
     """The ranker of a trained model's `best.safetensors`. Raises InputError for another file."""
-    return Ranker(load_trained(weights_file, models))
+    return SosRanker(load_trained(weights_file, models))

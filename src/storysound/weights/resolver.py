@@ -25,12 +25,12 @@ from platformdirs import user_cache_dir
 
 from storysound.errors import MissingModelError, OutputError, UsageError
 from storysound.progress import Cancelled
-from storysound.weights.catalogue import HUB, PYPI, Entry, advice, catalogue, wanted
+from storysound.weights.catalogue import HUB, PYPI, CatalogueEntry, advice, catalogue, wanted
 
 log = logging.getLogger(__name__)
 
 LicencePolicy = Literal["any", "commercial"]
-Progress = Callable[[str, int, int], None]
+DownloadProgress = Callable[[str, int, int], None]
 """Called with (entry name, bytes done, bytes in all)."""
 
 _CHUNK_BYTES = 1 << 20
@@ -50,8 +50,8 @@ class Resolver:
         *,
         offline: bool = False,
         licence_policy: LicencePolicy = "any",
-        progress: Progress | None = None,
-        entries: Mapping[str, Entry] | None = None,
+        progress: DownloadProgress | None = None,
+        entries: Mapping[str, CatalogueEntry] | None = None,
         models: Path | None = None,
     ) -> None:
         """`offline` opens no connection; "commercial" refuses what may not be sold; `entries`: another catalogue.
@@ -67,7 +67,7 @@ class Resolver:
         self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
         self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
 
-    def fetching(self, progress: Progress | None = None, *, offline: bool = False) -> "Resolver":
+    def fetching(self, progress: DownloadProgress | None = None, *, offline: bool = False) -> "Resolver":
         """Another for the same cache and catalogue, that may go online and tells how far it is."""
         return Resolver(
             self.cache,
@@ -82,7 +82,7 @@ class Resolver:
         """What a worker process is given: it opens what it needs itself, and shows no progress."""
         return vars(self) | {"_index": None, "_progress": None}
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> CatalogueEntry:
         """The catalogue's entry. Raises UsageError for an unknown name or one the licence policy refuses."""
         if name not in self.entries:
             raise UsageError(f"no weights are called {name!r}: `storysound models ls` lists them")
@@ -132,7 +132,7 @@ class Resolver:
             return _sha256(self.path(name))[:12]
         return self._sha256(entry)[:12]
 
-    def target(self, entry: Entry) -> Path:
+    def target(self, entry: CatalogueEntry) -> Path:
         """Where the entry lies once it is there."""
         if self._models is not None and self._is_own(entry):
             return self._models / entry.name
@@ -140,14 +140,14 @@ class Resolver:
             return self.cache / "tensors" / f"{entry.name.removesuffix('.safetensors')}.safetensors"
         return self.cache / "files" / entry.file_name
 
-    def _is_own(self, entry: Entry) -> bool:
+    def _is_own(self, entry: CatalogueEntry) -> bool:
         return self._models is not None and entry.of_hub and (self._models / entry.name).is_file()
 
-    def _sha256(self, entry: Entry) -> str:
+    def _sha256(self, entry: CatalogueEntry) -> str:
         """What the file must have: as the catalogue says, else as when it was first fetched; "" before that."""
         return entry.sha256 or str(_read_json(self._pin_path(entry)).get("sha256", ""))
 
-    def _pin_path(self, entry: Entry) -> Path:
+    def _pin_path(self, entry: CatalogueEntry) -> Path:
         return self.cache / "pins" / f"{entry.name}.json"
 
     def is_cached(self, name: str) -> bool:
@@ -180,10 +180,10 @@ class Resolver:
             self._index = None
 
     # A stamp says that a file was hashed when it had this size and time, so that 165 MB need not be read at each start.
-    def _stamp_path(self, entry: Entry) -> Path:
+    def _stamp_path(self, entry: CatalogueEntry) -> Path:
         return self.cache / "stamps" / f"{entry.name}.json"
 
-    def _stamp(self, entry: Entry, target: Path) -> None:
+    def _stamp(self, entry: CatalogueEntry, target: Path) -> None:
         state = target.stat()
         sha256 = self._sha256(entry)
         stamp = {"sha256": sha256, "convert": entry.convert, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
@@ -191,7 +191,7 @@ class Resolver:
         with _replacing(self._stamp_path(entry)) as file:
             file.write(json.dumps(stamp).encode())
 
-    def _is_fresh(self, entry: Entry, target: Path) -> bool:
+    def _is_fresh(self, entry: CatalogueEntry, target: Path) -> bool:
         stamp = _read_json(self._stamp_path(entry))
         try:
             state = target.stat()
@@ -200,7 +200,7 @@ class Resolver:
         wanted = (self._sha256(entry), entry.convert, state.st_size, state.st_mtime_ns)
         return tuple(stamp.get(key) for key in ("sha256", "convert", "size", "mtime_ns")) == wanted
 
-    def _convert(self, entry: Entry, raw: Path, target: Path) -> None:
+    def _convert(self, entry: CatalogueEntry, raw: Path, target: Path) -> None:
         from safetensors.numpy import save
 
         from storysound.weights.convert import convert
@@ -212,7 +212,7 @@ class Resolver:
         with _replacing(target) as file:
             file.write(save(arrays))
 
-    def _fetch(self, entry: Entry, raw: Path) -> None:
+    def _fetch(self, entry: CatalogueEntry, raw: Path) -> None:
         try:
             pinned = self._sha256(entry)
             with self._open(entry) as (source, size), _replacing(raw) as file:
@@ -239,7 +239,7 @@ class Resolver:
             fault = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise MissingModelError(f"{entry.name}: {wanted(entry)}: {fault}. {advice(entry, raw)}") from error
 
-    def _pin(self, entry: Entry, sha256: str, source: Path) -> None:
+    def _pin(self, entry: CatalogueEntry, sha256: str, source: Path) -> None:
         """From now on the file must be this one; the hub's own cache keeps it in a folder named after its commit."""
         parts = source.parts
         commit = parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
@@ -248,7 +248,7 @@ class Resolver:
             file.write(json.dumps({"sha256": sha256, "commit": commit, "uri": entry.uri}).encode())
 
     @contextmanager
-    def _open(self, entry: Entry) -> Iterator[tuple[IO[bytes], int]]:
+    def _open(self, entry: CatalogueEntry) -> Iterator[tuple[IO[bytes], int]]:
         if match := PYPI.fullmatch(entry.uri):
             if self._index is None:
                 from storysound.weights.index import PackageIndex

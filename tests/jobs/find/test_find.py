@@ -98,7 +98,7 @@ def test_k_and_kind(finder: Finder) -> None:
 
 
 def test_an_empty_query_is_an_error() -> None:
-    with pytest.raises(UsageError, match="a query needs text, images, video, audio or mood"):
+    with pytest.raises(UsageError, match="a query needs `text`, `images`, `video`, `audio` or `mood`"):
         Query(text="  ")
 
 

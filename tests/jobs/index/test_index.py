@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import index_fakes
-from jobs.index_fakes import Ears, counts, index
+from jobs.index_fakes import EarsModels, counts, index
 from library_fakes import BARK_EVERY_S, FakeEncoder, FakeModels, tone
 from storysound.app.cli import index as command
 from storysound.encode import mood as moods
@@ -19,7 +19,7 @@ from storysound.jobs.index import entries
 from storysound.jobs.index.request import IndexRequest
 from storysound.library import analyse
 from storysound.library.search import Index
-from storysound.library.store import Library, Writer
+from storysound.library.store import Library, LibraryWriter
 from storysound.media.audio import read_audio
 from storysound.progress import Cancelled, Stop
 
@@ -31,7 +31,7 @@ def paths(library: Path) -> list[str]:
 
 
 def test_only_what_is_new_or_changed_is_heard(sounds: Path, tmp_path: Path) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     (sounds / "notes.txt").write_text("hello")
     report = index([sounds], lib, ears)
     assert (counts(report), ears.heard, report.ignored, report.skipped) == ((3, 0, 0, 0, 0), 3, 1, ())
@@ -56,11 +56,11 @@ def test_only_what_is_new_or_changed_is_heard(sounds: Path, tmp_path: Path) -> N
 
 def test_what_is_heard_when_is_kept_and_moves_with_a_file(sounds: Path, tmp_path: Path) -> None:
     lib = tmp_path / "lib"
-    index([sounds], lib, Ears())
+    index([sounds], lib, EarsModels())
     tone(sounds / "long.wav", 23.0)
-    index([sounds], lib, Ears())
+    index([sounds], lib, EarsModels())
     (sounds / "one.wav").rename(sounds / "renamed.wav")
-    index([sounds], lib, Ears())
+    index([sounds], lib, EarsModels())
     loaded = Index.load(lib)
     found = {sound.path: loaded.events(i) for i, sound in enumerate(loaded.sounds)}
     assert [(event.label, event.start_s, event.end_s) for event in found["renamed.wav"]] == [("Bark", 0.0, 1.0)]
@@ -82,7 +82,7 @@ def test_rows_say_what_is_needed_to_use_a_sound(sounds: Path, tmp_path: Path) ->
 
 
 def test_renamed_files_keep_their_analysis(sounds: Path, tmp_path: Path) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     index([sounds], lib, ears)
     ids = {entry.id for entry in Library.open(lib).entries()}
     (sounds / "one.wav").rename(sounds / "deep" / "uno.wav")
@@ -97,7 +97,7 @@ def test_renamed_files_keep_their_analysis(sounds: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["a.wav", "z.wav"])  # before and after the new sound in the order of the walk
 def test_a_name_that_another_sound_takes(sounds: Path, tmp_path: Path, name: str) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     index([sounds], lib, ears)
     (sounds / "one.wav").rename(sounds / name)
     tone(sounds / "one.wav", 4)
@@ -108,7 +108,7 @@ def test_a_name_that_another_sound_takes(sounds: Path, tmp_path: Path, name: str
 
 
 def test_a_moved_folder_keeps_its_analyses(sounds: Path, tmp_path: Path) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     index([sounds], lib, ears)
     sounds.rename(tmp_path / "moved")
     assert counts(index([tmp_path / "moved"], lib, ears)) == (0, 0, 3, 0, 0)
@@ -118,7 +118,7 @@ def test_a_moved_folder_keeps_its_analyses(sounds: Path, tmp_path: Path) -> None
 
 
 def test_copies_are_heard_once(sounds: Path, tmp_path: Path) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     shutil.copy(sounds / "one.wav", sounds / "copy.wav")
     assert counts(index([sounds], lib, ears)) == (4, 0, 0, 0, 0)
     assert ears.heard == 3
@@ -156,8 +156,8 @@ def test_equal_paths_of_two_folders_are_told_apart(tmp_path: Path) -> None:
 
 def test_new_encoders_hear_everything_again(sounds: Path, tmp_path: Path) -> None:
     lib = tmp_path / "lib"
-    index([sounds], lib, Ears("r1"))
-    ears = Ears("r2")
+    index([sounds], lib, EarsModels("r1"))
+    ears = EarsModels("r2")
     assert counts(index([sounds], lib, ears)) == (0, 3, 0, 0, 0)
     assert ears.heard == 3
     assert Index.load(lib).revisions["fake"] == "r2"
@@ -165,7 +165,7 @@ def test_new_encoders_hear_everything_again(sounds: Path, tmp_path: Path) -> Non
 
 
 def test_a_licence_that_is_put_there_later_counts(sounds: Path, tmp_path: Path) -> None:
-    ears, lib = Ears(), tmp_path / "lib"
+    ears, lib = EarsModels(), tmp_path / "lib"
     index([sounds], lib, ears)
     (sounds / "deep" / "LICENSE").write_text("CC0")
     assert counts(index([sounds], lib, ears)) == (0, 2, 0, 1, 0)
@@ -225,13 +225,13 @@ def test_a_file_that_broke_leaves_and_one_that_is_shut_stays(
 
 def test_batches_are_commits(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    commit = Writer.commit
+    commit = LibraryWriter.commit
 
-    def counting(self: Writer, put: list, segments: dict, remove: list) -> None:
+    def counting(self: LibraryWriter, put: list, segments: dict, remove: list) -> None:
         sizes.append((len(put), len(segments)))
         commit(self, put, segments, remove)
 
-    monkeypatch.setattr(Writer, "commit", counting)
+    monkeypatch.setattr(LibraryWriter, "commit", counting)
     monkeypatch.setattr(entries, "BATCH", 2)
     monkeypatch.setattr(entries, "COMPACT_EVERY", 1)
     index([sounds], tmp_path / "lib")
@@ -306,7 +306,7 @@ def test_progress_counts_files_and_a_stop_keeps_what_is_finished(sounds: Path, t
         index([sounds], tmp_path / "lib", report=lambda at: stop.set() if at.done == 2 else None, stop=stop)
     assert ended.value.__notes__ == [f"2 of 3 sounds are in {tmp_path}/lib; the same command goes on from there"]
     assert len(Index.load(tmp_path / "lib")) == 2
-    ears = Ears()
+    ears = EarsModels()
     assert counts(index([sounds], tmp_path / "lib", ears)) == (1, 0, 0, 2, 0)
     assert ears.heard == 1
 
@@ -315,23 +315,23 @@ def test_progress_counts_files_and_a_stop_keeps_what_is_finished(sounds: Path, t
 def test_an_interrupted_commit_is_made_whole(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
-    append, commit, interrupted = Writer._append, Writer.commit, []
+    append, commit, interrupted = LibraryWriter._append, LibraryWriter.commit, []
 
     def once(where: str) -> None:
         if where == after and not interrupted:
             interrupted.append(where)
             raise KeyboardInterrupt
 
-    def appending(self: Writer, segments: object) -> None:
+    def appending(self: LibraryWriter, segments: object) -> None:
         append(self, segments)
         once("segments")
 
-    def committing(self: Writer, *batch: object) -> None:
+    def committing(self: LibraryWriter, *batch: object) -> None:
         commit(self, *batch)
         once("sounds")
 
-    monkeypatch.setattr(Writer, "_append", appending)
-    monkeypatch.setattr(Writer, "commit", committing)
+    monkeypatch.setattr(LibraryWriter, "_append", appending)
+    monkeypatch.setattr(LibraryWriter, "commit", committing)
     with pytest.raises(KeyboardInterrupt) as ended:
         index([sounds], tmp_path / "lib")
     assert ended.value.__notes__[0].startswith("3 of 3 sounds are in")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs import index_fakes
-from jobs.index_fakes import Ears, counts, index
+from jobs.index_fakes import EarsModels, counts, index
 from library_fakes import FakeEncoder, FakeModels, tone
 from storysound.library.search import Index
 from storysound.library.store import Library
@@ -26,15 +26,15 @@ import os, signal, sys
 from pathlib import Path
 from jobs.index_fakes import index
 from storysound.jobs.index import entries
-from storysound.library.store import Writer
+from storysound.library.store import LibraryWriter
 entries.BATCH = 2
-append, commits = Writer._append, []
+append, commits = LibraryWriter._append, []
 def dying(self, segments):
     append(self, segments)
     commits.append(1)
     if len(commits) == 3:  # the segments are there, the sounds are not
         os.kill(os.getpid(), signal.SIGKILL)
-Writer._append = dying
+LibraryWriter._append = dying
 index([Path(sys.argv[1])], Path(sys.argv[2]))
 """
 
@@ -47,7 +47,7 @@ def test_kill_between_two_commits_loses_one_batch_at_most(tmp_path: Path) -> Non
     )
     assert done.returncode == -signal.SIGKILL
     assert [sound.path for sound in Index.load(tmp_path / "lib").sounds] == ["0.wav", "1.wav", "2.wav", "3.wav"]
-    ears = Ears()
+    ears = EarsModels()
     assert counts(index([tmp_path / "sounds"], tmp_path / "lib", ears)) == (3, 0, 0, 4, 0)
     assert ears.heard == 3
     assert len(Index.load(tmp_path / "lib")) == 7

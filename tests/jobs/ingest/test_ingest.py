@@ -184,7 +184,7 @@ from pathlib import Path
 from ingest_fakes import ingest
 from storysound.library import dataset
 where = sys.argv[3]
-commit, commits = dataset.Writer.commit, []
+commit, commits = dataset.DatasetWriter.commit, []
 def killed(self, rows, ids):
     commits.append(1)
     if len(commits) == 2 and where == "while a batch is written":
@@ -197,7 +197,7 @@ def killed(self, rows, ids):
     commit(self, rows, ids)
     if len(commits) == 2 and where == "after a commit":
         os.kill(os.getpid(), signal.SIGKILL)
-dataset.Writer.commit = killed
+dataset.DatasetWriter.commit = killed
 if __name__ == "__main__":  # not so in a worker
     os.environ["STORYSOUND_TEST_PID"] = str(os.getpid())
     ingest([Path(sys.argv[1])], Path(sys.argv[2]), batch=2, jobs=2 if where == "in a worker" else 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs import score_fakes
-from jobs.score_fakes import SPEECH, TONE_HZ, Ears, Shelf, make_models, packets, score, video, voice
+from jobs.score_fakes import SPEECH, TONE_HZ, FakeEars, Shelf, make_models, packets, score, video, voice
 from storysound.annotate.own_sound import SMOOTH_S
 from storysound.jobs.score.choice import CROSS_S
 from storysound.match.query import Hit
@@ -20,18 +20,18 @@ from storysound.story import Event, Sound, Span
 sounds, short = score_fakes.sounds, score_fakes.short  # fixtures
 
 
-def doubting() -> Ears:
+def doubting() -> FakeEars:
     """Agrees with nothing."""
-    return Ears(lambda wave: 0.0)
+    return FakeEars(lambda wave: 0.0)
 
 
-def discerning(tone: str = "") -> Ears:
+def discerning(tone: str = "") -> FakeEars:
     """Agrees with the short knock of the library, not with the clip's own six seconds; has an ear for whole clips."""
-    return Ears(lambda wave: float(wave.duration_s < 1), tone, least_s=10.0)
+    return FakeEars(lambda wave: float(wave.duration_s < 1), tone, least_s=10.0)
 
 
 def with_tone(wave: Waveform, *spans: Span) -> Waveform:
-    """A clip's sound with the tone in it that `Ears` can be told to hear."""
+    """A clip's sound with the tone in it that `FakeEars` can be told to hear."""
     t = np.arange(wave.samples.shape[1]) / RATE_HZ
     is_on = np.any([(t >= span.start_s) & (t < span.end_s) for span in spans], axis=0)
     played = 0.1 * is_on * np.sin(2 * np.pi * TONE_HZ * t)
@@ -54,7 +54,7 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
 
 def test_no_music_is_laid_where_the_clip_has_its_own(sounds: list[Sound], tmp_path: Path) -> None:
     sound = with_tone(voice(17.0, SPEECH), Span(0.0, 5.0))
-    story, models = video(tmp_path / "in.mp4", [0], 17.0, sound), make_models(Ears(tone="Music"))
+    story, models = video(tmp_path / "in.mp4", [0], 17.0, sound), make_models(FakeEars(tone="Music"))
     scored = score(Shelf(sounds), models, story, tmp_path / "a.mp4", effects=False)
     assert not scored.score.stepped_aside
     (own,) = scored.score.own_music
@@ -115,7 +115,7 @@ def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path)
 
 def test_a_clip_with_music_is_left_alone_unless_told(sounds: list[Sound], tmp_path: Path) -> None:
     story = video(tmp_path / "in.mp4", [0], 6.0, with_tone(voice(6.0, SPEECH[:1]), Span(0.0, 5.0)))
-    models = make_models(Ears(tone="Music"), SPEECH[:1])
+    models = make_models(FakeEars(tone="Music"), SPEECH[:1])
     aside = score(Shelf(sounds), models, story, tmp_path / "a.mp4")
     assert not aside.score.cues
     assert "already has music" in aside.score.stepped_aside

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from recipe_fakes import listening, models_of
-from storysound.annotate.events import Config
+from storysound.annotate.events import EventConfig
 from storysound.encode.pool import Models
 from storysound.errors import InputError
-from storysound.ingest.sound_sets import Clip
+from storysound.ingest.sound_sets import LabelledSound
 from storysound.jobs.annotate import captioners
 from storysound.media.audio import Waveform, write_wav
 from storysound.metrics.probe import probe
@@ -76,8 +76,8 @@ def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, weight
 
 
 def test_folds() -> None:
-    def clip(label: str, fold: str, source: str) -> Clip:
-        return Clip(Path("x"), (label,), fold, source)
+    def clip(label: str, fold: str, source: str) -> LabelledSound:
+        return LabelledSound(Path("x"), (label,), fold, source)
 
     official = [clip("a", "1", "r1"), clip("a", "2", "r2"), clip("b", "1", "r3"), clip("b", "2", "r4")]
     assert folds_of(official)[1] == "2 official folds"
@@ -119,12 +119,12 @@ def test_a_probe_is_the_optimum_of_its_loss() -> None:
 def test_events_that_are_heard_are_found_and_others_are_not(
     shared_data: Path, weights: Resolver, models: Models, tmp_path: Path
 ) -> None:
-    ear = evaluate_events.ears_of(models).classes
+    ear = evaluate_events.detectors_of(models).classes
     clips = shared_data / "esc50" / "audio"
     rows = ["filename\tonset\toffset\tevent_label"]
     for name in ("4-184575-A-0", "4-207124-A-0"):  # two dogs
         wave = evaluate_events.read_audio(clips / f"{name}.opus", channels=1)
-        events = evaluate_events.heard_of(wave, ear, Config())
+        events = evaluate_events.heard_of(wave, ear, EventConfig())
         assert "Dog" in {event.label for event in events}
         rows += [f"{name}.opus\t{event.start_s}\t{event.end_s}\t{event.label}" for event in events]
     table = tmp_path / "validation.tsv"

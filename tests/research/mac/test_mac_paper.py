@@ -10,7 +10,7 @@ from storysound.losses.ranking import NEGATIVES
 from storysound.match.mac_model import SOUND_CLUSTERS, WORD_CLUSTERS, WORD_GHOSTS
 from storysound.research.mac.about import CITATION, EQUATIONS, ERRATA, GAIN_OF_CO_ATTENTION, PUBLISHED, RETRIEVAL
 from storysound.research.mac.settings import MAC_TABLE
-from storysound.research.paper import Published
+from storysound.research.paper import PublishedRow
 
 RECALLS = ("r1", "r5", "r10")
 BOTH_WAYS = [row for row in PUBLISHED if row.table in ("1", "2")]
@@ -31,13 +31,13 @@ def test_every_equation_is_mapped_and_every_erratum_tested() -> None:
     assert tested == {1, 2, 3, 4, 5}
 
 
-def pairs() -> list[tuple[Published, Published]]:
+def pairs() -> list[tuple[PublishedRow, PublishedRow]]:
     """Rows of both directions of one model in one table."""
     return list(zip(BOTH_WAYS[::2], BOTH_WAYS[1::2], strict=True))
 
 
 @pytest.mark.parametrize("both", pairs(), ids=lambda both: f"{both[0].table} {both[0].model}")
-def test_erratum_5_sums_of_recalls_are_those_of_their_rows(both: tuple[Published, Published]) -> None:
+def test_erratum_5_sums_of_recalls_are_those_of_their_rows(both: tuple[PublishedRow, PublishedRow]) -> None:
     a2v, v2a = both
     assert (a2v.model, a2v.table) == (v2a.model, v2a.table)
     assert (a2v.task[-3:], v2a.task[-3:]) == ("A2V", "V2A")

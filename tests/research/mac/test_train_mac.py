@@ -246,7 +246,7 @@ def test_the_model_trains_two_steps() -> None:
     heard, losses = tokens(Config.tiny().heard_width), []
     for _ in range(2):
         loss = train_mac.losses(
-            network, train_mac.Batch(experts, heard, torch.eye(4, dtype=torch.bool)), MacTraining(Path(), Path())
+            network, train_mac.MacBatch(experts, heard, torch.eye(4, dtype=torch.bool)), MacTraining(Path(), Path())
         )["loss"]
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

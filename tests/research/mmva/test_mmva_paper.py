@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storysound.generate import prompts
-from storysound.ingest.music_clips import Config as Cut
+from storysound.ingest.music_clips import ClipConfig
 from storysound.match import mmva_model
 from storysound.metrics import regression, summary
 from storysound.metrics.retrieval import FIGURES
@@ -85,7 +85,7 @@ def test_the_recipe_is_what_the_code_does() -> None:
     assert plan.rate_at(plan.steps // 2) == pytest.approx(TRAINING.rate / 2)
     assert plan.ema == 0  # the paper averages no weights
     assert TRAINING.model == mmva_model.Config()
-    assert (DATA.piece_s, DATA.joined) == (Cut().piece_s, Cut().joined)
+    assert (DATA.piece_s, DATA.joined) == (ClipConfig().piece_s, ClipConfig().joined)
     assert DATA.train + DATA.validation + DATA.test == pytest.approx(1)
     built = MmvaBuild("", "", Path())
     assert (built.validation, built.test, built.kept) == (DATA.validation, DATA.test, DATA.pairs_kept)

@@ -30,7 +30,7 @@ from storysound.research.mmva.about import PUBLISHED
 from storysound.research.mmva.evaluate import NOTHING
 from storysound.research.mmva.features import TowerFeatures, features_of
 from storysound.research.mmva.settings import MMVA_TABLE, WAYS, MmvaBuild, MmvaEvaluation, MmvaTraining
-from storysound.research.mmva.train import Batch, Pool, losses, triples
+from storysound.research.mmva.train import MmvaBatch, Pool, losses, triples
 from storysound.research.paper import published
 from storysound.trained import mmva as mmva_trained
 from storysound.weights.resolver import Resolver
@@ -169,7 +169,7 @@ def test_tiny_trains_from_the_loop_alone() -> None:
     given = [
         torch.randn(8, config.layers[m], config.widths[m], generator=generator) for m in ("image", "music", "text")
     ]  # type: ignore[index]
-    batch = Batch(*given, seen, heard, paired_score(seen, heard, 0.35))  # type: ignore[call-arg]
+    batch = MmvaBatch(*given, seen, heard, paired_score(seen, heard, 0.35))  # type: ignore[call-arg]
     for network in (MMVA(config), MMVA(Config.tiny(similarity=False))):
         optimiser, found = torch.optim.AdamW(network.parameters(), 1e-2), []
         for _ in range(3):

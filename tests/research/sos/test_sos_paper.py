@@ -12,7 +12,7 @@ from storysound.ingest import slices
 from storysound.match import sos, sos_inputs
 from storysound.media.audio import Waveform
 from storysound.metrics.retrieval import FIGURES, at_random
-from storysound.research.paper import Published
+from storysound.research.paper import PublishedRow
 from storysound.research.sos.about import CITATION, DATA, EQUATIONS, ERRATA, GENERATION, NOT_BUILT, PUBLISHED, RETRIEVAL
 
 RECALLS = ("r1", "r5", "r10", "r20")
@@ -38,7 +38,7 @@ def test_every_erratum_has_its_test() -> None:
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: f"{row.task} {row.model}")
-def test_erratum_1_the_row_median_r_is_r20(row: Published) -> None:
+def test_erratum_1_the_row_median_r_is_r20(row: PublishedRow) -> None:
     """Every cell is k of 1300 queries, none falls from R@10 to R@20, and fewer than half are found by the 20th."""
     recalls, median_rank = [row.figures[name] for name in RECALLS], row.figures["median_rank"]
     assert recalls == sorted(recalls)

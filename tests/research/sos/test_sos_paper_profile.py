@@ -16,10 +16,7 @@ from storysound.app.cli.commands import app
 from storysound.config import Profile, load_profile
 from storysound.encode import encoder
 from storysound.encode.features import StoryEncoder
-from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
-from storysound.jobs.index import index
-from storysound.jobs.index.request import IndexRequest
 from storysound.library.stories import read_stories
 from storysound.match.query import Hit
 from storysound.match.sos_model import Features
@@ -39,7 +36,7 @@ from storysound.story import Sound
 from storysound.trained import mac as mac_trained
 from storysound.trained import mac_ranker
 from storysound.trained.sos import load_trained
-from storysound.trained.sos_ranker import Ranker
+from storysound.trained.sos_ranker import SosRanker
 from storysound.weights.resolver import Resolver
 
 STORIES = (
@@ -122,7 +119,7 @@ def test_it_trains_is_judged_and_ranks(data: Path, weights: Resolver, models: Pa
     assert {"A2T", "T2A"} == {row.task for row in rows if row.model == "CLAP"}
     trained = load_trained(out / "best.safetensors", models_of(weights))
     hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 3.0, "sfx"), 0.5, 1.5, 0.9, ()) for i in range(3)]
-    found = Ranker(trained).scores(hits, "rain", [])
+    found = SosRanker(trained).scores(hits, "rain", [])
     read = torch.from_numpy(trained.encoder.text(("rain",)))[None]
     told = trained.network.text(Features(read[:, 0], read[:, 1:]))
     for i, score in enumerate(found):
@@ -175,10 +172,9 @@ def test_the_command_finds_models_of_ones_own(
     assert states["mert/model.safetensors"][2] == "no"
 
 
-def test_a_profile_without_encoders_of_sound_can_not_index(data: Path, weights: Resolver, tmp_path: Path) -> None:
-    silent = Models(Profile("silent", "clip_text", "clip", ()), weights)
-    with pytest.raises(UsageError, match="profile 'silent' can't index: it names no encoder of sound"):
-        index.run(IndexRequest((data.parent,), tmp_path / "library"), silent, Watch())
+def test_a_profile_needs_an_encoder_of_sound() -> None:
+    with pytest.raises(UsageError, match="profile 'silent': audio needs at least one encoder"):
+        Profile("silent", "clip_text", "clip", ())
 
 
 def test_without_the_hub_it_says_what_was_wanted(data: Path, tmp_path: Path) -> None:
@@ -220,7 +216,7 @@ def test_mac_takes_the_same_encoders(
     rows = evaluate_mac.evaluate(recipe, models_of(weights), Watch())
     assert (rows[0].task, rows[0].n) == (task, 6)
     if words:
-        judge = mac_ranker.Ranker(mac_trained.load_trained(out / "best.safetensors", models_of(weights)))
+        judge = mac_ranker.MacRanker(mac_trained.load_trained(out / "best.safetensors", models_of(weights)))
         hits = [Hit(Sound(f"{i}.wav", str(tmp_path), 2.0, "sfx"), 0.0, 1.0, 0.5, ()) for i in range(3)]
         pictures = [np.zeros((8, 8, 3), np.uint8)]
         assert np.isfinite(judge.scores(hits, "rain", pictures)).all()

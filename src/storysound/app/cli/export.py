@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli.streams import json_line, tell
 
 
-class Target(enum.StrEnum):
+class ExportForm(enum.StrEnum):
     """What is written."""
 
     folder = "folder"
@@ -21,12 +21,12 @@ class Target(enum.StrEnum):
 def export(
     data: Annotated[Path, typer.Argument(metavar="DATA", readable=False, help="Data set made by `storysound ingest`.")],
     to: Annotated[
-        Target,
+        ExportForm,
         typer.Option(
             help="folder: stories.jsonl and media files; parquet: a row per story, media as bytes; webdataset: tar "
             "files; hf: for load_dataset of Hugging Face, with a card. Sound is FLAC, pictures are JPEG."
         ),
-    ] = Target.folder,
+    ] = ExportForm.folder,
     out: Annotated[
         Path | None, typer.Option("--output", "-o", readable=False, help="A new or empty folder; else DATA-FORMAT.")
     ] = None,

@@ -29,12 +29,12 @@ LINE_S = 1.0  # from one line to the next, but for the first of a step
 SILENT_S = 25.0  # after that long something is said
 
 
-Shown = Callable[[Progress], None]
+ShowsProgress = Callable[[Progress], None]
 """What `shown` gives: called with each `Progress` of a job."""
 
 
 @contextmanager
-def shown(title: str, kept: str = NOTHING_KEPT) -> Iterator[Shown]:
+def shown(title: str, kept: str = NOTHING_KEPT) -> Iterator[ShowsProgress]:
     """Shows how far the job called `title` is.
 
     Where it is told to end, says what is kept and how to go on: what the job itself says in the notes of what ends it,
@@ -86,8 +86,8 @@ class _Lines:
             if at.line:
                 streams.tell(at.line)
             tenth = int(at.share * 10 + 1e-9)
-            due = tenth > self._tenth and time.monotonic() - self._told_s >= LINE_S
-            if at.step != step or due:
+            due = self._tenth < tenth < 10 and time.monotonic() - self._told_s >= LINE_S
+            if (at.step != step and tenth < 10) or due:
                 self._tell(tenth)
 
     def still(self) -> None:
@@ -187,7 +187,7 @@ def one_by_one(
         raise faults[0]
 
 
-def _part(report: Shown, done: int, of: int) -> Callable[[Progress], None]:
+def _part(report: ShowsProgress, done: int, of: int) -> Callable[[Progress], None]:
     """Shows one of several jobs as its part of all of them; how long it takes is known of one alone."""
     if of == 1:
         return report

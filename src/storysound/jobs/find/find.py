@@ -15,7 +15,7 @@ from storysound.library.store import Library
 from storysound.progress import Watch
 
 if TYPE_CHECKING:
-    from storysound.jobs.find.reranked import Reranked
+    from storysound.jobs.find.reranked import RerankedFinder
     from storysound.trained import sos_ranker
 
 
@@ -49,7 +49,7 @@ class Finders:
 
 def finder_of(
     library: Path, models: Models, rerank: str = "none"
-) -> "tuple[Finder | Reranked, sos_ranker.Ranker | None]":
+) -> "tuple[Finder | RerankedFinder, sos_ranker.SosRanker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
     `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
@@ -60,12 +60,12 @@ def finder_of(
     finders = models.get("finders", lambda _: Finders())
     if name == "none":
         return finders.of(library, models), None
-    from storysound.jobs.find.reranked import Reranked
+    from storysound.jobs.find.reranked import RerankedFinder
     from storysound.trained import mac_ranker, sos_ranker  # a plain search needs none of them
 
     path = Path(file).expanduser().absolute()
     if name == "mac":
         judge = models.get(f"mac {path}", lambda _: mac_ranker.load(path, models))
-        return Reranked(finders.of(library, models), judge), None
+        return RerankedFinder(finders.of(library, models), judge), None
     ranker = models.get(f"sos {path}", lambda _: sos_ranker.load(path, models))
-    return Reranked(finders.of(library, models), ranker), ranker
+    return RerankedFinder(finders.of(library, models), ranker), ranker

@@ -20,7 +20,7 @@ from storysound.encode.encoder import Encoding, Head
 from storysound.encode.labels import remembered_vectors, text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
-from storysound.encode.wording import asked, sentences
+from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index, top_k
@@ -54,7 +54,7 @@ SIDE_PX = 320  # of those frames; the picture encoders look at 260
 
 
 @dataclass(frozen=True)
-class Column:
+class HeadHearing:
     """What one head of an encoder, `ear`, heard in a library."""
 
     ear: str
@@ -109,7 +109,7 @@ class Finder:
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = pictures_of(query)
         tones: list[Mood] = []
-        text = asked(query.text)
+        text = parse_query(query.text)
         if text.wanted:
             said = sentences(text.wanted)
             read = self._models.text.encode(said)
@@ -198,7 +198,7 @@ class Finder:
             near = (self.index.matrix(name) @ looks.T).mean(axis=1)
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
-    def _by_classes(self, source: str, column: Column, wish: Floats, rated: Floats, weight: float) -> Evidence:
+    def _by_classes(self, source: str, column: HeadHearing, wish: Floats, rated: Floats, weight: float) -> Evidence:
         """Ratings [n] by what is wished [c] of a label space's classes; events that were kept tell the moments."""
         hearing = column.hearing
         if not column.head.moments:
@@ -259,7 +259,7 @@ class Finder:
 
         return Evidence("mood", closeness, weight, told_of)
 
-    def _columns_of_scores(self) -> list[Column]:
+    def _columns_of_scores(self) -> list[HeadHearing]:
         """What was heard in the library in classes that count, by whichever encoders made it."""
         columns = []
         for column in self.index:
@@ -270,7 +270,9 @@ class Finder:
             if head.said or head.seen:
                 mean = self.index.matrix(column)
                 heard = from_logits(mean) if head.logits else probabilities(mean, self.index.matrix(f"{column}^max"))
-                columns.append(Column(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard)))
+                columns.append(
+                    HeadHearing(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard))
+                )
         return columns
 
     @cached_property

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.annotate import families
 from storysound.draw.shapes import times_of
 from storysound.library.search import Index
+from storysound.media.arrays import Floats
 from storysound.story import Event, Span
-
-Floats = NDArray[np.float32]
 
 MEANT = 0.1  # of the weight of what a query means most, from which a class is meant too
 KIN = 0.5  # a bark speaks for a dog, and a dog for a bark, but each less than for itself

@@ -11,7 +11,7 @@ from storysound.trained.ranker import PairRanker
 POOL = 32  # candidates that are looked at again, or as many as are asked for
 
 
-class Reranked:
+class RerankedFinder:
     """A finder whose best hits are judged again."""
 
     def __init__(self, finder: Finder, ranker: PairRanker[Any]) -> None:

@@ -16,7 +16,7 @@ from storysound.errors import UsageError
 from storysound.ingest.captions import SUFFIXES, read_captions
 from storysound.ingest.tables import TABLES
 from storysound.jobs.gloss.request import GlossRequest, GlossResult
-from storysound.jobs.listen.listen import ears_of, listen
+from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.media.files import check_readable
 from storysound.metrics.ptb import tokens
 from storysound.progress import Watch
@@ -41,7 +41,7 @@ def run(request: GlossRequest, models: Models, watch: Watch) -> GlossResult:
     check_readable(file)
     if learned:
         return GlossResult(source, "learned", learned.of_sound(file))
-    return GlossResult(source, "heard", of_heard(listen(file, ears_of(models), watch=watch), models))
+    return GlossResult(source, "heard", of_heard(listen(file, detectors_of(models), watch=watch), models))
 
 
 def of_text(text: str, source: str, models: Models, learned: GlossModel | None = None) -> GlossResult:

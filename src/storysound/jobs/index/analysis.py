@@ -8,7 +8,6 @@ from storysound.annotate.sound import SoundJudge
 from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.engine.stage import Row, Stage
-from storysound.errors import UsageError
 from storysound.library.analyse import analyse, shape_of
 from storysound.library.store import Shape
 
@@ -19,10 +18,8 @@ class Analyser:
     """Analyses the sound of a row's `file`."""
 
     def __init__(self, models: Models) -> None:
-        """Raises MissingModelError; UsageError for a profile without encoders of sound."""
+        """Raises MissingModelError."""
         self._encoders: Mapping[str, Encoder[Any]] = models.audio
-        if not self._encoders:
-            raise UsageError(f"profile {models.profile.name!r} can't index: it names no encoder of sound")
         self._judge = SoundJudge(self._encoders)
 
     @property

@@ -13,8 +13,8 @@ from storysound.errors import MediaError, StorysoundError
 from storysound.jobs.index.request import IndexResult
 from storysound.library.analyse import Analysis, sha256_of
 from storysound.library.origin import RightsFinder, described
-from storysound.library.store import Entry, Segments, Writer
-from storysound.library.walk import Target, Walk, free_name, worth_a_line
+from storysound.library.store import LibraryEntry, LibraryWriter, Segments
+from storysound.library.walk import FoundFile, Walk, free_name, worth_a_line
 from storysound.media.probe import probe
 from storysound.progress import Watch
 from storysound.story import Sound
@@ -24,10 +24,10 @@ BATCH_S = 20.0  # and the longest a finished sound waits for its commit
 COMPACT_EVERY = 64  # commits
 
 
-class Update:
+class LibraryUpdate:
     """One pass over the files of a walk: decides what each needs, and commits what comes of it in batches."""
 
-    def __init__(self, writer: Writer, found: Walk, watch: Watch) -> None:
+    def __init__(self, writer: LibraryWriter, found: Walk, watch: Watch) -> None:
         """Nothing is done yet."""
         self.writer, self.found, self.watch = writer, found, watch
         self.counts = Counter({"ignored": found.ignored})  # by the names they have in the result
@@ -37,19 +37,19 @@ class Update:
         self.entries = {entry.id: entry for entry in writer.library.entries()}
         self.by_file = {_file(entry): entry.id for entry in self.entries.values()}
         self.by_path = {entry.sound.path: entry.id for entry in self.entries.values()}
-        self.by_content: dict[str, list[Entry]] = {}
+        self.by_content: dict[str, list[LibraryEntry]] = {}
         for entry in self.entries.values():
             if writer.holds(entry):
                 self.by_content.setdefault(entry.sound.source.sha256, []).append(entry)
         self.wanted = {target.file for target in found.targets}
-        self.under_way: dict[str, list[Target]] = {}  # content being analysed -> the files that have it
-        self.put: dict[str, Entry] = {}
+        self.under_way: dict[str, list[FoundFile]] = {}  # content being analysed -> the files that have it
+        self.put: dict[str, LibraryEntry] = {}
         self.segments: dict[str, Segments] = {}
         self.remove: set[str] = set()
         self.done = self.commits = 0
         self.committed_s = time.monotonic()
 
-    def work(self) -> Iterator[tuple[Target, str]]:
+    def work(self) -> Iterator[tuple[FoundFile, str]]:
         """The files that must be analysed, with the SHA-256 of their content; sees to all others itself."""
         for target in self.found.targets:
             entry = self.entry_of(target)
@@ -71,7 +71,7 @@ class Update:
                 self.under_way[sha256] = [target]
                 yield target, sha256
 
-    def take(self, target: Target, sha256: str, outcome: Analysis | str) -> None:
+    def take(self, target: FoundFile, sha256: str, outcome: Analysis | str) -> None:
         """Enters what came of a file, its analysis or why there is none, for it and for its copies."""
         for same in self.under_way.pop(sha256):
             if isinstance(outcome, str):
@@ -117,16 +117,16 @@ class Update:
         where = self.writer.library.folder
         return f"{present} of {len(self.found.targets)} sounds are in {where}; the same command goes on from there"
 
-    def entry_of(self, target: Target) -> Entry | None:
+    def entry_of(self, target: FoundFile) -> LibraryEntry | None:
         """What the library has of this very file."""
         return self.entries[self.by_file[target.file]] if target.file in self.by_file else None
 
-    def is_current(self, entry: Entry, target: Target) -> bool:
+    def is_current(self, entry: LibraryEntry, target: FoundFile) -> bool:
         """Whether nothing happened to a file since it was indexed, as far as the system tells."""
         stamp = (target.size, target.mtime_ns, self.rights.of(target).sha256)
         return stamp == (entry.size, entry.mtime_ns, entry.rights_sha256) and self.writer.holds(entry)
 
-    def reuse(self, target: Target, same: list[Entry]) -> None:
+    def reuse(self, target: FoundFile, same: list[LibraryEntry]) -> None:
         """Enters a file whose content was analysed before: touched, moved, or a copy."""
         try:
             tags = probe(target.file).tags
@@ -144,7 +144,9 @@ class Update:
         sound = self.describe(target, like.sound, tags, like.sound.source.sha256, old)
         self.enter(target, sound, like.analysis, like.segments, old)
 
-    def describe(self, target: Target, heard: Sound, tags: Mapping[str, str], sha256: str, old: Entry | None) -> Sound:
+    def describe(
+        self, target: FoundFile, heard: Sound, tags: Mapping[str, str], sha256: str, old: LibraryEntry | None
+    ) -> Sound:
         """What was heard, under a path that no other file of the library has."""
         if old is not None and _file(old) == target.file:
             target = replace(target, root=old.sound.root, path=old.sound.path)
@@ -152,11 +154,11 @@ class Update:
         name = free_name(target, lambda path: self.by_path.get(path, own) != own)
         return described(heard, name, tags, self.rights.of(target), sha256)
 
-    def enter(self, target: Target, sound: Sound, analysis: str, segments: int, old: Entry | None) -> None:
+    def enter(self, target: FoundFile, sound: Sound, analysis: str, segments: int, old: LibraryEntry | None) -> None:
         """Puts a sound into the next batch, in place of `old` where there is one."""
         if old is not None:
             del self.by_path[old.sound.path], self.by_file[_file(old)]
-        entry = Entry(
+        entry = LibraryEntry(
             id=old.id if old else uuid.uuid4().hex,
             sound=sound,
             size=target.size,
@@ -172,7 +174,7 @@ class Update:
         self.by_content.setdefault(sound.source.sha256, []).append(entry)
         self.tell(target)
 
-    def drop(self, target: Target, reason: str) -> None:
+    def drop(self, target: FoundFile, reason: str) -> None:
         """Lists a file that can't be used; what the library had of it is of a content that is no more."""
         old = self.entry_of(target)
         if old is not None:
@@ -184,7 +186,7 @@ class Update:
             self.count("ignored")
         self.tell(target)
 
-    def is_moved(self, entry: Entry) -> bool:
+    def is_moved(self, entry: LibraryEntry) -> bool:
         """Whether the file of an entry is no longer at its place, and nothing was made of the entry yet."""
         file = _file(entry)
         return self.entries[entry.id] is entry and file not in self.wanted and _presence(file) == "gone"
@@ -193,7 +195,7 @@ class Update:
         """One more file of this sort in the result."""
         self.counts[what] += 1
 
-    def tell(self, target: Target) -> None:
+    def tell(self, target: FoundFile) -> None:
         """A file is done."""
         self.done += 1
         self.watch.at(self.done, len(self.found.targets), target.file)
@@ -209,7 +211,7 @@ class Update:
             self.writer.compact()
 
 
-def _file(entry: Entry) -> str:
+def _file(entry: LibraryEntry) -> str:
     return str(Path(entry.sound.root, entry.sound.path))
 
 

@@ -8,7 +8,7 @@ from storysound.encode.pool import Models
 from storysound.engine.runner import Runner, runner
 from storysound.engine.stage import Row
 from storysound.jobs.index import analysis
-from storysound.jobs.index.entries import Update
+from storysound.jobs.index.entries import LibraryUpdate
 from storysound.jobs.index.request import IndexRequest, IndexResult
 from storysound.library.store import Library, Shape
 from storysound.library.walk import Walk, walk
@@ -46,7 +46,7 @@ def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
 
 def _updated(library: Library, shape: Shape, found: Walk, analysers: Runner, watch: Watch) -> IndexResult:
     with library.writer(shape) as writer:
-        update = Update(writer, found, watch)
+        update = LibraryUpdate(writer, found, watch)
         rows: Iterator[Row] = ({"file": target.file, "target": target, "sha256": s} for target, s in update.work())
         said: set[str] = set()
         try:

@@ -8,7 +8,7 @@ from storysound.engine.runner import Runner, runner
 from storysound.ingest.captions import read_captions
 from storysound.jobs.ingest import stages
 from storysound.jobs.ingest.request import IngestRequest, IngestResult
-from storysound.jobs.ingest.stories import Update
+from storysound.jobs.ingest.stories import DatasetUpdate
 from storysound.jobs.ingest.videos import Videos
 from storysound.library.dataset import Dataset
 from storysound.progress import Cancelled, Watch
@@ -49,7 +49,7 @@ def _updated(
     dataset: Dataset, videos: Videos, made_with: dict[str, str], makers: Runner, batch: int, watch: Watch
 ) -> IngestResult:
     with dataset.writer() as writer:
-        update = Update(writer, videos, stages.steps(made_with), batch, watch)
+        update = DatasetUpdate(writer, videos, stages.steps(made_with), batch, watch)
         try:
             for outcome in makers.outcomes(update.rows()):
                 update.take(outcome)

@@ -18,7 +18,7 @@ from storysound.encode.pool import Models
 from storysound.engine.stage import Row, Stage
 from storysound.ingest import slices
 from storysound.ingest.clusters import representatives
-from storysound.ingest.look import LookConfig, Part, look
+from storysound.ingest.look import LookConfig, Part, decode_parts
 from storysound.jobs.ingest.request import Config
 from storysound.library.analyse import sha256_of
 from storysound.media.audio import read_flac, write_flac
@@ -83,7 +83,7 @@ class Look:
         """Raises MediaError where no clip can be used."""
         work = Path(row["work"])
         work.mkdir(parents=True, exist_ok=True)
-        seen = look([Part(**part) for part in row["parts"]], self._config)
+        seen = decode_parts([Part(**part) for part in row["parts"]], self._config)
         write_flac(work / AUDIO, seen.audio)
         for number, (_, jpeg) in enumerate(seen.pictures):
             picture_file(work, number).write_bytes(jpeg)

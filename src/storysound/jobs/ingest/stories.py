@@ -12,26 +12,28 @@ from typing import Any
 
 from storysound.engine.stage import Outcome, Row
 from storysound.errors import MediaError, StorysoundError
-from storysound.ingest.clips import Clip
+from storysound.ingest.clips import VideoClip
 from storysound.jobs.ingest.request import IngestResult
 from storysound.jobs.ingest.stages import AUDIO, BACKGROUND, picture_file
 from storysound.jobs.ingest.videos import Videos
 from storysound.library.analyse import sha256_of
-from storysound.library.dataset import Writer, row_of
+from storysound.library.dataset import DatasetWriter, row_of
 from storysound.progress import Watch
 from storysound.story import Frame, Source, Span, Step, Story
 
 
-class Update:
+class DatasetUpdate:
     """Decides which stories must be made, and commits what comes of them in batches and in the order of the videos.
 
     A story that takes long keeps those after it waiting, but no more of them than two batches hold.
     """
 
-    def __init__(self, writer: Writer, videos: Videos, steps: tuple[Step, ...], batch: int, watch: Watch) -> None:
+    def __init__(
+        self, writer: DatasetWriter, videos: Videos, steps: tuple[Step, ...], batch: int, watch: Watch
+    ) -> None:
         """Nothing is done yet."""
         self.writer, self.steps, self.batch, self.watch = writer, steps, batch, watch
-        self.stories: list[Sequence[Clip]] = list(videos.stories)
+        self.stories: list[Sequence[VideoClip]] = list(videos.stories)
         self.counts = Counter({"ignored": videos.ignored})  # by the names they have in the result
         self.skipped, self.duration_s = list(videos.skipped), 0.0
         self.notes: list[str] = []
@@ -47,7 +49,7 @@ class Update:
             parts = [{"file": clip.file, "start_s": clip.start_s, "end_s": clip.end_s} for clip in self.stories[number]]
             yield {"number": number, "work": str(self.writer.scratch / str(number)), "parts": parts}
 
-    def is_there(self, story: Sequence[Clip]) -> bool:
+    def is_there(self, story: Sequence[VideoClip]) -> bool:
         """Whether the data set has the story, made of the same clips of the same content; counts it."""
         row = self.there.get(story[0].id)
         if row is None or row["plan_sha256"] != _plan_sha(story) or not all(map(_is_same, row["parts"])):
@@ -99,7 +101,7 @@ class Update:
             self.count(self.stories[number], outcome)
             shutil.rmtree(outcome.row["work"], ignore_errors=True)
 
-    def count(self, story: Sequence[Clip], outcome: Outcome) -> None:
+    def count(self, story: Sequence[VideoClip], outcome: Outcome) -> None:
         """Enters a story into the result."""
         if outcome.fault:
             self.skipped.append((story[0].id if len(story) > 1 else story[0].file, outcome.fault))
@@ -109,13 +111,13 @@ class Update:
         self.duration_s += outcome.row["duration_s"]
         self.notes += [*outcome.row["faults"], *outcome.notes]
 
-    def tell(self, story: Sequence[Clip]) -> None:
+    def tell(self, story: Sequence[VideoClip]) -> None:
         """A story is done."""
         self.done += 1
         self.watch.at(self.done, len(self.stories), story[0].id)
 
 
-def _plan_sha(story: Sequence[Clip]) -> str:
+def _plan_sha(story: Sequence[VideoClip]) -> str:
     """Of all that a story is to be made of, but the content of the files."""
     plan = [[c.name, c.start_s, c.end_s, c.captions, c.source.uri, c.source.licence, c.source.credit] for c in story]
     return hashlib.sha256(json.dumps(plan).encode()).hexdigest()
@@ -132,7 +134,7 @@ def _is_same(part: dict[str, Any]) -> bool:
         return False
 
 
-def _finished(story: Sequence[Clip], row: Any, steps: tuple[Step, ...]) -> dict[str, Any]:
+def _finished(story: Sequence[VideoClip], row: Any, steps: tuple[Step, ...]) -> dict[str, Any]:
     """The row of a data set, media included, of what the stages made."""
     work = Path(row["work"])
     places = {used["number"]: Span(used["start_s"], used["end_s"]) for used in row["used"]}
@@ -161,7 +163,7 @@ def _finished(story: Sequence[Clip], row: Any, steps: tuple[Step, ...]) -> dict[
     return row_of(record) | kept | {"parts": parts, "plan_sha256": _plan_sha(story)} | media
 
 
-def _source(clips: Sequence[Clip], hashes: Sequence[str]) -> Source:
+def _source(clips: Sequence[VideoClip], hashes: Sequence[str]) -> Source:
     """Of all clips: every licence and credit is named once."""
     unique = list(dict.fromkeys(hashes))
     sha256 = unique[0] if len(unique) == 1 else hashlib.sha256("".join(unique).encode()).hexdigest()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from storysound.errors import MediaError
 from storysound.ingest.captions import Captions
-from storysound.ingest.clips import Clip, clips_of, join
+from storysound.ingest.clips import VideoClip, clips_of, join
 from storysound.jobs.ingest.request import IngestRequest
 from storysound.library.origin import RightsFinder, source_of
-from storysound.library.walk import Target, free_name, walk, worth_a_line
+from storysound.library.walk import FoundFile, free_name, walk, worth_a_line
 from storysound.media.endings import stem_path
 from storysound.media.probe import probe
 from storysound.progress import Watch
@@ -25,7 +25,7 @@ class Videos:
         self.skipped = list(self._walk.skipped)  # (file, reason)
         self.stories = join(self._clips(split=request.joining is not None), request.joining)
 
-    def _clips(self, *, split: bool) -> Iterator[Clip]:
+    def _clips(self, *, split: bool) -> Iterator[VideoClip]:
         targets = self._walk.targets
         rights = RightsFinder()
         names: set[str] = set()
@@ -48,14 +48,14 @@ class Videos:
             own = self._captions.of(target.file, alone=len(targets) == 1)
             yield from clips_of(Path(target.file), name, info.duration_s, own, source, split=split)
 
-    def _pass_over(self, target: Target, fault: MediaError) -> None:
+    def _pass_over(self, target: FoundFile, fault: MediaError) -> None:
         if worth_a_line(target.file):
             self.skipped.append((target.file, fault.reason))
         else:
             self.ignored += 1
 
 
-def _free_name(target: Target, taken: set[str]) -> str:
+def _free_name(target: FoundFile, taken: set[str]) -> str:
     """The path below what was given, without ending, and with as much above it as tells it from others."""
     free = free_name(target, lambda path: stem_path(path) in taken)
     name = stem_path(free.path)

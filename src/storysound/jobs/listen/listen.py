@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.annotate import families
 from storysound.annotate.events import (
     SPEECH,
-    Config,
+    EventConfig,
     FileEvents,
     bridged,
     events_of,
@@ -26,6 +25,7 @@ from storysound.encode.encoder import ticks
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.listen.request import ListenRequest, ListenResult
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable, check_target
 from storysound.media.loudness import peaks_db
@@ -36,7 +36,6 @@ from storysound.story import Event, Span
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 
 RATE_HZ = 44100
 PIECE_S = 300.0  # heard at a time, so that hours of sound need no more memory than minutes
@@ -46,7 +45,7 @@ SPOKEN = 0.3  # score of speech among the classes from which the voice detector 
 
 
 @dataclass(frozen=True)
-class Ears:
+class SoundDetectors:
     """What listens: an encoder that knows AudioSet's classes, and a voice detector."""
 
     classes: Ear
@@ -67,26 +66,26 @@ def run(request: ListenRequest, models: Models, watch: Watch) -> ListenResult:
     """Hears a sound file, or the sound of a video, from beginning to end, and draws the timeline if one is wanted.
 
     Raises MediaError for a file without sound that can be decoded, OutputError for a picture that can't be written,
-    UsageError and MissingModelError as `ears_of`.
+    UsageError and MissingModelError as `detectors_of`.
     """
     file, plot = request.file, request.plot
     if plot:
         check_target(plot, file)
     check_readable(file)
-    config = Config.from_score(request.min_score)
-    heard = listen(file, ears_of(models), config, watch, with_sketch=plot is not None)
+    config = EventConfig.from_score(request.min_score)
+    heard = listen(file, detectors_of(models), config, watch, with_sketch=plot is not None)
     events = surest(heard.events, request.top) if request.top else heard.events
     if plot:
         write_timeline(FileEvents(heard.path, heard.duration_s, events, heard.sketch), plot)
     return ListenResult(heard.path, heard.duration_s, events)
 
 
-def ears_of(models: Models) -> Ears:
+def detectors_of(models: Models) -> SoundDetectors:
     """The ears of a profile. Raises UsageError where it has none for AudioSet, MissingModelError without weights."""
     for name in models.profile.audio:
         ear = ear_among({name: models.encoder(name)})
         if ear and SPEECH in ear.labels:
-            return Ears(ear, models.get("silero", silero.load))
+            return SoundDetectors(ear, models.get("silero", silero.load))
     raise UsageError(
         f"{models.profile.name!r} has no audio encoder that knows AudioSet's classes: events can't be heard",
         field="profile",
@@ -94,13 +93,18 @@ def ears_of(models: Models) -> Ears:
 
 
 def listen(
-    path: Path, ears: Ears, config: Config | None = None, watch: Watch | None = None, *, with_sketch: bool = False
+    path: Path,
+    ears: SoundDetectors,
+    config: EventConfig | None = None,
+    watch: Watch | None = None,
+    *,
+    with_sketch: bool = False,
 ) -> FileEvents:
     """Hears a sound file, or the sound of a video, from beginning to end; says to `watch` how many seconds.
 
     Raises MediaError for a file without sound that can be decoded.
     """
-    config = config or Config()
+    config = config or EventConfig()
     watch = watch or Watch()
     tree = families.audioset()
     rows, levels, spoken, sketches = [], [], [], []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,11 @@ def _write_page(score: Score, page: Page, out_html: Path, video: Path) -> None:
 
 
 def _music_moods(score: Score) -> MoodCurve:
-    """The mood of the music that is laid, over time."""
-    beds = [cue for cue in score.cues if cue.layer == "music"]
-    moods = [(cue, cue.sound.mood) for cue in sorted(beds, key=lambda cue: cue.start_s)]
-    return tuple((time_s, m.valence, m.arousal) for cue, m in moods for time_s in (cue.start_s, cue.end_s))
+    """The mood of the music that is laid, over time; where beds cross, the next one's from the middle on."""
+    beds = sorted((cue for cue in score.cues if cue.layer == "music"), key=lambda cue: cue.start_s)
+    edges = [[cue.start_s, cue.end_s] for cue in beds]
+    for before, after in pairwise(edges):
+        if after[0] < before[1]:
+            before[1] = after[0] = (before[1] + after[0]) / 2
+    moods = [cue.sound.mood for cue in beds]
+    return tuple((at_s, m.valence, m.arousal) for own, m in zip(edges, moods, strict=True) for at_s in own)

@@ -36,13 +36,14 @@ class ScoreRequest:
 
     def __post_init__(self) -> None:
         if self.replace and not self.keep_original:
-            raise UsageError("replace keeps the voices of the original: it can't go without keep_original")
+            raise UsageError("keeps the voices of the original: it can't go without `keep_original`", field="replace")
         for field in ("music_gain_db", "effects_gain_db"):
             value = getattr(self, field)
             if not LEAST_GAIN_DB <= value <= MOST_GAIN_DB:
-                raise UsageError(f"{field} must lie in [{LEAST_GAIN_DB:g}, {MOST_GAIN_DB:g}] dB, got {value}")
+                fault = f"must lie in [{LEAST_GAIN_DB:g}, {MOST_GAIN_DB:g}] dB, got {value}"
+                raise UsageError(fault, field=field)
         if self.licence_policy not in ("any", "commercial"):
-            raise UsageError(f"licence_policy is any or commercial, got {self.licence_policy!r}")
+            raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
 
     @property
     def levels(self) -> Levels:

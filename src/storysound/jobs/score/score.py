@@ -47,7 +47,7 @@ Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str,
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScorePlan:
     """A score of which nothing has been measured yet, and what was made on the way to it that rendering can use."""
 
     score: Score
@@ -93,7 +93,7 @@ def plan(
     request: ScoreRequest,
     watch: Watch,
     listener: Callable[[], Listener] | None = None,
-) -> Plan:
+) -> ScorePlan:
     """Decides which sound plays when, cut how, at what level. `listener`: where the caller has one already."""
     steps = _Steps(watch)
     levels = request.levels
@@ -121,10 +121,10 @@ def plan(
         stepped_aside=aside,
         own_music=own.music,
     )
-    return Plan(score, footage, own.wave, tuple(cues), breakdown.sight, steps.seconds)
+    return ScorePlan(score, footage, own.wave, tuple(cues), breakdown.sight, steps.seconds)
 
 
-def render(planned: Plan, levels: Levels, watch: Watch) -> Mix:
+def render(planned: ScorePlan, levels: Levels, watch: Watch) -> Mix:
     """The sound of a score."""
     watch.at(0, 2, "cues")
     placed = [(one.cue.start_s, one.samples, one.cue.gain_db) for one in planned.cues]

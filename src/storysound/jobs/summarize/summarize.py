@@ -31,7 +31,7 @@ from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import SIDE_PX, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
-from storysound.media.arrays import RATE_HZ, Pixels
+from storysound.media.arrays import RATE_HZ, Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
@@ -45,7 +45,6 @@ from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 
 LOOK_S = 0.5  # frames are this far apart, as in the literature; farther where there would be more than MOST_LOOKS
 MOST_LOOKS = 3600  # the search for change points takes time with their square
@@ -73,7 +72,7 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Looked:
+class FrameSeries:
     """Frames of a video, and what is important about them."""
 
     times_s: NDArray[np.float64]  # [n]
@@ -97,7 +96,7 @@ def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeRes
     feeling = MoodReader(models)
     watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or request.by == "music"})
     watch.step("look")
-    looked = look(video, duration_s, feeling.eyes, watch)
+    looked = sample_frames(video, duration_s, feeling.eyes, watch)
     if request.by == "music":
         watch.step("listen")
         looked = replace(looked, arousal=_excitement_heard(video, looked.times_s, feeling, watch))
@@ -188,7 +187,7 @@ def _every_s(duration_s: float) -> float:
     return max(LOOK_S, duration_s / MOST_LOOKS)
 
 
-def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> Looked:
+def sample_frames(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) -> FrameSeries:
     """Sees frames of the video, and how exciting they are."""
     shots, kept = looking.watch(Part(str(video)), duration_s, _every_s(duration_s), SIDE_PX)
     seen: list[Encoding] = []
@@ -196,7 +195,7 @@ def look(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: Watch) ->
         watch.at(start, len(kept), video.name)
         seen += eyes.encode([from_jpeg(jpeg) for _, jpeg in kept[start : start + BATCH]])
     space, labels = next(iter(eyes.labels.items()))
-    return Looked(
+    return FrameSeries(
         np.array([time_s for time_s, _ in kept]),
         np.concatenate([one.embedding for one in seen]),
         np.concatenate([one.scores[space] for one in seen]),
@@ -236,7 +235,7 @@ def _excitement_heard(
     return np.array([found[k] for k in nearest]) * (times_s < end_s)
 
 
-def _shots(looked: Looked, duration_s: float, longest_s: float) -> list[Shot]:
+def _shots(looked: FrameSeries, duration_s: float, longest_s: float) -> list[Shot]:
     """Shots between change points, none longer than `longest_s`, that tile [0, duration_s).
 
     A change point lies between two looks; where the camera cuts there, the shot begins at the cut.

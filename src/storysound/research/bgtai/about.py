@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storysound.losses.alignment import Weights
-from storysound.research.paper import Citation, Erratum, Paper, Published
+from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
 
 CITATION = Citation(
     key="bgtai",
@@ -54,40 +54,40 @@ _RETRIEVAL = {
 CAPTIONS = ("Bleu_1", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr", "SPICE", "SPIDEr")  # as storysound.metrics.caption
 
 
-def _row_of_2(model: str, *cells: float | None) -> list[Published]:
+def _row_of_2(model: str, *cells: float | None) -> list[PublishedRow]:
     """A row of table 2; its three parts are tables of their own here."""
     parts = [("2", _CLASSIFICATION), ("2, events", _EVENTS), ("2, retrieval", _RETRIEVAL)]
     columns = [(table, task, *about) for table, tasks in parts for task, about in tasks.items()]
     return [
-        Published(table, task, model, {metric: cell}, data)
+        PublishedRow(table, task, model, {metric: cell}, data)
         for (table, task, metric, data), cell in zip(columns, cells, strict=True)
         if cell is not None
     ]
 
 
-def _row_of_3(model: str, *cells: float | None) -> Published:
+def _row_of_3(model: str, *cells: float | None) -> PublishedRow:
     figures = {name: cell for name, cell in zip(CAPTIONS, cells, strict=True) if cell is not None}
-    return Published("3", "captions", model, figures, "Clotho, evaluation, 5,000 clips")
+    return PublishedRow("3", "captions", model, figures, "Clotho, evaluation, 5,000 clips")
 
 
-def _row_of_4(model: str, r1: float, r5: float, fid: float, inception: float) -> Published:
+def _row_of_4(model: str, r1: float, r5: float, fid: float, inception: float) -> PublishedRow:
     figures = {"r1": round(r1 / 100, 6), "r5": round(r5 / 100, 6), "fid": fid, "is": inception}
-    return Published("4", "A2I", model, figures, "VGGSound, 50 classes")
+    return PublishedRow("4", "A2I", model, figures, "VGGSound, 50 classes")
 
 
-def _row_of_5(model: str, clotho: tuple[float, float], audiocaps: tuple[float, float]) -> list[Published]:
+def _row_of_5(model: str, clotho: tuple[float, float], audiocaps: tuple[float, float]) -> list[PublishedRow]:
     return [
-        Published("5", "T2A", f"{model}, {data}", {"r1": round(r1 / 100, 6), "r10": round(r10 / 100, 6)}, data)
+        PublishedRow("5", "T2A", f"{model}, {data}", {"r1": round(r1 / 100, 6), "r10": round(r10 / 100, 6)}, data)
         for data, (r1, r10) in (("Clotho", clotho), ("AudioCaps", audiocaps))
     ]
 
 
-def _zero_shot(model: str, percent: float) -> Published:
-    return Published("5", "ESC-50", model, {"accuracy": round(percent / 100, 6)}, "ESC-50, zero-shot")
+def _zero_shot(model: str, percent: float) -> PublishedRow:
+    return PublishedRow("5", "ESC-50", model, {"accuracy": round(percent / 100, 6)}, "ESC-50, zero-shot")
 
 
 _NO = None
-PUBLISHED: tuple[Published, ...] = (
+PUBLISHED: tuple[PublishedRow, ...] = (
     *_row_of_2("supervised from scratch", 0.5300, 0.6289, 0.3212, 0.4512, 0.3827, _NO, _NO, _NO),
     *_row_of_2("OpenL3", 0.723, 0.7681, 0.4053, 0.3405, 0.651, 0.1176, 0.0171, 0.0160),
     *_row_of_2("YamNet", 0.8505, 0.7832, 0.5039, 0.4541, 0.5667, 0.3420, _NO, _NO),

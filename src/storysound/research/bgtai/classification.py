@@ -13,7 +13,7 @@ from torch import Tensor
 
 from storysound.config import load_profile
 from storysound.encode.pool import Models
-from storysound.ingest.sound_sets import TEST, TRAIN, Clip, SoundSet, read_set
+from storysound.ingest.sound_sets import TEST, TRAIN, LabelledSound, SoundSet, read_set
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.classification import average_precisions
 from storysound.metrics.probe import probe
@@ -77,7 +77,7 @@ def _row(
     return Row(sounds.name, model, figures, intervals, len(truth), recipe.data.name, protocol)
 
 
-def folds_of(clips: Sequence[Clip]) -> tuple[list[tuple[Tensor, Tensor]], str]:
+def folds_of(clips: Sequence[LabelledSound]) -> tuple[list[tuple[Tensor, Tensor]], str]:
     """Which clips are learned from and which are asked, bool [n] each, fold by fold; and the protocol in words.
 
     Official folds in turn; "train" and "test" once. Where a class would be asked that wasn't learned, as in a part of a
@@ -100,7 +100,7 @@ def folds_of(clips: Sequence[Clip]) -> tuple[list[tuple[Tensor, Tensor]], str]:
     return [(~_are(parts, name), _are(parts, name)) for name in sorted(set(parts))], f"{FOLDS} parts by recording"
 
 
-def _in(clips: Sequence[Clip], fold: str) -> set[str]:
+def _in(clips: Sequence[LabelledSound], fold: str) -> set[str]:
     return {label for clip in clips if clip.fold == fold for label in clip.labels}
 
 

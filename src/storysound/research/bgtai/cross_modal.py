@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from storysound.config import Profile, load_profile
 from storysound.encode.pool import Models
@@ -19,12 +18,11 @@ from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.match.query import Query
+from storysound.media.arrays import Doubles
 from storysound.metrics.retrieval_table import Judging, chance_row, model_rows
 from storysound.metrics.table import Row
 from storysound.progress import Watch
 from storysound.research.bgtai.settings import CrossModalEvaluation
-
-Floats = NDArray[np.float64]
 
 LEAST = 2  # clips, to be told apart
 
@@ -43,7 +41,7 @@ def evaluate(recipe: CrossModalEvaluation, models: Models, watch: Watch) -> list
     return rows
 
 
-def scores(clips: list[Path], profile: Profile, models: Models, watch: Watch) -> Floats:
+def scores(clips: list[Path], profile: Profile, models: Models, watch: Watch) -> Doubles:
     """How well each clip's sound fits each clip's pictures [clips clips], of those that have both."""
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"

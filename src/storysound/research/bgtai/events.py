@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate import families
-from storysound.annotate.events import Config, events_of
+from storysound.annotate.events import EventConfig, events_of
 from storysound.annotate.hearing import Ear, audible, tightened
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.sound_sets import read_desed
-from storysound.jobs.listen.listen import ears_of
+from storysound.jobs.listen.listen import detectors_of
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import peaks_db
 from storysound.metrics.bootstrap import interval
@@ -47,7 +47,7 @@ def evaluate(recipe: EventEvaluation, models: Models, watch: Watch) -> list[Row]
         raise InputError(
             recipe.data, f"has classes that aren't DESED's: {', '.join(sorted(odd))}", "give DESED's table"
         )
-    ear = ears_of(Models(load_profile(recipe.profile), models.weights)).classes
+    ear = detectors_of(Models(load_profile(recipe.profile), models.weights)).classes
     found: dict[str, tuple[Event, ...]] = {}
     lasts: dict[str, float] = {}
     for path in truth:
@@ -56,14 +56,14 @@ def evaluate(recipe: EventEvaluation, models: Models, watch: Watch) -> list[Row]
         except MediaError as error:
             watch.say(f"left out: {error}")
             continue
-        found[str(path)], lasts[str(path)] = heard_of(wave, ear, Config.from_score(recipe.least)), wave.duration_s
+        found[str(path)], lasts[str(path)] = heard_of(wave, ear, EventConfig.from_score(recipe.least)), wave.duration_s
     kept = {str(path): events for path, events in truth.items() if str(path) in found}
     if not any(kept.values()):
         raise InputError(recipe.audio, "no file with an event can be heard", "look at the lines above")
     return [_row(recipe, found, kept, lasts)]
 
 
-def heard_of(wave: Waveform, ear: Ear, config: Config) -> tuple[Event, ...]:
+def heard_of(wave: Waveform, ear: Ear, config: EventConfig) -> tuple[Event, ...]:
     """Events of DESED's classes in a sound: each class is as clear as the clearest of AudioSet's that belong to it."""
     heard = ear.encoder.encode([wave])[0]
     scores = ear.scores(heard)

@@ -13,7 +13,7 @@ from torch import Tensor
 from storysound.encode import gloss
 from storysound.encode.features import StoryEncoder
 from storysound.library.stories import StoryMaterial
-from storysound.match.bgtai import Said
+from storysound.match.bgtai import GlossedSequences
 from storysound.match.bgtai_gloss import MOST, SoundGloss
 from storysound.match.sos_model import Features
 from storysound.nn.ragged import Ragged
@@ -33,23 +33,25 @@ class GlossedStories:
         """Of the features in a part; that of the gloss's words where no story has any."""
         return (part if len(part.values) else self.words).values.shape[1]
 
-    def texts(self, stories: Tensor) -> Said:
+    def texts(self, stories: Tensor) -> GlossedSequences:
         """Texts of stories [b], by number; of those that have none a step and a word of zeros."""
         steps, mask = self._something(self.features.text, stories)
         led = mask[:, 1:].any(dim=1, keepdim=True)  # the whole comes first and is no step of the sequence
         steps = torch.where(led[..., None], steps.roll(-1, dims=1), steps)[:, : max(1, steps.shape[1] - 1)]
         mask = torch.where(led, mask.roll(-1, dims=1), mask)[:, : steps.shape[1]]
         words, real = self._something(self.words, stories)
-        return Said(steps[:, :MOST], mask[:, :MOST], words[:, :MOST], real[:, :MOST])
+        return GlossedSequences(steps[:, :MOST], mask[:, :MOST], words[:, :MOST], real[:, :MOST])
 
-    def sounds(self, sounds: Tensor, first: Tensor | None = None) -> Said:
+    def sounds(self, sounds: Tensor, first: Tensor | None = None) -> GlossedSequences:
         """Sounds [b], by number, from token `first` [b] on, by default where they are most informative."""
         heard = self.features.sounds(sounds, first)
         steps, mask = heard.tokens[:, :MOST], torch.ones(heard.tokens.shape[:2], dtype=torch.bool)[:, :MOST]
         mask = mask if heard.mask is None else heard.mask[:, :MOST]
         if self.sound_gloss is None:
-            return Said(steps, mask, steps.new_zeros(len(steps), 1, self.words.values.shape[1]), mask[:, :1])
-        return Said(steps, mask, *self.sound_gloss(Features(heard.whole, steps, mask)))
+            return GlossedSequences(
+                steps, mask, steps.new_zeros(len(steps), 1, self.words.values.shape[1]), mask[:, :1]
+            )
+        return GlossedSequences(steps, mask, *self.sound_gloss(Features(heard.whole, steps, mask)))
 
     def pictures(self, stories: Tensor) -> tuple[Tensor, Tensor]:
         """Frames [b m d] of stories [b], and which are real; of those that have none a frame of zeros."""

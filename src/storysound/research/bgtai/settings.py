@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from storysound.annotate.events import Config as EventConfig
+from storysound.annotate.events import EventConfig
 from storysound.ingest.sound_sets import LAYOUTS
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout

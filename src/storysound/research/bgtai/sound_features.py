@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from storysound.annotate.hearing import ear_among
@@ -19,10 +18,9 @@ from storysound.encode.labels import head_space, text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.match.first_stage import Hearing, probabilities, standardise
+from storysound.media.arrays import Floats
 from storysound.media.audio import read_audio
 from storysound.progress import Watch
-
-Floats = NDArray[np.float32]
 
 BLOCK = 256  # clips in one file of the cache
 LONGEST_S = 60.0  # of a clip that is heard

@@ -20,7 +20,7 @@ from storysound.errors import UsageError
 from storysound.library.stories import read_stories
 from storysound.losses.alignment import Weights, total
 from storysound.losses.contrastive import squared_distance, symmetric
-from storysound.match.bgtai import BGTAI, Config, Said
+from storysound.match.bgtai import BGTAI, Config, GlossedSequences
 from storysound.match.bgtai_gloss import MOST
 from storysound.match.sos_inputs import FRAMES
 from storysound.metrics import retrieval
@@ -47,34 +47,36 @@ LETTERS = {"text": "T", "audio": "A", "frames": "I"}
 PAIRS = (("audio", "frames"), ("text", "frames"), ("audio", "text"))
 
 
-class Batch(NamedTuple):
+class BgtaiBatch(NamedTuple):
     """Stories, one sound of each, and which of them have text (`read`) and pictures (`seen`); what fits, [b b].
 
     `frames` are of the stories that have any, else of one that has none.
     """
 
-    texts: Said
+    texts: GlossedSequences
     read: Tensor
-    sounds: Said
+    sounds: GlossedSequences
     frames: tuple[Tensor, Tensor]
     seen: Tensor
     positives: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "BgtaiBatch":
         """The same on a device."""
         frames = (self.frames[0].to(device), self.frames[1].to(device))
         read, seen, positives = (part.to(device) for part in (self.read, self.seen, self.positives))
-        return Batch(self.texts.to(device), read, self.sounds.to(device), frames, seen, positives)
+        return BgtaiBatch(self.texts.to(device), read, self.sounds.to(device), frames, seen, positives)
 
 
-def batch_at(stories: GlossedStories, among: Tensor, recipe: BgtaiSettings, step: int, rank: int, ranks: int) -> Batch:
+def batch_at(
+    stories: GlossedStories, among: Tensor, recipe: BgtaiSettings, step: int, rank: int, ranks: int
+) -> BgtaiBatch:
     """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
     features = stories.features
     chosen = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
     sounds = a_sound_of_each(features, chosen, rng)
     seen = features.frames.lengths()[chosen] > 0
-    return Batch(
+    return BgtaiBatch(
         stories.texts(chosen),
         features.text.lengths()[chosen] > 0,
         stories.sounds(sounds, a_stretch_of_each(features, sounds, rng)),
@@ -84,7 +86,7 @@ def batch_at(stories: GlossedStories, among: Tensor, recipe: BgtaiSettings, step
     )
 
 
-def losses(network: nn.Module, batch: Batch, recipe: BgtaiSettings) -> Losses:
+def losses(network: nn.Module, batch: BgtaiBatch, recipe: BgtaiSettings) -> Losses:
     """The whole objective, its contrastive part the mean over the three pairs of modalities.
 
     The paper trains language against images; sound and text meet in UniBriVL's first stage, here at the same time. What

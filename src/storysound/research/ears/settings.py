@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class EarsTraining:
             raise ValueError("needs batch >= 1, temperature > 0 and weights that are not negative")
         self.plan()
 
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingPlan:
         """The part that the loop needs."""
-        return Plan(
+        return TrainingPlan(
             self.steps, self.rate, self.warmup, self.decay_share, self.weight_decay, ema=self.ema,
             evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
         )  # fmt: skip

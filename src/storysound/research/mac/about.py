@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from storysound.match.mac_model import Config
-from storysound.research.paper import Citation, Erratum, Paper, Published
+from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
 
 CITATION = Citation(
     key="mac",
@@ -43,21 +43,21 @@ _QUERYD_P, _QUERYD_C = "QuerYD test set, paragraphs", "QuerYD test set, clips gi
 _TABLES = {"1": ("paragraph", _QUERYD_P), "2": ("clip", _QUERYD_C)}
 
 
-def _both(table: str, model: str, a2v: tuple[float, ...], v2a: tuple[float, ...], rsum: float) -> list[Published]:
+def _both(table: str, model: str, a2v: tuple[float, ...], v2a: tuple[float, ...], rsum: float) -> list[PublishedRow]:
     """Two rows of tables 1 and 2: recalls at 1, 5 and 10 in per cent, the median rank; the sum of all six recalls."""
     task, data = _TABLES[table]
     rows = []
     for direction, (*percent, median_rank) in (("A2V", a2v), ("V2A", v2a)):
         figures = {name: round(value / 100, 7) for name, value in zip(("r1", "r5", "r10"), percent, strict=True)}
         figures |= {"median_rank": median_rank, "rsum": round(rsum / 100, 7)}
-        rows.append(Published(table, f"{task} {direction}", model, figures, data))
+        rows.append(PublishedRow(table, f"{task} {direction}", model, figures, data))
     return rows
 
 
-def _table_3(model: str, data: str, t2a: tuple[float, float], a2t: tuple[float, float]) -> list[Published]:
+def _table_3(model: str, data: str, t2a: tuple[float, float], a2t: tuple[float, float]) -> list[PublishedRow]:
     """Recalls at 1 and 10 in per cent."""
     return [
-        Published("3", task, f"{model}, {data}", {"r1": round(r1 / 100, 7), "r10": round(r10 / 100, 7)}, data)
+        PublishedRow("3", task, f"{model}, {data}", {"r1": round(r1 / 100, 7), "r10": round(r10 / 100, 7)}, data)
         for task, (r1, r10) in (("T2A", t2a), ("A2T", a2t))
     ]
 

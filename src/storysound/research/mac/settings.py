@@ -7,8 +7,8 @@ from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
 from storysound.research.stories.settings import RetrievalEvaluation, StoryTraining
 
-Seen = Literal["video", "sound"]
-Heard = Literal["words", "sound"]
+SeenSide = Literal["video", "sound"]
+HeardSide = Literal["words", "sound"]
 Negatives = Literal["sum", "mean", "hardest"]
 
 
@@ -16,8 +16,8 @@ Negatives = Literal["sum", "mean", "hardest"]
 class MacSettings(StoryTraining):
     """Settings of a model; each can be given as key=value."""
 
-    seen: Seen = "video"  # what experts judge
-    heard: Heard = "words"  # what is matched to it
+    seen: SeenSide = "video"  # what experts judge
+    heard: HeardSide = "words"  # what is matched to it
     experts: str = ""  # by name, commas between; "": all that there are
     co_attention: bool = True  # false: for comparison
     negatives: Negatives = "mean"  # of Eq. 3: sum is as printed
@@ -35,8 +35,8 @@ class MacSettings(StoryTraining):
         super().__post_init__()
         if self.negatives not in get_args(Negatives):
             raise ValueError(f"negatives are {', '.join(get_args(Negatives))}, got {self.negatives!r}")
-        if self.seen not in get_args(Seen) or self.heard not in get_args(Heard):
-            raise ValueError(f"seen is {' or '.join(get_args(Seen))}, heard is {' or '.join(get_args(Heard))}")
+        if self.seen not in get_args(SeenSide) or self.heard not in get_args(HeardSide):
+            raise ValueError(f"seen is {' or '.join(get_args(SeenSide))}, heard is {' or '.join(get_args(HeardSide))}")
 
 
 @dataclass(frozen=True)

@@ -36,35 +36,35 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class Batch(NamedTuple):
+class MacBatch(NamedTuple):
     """Stories: what experts say, what is heard, and `positives` bool [b b]: what else fits what."""
 
     seen: dict[str, Tokens]
     heard: Tokens
     positives: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "MacBatch":
         """The same on a device."""
         seen = {name: tokens.to(device) for name, tokens in self.seen.items()}
-        return Batch(seen, self.heard.to(device), self.positives.to(device))
+        return MacBatch(seen, self.heard.to(device), self.positives.to(device))
 
 
-def batch_at(material: MacStories, among: Tensor, recipe: MacSettings, step: int, rank: int, ranks: int) -> Batch:
+def batch_at(material: MacStories, among: Tensor, recipe: MacSettings, step: int, rank: int, ranks: int) -> MacBatch:
     """Stories `among` [n] in a new order each epoch; where sounds are matched, a random one and a random stretch."""
     stories = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     sides = material.sides
     if SOUND not in (sides.seen, sides.heard):
-        return Batch(material.seen(stories), material.heard(stories), material.alike(stories))
+        return MacBatch(material.seen(stories), material.heard(stories), material.alike(stories))
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
     sounds = a_sound_of_each(material.features, stories, rng)
     first = a_stretch_of_each(material.features, sounds, rng)
     fits = material.features.fits[stories][:, sounds]
     if sides.seen == SOUND:
-        return Batch(material.seen(sounds, first), material.heard(stories), fits.T)
-    return Batch(material.seen(stories), material.heard(sounds, first), fits)
+        return MacBatch(material.seen(sounds, first), material.heard(stories), fits.T)
+    return MacBatch(material.seen(stories), material.heard(sounds, first), fits)
 
 
-def losses(network: nn.Module, batch: Batch, recipe: MacSettings) -> Losses:
+def losses(network: nn.Module, batch: MacBatch, recipe: MacSettings) -> Losses:
     """Eq. 3 over all pairs of the batch."""
     scores = network(batch.seen, batch.heard)
     return {"loss": bidirectional_margin(scores, recipe.margin, recipe.negatives, batch.positives)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from storysound.match.mmva import EXTREME, KEPT, PAIRS
 from storysound.match.mmva_model import Config
-from storysound.research.paper import Citation, Erratum, Paper, Published
+from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
 
 CITATION = Citation(
     key="mmva",
@@ -69,16 +69,16 @@ _IMEMNET = "IMEMNet's test part"
 _MOODS = tuple(f"{modality} {axis}" for modality in ("image", "music", "text") for axis in ("valence", "arousal"))
 
 
-def _errors(table: str, model: str, *values: float | None) -> Iterator[Published]:
+def _errors(table: str, model: str, *values: float | None) -> Iterator[PublishedRow]:
     """A row of Tables 1 and 3: MSE and MAE of the similarity, then of valence and arousal of each modality."""
     for task, mse, mae in zip(("similarity", *_MOODS), values[::2], values[1::2], strict=False):
         if mse is not None and mae is not None:
-            yield Published(table, task, model, {"mse": mse, "mae": mae}, _IMEMNET)
+            yield PublishedRow(table, task, model, {"mse": mse, "mae": mae}, _IMEMNET)
 
 
-def _retrieval(table: str, model: str, data: str, *percent: float) -> Published:
+def _retrieval(table: str, model: str, data: str, *percent: float) -> PublishedRow:
     named = zip(("r1", "r5", "r10", "map10"), percent, strict=True)
-    return Published(table, "text to music", model, {name: round(value / 100, 6) for name, value in named}, data)
+    return PublishedRow(table, "text to music", model, {name: round(value / 100, 6) for name, value in named}, data)
 
 
 _THOUSAND, _MSD = "IMEMNet-C, 1,000 pairs", "Million Song Dataset, 1,000 pairs"
@@ -104,7 +104,7 @@ PUBLISHED = (
     _retrieval("2", "Contrastive-BERT", _MSD, 10.2, 29.8, 42.8, 18.7),
     _retrieval("2", "MMVA", _THOUSAND, 6.7, 18.6, 24.4, 11.66),
     *(
-        Published(table, "TVSum", model, {"f_mean": round(percent / 100, 4)}, "TVSum, 50 videos")
+        PublishedRow(table, "TVSum", model, {"f_mean": round(percent / 100, 4)}, "TVSum, 50 videos")
         for table, model, percent in (
             ("4", "random summary", 54.4), ("4", "DR-DSN", 57.6), ("4", "CSNet", 58.8), ("4", "AC-SUM-GAN", 60.6),
             ("4", "CA-SUM", 61.4), ("4", "MMVA", 58.2), ("5, summaries", "MMVA, no random matching", 56.6),

@@ -20,8 +20,8 @@ from storysound.annotate.chat import Chat
 from storysound.annotate.music_captions import Captioner
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
-from storysound.ingest.music_clips import clips_of
-from storysound.ingest.ratings import Rating, Scale, read_ratings
+from storysound.ingest.music_clips import rated_clips
+from storysound.ingest.ratings import Rating, RatingScale, read_ratings
 from storysound.ingest.splits import Split, split
 from storysound.library.analyse import sha256_of
 from storysound.library.emotion_set import (
@@ -94,14 +94,14 @@ def _tables(given: str) -> list[tuple[str, list[Rating]]]:
     return found
 
 
-def _scale(ends: str, part: str) -> Scale:
+def _scale(ends: str, part: str) -> RatingScale:
     try:
         low, high = (float(end) for end in ends.split(":"))
         if not low < high:
             raise ValueError("the first is not below the second")
     except ValueError as error:
         raise UsageError(f"{part!r}: {error}: give a scale as FILE@1:9") from None
-    return Scale(low, high)
+    return RatingScale(low, high)
 
 
 def _pictures(ratings: Sequence[Rating], out: Path, leave_out: LeaveOut) -> list[RatedPicture]:
@@ -137,7 +137,7 @@ def _clips(
         words = next((one for one in own if one.caption), next((one for one in own if one.tags), own[0]))
         try:
             sha256, duration_s = sha256_of(file), probe(file).duration_s
-            for span, mood in clips_of(((one.start_s, one.mood) for one in own), duration_s, recipe.cut):
+            for span, mood in rated_clips(((one.start_s, one.mood) for one in own), duration_s, recipe.cut):
                 name = f"{near(file, recipe.out)}#{span.start_s:g}-{span.end_s:g}"
                 clip = MusicClip(name, file, sha256, span, mood, "", "train", own[0].group)
                 found.append(replace(clip, caption=caption(words, clip)))
@@ -176,7 +176,7 @@ def _captions(recipe: MmvaBuild, models: Models, watch: Watch) -> Callable[[Rati
 
 def _captioner(recipe: MmvaBuild, models: Models) -> Captioner:
     if recipe.captioner == HEARD:
-        return music_captions.Heard(models.encoder(EARS), TAGS)
+        return music_captions.TagCaptioner(models.encoder(EARS), TAGS)
     return lp_musiccaps.load(Path(recipe.captioner).expanduser())
 
 

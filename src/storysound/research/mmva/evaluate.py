@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from storysound.encode.pool import Models
@@ -18,6 +17,7 @@ from storysound.errors import InputError
 from storysound.library.emotion_set import AXES, parts_sha, read_set
 from storysound.match.mmva import matching_score, paired_score
 from storysound.match.mmva_model import MMVA, MODALITIES, Modality
+from storysound.media.arrays import Ints
 from storysound.metrics import regression
 from storysound.metrics.retrieval_table import Judging, chance_row, model_rows
 from storysound.metrics.table import Row
@@ -25,8 +25,6 @@ from storysound.progress import Watch
 from storysound.research.mmva.features import TowerFeatures, features_of
 from storysound.research.mmva.settings import WAYS, MmvaEvaluation
 from storysound.trained.mmva import MmvaCard, MmvaModel, load_trained
-
-Numbers = NDArray[np.int64]
 
 NOTHING = "mean of the labels it learned from"
 BLOCK = 1024  # items that pass the network at once
@@ -41,7 +39,7 @@ class JudgedMoods:
 
     told: dict[Modality, Tensor]
     labelled: dict[Modality, Tensor]
-    groups: dict[Modality, Numbers]
+    groups: dict[Modality, Ints]
     words: Tensor
     pictures: Tensor
     clips: Tensor
@@ -144,7 +142,7 @@ def _predicted(network: MMVA, features: TowerFeatures, pictures: Tensor, clips: 
     return torch.cat(found)
 
 
-def _row(recipe: MmvaEvaluation, task: str, model: str, told: Tensor, label: Tensor, groups: Numbers, unit: str) -> Row:
+def _row(recipe: MmvaEvaluation, task: str, model: str, told: Tensor, label: Tensor, groups: Ints, unit: str) -> Row:
     """Of values told and labelled [n], of these groups [n]."""
     predicted, measured = told.double().numpy(), label.double().numpy()
     report = regression.evaluate(predicted, measured)

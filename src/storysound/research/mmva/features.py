@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from storysound.encode import cache as feature_cache
-from storysound.encode.features import Floats
 from storysound.errors import InputError, MediaError
 from storysound.library.emotion_set import EmotionSet
 from storysound.library.stories import SIDE_PX
 from storysound.match.mmva_model import Config
 from storysound.match.mmva_towers import TowerEncoder
+from storysound.media.arrays import Floats
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
 from storysound.progress import Watch

@@ -5,13 +5,13 @@ from itertools import permutations
 from pathlib import Path
 from typing import Literal, get_args
 
-from storysound.ingest.music_clips import Config as ClipConfig
+from storysound.ingest.music_clips import ClipConfig
 from storysound.ingest.splits import Split
 from storysound.metrics.summary import SHARE
 from storysound.metrics.summary_shots import SHOTS
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 HEARD = "heard"  # the captioner of no folder
 Matching = Literal["random", "fixed"]
@@ -80,9 +80,9 @@ class MmvaTraining:
             raise ValueError(f"needs batch >= 2 and 0 <= dropout < 1, got {self}")
         self.plan()
 
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingPlan:
         """The part that the loop needs: a cosine from the first step to the last; weights are not averaged."""
-        return Plan(
+        return TrainingPlan(
             self.steps, self.rate, warmup=0, decay_share=1.0, weight_decay=self.weight_decay, ema=0.0,
             evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
         )  # fmt: skip

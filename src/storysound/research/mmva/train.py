@@ -33,7 +33,7 @@ from storysound.trained.mmva import MmvaCard
 JUDGED = 2000  # triples of the validation part, at random, by which the best weights are chosen
 
 
-class Batch(NamedTuple):
+class MmvaBatch(NamedTuple):
     """Triples: features [b l d], labelled moods [b 2] of picture and music (a caption's is its music's), Eq. 1 [b]."""
 
     image: Tensor
@@ -43,17 +43,17 @@ class Batch(NamedTuple):
     music_mood: Tensor
     score: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "MmvaBatch":
         """The same on a device."""
-        return Batch(*(part.to(device) for part in self))
+        return MmvaBatch(*(part.to(device) for part in self))
 
 
-def triples(features: TowerFeatures, pictures: Tensor, clips: Tensor) -> Batch:
+def triples(features: TowerFeatures, pictures: Tensor, clips: Tensor) -> MmvaBatch:
     """Pictures [b] and clips [b], by number, that stand side by side."""
     seen, heard = features.set.picture_moods[pictures], features.set.clip_moods[clips]
     score = paired_score(seen, heard, features.set.sigma)
     given = (features.images[pictures].float(), features.music[clips].float(), features.text(clips))
-    return Batch(*given, seen, heard, score)
+    return MmvaBatch(*given, seen, heard, score)
 
 
 class Pool(NamedTuple):
@@ -87,7 +87,7 @@ class Pool(NamedTuple):
         return self.pictures[torch.from_numpy(rng.integers(0, len(self.pictures), len(chosen)))], self.clips[chosen]
 
 
-def losses(network: nn.Module, batch: Batch) -> Losses:
+def losses(network: nn.Module, batch: MmvaBatch) -> Losses:
     """Eq. 4 and its parts."""
     predicted: Predictions = network(batch.image, batch.music, batch.text)
     labels = (batch.image_mood, batch.music_mood, batch.music_mood)
@@ -100,14 +100,14 @@ def losses(network: nn.Module, batch: Batch) -> Losses:
     return {"loss": total(moods, matching), **{name: part.detach() for name, part in parts.items()}}
 
 
-def judge(network: nn.Module, *, triples: Batch) -> Mapping[str, float]:
+def judge(network: nn.Module, *, triples: MmvaBatch) -> Mapping[str, float]:
     """Eq. 4 of the validation part, less being better: `score` is what is left to 0."""
     device = next(network.parameters()).device
     found = {name: float(value) for name, value in losses(network, triples.to(device)).items()}
     return {"score": -found["loss"], **found}
 
 
-def validation(features: TowerFeatures, seed: int) -> Batch:
+def validation(features: TowerFeatures, seed: int) -> MmvaBatch:
     """Triples of the validation part: every clip and every picture as often as any other, in random company."""
     pictures, clips = _judgeable(features.set)
     rng = np.random.default_rng([seed, 2])

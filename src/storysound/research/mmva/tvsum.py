@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
 from storysound.encode.encoder import Encoder
@@ -19,18 +18,16 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
 from storysound.ingest.tvsum import People, read_importances
-from storysound.jobs.summarize.summarize import look
-from storysound.media.arrays import Pixels
+from storysound.jobs.summarize.summarize import sample_frames
+from storysound.media.arrays import Doubles, Ints, Pixels
 from storysound.media.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import kendall, leave_one_out, overlap, pairwise, spearman, summarise
-from storysound.metrics.summary_shots import SHOTS, STEP, Edges, Shots, boundaries
+from storysound.metrics.summary_shots import SHOTS, STEP, Shots, boundaries
 from storysound.metrics.table import Row
 from storysound.progress import Watch
 from storysound.research.mmva.settings import BY_PICTURE, HUMAN, IMPORTANCE, RANDOM, TVSUM_TABLE, TvsumEvaluation
-
-Floats = NDArray[np.float64]
 
 
 def evaluate(recipe: TvsumEvaluation, models: Models, watch: Watch) -> list[Row]:
@@ -58,11 +55,11 @@ def _with_pictures(
     if not here:
         raise InputError(folder, "has none of TVSum's videos", f"name them by their ids, as {next(iter(people))}.mp4")
     found: list[list[list[float]]] = []
-    edges: dict[str, Edges] = {}
+    edges: dict[str, Ints] = {}
     for video, own in here.items():
         watch.say(f"{names[video].name} …")
         duration_s, frames = picture_end_s(names[video]), own.shape[1]
-        looked = look(names[video], duration_s, eyes, Watch())
+        looked = sample_frames(names[video], duration_s, eyes, Watch())
         per_s = frames / duration_s
         changes_s = looked.times_s[change_points(looked.embeddings)]
         edges[video] = boundaries(np.rint(changes_s * per_s).astype(np.int64), frames)
@@ -116,11 +113,11 @@ def _with_shots(recipe: TvsumEvaluation, videos: People, task: str, shots_of: Ca
         yield _row(recipe, task, model, ("f_mean", "f_max"), np.array(figures), protocol)
 
 
-def _row(recipe: TvsumEvaluation, task: str, model: str, keys: tuple[str, ...], found: Floats, protocol: str) -> Row:
+def _row(recipe: TvsumEvaluation, task: str, model: str, keys: tuple[str, ...], found: Doubles, protocol: str) -> Row:
     """Figures [videos keys seeds] as one row: means, and their intervals over videos."""
     of_videos = found.mean(axis=2)
 
-    def mean_of(i: int) -> Callable[[Edges], float]:
+    def mean_of(i: int) -> Callable[[Ints], float]:
         return lambda chosen: float(of_videos[chosen, i].mean())
 
     seeds = found.mean(axis=0)

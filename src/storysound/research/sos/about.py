@@ -6,7 +6,7 @@ from storysound.losses.contrastive import LARGEST_SCALE
 from storysound.match.sos import TEMPERATURE
 from storysound.match.sos_inputs import FRAMES
 from storysound.match.sos_model import Config
-from storysound.research.paper import Citation, Erratum, Paper, Published
+from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
 
 CITATION = Citation(
     key="sos",
@@ -110,9 +110,9 @@ RETRIEVAL, DATA, GENERATION = SosPaperTraining(), SosPaperData(), SosPaperGenera
 _TEST = "SoS test set, 1,300 stories"
 
 
-def _row(task: str, model: str, *percent: float, median_rank: float) -> Published:
+def _row(task: str, model: str, *percent: float, median_rank: float) -> PublishedRow:
     recalls = {name: round(value / 100, 7) for name, value in zip(("r1", "r5", "r10", "r20"), percent, strict=True)}
-    return Published("2", task, model, {**recalls, "median_rank": median_rank}, _TEST)
+    return PublishedRow("2", task, model, {**recalls, "median_rank": median_rank}, _TEST)
 
 
 # Table 2 after erratum 1: its row "Median R" is R@20 and its row "Mean R" the median rank, but for the column Random.
@@ -125,18 +125,18 @@ PUBLISHED = (
     _row("A2T", "CLAP, fine-tuned", 6.538, 17.231, 24.615, 34.615, median_rank=52.0),
     _row("T2A", "Sound of Story", 7.077, 19.385, 25.692, 32.769, median_rank=63.5),
     _row("T2A", "CLAP, fine-tuned", 5.769, 16.077, 23.538, 34.385, median_rank=53.5),
-    Published(
+    PublishedRow(
         "2",
         "any",
         "random, mean of five",
         {"r1": 0.00076, "r5": 0.00378, "r10": 0.0075, "median_rank": 631.8, "mean_rank": 639.132},
         _TEST,
     ),
-    Published("3", "generation", "Riffusion", {"fad_vggish": 20.114}, "SoS slices, 879"),
-    Published("3", "generation", "MusicGen", {"fad_vggish": 11.680}, "SoS slices, 879"),
-    Published("3", "generation", "SoSgen, text", {"fad_vggish": 10.935}, "SoS slices, 879"),
-    Published("3", "generation", "SoSgen, image", {"fad_vggish": 18.324}, "SoS slices, 879"),
-    Published("3", "generation", "SoSgen, text and image", {"fad_vggish": 9.099}, "SoS slices, 879"),
+    PublishedRow("3", "generation", "Riffusion", {"fad_vggish": 20.114}, "SoS slices, 879"),
+    PublishedRow("3", "generation", "MusicGen", {"fad_vggish": 11.680}, "SoS slices, 879"),
+    PublishedRow("3", "generation", "SoSgen, text", {"fad_vggish": 10.935}, "SoS slices, 879"),
+    PublishedRow("3", "generation", "SoSgen, image", {"fad_vggish": 18.324}, "SoS slices, 879"),
+    PublishedRow("3", "generation", "SoSgen, text and image", {"fad_vggish": 9.099}, "SoS slices, 879"),
 )
 
 ERRATA = (

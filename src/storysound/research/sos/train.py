@@ -40,7 +40,7 @@ Pair = Literal["AV", "AT"]
 PAIRS: tuple[Pair, Pair] = ("AV", "AT")
 
 
-class Batch(NamedTuple):
+class SosBatch(NamedTuple):
     """Stories, one sound of each; `positives` bool [b b]: which sound fits which story, its own or one that is shared.
 
     `seen` and `read`: which of the stories have frames, and text; frames and texts are None where no story of the data
@@ -54,20 +54,20 @@ class Batch(NamedTuple):
     read: Tensor
     positives: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "SosBatch":
         """The same on a device."""
         frames = None if self.frames is None else (self.frames[0].to(device), self.frames[1].to(device))
         texts = None if self.texts is None else self.texts.to(device)
         rest = (t.to(device) for t in (self.read, self.positives))
-        return Batch(self.sounds.to(device), frames, self.seen.to(device), texts, *rest)
+        return SosBatch(self.sounds.to(device), frames, self.seen.to(device), texts, *rest)
 
 
-def batch_at(features: StoryFeatures, among: Tensor, recipe: SosTraining, step: int, rank: int, ranks: int) -> Batch:
+def batch_at(features: StoryFeatures, among: Tensor, recipe: SosTraining, step: int, rank: int, ranks: int) -> SosBatch:
     """Stories `among` [n] in a new order each epoch, a random sound of each and a random stretch of it."""
     stories = stories_at(among, recipe.batch, recipe.seed, step, rank, ranks)
     rng = np.random.default_rng([recipe.seed, 1, step, rank])
     sounds = a_sound_of_each(features, stories, rng)
-    return Batch(
+    return SosBatch(
         features.sounds(sounds, a_stretch_of_each(features, sounds, rng)),
         features.pictures(stories) if len(features.frames.values) else None,
         features.frames.lengths()[stories] > 0,
@@ -77,7 +77,7 @@ def batch_at(features: StoryFeatures, among: Tensor, recipe: SosTraining, step: 
     )
 
 
-def losses(network: nn.Module, batch: Batch) -> Losses:
+def losses(network: nn.Module, batch: SosBatch) -> Losses:
     """Symmetric contrastive loss of sounds against frames and against texts, the mean of both.
 
     One pass for both; stories that lack a modality are passed and then left out. A modality that none of the batch has

@@ -15,6 +15,7 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
 from storysound.ingest.pictures import picture_files
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.image import read_image
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.inception import inception_score
@@ -26,12 +27,9 @@ from storysound.research.soundimage.settings import PICTURE_TASK, PictureEvaluat
 LEAST = 4  # pictures of a folder
 SIDE_PX = 512  # encoders look at fewer
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
-class Seen:
+class PictureFeatures:
     """What an encoder says of n pictures: features [n d], and classes [n c] where it names any."""
 
     features: Floats
@@ -56,7 +54,7 @@ def evaluate(recipe: PictureEvaluation, models: Models, watch: Watch) -> list[Ro
     ]
 
 
-def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> Seen:
+def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> PictureFeatures:
     """What `eyes` see in all n pictures [h w 3] of a folder. One that can't be read is told and left out.
 
     Raises InputError for fewer than four.
@@ -76,15 +74,17 @@ def seen_by(eyes: Encoder[Pixels], folder: Path, watch: Watch) -> Seen:
         raise InputError(folder, f"has {len(found)} pictures that can be read", f"{LEAST} at least are needed")
     classes = [next(iter(one.scores.values()))[0] for one in found if one.scores]
     features = np.stack([one.embedding.mean(axis=0) for one in found])
-    return Seen(features, np.stack(classes) if len(classes) == len(found) else None)
+    return PictureFeatures(features, np.stack(classes) if len(classes) == len(found) else None)
 
 
-def _of(seen: Seen, chosen: NDArray[np.intp]) -> Seen:
+def _of(seen: PictureFeatures, chosen: NDArray[np.intp]) -> PictureFeatures:
     """What is seen of the chosen pictures [m], by number."""
-    return Seen(seen.features[chosen], None if seen.classes is None else seen.classes[chosen])
+    return PictureFeatures(seen.features[chosen], None if seen.classes is None else seen.classes[chosen])
 
 
-def _row(name: str, made: Seen, real: Seen, eyes: Encoder[Pixels], recipe: PictureEvaluation) -> Row:
+def _row(
+    name: str, made: PictureFeatures, real: PictureFeatures, eyes: Encoder[Pixels], recipe: PictureEvaluation
+) -> Row:
     """Of features [n d] of made and of real pictures."""
     figures = {
         "fid": frechet_distance(made.features, real.features),

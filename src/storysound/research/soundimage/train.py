@@ -33,7 +33,7 @@ _VERSION = "1"  # of this file: raised whenever the same story would give other 
 
 
 @dataclass(frozen=True)
-class Pairs:
+class SoundPicturePairs:
     """n sounds with the mean embedding of the pictures they belong to."""
 
     heard: Tensor  # [n heard]
@@ -41,10 +41,10 @@ class Pairs:
     seen: Tensor  # [n seen]
     groups: tuple[str, ...]
 
-    def at(self, chosen: Tensor) -> "Pairs":
+    def at(self, chosen: Tensor) -> "SoundPicturePairs":
         """Those of a mask [n]."""
         groups = tuple(group for group, kept in zip(self.groups, chosen.tolist(), strict=True) if kept)
-        return Pairs(self.heard[chosen], self.lufs[chosen], self.seen[chosen], groups)
+        return SoundPicturePairs(self.heard[chosen], self.lufs[chosen], self.seen[chosen], groups)
 
 
 def train(recipe: SoundImageTraining, models: Models, watch: Watch) -> float:
@@ -94,7 +94,7 @@ def _check_pairs(recipe: SoundImageTraining, known: int, unknown: int) -> None:
 
 
 @torch.inference_mode()
-def judged(network: SoundMap, pairs: Pairs) -> dict[str, float]:
+def judged(network: SoundMap, pairs: SoundPicturePairs) -> dict[str, float]:
     """Which picture belongs to a sound, by the cosine of how both differ from the usual picture."""
     made = network(pairs.heard, pairs.lufs) - network.usual_picture
     seen = pairs.seen - network.usual_picture
@@ -105,7 +105,7 @@ def judged(network: SoundMap, pairs: Pairs) -> dict[str, float]:
 
 def pairs_of(
     stories: Sequence[StoryMaterial], encoder: StoryEncoder, eyes: kandinsky.Eyes, cache: Path, watch: Watch
-) -> Pairs:
+) -> SoundPicturePairs:
     """A pair for each sound of each story with pictures, kept in `cache`; what can't be read is told and left out."""
     heard, lufs, seen, groups = [], [], [], []
     revision = [_VERSION, encoder.revision(), eyes.revision]
@@ -128,7 +128,7 @@ def pairs_of(
             groups.append(one.group)
     if not heard:
         raise InputError(cache, "none of the stories has both pictures and a sound", "look at the lines above")
-    return Pairs(torch.stack(heard), torch.stack(lufs), torch.stack(seen), tuple(groups))
+    return SoundPicturePairs(torch.stack(heard), torch.stack(lufs), torch.stack(seen), tuple(groups))
 
 
 def _encoded(one: StoryMaterial, encoder: StoryEncoder, eyes: kandinsky.Eyes) -> feature_cache.Tensors:

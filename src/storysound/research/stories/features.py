@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from storysound.encode import cache as feature_cache
-from storysound.encode.features import LONGEST_S, TOKEN_S, Floats, StoryEncoder
+from storysound.encode.features import LONGEST_S, TOKEN_S, StoryEncoder
 from storysound.errors import InputError, MediaError
 from storysound.library.stories import StoryMaterial
 from storysound.match.sos_inputs import informative_crop_s
 from storysound.match.sos_model import Features
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 from storysound.nn.ragged import Ragged
 from storysound.progress import Watch

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from storysound.encode.features import TOKEN_S
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 Split = Literal["held_out", "all"]
 
@@ -38,9 +38,9 @@ class StoryTraining:
             raise ValueError(f"needs batch >= 2, held_out in (0, 1), crop_s >= {TOKEN_S:g}, warmup_share in [0, 1]")
         self.plan()
 
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingPlan:
         """The part that the loop needs; the rate falls as a cosine from the end of the warm-up on."""
-        return Plan(
+        return TrainingPlan(
             self.steps, self.rate, round(self.warmup_share * self.steps), 1 - self.warmup_share, self.weight_decay,
             clip=self.clip, ema=self.ema, evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
         )  # fmt: skip

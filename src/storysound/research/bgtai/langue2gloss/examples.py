@@ -14,7 +14,8 @@ from torch import Tensor
 from storysound.errors import InputError, MediaError
 from storysound.ingest.parallel_pairs import ParallelPair
 from storysound.match.langue2gloss import SENSES, Sense
-from storysound.match.langue2gloss_readers import Floats, Readers, Writes
+from storysound.match.langue2gloss_readers import GlossReaders, Writes
+from storysound.media.arrays import Floats
 from storysound.nn.ragged import Ragged
 from storysound.progress import Watch
 
@@ -37,7 +38,7 @@ class Examples:
         return torch.nonzero(chosen[self.numbers[sense]])[:, 0]
 
 
-def examples_of(pairs: Sequence[ParallelPair], writes: Writes, readers: Readers, watch: Watch) -> Examples:
+def examples_of(pairs: Sequence[ParallelPair], writes: Writes, readers: GlossReaders, watch: Watch) -> Examples:
     """Every pair as it is; and where the profile's ears speak the text's space, texts as sounds too.
 
     Learning captions, a text alone is only that; learning glosses, the target's words are what is heard. A sound that

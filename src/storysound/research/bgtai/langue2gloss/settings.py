@@ -6,7 +6,7 @@ from pathlib import Path
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
 from storysound.research.stories.settings import Split
-from storysound.train.plan import Plan
+from storysound.train.plan import TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class GlossTraining:
             raise ValueError("needs batch >= 2, held_out in (0, 1), noise >= 0 and least >= 1")
         self.plan()
 
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingPlan:
         """The part that the loop needs."""
-        return Plan(
+        return TrainingPlan(
             self.steps, self.rate, self.warmup, self.decay_share, self.weight_decay, clip=1.0, ema=self.ema,
             evaluate_every=self.evaluate_every, save_every_s=self.save_every_s,
         )  # fmt: skip

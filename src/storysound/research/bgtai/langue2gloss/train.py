@@ -26,7 +26,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.parallel_pairs import ParallelPair, read_pairs
 from storysound.match.langue2gloss import BEGIN, END, PAD, SENSES, UNKNOWN, Config, Langue2Gloss, Sense, Vocabulary
-from storysound.match.langue2gloss_readers import Readers, Writes
+from storysound.match.langue2gloss_readers import GlossReaders, Writes
 from storysound.metrics.caption import token_f1
 from storysound.progress import Watch
 from storysound.research.bgtai.langue2gloss.examples import Examples, examples_of
@@ -40,7 +40,7 @@ LEAST = 2  # examples to learn from, and to judge by
 JUDGED = 500  # examples of each sense, at most, while training
 
 
-class Batch(NamedTuple):
+class GlossBatch(NamedTuple):
     """Examples of one sense: `states` [b n d], `mask` [b n], and what is said, `before` and `after` [b m]."""
 
     states: Tensor
@@ -49,15 +49,15 @@ class Batch(NamedTuple):
     after: Tensor
     sense: Sense
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "GlossBatch":
         """The same on a device."""
         states, mask, before, after = (part.to(device) for part in self[:4])
-        return Batch(states, mask, before, after, self.sense)
+        return GlossBatch(states, mask, before, after, self.sense)
 
 
 def batch_at(
     examples: Examples, learned: Tensor, vocabulary: Vocabulary, recipe: GlossTraining, step: int, rank: int, ranks: int
-) -> Batch:
+) -> GlossBatch:
     """Of the examples `learned`, bool [n]. Senses take turns.
 
     Words that stand for a sound are blurred, so that a sound may lie a little beside them.
@@ -74,10 +74,10 @@ def batch_at(
     longest = Config.longest - 1
     before = pad_sequence([F.pad(one[:longest], (1, 0), value=BEGIN) for one in said], batch_first=True)
     after = pad_sequence([F.pad(one[:longest], (0, 1), value=END) for one in said], batch_first=True)
-    return Batch(states, mask, before, after.masked_fill(after == UNKNOWN, PAD), sense)
+    return GlossBatch(states, mask, before, after.masked_fill(after == UNKNOWN, PAD), sense)
 
 
-def losses(network: nn.Module, batch: Batch) -> Losses:
+def losses(network: nn.Module, batch: GlossBatch) -> Losses:
     """Cross-entropy of the next word; words that aren't known are passed over."""
     logits = network(batch.states, batch.mask, batch.before, batch.sense)
     loss = F.cross_entropy(logits.flatten(0, 1).float(), batch.after.flatten(), ignore_index=PAD)
@@ -105,7 +105,7 @@ def train(recipe: GlossTraining, writes: Writes, models: Models, watch: Watch) -
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     pairs = read_pairs(recipe.data, writes, models.get("lemmas", lemmas.load).of)
-    readers = Readers(models, load_profile(recipe.profile), recipe.out)
+    readers = GlossReaders(models, load_profile(recipe.profile), recipe.out)
     _check_counts(recipe, [pair.target for pair in pairs for _ in range(1 + readers.aligned)])  # texts stand for sounds
     check_agrees(recipe.out, recipe.plan(), seed=recipe.seed, batch=recipe.batch, noise=recipe.noise, data=_sha(pairs))
     fabric = fabric_for(recipe.out, precision=recipe.precision)
