@@ -9,6 +9,7 @@ import soundfile
 from media_making import noise, tone, write_sound, write_video
 
 from fuzz.mutations import block_stamps, set_block_stamp
+from storysound.errors import MediaError
 from storysound.media.audio import read_audio
 from storysound.media.clock import looked_at
 from storysound.media.probe import probe
@@ -75,3 +76,9 @@ def test_a_stamp_that_leads_back_before_the_start(tmp_path: Path) -> None:
     set_block_stamp(data, places[len(places) // 2], -500)
     file.write_bytes(data)
     assert read_audio(file).duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_two_samples_a_second_are_no_sound(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.wav", noise(1, 8000).samples.T, 2)
+    with pytest.raises(MediaError, match="2 samples a second"):
+        read_audio(tmp_path / "x.wav")

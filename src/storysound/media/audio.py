@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SILENT_GAP_S = 0.1  # timestamps that leave less than this between frames are rounding, more is a hole
 _SETTLE_S = 60.0  # so much is held as it was decoded
 _NEAR_S = 4.0  # holes too small to be one are counted over so long
+LEAST_RATE_HZ = 100  # what is slower holds no sound, and would fill hours
 _SAFE_CHANNELS = 8
 _CUT_SHORT_S = 0.3  # so much less than the stream itself states is told; padding of encoders is less
 _PREROLL_S = 1.0  # decoded and dropped before a start, so that codecs with memory have settled
@@ -38,8 +39,6 @@ _TO_STEREO = {
     "BL": (_HALF_POWER, 0.0), "BR": (0.0, _HALF_POWER), "SL": (_HALF_POWER, 0.0), "SR": (0.0, _HALF_POWER),
     "FLC": (1.0, 0.0), "FRC": (0.0, 1.0), "BC": (0.5, 0.5), "DL": (1.0, 0.0), "DR": (0.0, 1.0),
 }  # fmt: skip
-
-
 STEREO = ("FL", "FR")
 OPPOSED = 10.0  # sides whose difference is stronger than their sum by this much of power cancel each other out
 LOUDEST = 1e3  # 60 dB over full scale: a sample beyond is a fault, not a sound
@@ -216,6 +215,8 @@ def _decode(
     end_s: float | None,
 ) -> tuple[list[_Run], str]:
     """Runs of frames that cover the wanted stretch, and what was wrong on the way ("" when nothing was)."""
+    if 0 < (rate_hz := stream.codec_context.sample_rate) < LEAST_RATE_HZ:
+        raise MediaError(path, f"states {rate_hz} samples a second, too few to hear", "its heading may be broken")
     stream.codec_context.thread_type = "NONE"  # sound decoders gain nothing from threads, starting them costs
     origin = origin_s(container)
     clock = clock_of(container, path)
@@ -252,7 +253,7 @@ def _as_decoded(frame: AudioFrame) -> NDArray[Any]:
     if not frame.format.is_planar or channels <= _SAFE_CHANNELS:
         return frame.to_ndarray()
     dtype = np.dtype(format_dtypes[frame.format.name])
-    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
+    return np.stack([np.frombuffer(bytes(plane), dtype, frame.samples) for plane in frame.planes[:channels]])
 
 
 def _append(runs: list[_Run], frame: AudioFrame, at_s: float | None) -> None:
