@@ -218,10 +218,11 @@ def _sound_s(made: Made) -> tuple[float, float]:
 
 def _film_s(path: Path) -> tuple[float, float]:
     """How long a film must be found to be, at least (a little more sound ends with the pictures) and at most."""
-    clock = looked_at(path)
+    ends_s = looked_at(path).ends_s
     with opened(path) as film:
-        pictures_s = clock.ends_s.get(film.streams.video[0].index, 0.0)
-    return (pictures_s if clock.end_s <= pictures_s + HELD_S else clock.end_s), max(clock.end_s, probe(path).duration_s)
+        pictures_s = ends_s.get(film.streams.video[0].index, 0.0)
+        end_s = max([pictures_s, *(ends_s.get(sound.index, 0.0) for sound in film.streams.audio[:1])])
+    return (pictures_s if end_s <= pictures_s + HELD_S else end_s), max(end_s, probe(path).duration_s)
 
 
 def _pictures(path: Path) -> int:
