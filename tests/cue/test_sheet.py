@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import opentimelineio as otio
@@ -92,3 +93,16 @@ def test_a_sheet_that_cannot_be_written_leaves_nothing(sheet: Score, tmp_path: P
 )
 def test_timecode(time_s: float, fps: float, code: str) -> None:
     assert timecode(time_s, fps) == code
+
+
+def test_a_cue_between_frames_stands_at_one_frame_in_every_sheet(sheet: Score, tmp_path: Path) -> None:
+    cue = replace(sheet.cues[0], start_s=1.03, end_s=5.03, pieces=(Piece(0.0, 4.0, 1.03),))
+    score = replace(sheet, cues=(cue,), fps=25.0)
+    write_csv(score, tmp_path / "c.csv")
+    write_otio(score, tmp_path / "t.otio", video=tmp_path / "a.mp4", scored=tmp_path / "b.mp4", has_audio=False)
+    timeline = otio.adapters.read_from_file(str(tmp_path / "t.otio"))
+    track = next(track for track in timeline.tracks if track.name.startswith(("Music", "Effects")))
+    clip = next(item for item in track if isinstance(item, otio.schema.Clip))
+    start = track.range_of_child(clip).start_time
+    assert start.value == 25
+    assert "00:00:01:00" in (tmp_path / "c.csv").read_text("utf-8")

@@ -23,15 +23,22 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def frame_of(time_s: float, fps: float) -> int:
+    """The frame that is shown at a time, the same in every sheet.
+
+    >>> frame_of(0.99, 25), frame_of(1.01, 25)
+    (24, 25)
+    """
+    return math.floor(time_s * fps + 1e-6)
+
+
 def timecode(time_s: float, fps: float) -> str:
     """HH:MM:SS:FF, non-drop, counted at the nearest whole rate.
 
-    >>> timecode(3661.5, 25), timecode(1.0, 29.97)
+    >>> timecode(3661.5, 24), timecode(1.0, 29.97)
     ('01:01:01:12', '00:00:00:29')
     """
-    base = max(1, round(fps))
-    frames = math.floor(time_s * fps + 1e-6)
-    seconds, frame = divmod(frames, base)
+    seconds, frame = divmod(frame_of(time_s, fps), max(1, round(fps)))
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frame:02d}"
 
 
@@ -225,4 +232,4 @@ def _clip(name: str, source: Path, piece: Piece, available_s: float, fps: float)
 
 def _time(time_s: float, fps: float) -> otio.opentime.RationalTime:
     """A time on the frame grid of the video: what an editing program can place."""
-    return otio.opentime.RationalTime(round(time_s * fps), fps)
+    return otio.opentime.RationalTime(frame_of(time_s, fps), fps)

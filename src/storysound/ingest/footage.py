@@ -34,7 +34,6 @@ KEEP_S = 0.5  # and one is kept this often, for key frames
 SIDE_PX = 320  # of kept frames; picture encoders look at 224 to 260
 LONGEST_UNIT_S = 15.0  # a longer shot is understood in parts: much can change in it
 FEW_UNITS = 8  # so few get two pictures each
-DEFAULT_FPS = 25.0  # of a video that states none
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _read_video(path: Path, watch: Watch) -> Footage:
         audio=str(path) if original else "",
         source=Source(str(path)),
         duration_s=duration_s,
-        fps=info.video.fps or DEFAULT_FPS,
+        fps=info.video.editing_fps,
         faults=tuple(faults),
     )
     return Footage(story.with_step(_step()), pictures, original)

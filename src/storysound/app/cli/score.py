@@ -100,7 +100,7 @@ def summary(scored: "ScoreResult") -> list[str]:
     for cue in scored.score.cues:
         why = f"  ({'; '.join(cue.why)})" if cue.why else ""
         lines.append(f"{cue.layer:<9}{clock(cue.start_s)}–{clock(cue.end_s)}  {cue.sound.path}{why}")
-    lines += [f"note: {note}" for note in scored.notes]
+    lines += [f"note: {streams.flags(note)}" for note in scored.notes]
     level = scored.score.loudness
     if level["lufs"] > float("-inf"):
         lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")

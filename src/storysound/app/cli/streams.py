@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -55,6 +56,15 @@ def tell(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(one_line(text) + "\n")
         sys.stderr.flush()
+
+
+def flags(text: str) -> str:
+    """A text in which fields of requests stand in backticks, in the words of the command line.
+
+    >>> flags("`keep_original` is off")
+    '--keep-original is off'
+    """
+    return re.sub(r"`(\w+)`", lambda found: f"--{found[1].replace('_', '-')}", text)
 
 
 def fail(text: str, code: int) -> int:

@@ -184,7 +184,7 @@ def _background(models: Models, wave: Waveform) -> Waveform:
 def _stepped_aside(own: OwnSound, request: ScoreRequest) -> str:
     if not own.has_music or request.replace or not request.keep_original:
         return ""
-    return f"the clip already has music ({own.music_share:.0%} of it); replace takes it out and scores it anew"
+    return f"the clip already has music ({own.music_share:.0%} of it); `replace` takes it out and scores it anew"
 
 
 def _kept(own: OwnSound, request: ScoreRequest, models: Models) -> OwnSound:
