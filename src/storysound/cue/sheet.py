@@ -24,12 +24,12 @@ COLUMNS = (
 
 
 def frame_of(time_s: float, fps: float) -> int:
-    """The frame that is shown at a time, the same in every sheet.
+    """The frame that is shown at a time, the same in every sheet; a time rounded to its millisecond is still at it.
 
     >>> frame_of(0.99, 25), frame_of(1.01, 25)
     (24, 25)
     """
-    return math.floor(time_s * fps + 1e-6)
+    return math.floor((time_s + 0.0005) * fps + 1e-6)
 
 
 def timecode(time_s: float, fps: float) -> str:

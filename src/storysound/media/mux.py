@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer, OutputContainer
 
 from storysound.media.audio import Waveform
@@ -39,6 +40,8 @@ def mux_copy(video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling
         target, index = container_for(out, codec_of(stream)), stream.index
         times = picture_times(source, stream, video_path)
         end_s = _end_s(source, times, video_path)
+        if float(np.abs(wave.samples).max(initial=0.0)) > 1.0:
+            log.warning("%s: sound beyond full scale is clipped in a video; a .wav keeps it", out)
         sound = EncodedSound(fitted(wave, end_s, target.audio), target.audio, ceiling_dbtp)
     with (
         atomic(out) as temporary,

@@ -14,6 +14,7 @@ from storysound.encode import mood as moods
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.captions import Caption, read_captions, told_in
+from storysound.ingest.subtitles import SUBTITLES
 from storysound.jobs.mood.request import MoodRequest, MoodResult
 from storysound.library.analyse import BLOCK_S, SHORTEST_REST_S, analyse, windows
 from storysound.media.audio import read_audio
@@ -25,7 +26,6 @@ from storysound.progress import Watch
 from storysound.story import Mood, MoodMoment
 
 RATE_HZ = 44_100
-SUBTITLES = (".srt", ".vtt")
 PICTURES_EVERY_S, MOST_PICTURES = 1.0, 300  # looked at in a video; longer ones are looked at more rarely
 SIDE_PX = 320
 FAINT = 1e-3  # stretches whose loudest sample is below are silent: they have no mood
