@@ -44,7 +44,7 @@ _MOV_VIDEO = (_MP4_VIDEO - {"vvc", "av1", "vp9"}) | {
     "dvvideo",
 }
 _FAST_START = (("movflags", "+faststart"),)  # the index in front, so that a web page can begin to play
-_CONTAINERS = {
+CONTAINERS = {
     ".mp4": Container("mp4", "aac", _MP4_VIDEO, _FAST_START),
     ".m4v": Container("mp4", "aac", _MP4_VIDEO, _FAST_START),
     ".mov": Container("mov", "aac", frozenset(_MOV_VIDEO), _FAST_START),
@@ -56,12 +56,12 @@ _CONTAINERS = {
 def container_for(out: str | Path, video_codec: str) -> Container:
     """How to write `out`. Raises OutputError, naming a suffix that fits, where its own can't hold the codec."""
     suffix = Path(out).suffix.lower()
-    fitting = [name for name, each in _CONTAINERS.items() if each.video is None or video_codec in each.video]
-    if suffix not in _CONTAINERS:
+    fitting = [name for name, each in CONTAINERS.items() if each.video is None or video_codec in each.video]
+    if suffix not in CONTAINERS:
         raise OutputError(out, f"can't be written as {suffix or 'a file without suffix'}", f"name it {fitting[0]}")
     if suffix not in fitting:
         raise OutputError(out, f"{suffix} can't hold {video_codec} video", f"name it {fitting[0]}")
-    return _CONTAINERS[suffix]
+    return CONTAINERS[suffix]
 
 
 def fitted(wave: Waveform, end_s: float, codec: str) -> Waveform:

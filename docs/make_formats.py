@@ -1,0 +1,81 @@
+"""Writes docs/FORMATS.md anew: endings and containers from the code, the clock's table, and what tests hold.
+
+python docs/make_formats.py
+"""
+
+import re
+from pathlib import Path
+
+from storysound.ingest.captions import SUFFIXES as CAPTIONS
+from storysound.ingest.pictures import PICTURE_SUFFIXES
+from storysound.media import clock
+from storysound.media.endings import MEDIA_SUFFIXES
+from storysound.media.soundtrack import CONTAINERS
+
+DOCS = Path(__file__).resolve().parent
+TESTS = DOCS.parent / "tests"
+# What happens to a thing on its way, and the test that holds it.
+PASSES = [tuple(line.split("\t")) for line in (DOCS / "formats.tsv").read_text("utf-8").splitlines()]
+NOT_YET = (
+    "Not kept yet, and not said: further audio tracks, subtitles, data streams and attachments of a film that is "
+    "scored; 24-bit PCM becomes AAC."
+)
+
+
+def endings(names: object) -> str:
+    """Endings in alphabetical order."""
+    return " ".join(f"`{name}`" for name in sorted(names))  # type: ignore[call-overload]
+
+
+def page() -> str:
+    """The page as the code stands. Raises ValueError for a test that isn't there."""
+    for _, _, test in PASSES:
+        file, _, name = test.partition("::")
+        if f"def {name}(" not in (TESTS / file).read_text("utf-8"):
+            raise ValueError(f"no test {test}")
+    table = re.search(r"\| stamps.*?(?=\n\n|\Z)", clock.__doc__ or "", re.DOTALL)
+    assert table
+    rows = "\n".join(
+        f"| `{suffix}` | {each.audio} | {'any' if each.video is None else ', '.join(sorted(each.video))} |"
+        for suffix, each in CONTAINERS.items()
+    )
+    kept = "\n".join(
+        f"| {what} | {how} | [{test.partition('::')[2]}](../tests/{test.partition('::')[0]}) |"
+        for what, how, test in PASSES
+    )
+    return f"""# What is read and written, what is kept, what is changed
+
+Made by `python docs/make_formats.py` from the code and its tests.
+
+## Read
+
+Sound and film: whatever FFmpeg reads inside the PyAV wheel. A file with one of these endings that can't be read is
+listed: {endings(MEDIA_SUFFIXES)}.
+
+Pictures of a story: {endings(PICTURE_SUFFIXES)}. Captions: {endings(CAPTIONS)}
+([DATASETS.md](DATASETS.md) says how they are matched and read).
+
+## Written
+
+| film | its sound | codecs of pictures it can hold |
+|---|---|---|
+{rows}
+
+Sound alone: WAV, 24 bit, or 32-bit float where samples go beyond full scale.
+
+## The clock of a file
+
+{table.group()}
+
+## Kept, changed, said
+
+| what | what becomes of it | the test that holds it |
+|---|---|---|
+{kept}
+
+{NOT_YET}
+"""
+
+
+if __name__ == "__main__":
+    (DOCS / "FORMATS.md").write_text(page(), "utf-8")
