@@ -213,8 +213,8 @@ def packets_of(
 class PictureTimes:
     """When the packets of a picture stream are shown and decoded, in the order of the file, in ticks of `base_s`.
 
-    `shown` and `decoded`: on the file's clock; `decoded` rises and is never after `shown`. `copied`: whether both are
-    as stamped but for the start. `end`: of the last picture, as long as it stands by itself.
+    `shown` and `decoded`: on the file's clock; `decoded` rises and is never after `shown`, and both are as stamped but
+    for the start where stamps are sound. `end`: of the last picture, as long as it stands by itself.
     """
 
     base_s: float
