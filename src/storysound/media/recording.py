@@ -1,0 +1,97 @@
+"""Sound that lies in a scratch file, so that hours of it cost no memory. What is short stays in memory."""
+
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+import numpy as np
+
+from storysound.errors import OutputError
+from storysound.media.arrays import Samples
+from storysound.media.audio import Waveform, usual_layout
+from storysound.progress import check
+
+IN_MEMORY = 48 << 20  # bytes; a minute of surround sound
+BLOCK_S = 20.0
+
+
+class Recording:
+    """Samples float32 [c n] at `rate_hz` that can be read from any place; its scratch file goes when it goes.
+
+    `layout` names the loudspeaker of each channel, as in `Waveform`. Several threads may read at once.
+    """
+
+    def __init__(self, scratch: IO[bytes], length: int, rate_hz: int, layout: tuple[str, ...]) -> None:
+        self._scratch, self._lock = scratch, threading.Lock()
+        self.length, self.rate_hz, self.layout = length, rate_hz, layout
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.layout)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.length / self.rate_hz
+
+    def read(self, start: int, end: int) -> Samples:
+        """Samples [c end - start] from sample `start` on; silence before the first and after the last."""
+        low, high = min(max(start, 0), self.length), min(max(end, 0), self.length)
+        frame = 4 * self.channels
+        with self._lock:
+            self._scratch.seek(low * frame)
+            data = self._scratch.read(max(0, high - low) * frame)
+        samples = np.frombuffer(data, np.float32).reshape(-1, self.channels).T
+        before, after = min(max(0, -start), end - start), max(0, end - max(high, start))
+        return np.ascontiguousarray(np.pad(samples, ((0, 0), (before, after))) if before or after else samples)
+
+    def cut(self, start_s: float = 0.0, end_s: float | None = None) -> Waveform:
+        """The stretch [start_s, end_s) in memory, clipped to what is there."""
+        end = self.length if end_s is None else min(self.length, max(0, round(end_s * self.rate_hz)))
+        start = min(end, max(0, round(start_s * self.rate_hz)))
+        return Waveform(self.read(start, end), self.rate_hz, self.layout)
+
+    def blocks(self, block_s: float = BLOCK_S) -> Iterator[tuple[int, Samples]]:
+        """All of it in order, in stretches [c n] of `block_s`, the last shorter, each with its first sample."""
+        step = max(1, round(block_s * self.rate_hz))
+        for start in range(0, self.length, step):
+            check()
+            yield start, self.read(start, min(start + step, self.length))
+
+
+class Recorder:
+    """Takes down sound block by block; `finish` gives the `Recording`."""
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        self._scratch: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self._rate_hz, self._layout, self.length = rate_hz, layout, 0
+
+    def append(self, samples: Samples) -> None:
+        """Adds float32 [c n]. Raises OutputError where the disk for scratch files is full."""
+        try:
+            self._scratch.write(np.ascontiguousarray(samples.T, np.float32).tobytes())
+        except OSError as error:
+            fault = f"takes no more scratch files: {error.strerror}"
+            raise OutputError(
+                tempfile.gettempdir(), fault, "free space there, or name another folder as TMPDIR"
+            ) from error
+        self.length += samples.shape[1]
+
+    def finish(self) -> Recording:
+        """What was taken down."""
+        return Recording(self._scratch, self.length, self._rate_hz, self._layout)
+
+
+def recorded(blocks: Iterable[Samples], rate_hz: int, layout: tuple[str, ...]) -> Recording:
+    """A recording of blocks [c n] one after the other. Raises OutputError as `Recorder.append`."""
+    recorder = Recorder(rate_hz, layout)
+    for block in blocks:
+        recorder.append(block)
+    return recorder.finish()
+
+
+def of_wave(wave: Waveform) -> Recording:
+    """A recording of what is in memory."""
+    return recorded([wave.samples], wave.rate_hz, wave.layout or usual_layout(wave.channels))
