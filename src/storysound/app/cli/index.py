@@ -27,7 +27,7 @@ def index(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Add the sounds of folders to a library, or refresh it: only what is new or changed is analysed."""
-    from storysound.app.cli.cores import one_thread, usable_cores
+    from storysound.app.cli.process import one_thread, usable_cores
     from storysound.app.cli.progress import shown
     from storysound.jobs.index.request import IndexRequest
     from storysound.session import Session

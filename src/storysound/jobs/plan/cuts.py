@@ -1,8 +1,9 @@
 """From drafts to cues: reads each chosen sound once, cuts it to its cues, and sets their levels."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from storysound.cue.mix import cue_gain_db
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Piece, RunnerUp
 from storysound.errors import MediaError
-from storysound.jobs.score.choice import Draft
+from storysound.jobs.plan.choice import Draft
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
@@ -49,8 +50,9 @@ def cut(
     levels: Levels,
     accept: Accepts | None = None,
     watch: Watch | None = None,
+    taken: Collection[str] = (),
 ) -> list[RenderedCue]:
-    """Cues in order of time.
+    """Cues in order of time; none gets an id of those `taken`.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
@@ -58,16 +60,18 @@ def cut(
     watch = watch or Watch()
     loaded: dict[str, _LibrarySound | None] = {}
     rendered: list[RenderedCue] = []
+    ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
         watch.at(i, len(ordered), draft.layer)
-        number = sum(other.cue.layer == draft.layer for other in rendered) + 1
+        number = next(n for n in count(1) if f"{draft.layer}-{n}" not in ids)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
                 rendered.append(one)
+                ids.add(one.cue.id)
                 break
         else:
             log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)

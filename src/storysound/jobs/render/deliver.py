@@ -17,7 +17,7 @@ from storysound.cue.timeline import write_otio
 from storysound.draw.report import write_report
 from storysound.errors import MediaError, OutputError
 from storysound.ingest.footage import Footage
-from storysound.jobs.score.request import ScoreRequest
+from storysound.jobs.plan.request import PlanOptions
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import atomic, check_target
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
@@ -42,7 +42,7 @@ class Page:
     attention: Mapping[str, Attention]  # by cue id
 
 
-def check_targets(request: ScoreRequest) -> dict[str, Path]:
+def check_targets(request: PlanOptions) -> dict[str, Path]:
     """Where everything goes, by kind; tells mistakes before any work is done.
 
     Raises MediaError for a story that is no video and no folder, OutputError.
