@@ -34,7 +34,9 @@ def cue(
             "unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
         ),
     ],
-    words: Annotated[list[str] | None, typer.Argument(metavar="[ID|SOUND] [±NUMBER]", help="What it is done to.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID|SOUND] [±NUMBER]", help="What it is done to.")
+    ] = None,
     runner_up: Annotated[bool, typer.Option("--next", help="swap: the next runner-up (also without it).")] = False,
     to: Annotated[str, typer.Option(metavar="SOUND", help="swap: this sound of the library, or a file.")] = "",
     text: Annotated[str, typer.Option(help="swap: the sound that fits these words best.")] = "",

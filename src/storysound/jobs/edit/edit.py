@@ -130,7 +130,11 @@ def _sound(score: Score, name: str, layer: Layer) -> Sound:
             raise InputError(file, "has no sound", "give a sound")
         source = Source(file.absolute().as_uri(), sha256_of(file))
         return Sound(
-            file.name, str(file.absolute().parent), info.duration_s, "music" if layer == "music" else "sfx", source=source
+            file.name,
+            str(file.absolute().parent),
+            info.duration_s,
+            "music" if layer == "music" else "sfx",
+            source=source,
         )
     near = [sound.path for sound in _sounds(score) if sound.path.endswith(name)]
     if len(near) > 1:

@@ -1,92 +1,192 @@
-"""Film, cue sheets and page of a score: all are there in the end, or none is."""
+"""Film, stems, sheets, hand-off and page of a score: all are there in the end, or none is."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from storysound.cue.mix import Mix
+from storysound.cue.duck import duck_points
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score
 from storysound.cue.sheet import write_json
-from storysound.cue.tables import write_csv
-from storysound.cue.timeline import write_otio
+from storysound.cue.tables import write_csv, write_rights
+from storysound.cue.timeline import write_edl, write_fcpxml, write_otio
 from storysound.draw.report import write_report
-from storysound.errors import MediaError, OutputError
-from storysound.ingest.footage import Footage
-from storysound.jobs.plan.request import PlanOptions
-from storysound.media.audio import Waveform, read_audio
+from storysound.errors import OutputError
+from storysound.ingest.footage import SIDE_PX, Footage
+from storysound.jobs.render.request import RenderOptions
 from storysound.media.files import atomic, check_target
-from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.mux import container_for, mux_copy
+from storysound.media.film.containers import SOUND_SUFFIXES, container_for
+from storysound.media.image import read_image
+from storysound.media.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.probe import probe
+from storysound.media.recording import Recording
 from storysound.media.slideshow import render_slideshow
+from storysound.media.soundfiles import write_sound, write_wav
+from storysound.media.video import key_pictures
 from storysound.progress import Watch
 from storysound.story import MoodCurve
 
-LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
-DELIVERED = 4  # things done to deliver: reasons, film, loudness, sheets
-WIDE, TALL = (1280, 720), (720, 1280)  # of slideshows
+STEMS = ("dialogue", "music", "ambience", "effects")
+DELIVERED = 3  # things done to deliver: film, sheets, page
+MOST_PICTURES = 60  # of a film, on its page
+
+_NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
+    "json": (".cues.json", "cues.json"),
+    "csv": (".cues.csv", "cues.csv"),
+    "rights": (".music.csv", "music.csv"),
+    "otio": (".otio", "timeline.otio"),
+    "edl": (".edl", "timeline.edl"),
+    "xml": (".xml", "timeline.xml"),
+    "report": (".report.html", "report.html"),
+}
+
+
+@dataclass(frozen=True)
+class Film:
+    """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.sketch`)."""
+
+    mix: Recording
+    shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
+    stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
 
 
 @dataclass(frozen=True)
 class Page:
     """What the page shows beside the score."""
 
-    footage: Footage
-    mixed: Mix
-    original: Waveform | None  # what of the clip's own sound is in the mix
-    attention: Mapping[str, Attention]  # by cue id
+    film: Film
+    footage: Footage | None  # None: pictures are taken from the story
+    maps: Mapping[str, Attention]  # by cue id
 
 
-def check_targets(request: PlanOptions) -> dict[str, Path]:
+def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict[str, Path]:
     """Where everything goes, by kind; tells mistakes before any work is done.
 
-    Raises MediaError for a story that is no video and no folder, OutputError.
+    Raises OutputError, and MediaError for a story that can't be read.
     """
-    info = None if request.story.is_dir() else probe(request.story)
-    if info is not None and info.is_still:
-        raise MediaError(request.story, "is a picture, a video is wanted", "put it into a folder, and give that")
-    files = {"video": request.out} | _sheets(request.out, request.report)
+    is_sound = out.suffix.lower() in SOUND_SUFFIXES
+    files = {"sound" if is_sound else "video": out} | sheets_of(out, options.report)
+    files |= {name: options.stems / f"{name}.wav" for name in STEMS} if options.stems else {}
     for file in files.values():
-        check_target(file, request.story)
-    container_for(request.out, info.video.codec if info and info.video else "h264")
+        check_target(file, story)
+    if not is_sound:
+        check_film(story, out)
     return files
 
 
-def _sheets(out: Path, report: Path | None) -> dict[str, Path]:
-    """Where sheets and page go: into their own folder, or beside the video under its name."""
+def sheets_of(out: Path, report: Path | None = None) -> dict[str, Path]:
+    """Where sheets and page go: into their own folder, or beside the film under its name."""
     if report:
-        names = {"json": "cues.json", "csv": "cues.csv", "otio": "timeline.otio", "report": "report.html"}
-        return {kind: report / name for kind, name in names.items()}
-    names = {"json": ".cues.json", "csv": ".cues.csv", "otio": ".otio", "report": ".report.html"}
-    return {kind: out.with_name(out.stem + name) for kind, name in names.items()}
+        return {kind: report / name for kind, (_, name) in _NAMES.items()}
+    return {kind: out.with_name(out.stem + ending) for kind, (ending, _) in _NAMES.items()}
 
 
-def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -> Score:
-    """Writes everything; the score with what was measured on the sound as it decodes. Raises OutputError."""
-    story = page.footage.story
+def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -> tuple[Score, tuple[str, ...]]:
+    """Writes everything: the score with what was measured on the sound as it decodes, and what to know of the film.
+
+    Raises OutputError and MediaError; whatever happens, all files are there in the end or none is.
+    """
     with together(files) as parts:
-        watch.at(1, DELIVERED, "film")
-        write_film(page.footage, page.mixed.wave, parts["video"])
-        watch.at(2, DELIVERED, "loudness")
-        delivered = read_audio(parts["video"])
-        levels = Loudness(
-            lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=page.mixed.ducking_db
-        )
-        score = replace(score, loudness=levels)
-        watch.at(3, DELIVERED, "sheets and page")
-        write_json(score, parts["json"])
-        write_csv(score, parts["csv"])
-        shown = Path(story.video) if story.video else files["video"]
-        has_audio = page.original is not None
-        write_otio(score, parts["otio"], video=shown, scored=files["video"], has_audio=has_audio)
-        _write_page(score, page, parts["report"], files["video"])
+        watch.at(0, DELIVERED, "film")
+        delivered = _write_sound(score, page.film.mix, files, parts)
+        for name, stem in page.film.stems.items():
+            write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
+        score = replace(score, loudness=_measured(score, delivered))
+        watch.at(1, DELIVERED, "sheets")
+        _write_sheets(score, files, parts)
+        watch.at(2, DELIVERED, "page")
+        _write_page(score, page, files, parts["report"])
         watch.at(DELIVERED, DELIVERED)
-    return score
+    return score, delivered.notes
+
+
+def check_film(story: Path | None, out: Path) -> None:
+    """Raises OutputError where the container can't hold the story's pictures; MediaError."""
+    info = probe(story) if story is not None and story.is_file() else None
+    container_for(out, info.video.codec if info and info.video else "h264")
+
+
+def _write_sound(score: Score, mix: Recording, files: Mapping[str, Path], parts: Mapping[str, Path]) -> Delivered:
+    """The film, or where that is wanted its sound alone."""
+    ceiling = score.levels.ceiling_dbtp
+    if "sound" in files:
+        return write_sound(mix, parts["sound"], {"title": score.title}, ceiling_dbtp=ceiling)
+    if score.slideshow is not None:
+        return render_slideshow(score.slideshow, mix, parts["video"], ceiling_dbtp=ceiling)
+    assert score.story is not None
+    own = score.track if score.original is not None else None
+    return mux_film(score.story.path, [ScoredTrack(mix, own)], parts["video"], ceiling_dbtp=ceiling)
+
+
+def _measured(score: Score, delivered: Delivered) -> Loudness:
+    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.loudness["ducking_db"])
+
+
+def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
+    write_json(score, parts["json"])
+    write_csv(score, parts["csv"])
+    write_rights(score, parts["rights"])
+    is_video = score.story is not None and score.slideshow is None and "video" in files
+    scored = files.get("video") or files["sound"]
+    video = Path(score.story.path) if is_video and score.story else scored
+    stems = {name: files[name] for name in STEMS if name in files}
+    ducking = duck_points(score.speech, score.levels, score.duration_s)
+    for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
+        write(
+            score,
+            parts[kind],
+            at=files[kind],
+            video=video,
+            scored=scored,
+            has_audio=score.original is not None,
+            stems=stems,
+            ducking=ducking,
+        )
+
+
+def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:
+    footage = page.footage
+    if footage is not None:
+        shown = [picture for own in footage.pictures for picture in own]
+        thumbnails = list(zip(footage.times_s, shown, strict=True))
+        moods = dict(footage.story.moods)
+    else:
+        thumbnails, moods = _pictures(score), {"scenes": _scene_moods(score)}
+    write_report(
+        score,
+        out_html,
+        at=files["report"],
+        thumbnails=thumbnails,
+        waveforms=page.film.shapes,
+        attention=page.maps,
+        moods={**moods, "music": _music_moods(score)},
+        video=files.get("video"),
+    )
+
+
+def _pictures(score: Score) -> list[tuple[float, NDArray[np.uint8]]]:
+    """Pictures uint8 [h w 3] of the story's shots and when they are shown, few of a long film."""
+    if score.slideshow is not None:
+        stills = score.slideshow.stills
+        return [
+            ((still.start_s + still.end_s) / 2, read_image(still.path, max_side=SIDE_PX))
+            for still in stills[:: -(-len(stills) // MOST_PICTURES)]
+        ]
+    shots = [shot for scene in score.scenes for shot in scene.shots]
+    if score.story is None or not shots or not probe(score.story.path).video:
+        return []
+    times_s = [(shot.start_s + shot.end_s) / 2 for shot in shots[:: -(-len(shots) // MOST_PICTURES)]]
+    return key_pictures(score.story.path, times_s, max_side=SIDE_PX)
+
+
+def _scene_moods(score: Score) -> MoodCurve:
+    """The mood of each scene, from its start to its end."""
+    return tuple((t, s.mood.valence, s.mood.arousal) for s in score.scenes for t in (s.start_s, s.end_s))
 
 
 @contextmanager
@@ -115,31 +215,6 @@ def together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
         if isinstance(error, OutputError) and error.path in target:
             raise OutputError(target[error.path], error.fault, error.do) from error
         raise
-
-
-def write_film(footage: Footage, wave: Waveform, out: Path) -> None:
-    """The story's pictures, or a slideshow of them, with the new sound."""
-    story = footage.story
-    if story.video:
-        mux_copy(story.video, wave, out, ceiling_dbtp=LOUDEST_DBTP)
-        return
-    portrait = np.median([own[0].shape[0] / own[0].shape[1] for own in footage.pictures]) > 1
-    stills = [frame.uri for frame in story.frames]
-    lengths_s = [shot.duration_s for shot in story.shots]
-    render_slideshow(stills, lengths_s, wave, out, size=TALL if portrait else WIDE, ceiling_dbtp=LOUDEST_DBTP)
-
-
-def _write_page(score: Score, page: Page, out_html: Path, video: Path) -> None:
-    pictures = [picture for own in page.footage.pictures for picture in own]
-    write_report(
-        score,
-        out_html,
-        thumbnails=list(zip(page.footage.times_s, pictures, strict=True)),
-        waveforms={"mix": page.mixed.wave, "original": page.original, "added": page.mixed.added},
-        attention=page.attention,
-        moods={**page.footage.story.moods, "music": _music_moods(score)},
-        video=video,
-    )
 
 
 def _music_moods(score: Score) -> MoodCurve:

@@ -75,7 +75,10 @@ def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
     """The score with what was edited in a timeline, and what of that was and wasn't understood."""
     assert request.otio is not None
     back = read_edited(request.otio, score)
-    lines = [*back.understood, *(f"not understood in the timeline, and left as it was: {line}" for line in back.not_understood)]
+    lines = [
+        *back.understood,
+        *(f"not understood in the timeline, and left as it was: {line}" for line in back.not_understood),
+    ]
     if not back.understood:
         return score, [*lines, "nothing was changed in the timeline"]
     ids = {cue.id for cue in score.cues} | {cue.id for cue in back.score.cues}

@@ -24,6 +24,4 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
     planned = plan(request.story, request.library, request, models, watch, files["json"])
     rendered = render(planned.score, files, watch, Extras(planned.footage, planned.original, planned.maps))
     notes = (*planned.notes, *rendered.notes)
-    return ScoreResult(
-        rendered.score, planned.footage.story, files, notes, {**planned.seconds, **rendered.seconds}
-    )
+    return ScoreResult(rendered.score, planned.footage.story, files, notes, {**planned.seconds, **rendered.seconds})
