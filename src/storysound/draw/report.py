@@ -48,9 +48,10 @@ def write_report(
 ) -> None:
     """Writes the page for `score` to `out_html`, whole or not at all.
 
-    `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and
-    "mix" in steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words" and "music" to their moods over time, on
-    one scale. `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
+    `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and "mix" in
+    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words" and
+    "music" to their moods over time, on one scale. `video` is linked relatively and shown as player. Raises OutputError
+    when the page can't be written.
     """
     view = _View(score, _pick(thumbnails), attention or {})
     page = _template().render(

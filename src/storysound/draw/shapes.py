@@ -76,7 +76,7 @@ def tick_step_s(duration_s: float, wanted: int = 12) -> float:
 
 
 def peaks(values: NDArray[np.float32], step_s: float, duration_s: float) -> NDArray[np.float32]:
-    """The largest of peaks [t], one every `step_s`, in each of up to 1,400 equal stretches of [0, duration_s) [columns]."""
+    """The largest of peaks [t], one every `step_s`, in up to 1,400 equal stretches of [0, duration_s): [columns]."""
     total = max(1, round(duration_s / step_s))
     count = min(_WAVE_COLUMNS, total)
     padded = np.zeros(total, np.float32)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from storysound.cue import edit
-from storysound.cue.mix import bed_lufs
+from storysound.cue.mix import bed_lufs, wanted_lufs
 from storysound.cue.score import Cue, Layer, RunnerUp, Score
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
@@ -56,8 +56,7 @@ def _swap(score: Score, request: EditRequest, models: Models) -> Score:
     place = Place(cue.id, cue.layer, cue.start_s, _end_s(score, cue, hit), cross_in_s, cross_out_s)
     runners = tuple(runner for runner in cue.runners_up if runner.path != hit.sound.path)
     old = RunnerUp(cue.sound.path, cue.score, cue.pieces[0].in_s, cue.pieces[0].out_s, cue.why)
-    loudness = cue.level_lufs + cue.gain_db
-    new = fitted_cue(place, hit, loudness, gain_db=cue.gain_db)
+    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db)
     new = replace(new, runners_up=(*runners, old), muted=cue.muted, locked=cue.locked)
     return edit.put(score, f"swap {cue.id} {hit.sound.path}", new)
 
@@ -75,7 +74,7 @@ def _next(score: Score, cue: Cue) -> Hit:
 def _found(score: Score, cue: Cue, text: str, models: Models) -> Hit:
     """The sound that fits the words best, and isn't banned or there already."""
     finder, _ = finder_of(Path(score.library), models, score.wishes.rerank)
-    kind = "music" if cue.layer == "music" else "sfx"
+    kind: Kind = "music" if cue.layer == "music" else "sfx"
     for hit in finder.search(Query(text=text), CANDIDATES, kind=kind, ignore_names=score.wishes.ignore_names):
         if hit.sound.path not in (*score.bans, cue.sound.path):
             return hit
@@ -115,7 +114,8 @@ def _usual_loudness(score: Score, layer: Layer) -> float:
     if there:
         return there[len(there) // 2]
     original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track) if score.original else None
-    return bed_lufs(original, score.speech, score.levels) + score.levels.offset_lu(layer)
+    bed = bed_lufs(original, score.speech, score.levels)
+    return wanted_lufs(layer, bed, score.levels, arousal=0.5, soft=original is not None)
 
 
 def _sound(score: Score, name: str, layer: Layer) -> Sound:

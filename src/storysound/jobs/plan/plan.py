@@ -26,20 +26,22 @@ from storysound.errors import InputError, MediaError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.choice import Draft, Searches, beside, effect_drafts, music_drafts
-from storysound.jobs.plan.cuts import Accepts, cut
+from storysound.jobs.plan.choice import AMBIENCE_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import STEREO, Waveform
+from storysound.media.audio import STEREO, Waveform, record_audio
 from storysound.media.files import check_target
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
 from storysound.media.soundfiles import write_sound
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
+
+__all__ = ["AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again"]
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +220,7 @@ def _own_sound(
     if old.original is None:
         wave = None
     elif old.original.path != footage.story.video:
-        wave = read_footage_sound(Path(old.original.path))
+        wave = record_audio(old.original.path, rate_hz=RATE_HZ)
     ear = ear_among(models.audio)
     events = heard_in(wave, ear) if ear and wave else ()
     own = OwnSound(wave, old.speech, old.own_music, wave.duration_s if wave else 0.0, events)
@@ -277,7 +279,7 @@ def _kept(own: OwnSound, options: PlanOptions, models: Models) -> OwnSound:
 def _beside_sheet(
     own: OwnSound, footage: Footage, options: PlanOptions, sheet: Path
 ) -> tuple[OwnSound, FileReference | None]:
-    """The file in which the sound under the cues lies: the story's own, or where it was changed one beside the sheet."""
+    """The file in which the sound under the cues lies: the story's own, or a changed one beside the sheet."""
     if own.wave is None:
         return own, None
     if own.wave is footage.original:

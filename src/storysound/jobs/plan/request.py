@@ -78,7 +78,7 @@ class PlanRequest(PlanOptions):
 
 @dataclass(frozen=True)
 class ReplanRequest:
-    """A sheet to plan anew: what isn't locked is chosen again, by the scenes, moods, wishes and bans that stand there."""
+    """A sheet to plan anew: what isn't locked is chosen again, by the scenes, moods, wishes and bans of the sheet."""
 
     sheet: Path
     library: Path | None = None  # None: that of the sheet

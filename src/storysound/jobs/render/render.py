@@ -54,7 +54,8 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
     timeline; MediaError, OutputError, UsageError. Whatever happens, all files are there in the end or none is.
     """
     watch.plan(SHARES)
-    score, notes = read_json(request.sheet), []
+    score = read_json(request.sheet)
+    notes: list[str] = []
     if request.otio is not None:
         score, notes = _returned(score, request)
     score, moved = relinked(score, request.sheet, request.relink)
@@ -93,7 +94,10 @@ def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
 
 
 def original_of(score: Score) -> Recording | None:
-    """The sound under the cues. Raises MediaError, and InputError where its loudspeakers are others than the sheet's."""
+    """The sound under the cues.
+
+    Raises MediaError, and InputError where its loudspeakers are others than the sheet's.
+    """
     if score.original is None:
         return None
     own = score.story is None or score.original.path == score.story.path
@@ -125,7 +129,7 @@ def render(
     film = mixed(score, original, watch, with_stems=STEMS[0] in files)
     seconds["mix"], started_s = time.perf_counter() - started_s, time.perf_counter()
     watch.step("deliver")
-    page = Page(film, original, extras.footage if extras else None, extras.maps if extras else {})
+    page = Page(film, extras.footage if extras else None, extras.maps if extras else {})
     score, notes = deliver(score, page, files, watch)
     seconds["deliver"] = time.perf_counter() - started_s
     return Rendered(score, notes, seconds)
