@@ -184,6 +184,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_whole(path: str | Path, text: str) -> None:
+    """Writes a text in UTF-8, whole or not at all. Raises OutputError as `atomic`."""
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+        stream.write(text)
+
+
 def _temporary(target: Path) -> Path:
     """A hidden name beside `target`: what it is for, the machine and process that write it, and chance."""
     marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:8] for text in (target.name, socket.gethostname()))

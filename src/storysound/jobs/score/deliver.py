@@ -11,7 +11,9 @@ import numpy as np
 from storysound.cue.mix import Mix
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score
-from storysound.cue.sheet import write_csv, write_json, write_otio
+from storysound.cue.sheet import write_json
+from storysound.cue.tables import write_csv
+from storysound.cue.timeline import write_otio
 from storysound.draw.report import write_report
 from storysound.errors import MediaError, OutputError
 from storysound.ingest.footage import Footage
