@@ -16,11 +16,11 @@ from storysound.jobs.plan.plan import AMBIENCE_S, Place, fitted_cue
 from storysound.library.store import Library
 from storysound.match.query import Hit, Query
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import record_audio
 from storysound.media.content import sha256_of
 from storysound.media.probe import probe
+from storysound.media.recording import record_audio
 from storysound.progress import Watch
-from storysound.story import Sound, Source
+from storysound.story import Kind, Sound, Source
 
 CANDIDATES = 32  # looked at for a swap by words
 

@@ -28,15 +28,16 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.choice import AMBIENCE_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
-from storysound.jobs.plan.notes import notes_of
+from storysound.jobs.plan.notes import mix_notes, notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import STEREO, Waveform, record_audio
+from storysound.media.audio import Waveform
 from storysound.media.files import check_target
+from storysound.media.layouts import STEREO
 from storysound.media.probe import probe
-from storysound.media.recording import Recording
+from storysound.media.recording import Recording, record_audio
 from storysound.media.soundfiles import write_sound
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
@@ -177,8 +178,8 @@ def plan(
     with steps("level"):
         score = as_read(score)
         mastered = level(own.wave, score.audible, score.speech, score.levels, footage.samples, score.layout)
-        score = replace(score, levels=mastered.levels)
-    notes = (*notes_of(score, told), *mastered.notes)
+        score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
+    notes = (*notes_of(score, told), *mix_notes(mastered))
     return Plan(score, footage, own.wave, maps, notes, steps.seconds)
 
 

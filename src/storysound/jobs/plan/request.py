@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storysound.cue.levels import Levels
+from storysound.cue.levels import Levels, loudness_target
 from storysound.cue.score import Score, Wishes
 from storysound.errors import UsageError
 from storysound.story import Mood, Story
@@ -29,6 +29,7 @@ class PlanOptions:
     ignore_names: bool = False  # judges by sound alone, never by names or tags
     licence_policy: LicencePolicy = "any"  # commercial: only sounds that may be sold
     rerank: str = "none"  # a trained model that judges the best again, as `jobs.find` takes it
+    loudness: str = ""  # a target by name (film, ebu, youtube, podcast) or in LUFS; "" is podcast's
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else the first
@@ -41,6 +42,8 @@ class PlanOptions:
             if not LEAST_GAIN_DB <= value <= MOST_GAIN_DB:
                 fault = f"must lie in [{LEAST_GAIN_DB:g}, {MOST_GAIN_DB:g}] dB, got {value}"
                 raise UsageError(fault, field=field)
+        if self.loudness:
+            loudness_target(self.loudness)
         if self.licence_policy not in ("any", "commercial"):
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
         for field in ("seed", "track"):
@@ -49,8 +52,9 @@ class PlanOptions:
 
     @property
     def levels(self) -> Levels:
-        """The usual levels, with the user's gains on top."""
-        return Levels(music_db=self.music_gain_db, effects_db=self.effects_gain_db)
+        """The usual levels, with the user's gains on top and at the loudness that is asked for."""
+        levels = Levels(music_db=self.music_gain_db, effects_db=self.effects_gain_db)
+        return levels.aimed(self.loudness) if self.loudness else levels
 
     def wishes(self, profile: str) -> Wishes:
         """What of it the sheet remembers, with the profile that went by it."""

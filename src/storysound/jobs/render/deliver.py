@@ -140,7 +140,6 @@ def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, P
         write(
             score,
             parts[kind],
-            at=files[kind],
             video=video,
             scored=scored,
             has_audio=score.original is not None,
@@ -160,7 +159,6 @@ def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: P
     write_report(
         score,
         out_html,
-        at=files["report"],
         thumbnails=thumbnails,
         waveforms=page.film.shapes,
         attention=page.maps,

@@ -18,8 +18,7 @@ from storysound.ingest.footage import Footage
 from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, deliver, sheets_of
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import record_audio
-from storysound.media.recording import Recorder, Recording
+from storysound.media.recording import Recorder, Recording, record_audio
 from storysound.media.sketch import Peaks
 from storysound.progress import Watch
 
@@ -65,7 +64,7 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
     if request.loudness or request.relevel or score.levels.master_db is None:
         levels = score.levels.aimed(request.loudness) if request.loudness else score.levels
         mastered = level(original, score.audible, score.speech, levels, samples_of(score), score.layout)
-        score = as_read(replace(score, levels=mastered.levels))
+        score = as_read(replace(score, levels=mastered.levels, ducking=mastered.ducking))
     if request.otio is not None:
         write_json(score, request.sheet)
     rendered = render(score, files, watch, original=original)
@@ -101,7 +100,7 @@ def original_of(score: Score) -> Recording | None:
     if score.original is None:
         return None
     own = score.story is None or score.original.path == score.story.path
-    original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track if own else None)
+    original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track if own else 0)
     if original.layout != score.layout:
         fault = f"has sound for {' '.join(original.layout)}, the sheet mixes {' '.join(score.layout)}"
         raise InputError(score.original.path, fault, "plan it anew")

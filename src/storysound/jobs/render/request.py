@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from storysound.cue.levels import target_of
+from storysound.cue.levels import loudness_target
 from storysound.cue.score import Score
 
 
@@ -14,11 +14,6 @@ class RenderOptions:
 
     report: Path | None = None  # folder for sheets and page; by default they lie beside the film
     stems: Path | None = None  # folder for dialogue.wav, music.wav, ambience.wav and effects.wav
-    loudness: str = ""  # a target by name (film, ebu, youtube, podcast) or in LUFS; "" leaves the one of the sheet
-
-    def __post_init__(self) -> None:
-        if self.loudness:
-            target_of(self.loudness)
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,11 @@ class RenderRequest(RenderOptions):
     otio: Path | None = None  # a timeline of this sheet that was edited: what changed there comes into the sheet
     relink: tuple[Path, ...] = ()  # folders in which files that moved are looked for
     relevel: bool = False  # brings the mix to its target anew; else its one gain stays as the sheet has it
+    loudness: str = ""  # another target, by name (film, ebu, youtube, podcast) or in LUFS; "" leaves the sheet's
+
+    def __post_init__(self) -> None:
+        if self.loudness:
+            loudness_target(self.loudness)
 
 
 @dataclass(frozen=True)

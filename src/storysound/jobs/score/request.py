@@ -20,10 +20,6 @@ class ScoreRequest(PlanOptions, RenderOptions):
     library: Path  # made by `index`
     out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .ogg)
 
-    def __post_init__(self) -> None:
-        PlanOptions.__post_init__(self)
-        RenderOptions.__post_init__(self)
-
 
 @dataclass(frozen=True)
 class ScoreResult:
