@@ -13,6 +13,7 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | leap beyond the end of the file | broken: it follows the one before |
 | no length is stated (live recordings) | the end of the last packet |
 | sound of more or fewer samples than its stamps leave room for | stamps are right: see `stretches` |
+| streams that aren't used (subtitles, data, covers, more languages) go on | they don't count |
 | the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
 """
 
@@ -30,7 +31,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import is_still, opened, reading
+from storysound.media.files import has_index, is_still, opened, reading
 from storysound.progress import check
 
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
@@ -71,7 +72,8 @@ def origin_s(container: InputContainer) -> float:
 class FileClock:
     """What one look at all packets says.
 
-    `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock. `offsets_s`: what is
+    `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock; of the first pictures
+    and the first sound alone. `offsets_s`: what is
     added to the stamps before the first restart (0), after it, after the second …
     """
 
@@ -81,7 +83,7 @@ class FileClock:
 
     @property
     def end_s(self) -> float:
-        """When the file is over."""
+        """When sound and pictures are over."""
         return max(self.ends_s.values(), default=0.0)
 
     @property
@@ -120,11 +122,29 @@ def clock_of(container: InputContainer, path: str | Path) -> FileClock:
 
     Raises MediaError where the file can't be read.
     """
-    if container.duration and container.format.name.split(",")[0] in _ONE_CLOCK:
-        origin = origin_s(container)
-        ends = {stream.index: container.duration / 1_000_000 for stream in container.streams}
-        return FileClock(origin, ends)
-    return looked_at(path)
+    origin = origin_s(container)
+    ends = _stated_ends(container, path, origin)
+    return looked_at(path) if ends is None else FileClock(origin, ends)
+
+
+def _stated_ends(container: InputContainer, path: str | Path, origin: float) -> dict[int, float] | None:
+    """When the used streams end as the file states; None where that can't be trusted: it may restart, was written bit
+    by bit or is cut short, or its sound and pictures are said to end apart.
+    """
+    if not container.duration or container.format.name.split(",")[0] not in _ONE_CLOCK:
+        return None
+    ends: dict[int, float] = {}
+    for stream in _used(container):
+        lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+        if has_index(container):
+            index = stream.index_entries
+            if not lasts_s or not stream.frames or not len(index):
+                return None
+            if index[-1].pos + index[-1].size > Path(path).stat().st_size:
+                return None
+        start_s = float((stream.start_time or 0) * (stream.time_base or 0)) - origin
+        ends[stream.index] = start_s + lasts_s if lasts_s else container.duration / 1_000_000
+    return ends if ends and max(ends.values()) - min(ends.values()) <= HELD_S else None
 
 
 def looked_at(path: str | Path) -> FileClock:
@@ -141,16 +161,20 @@ def looked_at(path: str | Path) -> FileClock:
 def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
     with opened(path) as container:
         origin = origin_s(container)
-        streams = [s for s in container.streams if s.type in ("audio", "video") and not _is_cover(s)]
         seen = _PacketTimes()
-        for packet in packets_of(container, streams, path):
+        for packet in packets_of(container, _used(container), path):
             seen.take(packet)
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
     return FileClock(origin, ends, tuple(seen.offsets_s))
 
 
-def _is_cover(stream: av.stream.Stream) -> bool:
-    return isinstance(stream, av.VideoStream) and is_still(stream)
+def _used(container: InputContainer) -> list[av.stream.Stream]:
+    """The first moving pictures and the first sound, as `video_stream` and `audio_stream` choose them.
+
+    What else there is, such as subtitles, data, covers and more languages, may end anywhere.
+    """
+    pictures = [stream for stream in container.streams.video if not is_still(stream)]
+    return [*pictures[:1], *container.streams.audio[:1]]
 
 
 @dataclass

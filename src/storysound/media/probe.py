@@ -168,9 +168,8 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
 
 
 def _duration_s(container: InputContainer, path: str | Path) -> float:
-    """The container's length; the end of its last packet where it states none or only that of a piece."""
-    clock = clock_of(container, path)
-    return clock.end_s if clock.restarts or not container.duration else container.duration / 1_000_000
+    """When sound and pictures are over; the container's own length where they give no time at all."""
+    return clock_of(container, path).end_s or (container.duration or 0) / 1_000_000
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
