@@ -19,6 +19,7 @@ what is here; nothing else computes times from packets. What stamps do, and what
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -74,12 +75,15 @@ class FileClock:
 
     `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock; of the first pictures
     and the first sound alone. `offsets_s`: what is
-    added to the stamps before the first restart (0), after it, after the second …
+    added to the stamps before the first restart (0), after it, after the second … `counts`: packets of each
+    stream, 0 where nobody counted. `missing_s`: how much earlier all streams end than the file states.
     """
 
     origin_s: float
     ends_s: dict[int, float]
+    counts: dict[int, int] = field(default_factory=dict)
     offsets_s: tuple[float, ...] = (0.0,)
+    missing_s: float = 0.0
 
     @property
     def end_s(self) -> float:
@@ -124,7 +128,9 @@ def clock_of(container: InputContainer, path: str | Path) -> FileClock:
     """
     origin = origin_s(container)
     ends = _stated_ends(container, path, origin)
-    return looked_at(path) if ends is None else FileClock(origin, ends)
+    if ends is None:
+        return looked_at(path)
+    return FileClock(origin, ends, {number: container.streams[number].frames for number in ends})
 
 
 def _stated_ends(container: InputContainer, path: str | Path, origin: float) -> dict[int, float] | None:
@@ -161,11 +167,15 @@ def looked_at(path: str | Path) -> FileClock:
 def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
     with opened(path) as container:
         origin = origin_s(container)
-        seen = _PacketTimes()
-        for packet in packets_of(container, _used(container), path):
-            seen.take(packet)
+        used = {stream.index for stream in _used(container)}
+        covers = [stream.index for stream in container.streams.video if is_still(stream)]
+        seen, others = _PacketTimes(), _PacketTimes()
+        for packet in packets_of(container, [s for s in container.streams if s.index not in covers], path):
+            (seen if packet.stream.index in used else others).take(packet)
+        stated_s = (container.duration or 0) / 1_000_000
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
-    return FileClock(origin, ends, tuple(seen.offsets_s))
+    missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
+    return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
 
 
 def _used(container: InputContainer) -> list[av.stream.Stream]:
@@ -185,9 +195,11 @@ class _PacketTimes:
     ends_s: dict[int, float] = field(default_factory=dict)  # of each stream, offsets included
     highest_s: dict[int, float] = field(default_factory=dict)  # stamp of each stream in its piece
     pieces: dict[int, int] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def take(self, packet: "av.Packet[av.stream.Stream]") -> None:
         """One more packet."""
+        self.counts[packet.stream.index] += 1
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             return
