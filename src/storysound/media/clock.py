@@ -21,6 +21,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -170,7 +171,8 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
         used = {stream.index for stream in _used(container)}
         covers = [stream.index for stream in container.streams.video if is_still(stream)]
         seen, others = _PacketTimes(), _PacketTimes()
-        for packet in packets_of(container, [s for s in container.streams if s.index not in covers], path):
+        streams = [stream for stream in container.streams if stream.index not in covers]
+        for packet in packets_of(container, streams, path, unstamped=True):
             (seen if packet.stream.index in used else others).take(packet)
         stated_s = (container.duration or 0) / 1_000_000
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
@@ -199,11 +201,13 @@ class _PacketTimes:
 
     def take(self, packet: "av.Packet[av.stream.Stream]") -> None:
         """One more packet."""
-        self.counts[packet.stream.index] += 1
+        number = packet.stream.index
+        self.counts[number] += 1
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
+            self.ends_s[number] = self.ends_s.get(number, 0.0) + _decoded_s(packet)
             return
-        number, base = packet.stream.index, float(packet.time_base)
+        base = float(packet.time_base)
         lasts = packet.duration or 0
         stamp_s, lasts_s = stamp * base, lasts * base if lasts < _ENDLESS else 0.0
         piece = self.pieces.get(number, 0)
@@ -217,11 +221,21 @@ class _PacketTimes:
         self.ends_s[number] = max(end_s, self.ends_s.get(number, -math.inf))
 
 
-def packets_of(
-    container: InputContainer, streams: Sequence[av.stream.Stream], path: str | Path
-) -> Iterator["av.Packet[av.stream.Stream]"]:
-    """Packets that hold something, in the order of the file; a file cut short ends where it ends.
+def _decoded_s(packet: "av.Packet[av.stream.Stream]") -> float:
+    """How long a packet of sound lasts that states no time, as what stands before the seam of two joined FLACs."""
+    if not isinstance(packet.stream, av.AudioStream):
+        return 0.0
+    with suppress(av.FFmpegError):
+        return sum(frame.samples / frame.sample_rate for frame in packet.stream.decode(packet))
+    return 0.0
 
+
+def packets_of(
+    container: InputContainer, streams: Sequence[av.stream.Stream], path: str | Path, *, unstamped: bool = False
+) -> Iterator["av.Packet[av.stream.Stream]"]:
+    """Packets that state a time, in the order of the file; a file cut short ends where it ends.
+
+    `unstamped`: the others too.
     Raises MediaError where not even the first can be read.
     """
     packets = container.demux(*streams)
@@ -237,7 +251,7 @@ def packets_of(
                 return
         if packet is None:
             return
-        if packet.dts is not None or packet.pts is not None:
+        if packet.dts is not None or packet.pts is not None or (unstamped and packet.size):
             found = True
             yield packet
 
