@@ -163,21 +163,22 @@ def read_audio(
     channels: int | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    track: int = 0,
 ) -> Waveform:
-    """Decodes the first sound stream of any file PyAV reads.
+    """Decodes a sound stream of any file PyAV reads: the first, or that of number `track`, counted from 0.
 
     Time 0 is the container's: sound that begins later than the picture is preceded by silence, a hole in the stream
     becomes silence. `rate_hz` resamples, `channels` (1 or 2) downmixes by loudspeaker position; None keeps what is
     there. Only [start_s, end_s) seconds are returned (fewer where the file ends before). A file cut short or partly
     broken gives what can be decoded, with a warning in the log.
-    Raises MediaError: missing, empty, no media, no audio stream, no samples at all, NaN or infinite samples.
+    Raises MediaError: missing, empty, no media, no such audio stream, no samples at all, NaN or infinite samples.
     """
     if channels not in (None, 1, 2):
         raise ValueError(f"channels must be 1, 2 or None, got {channels}")
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"needs 0 <= start_s < end_s, got {start_s}..{end_s}")
     with opened(path) as container:
-        stream = audio_stream(container, path)
+        stream = audio_stream(container, path, track)
         states_s = stated_s(container, stream)
         runs, damage = _decode(container, stream, path, channels, start_s, end_s)
         expected_s = (container.duration or 0) / 1_000_000

@@ -118,12 +118,15 @@ def video_stream(container: InputContainer, path: str | Path) -> av.VideoStream:
     return stream
 
 
-def audio_stream(container: InputContainer, path: str | Path) -> av.AudioStream:
-    """The first sound stream. Raises MediaError where there is none, or of an unknown codec."""
-    if not container.streams.audio:
+def audio_stream(container: InputContainer, path: str | Path, track: int = 0) -> av.AudioStream:
+    """The sound stream of that number from 0 on. Raises MediaError where it isn't there, or of an unknown codec."""
+    sounds = container.streams.audio
+    if not sounds:
         raise MediaError(path, "has no audio stream", "give a file with sound")
-    _check_codec(container.streams.audio[0], path)
-    return container.streams.audio[0]
+    if not 0 <= track < len(sounds):
+        raise MediaError(path, f"has {len(sounds)} sound tracks, no track {track}", "count them from 0")
+    _check_codec(sounds[track], path)
+    return sounds[track]
 
 
 def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
