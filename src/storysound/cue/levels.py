@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -65,7 +65,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 class Levels:
     """Settings of the mix, in LU, LUFS, dB and seconds; all that is needed to make the same samples again.
 
-    Raises UsageError that names the field for a value out of its range.
+    Raises ValueError that names the field for a value out of its range.
     """
 
     target_lufs: float = -16.0
@@ -95,20 +95,19 @@ class Levels:
 
     def __post_init__(self) -> None:
         if self.anchor not in ("programme", "dialogue"):
-            raise UsageError(f"is programme or dialogue, got {self.anchor!r}", field="anchor")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "anchor" or (field.name == "master_db" and value is None):
+            raise ValueError(f"anchor is programme or dialogue, got {self.anchor!r}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if name == "master_db" and value is None:
                 continue
-            low, high = _RANGES[field.name]
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise UsageError(f"must be a number from {low:g} to {high:g}, got {value!r}", field=field.name)
+                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
         if self.open_pause_s <= self.closed_pause_s:
-            fault = f"must be longer than `closed_pause_s`, {self.closed_pause_s:g} s, got {self.open_pause_s:g}"
-            raise UsageError(fault, field="open_pause_s")
+            raise ValueError(
+                f"open_pause_s must be over closed_pause_s, {self.closed_pause_s:g} s, got {self.open_pause_s:g}"
+            )
         if self.deepest_dip_db < self.dip_db:
-            fault = f"must be at least `dip_db`, {self.dip_db:g} dB, got {self.deepest_dip_db:g}"
-            raise UsageError(fault, field="deepest_dip_db")
+            raise ValueError(f"deepest_dip_db must be at least dip_db, {self.dip_db:g} dB, got {self.deepest_dip_db:g}")
 
     @property
     def mix_ceiling_dbtp(self) -> float:

@@ -51,7 +51,7 @@ class CuePlayer:
     ) -> None:
         rate = sound.rate_hz
         span = span or Span(pieces[0].at_s, pieces[-1].end_s)
-        self._sound, self._gain = sound, np.float32(10 ** (gain_db / 20))
+        self._sound, self.gain = sound, np.float32(10 ** (gain_db / 20))
         self.channels = sound.channels
         self.start, full_end = round(span.start_s * rate), round(span.end_s * rate)
         half = max(0, full_end - self.start) // 2
@@ -104,7 +104,7 @@ class CuePlayer:
 
     def gains(self, start: int, end: int) -> Floats:
         """What those samples are multiplied with: gain and fades, [end - start]."""
-        gains = np.full(end - start, self._gain)
+        gains = np.full(end - start, self.gain)
         for at, fade in (
             (self.start, self._fade_in),
             (self._out_at, self._fade_out),

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
 SHORT_TERM_S = 3.0  # EBU Tech 3341
-_STEP_S = 0.1  # blocks overlap by 75 %
+STEP_S = 0.1  # blocks overlap by 75 %
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LU = -0.691
@@ -35,8 +35,9 @@ _LEAST_RATE_HZ, _RAISED_HZ = 8000, 32_000  # below, the K filter loses its form:
 
 OVERSAMPLING = 4  # BS.1770-4, Annex 2
 _TAPS = 32  # per phase; twelve are asked for at least
+REACH = _TAPS // 2  # samples to both sides that a point between samples depends on
 _ROW = 32  # samples interpolated together; at least _TAPS
-_LEAD = _ROW + _TAPS // 2 - 1  # the interpolated signal rings a row before its first sample
+_LEAD = _ROW + REACH - 1  # the interpolated signal rings a row before its first sample
 _BLOCK = 1 << 19  # samples measured together
 
 DEEPEST_DB = 12.0  # more cut than this is no longer transparent
@@ -127,24 +128,22 @@ class _Windows:
         return np.concatenate([*self._done, self._means(fitting)])
 
 
-class Meter:
-    """Loudness and true peak of sound that comes block by block, in bounded memory.
+class LoudnessMeter:
+    """Loudness of sound that comes block by block, in bounded memory.
 
     `layout` names the loudspeakers as in `Waveform`; "?" where nobody knows. Raises ValueError below 8 kHz.
     """
 
     def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
         self._weighted = _KWeighted(rate_hz, layout)
-        self._momentary = _Windows(rate_hz, BLOCK_S, _STEP_S)
-        self._short_term = _Windows(rate_hz, SHORT_TERM_S, _STEP_S)
-        self._peak = TruePeak(len(layout))
+        self._momentary = _Windows(rate_hz, BLOCK_S, STEP_S)
 
     def add(self, samples: Samples) -> None:
         """The next samples [c n]."""
-        energy = self._weighted(samples)
+        self._take(self._weighted(samples))
+
+    def _take(self, energy: NDArray[np.float64]) -> None:
         self._momentary.add(energy)
-        self._short_term.add(energy)
-        self._peak.add(samples)
 
     def energies(self) -> NDArray[np.float64]:
         """Weighted mean squares of the 0.4 s from each tenth of a second on: [b]."""
@@ -153,6 +152,24 @@ class Meter:
     def integrated_lufs(self) -> float:
         """As `integrated_lufs` of all that came."""
         return gated_lufs(self.energies())
+
+
+class Meter(LoudnessMeter):
+    """Loudness, its course and true peak of sound that comes block by block."""
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        super().__init__(rate_hz, layout)
+        self._short_term = _Windows(rate_hz, SHORT_TERM_S, STEP_S)
+        self._peak = TruePeak(len(layout))
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        super().add(samples)
+        self._peak.add(samples)
+
+    def _take(self, energy: NDArray[np.float64]) -> None:
+        super()._take(energy)
+        self._short_term.add(energy)
 
     def short_term_lufs(self) -> NDArray[np.float64]:
         """As `short_term_lufs` of all that came: [b]."""
@@ -163,7 +180,7 @@ class Meter:
         return self._peak.dbtp()
 
 
-def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) -> NDArray[np.float64]:
+def _block_energies(wave: Waveform, length_s: float, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Weighted mean square [b] of K-weighted blocks of `length_s`, one every `step_s`; empty when shorter than one."""
     if wave.rate_hz < _LEAST_RATE_HZ:
         wave = resample(wave, wave.rate_hz * -(-_RAISED_HZ // wave.rate_hz))
@@ -207,12 +224,12 @@ def integrated_lufs(wave: Waveform) -> float:
     return gated_lufs(_block_energies(wave, BLOCK_S))
 
 
-def momentary_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+def momentary_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 0.4 s from each k · step_s on, [b] in LUFS; -inf in silence, empty below 0.4 s."""
     return _lufs(_block_energies(wave, BLOCK_S, step_s))
 
 
-def peaks_db(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float32]:
+def peaks_db(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float32]:
     """Sample peak of all channels in each step begun, dBFS; -inf for digital silence: [t].
 
     >>> peaks_db(Waveform(np.array([[0.1, 0.0, 1.0, 0.0]], np.float32), 20)).tolist()
@@ -225,7 +242,7 @@ def peaks_db(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float32]:
     return result
 
 
-def short_term_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+def short_term_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 3 s from each k · step_s on, [b] in LUFS; -inf in silence, empty for less than 3 s."""
     return _lufs(_block_energies(wave, SHORT_TERM_S, step_s))
 
@@ -277,6 +294,22 @@ def _between(around: NDArray[np.float32]) -> NDArray[np.float32]:
     matrix, _ = _block_interpolator()
     points = np.abs(around @ matrix).reshape(len(around), _ROW, OVERSAMPLING - 1)
     return np.asarray(points.max(axis=2), np.float32)
+
+
+def points_between(samples: Samples) -> Samples:
+    """The three points after each sample: [c n + 2 · REACH] -> [c n 3]; the first and last REACH are what they need.
+
+    n is a multiple of 32. The same samples give the same points to the bit, whatever lies around them.
+    """
+    matrix, _ = _block_interpolator()
+    padded = np.pad(samples[:, 1:], ((0, 0), (0, 2)))  # the first point lies after sample REACH - 1 of a row
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW, axis=1)[:, ::_ROW]
+    return np.asarray(np.stack([rows @ matrix for rows in around]).reshape(len(samples), -1, OVERSAMPLING - 1))
+
+
+def headroom() -> float:
+    """The most by which a point between samples can stand above the largest sample around it, a factor."""
+    return _block_interpolator()[1]
 
 
 class TruePeak:
