@@ -22,7 +22,7 @@ from storysound.cue.score import Cue, Edit, FileReference, Score, Slideshow, Sti
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
-from storysound.errors import InputError, MediaError
+from storysound.errors import InputError, LibraryError, MediaError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
@@ -147,6 +147,7 @@ def plan(
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
         drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch), locked)
+        _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
         accept = _accepts(footage, breakdown, own, listener)
@@ -308,6 +309,14 @@ def _drafts(
         heard = audible(own.wave, footage.story.units)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch)
     return drafts
+
+
+def _check_shelves(drafts: Sequence[Draft], library: Path) -> None:
+    """Raises LibraryError where a folder of the library's sounds is gone: moved, or a disk that isn't mounted."""
+    for root in sorted({hit.sound.root for draft in drafts for hit in draft.hits}):
+        if not Path(root).is_dir():
+            do = f"mount it or move it back, or index its new place: `storysound index FOLDER -o {library} --forget`"
+            raise LibraryError(root, "is gone, and the sounds of the library are there", do)
 
 
 def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
