@@ -137,7 +137,9 @@ class Session:
         from storysound.jobs.index.request import IndexRequest
 
         folders = [folders] if isinstance(folders, str | Path) else folders
-        request = IndexRequest(tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine, forget=forget)
+        request = IndexRequest(
+            tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine, forget=forget
+        )
         return self._run(run, request, watch, stop)
 
     def find(

@@ -44,9 +44,7 @@ def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
             library.discard()
 
 
-def _updated(
-    library: Library, shape: Shape, found: Walk, analysers: Runner, watch: Watch, forget: bool
-) -> IndexResult:
+def _updated(library: Library, shape: Shape, found: Walk, analysers: Runner, watch: Watch, forget: bool) -> IndexResult:
     with library.writer(shape) as writer:
         update = LibraryUpdate(writer, found, watch, forget=forget)
         rows: Iterator[Row] = ({"file": target.file, "target": target, "sha256": s} for target, s in update.work())
