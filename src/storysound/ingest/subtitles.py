@@ -11,7 +11,7 @@ from itertools import pairwise
 
 SUBTITLES = (".vtt", ".srt", ".ass", ".ssa")  # the first is taken where a video has several
 
-_CLOCK = r"-?(?:\d{1,6}\s?:\s?-?)?\d{1,3}\s?:\s?-?\d{1,2}(?:\s?[.,:]\s?-?\d{1,9})?"
+_CLOCK = r"-?(?:\d{1,6}\s?[:：]\s?-?)?\d{1,3}\s?[:：]\s?-?\d{1,2}(?:\s?[.,:．，：]\s?-?\d{1,9})?"
 _TIMES = re.compile(rf"[\s\u200e\u200f\u202a-\u202e\ufeff]*({_CLOCK})\s*(?:-+|[–—−])\s?[>›]\s*({_CLOCK})(?!\d)")
 _COUNT = re.compile(r"\s*\d{1,9}\s*")
 _ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
@@ -23,6 +23,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
+_BRACES = re.compile(r"(?<!\\)\{[^{}]*\}")  # of SubStation Alpha: overrides and comments, which are not shown
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?:\{[^{}]*\\p0[^{}]*\}|$)", re.DOTALL)
 _UNSAID = ("comment", "picture", "sound", "movie", "command")  # events of SubStation Alpha that are not written
 _SETTINGS = re.compile(r"(?:\s*[A-Za-z][A-Za-z0-9]*\s?:\s?[\w%.,:+-]+)*\s*")  # of a cue, after its times
@@ -84,9 +85,9 @@ def _seconds(clock: str) -> float:
     """A time of a cue; one before the start counts as the start."""
     if "-" in clock:
         return 0.0
-    parts = re.split(r"\s?[:.,]\s?", clock)
+    parts = re.split(r"\s?[:.,：．，]\s?", clock)
     fraction = "0"
-    if re.search(r"[.,]", clock) or len(parts) == 4:
+    if re.search(r"[.,．，]", clock) or len(parts) == 4:
         fraction = parts.pop()
     whole = 0
     for part in parts:
@@ -179,7 +180,8 @@ def _substation(text: str, stray: list[str]) -> Iterator[SubtitleCue]:
             if not (re.fullmatch(_CLOCK, start) and re.fullmatch(_CLOCK, end)):
                 stray.append(line.strip())
             else:
-                shown = re.split(r"\\[Nn]", _DRAWING.sub("", row.get("text", "")).replace("\\h", " "))
+                told = _BRACES.sub("", _DRAWING.sub("", row.get("text", "")))
+                shown = re.split(r"\\[Nn]", told.replace("\\h", " "))
                 yield SubtitleCue(
                     _seconds(start), _seconds(end), tuple(words for part in shown if (words := plain(part)))
                 )
