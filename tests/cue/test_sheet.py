@@ -65,7 +65,7 @@ def test_json_holds_everything(sheet: Score, tmp_path: Path) -> None:
 
 def test_csv_has_a_row_per_cue_and_no_formula(sheet: Score, tmp_path: Path) -> None:
     write_csv(sheet, tmp_path / "c.csv")
-    with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "c.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == COLUMNS
     assert rows[1]["sound"] == sheet.cues[1].sound.path

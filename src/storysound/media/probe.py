@@ -1,6 +1,7 @@
 """What is in a media file, without decoding it."""
 
 import math
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,6 +21,7 @@ _SAME_TAG = {
     "description": "comment", "albumartist": "album_artist", "tempo": "bpm", "tbpm": "bpm", "tkey": "initialkey",
     "key": "initialkey", "wcop": "license",
 }  # fmt: skip
+_TIMECODE = re.compile(r"\d\d:[0-5]\d:[0-5]\d[:;.]\d\d")
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
@@ -100,6 +102,7 @@ class MediaInfo:
     audio: AudioInfo | None
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
+    start_timecode: str = ""  # of the first picture, HH:MM:SS:FF, drop-frame HH:MM:SS;FF; empty where it states none
 
     @property
     def is_still(self) -> bool:
@@ -117,8 +120,8 @@ def probe(path: str | Path) -> MediaInfo:
         video = _video(container, video_stream(container, path)) if pictures else None
         audio = _audio(container, audio_stream(container, path)) if container.streams.audio else None
         duration_s = 0.0 if still else _duration_s(container, path)
-        tags = _tags(container)
-        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name)
+        tags, timecode = _tags(container), _start_timecode(container)
+        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name, timecode)
 
 
 def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:
@@ -171,6 +174,15 @@ def _duration_s(container: InputContainer, path: str | Path) -> float:
     """The container's length; the end of its last packet where it states none or only that of a piece."""
     clock = clock_of(container, path)
     return clock.end_s if clock.restarts or not container.duration else container.duration / 1_000_000
+
+
+def _start_timecode(container: InputContainer) -> str:
+    """As a tag or a track of time code (`tmcd`) states it; players of MOV give the track's to the pictures too."""
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for name, value in metadata.items():
+            if name.lower() == "timecode" and _TIMECODE.fullmatch(first_line(value)):
+                return first_line(value).replace(".", ";")
+    return ""
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
