@@ -1,6 +1,7 @@
 """What is in a media file, without decoding it."""
 
 import math
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _SAME_TAG = {
     "description": "comment", "albumartist": "album_artist", "tempo": "bpm", "tbpm": "bpm", "tkey": "initialkey",
     "key": "initialkey", "wcop": "license",
 }  # fmt: skip
+_TIMECODE = re.compile(r"\d\d:[0-5]\d:[0-5]\d[:;.]\d\d")
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
@@ -108,6 +110,7 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
     missing_s: float = 0.0
+    start_timecode: str = ""  # of the first picture, HH:MM:SS:FF, drop-frame HH:MM:SS;FF; empty where it states none
 
     @property
     def is_still(self) -> bool:
@@ -127,8 +130,16 @@ def probe(path: str | Path) -> MediaInfo:
         clock = clock_of(container, path)
         # The container's own length where its packets give no time at all.
         duration_s = 0.0 if still else clock.end_s or (container.duration or 0) / 1_000_000
-        missing_s = 0.0 if still else clock.missing_s
-        return MediaInfo(Path(path), duration_s, video, audio, _tags(container), container.format.name, missing_s)
+        return MediaInfo(
+            Path(path),
+            duration_s,
+            video,
+            audio,
+            _tags(container),
+            container.format.name,
+            missing_s=0.0 if still else clock.missing_s,
+            start_timecode=_start_timecode(container),
+        )
 
 
 def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:
@@ -189,6 +200,15 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
     start_s, duration_s = _clock(container, stream)
     context = stream.codec_context
     return AudioInfo(context.sample_rate, context.channels, codec_of(stream), start_s, duration_s)
+
+
+def _start_timecode(container: InputContainer) -> str:
+    """As a tag or a track of time code (`tmcd`) states it; players of MOV give the track's to the pictures too."""
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for name, value in metadata.items():
+            if name.lower() == "timecode" and _TIMECODE.fullmatch(first_line(value)):
+                return first_line(value).replace(".", ";")
+    return ""
 
 
 def _tags(container: InputContainer) -> dict[str, str]:

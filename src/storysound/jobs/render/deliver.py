@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.duck import duck_points
+from storysound.cue.handoff.tables import write_csv, write_rights
+from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score
 from storysound.cue.sheet import write_json
-from storysound.cue.tables import write_csv, write_rights
-from storysound.cue.timeline import write_edl, write_fcpxml, write_otio
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
