@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
     """Only new and changed content is analysed; a renamed file keeps its analysis, a copy shares it.
 
-    Files that are gone from these folders leave the library; with `forget` those that are gone anywhere. A sound's `path` is relative to the folder it was indexed
-    from; where another sound has that path, the folder's own name (and as much above it as is needed) comes before it.
+    Files that are gone from these folders leave the library; with `forget` those that are gone anywhere. A sound's
+    `path` is relative to the folder it was indexed from; where another sound has that path, the folder's own name
+    (and as much above it as is needed) comes before it.
     Sounds are committed in batches, and whatever ends this, what is finished is committed: the library is readable at
     any moment, and the next call goes on from there.
     Raises InputError for a missing folder, LibraryError, OutputError (rights, full disk), MissingModelError,

@@ -129,11 +129,12 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
 
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
     write_json(score, parts["json"])
-    write_csv(score, parts["csv"])
-    write_rights(score, parts["rights"])
-    is_video = score.story is not None and score.slideshow is None and "video" in files
     scored = files.get("video") or files["sound"]
+    is_video = score.story is not None and score.slideshow is None and "video" in files
     video = Path(score.story.path) if is_video and score.story else scored
+    start = probe(video).start_timecode if is_video else ""
+    write_csv(score, parts["csv"], start_timecode=start)
+    write_rights(score, parts["rights"], start_timecode=start)
     stems = {name: files[name] for name in STEMS if name in files}
     ducking = duck_points(score.speech, score.levels, score.duration_s)
     for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
