@@ -103,8 +103,9 @@ class CuePlayer:
         return out
 
     def gains(self, start: int, end: int) -> Floats:
-        """What those samples are multiplied with: gain and fades, [end - start]."""
-        gains = np.full(end - start, self.gain)
+        """What those samples are multiplied with: gain and fades, 0 outside the cue's span: [end - start]."""
+        gains = np.zeros(end - start, np.float32)
+        gains[max(0, self.start - start) : max(0, self.end - start)] = self.gain
         for at, fade in (
             (self.start, self._fade_in),
             (self._out_at, self._fade_out),
