@@ -1,6 +1,5 @@
 """Stems block by block: what they hold, what they leave alone, and that a cue changes nothing outside its span."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +8,11 @@ import pytest
 from mix_making import SPEECH, cue, mixed, noise, sound, talk
 
 from storysound.cue.duck import CHUNK
-from storysound.cue.levels import LOUDNESS, Levels, loudness_target
+from storysound.cue.levels import Levels
 from storysound.cue.limiter import AHEAD, BEHIND, CELL, cuts_db, gain_of
-from storysound.cue.mix import Mixer, bed_lufs, cue_gain_db, protected, spread_of, stems
+from storysound.cue.mix import Mixer, bed_lufs, layer_lufs, protected, spread_of, stems, wanted_lufs
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import Cue
-from storysound.errors import UsageError
+from storysound.cue.score import Cue, Layer
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import STEREO, Waveform
 from storysound.media.levels import loudest_db
@@ -253,48 +251,13 @@ def test_bed_follows_what_is_there() -> None:
 
 
 def test_layers_have_their_places() -> None:
+    def wanted(layer: Layer, arousal: float = 0.5, *, soft: bool = False) -> float:
+        return wanted_lufs(layer, -20.0, LEVELS, arousal=arousal, soft=soft)
+
+    assert wanted("music") - wanted("ambience") == pytest.approx(-LEVELS.ambience_lu)
+    assert wanted("music", 1.0) - wanted("music", 0.0) == pytest.approx(4.0)
+    assert wanted("spot") - wanted("spot", soft=True) == pytest.approx(LEVELS.spot_lu - LEVELS.soft_spot_lu)
     music, hit = noise(5, 0.1), noise(0.1, 0.3)
-    gain = {
-        layer: cue_gain_db(music, layer, -20.0, LEVELS, arousal=0.5, soft=False)  # type: ignore[arg-type]
-        for layer in ("music", "ambience")
-    }
-    assert gain["music"] - gain["ambience"] == pytest.approx(-LEVELS.ambience_lu)
-    calm, wild = (cue_gain_db(music, "music", -20.0, LEVELS, arousal=a, soft=False) for a in (0.0, 1.0))
-    assert wild - calm == pytest.approx(4.0)
-    hard = cue_gain_db(hit, "spot", -20.0, LEVELS, arousal=0.5, soft=False)
-    soft = cue_gain_db(hit, "spot", -20.0, LEVELS, arousal=0.5, soft=True)
-    assert hard - soft == pytest.approx(LEVELS.spot_lu - LEVELS.soft_spot_lu)
-    assert hard + loudest_db(hit, RATE_HZ) == pytest.approx(-20 + LEVELS.spot_lu)
-    assert cue_gain_db(np.zeros_like(hit), "spot", -20.0, LEVELS, arousal=0.5, soft=False) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("field", "wrong"),
-    [
-        ("duck_db", -1.0), ("ceiling_dbtp", 0.0), ("target_lufs", 3.0), ("release_s", 0.0), ("master_db", float("nan")),
-        ("music_db", "loud"), ("hold_s", True), ("anchor", "song"), ("open_pause_s", 0.5), ("deepest_dip_db", 1.0),
-    ],
-)  # fmt: skip
-def test_levels_name_the_field_that_is_wrong(field: str, wrong: object) -> None:
-    with pytest.raises(ValueError, match=field):
-        Levels(**{field: wrong})  # type: ignore[arg-type]
-
-
-def test_loudness_has_names() -> None:
-    assert [(t.lufs, t.dbtp) for t in LOUDNESS.values()] == [(-27, -2), (-23, -1), (-14, -1), (-16, -1)]
-    assert loudness_target("ebu") == LOUDNESS["ebu"]
-    assert loudness_target("-20.5").lufs == -20.5
-    for wrong in ("loud", "nan", "3", "-90", ""):
-        with pytest.raises(UsageError, match="film, ebu, youtube, podcast or a number"):
-            loudness_target(wrong)
-
-
-def test_what_makes_no_mix_is_refused(original: Recording) -> None:
-    with pytest.raises(ValueError, match="master_db"):
-        list(stems(original, [], (), Levels(), N, STEREO))
-    other = of_wave(Waveform(noise(1, 0.1), 44_100))
-    with pytest.raises(ValueError, match="44100"):
-        list(stems(other, [], (), LEVELS, N, STEREO))
-    with pytest.raises(ValueError, match="FR"):
-        list(stems(original, [], (), LEVELS, N, SURROUND))
-    _: Sequence[str] = SURROUND
+    assert layer_lufs(music, "music") == integrated_lufs(Waveform(music, RATE_HZ)) != layer_lufs(music, "spot")
+    assert layer_lufs(hit, "music") == layer_lufs(hit, "spot") == loudest_db(hit, RATE_HZ)
+    assert layer_lufs(np.zeros_like(hit), "spot") == -np.inf
