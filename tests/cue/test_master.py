@@ -11,7 +11,8 @@ from storysound.cue.levels import LOUDNESS, Levels
 from storysound.cue.master import Mastered, level
 from storysound.cue.score import Cue
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO, Waveform
+from storysound.media.audio import Waveform
+from storysound.media.layouts import STEREO
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.recording import Recording, of_wave
 from storysound.story import Span

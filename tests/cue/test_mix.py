@@ -15,7 +15,8 @@ from storysound.cue.playback import CuePlayer
 from storysound.cue.score import Cue
 from storysound.errors import UsageError
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO, Waveform, read_audio
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.layouts import STEREO
 from storysound.media.levels import loudest_db
 from storysound.media.loudness import REACH, integrated_lufs, true_peak_dbtp
 from storysound.media.recording import Recording, of_wave
