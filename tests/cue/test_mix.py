@@ -8,13 +8,15 @@ import pytest
 from mix_making import SPEECH, cue, mixed, noise, sound, talk
 
 from storysound.cue.duck import CHUNK
-from storysound.cue.levels import Levels
-from storysound.cue.limiter import AHEAD, BEHIND, CELL, cuts_db, gain_of
+from storysound.cue.levels import LOUDNESS, Levels, loudness_target
+from storysound.cue.limiter import AFTER, AHEAD, BEFORE, BEHIND, CELL, cuts_db, gain_of
 from storysound.cue.mix import Mixer, bed_lufs, layer_lufs, protected, spread_of, stems, wanted_lufs
 from storysound.cue.playback import CuePlayer
 from storysound.cue.score import Cue, Layer
+from storysound.errors import UsageError
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO, Waveform
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.layouts import STEREO
 from storysound.media.levels import loudest_db
 from storysound.media.loudness import REACH, integrated_lufs, true_peak_dbtp
 from storysound.media.recording import Recording, of_wave
@@ -48,7 +50,7 @@ def cues(folder: Path) -> list[Cue]:
 @pytest.fixture(scope="module")
 def original() -> Recording:
     """A voice, and two bangs away from it."""
-    samples = talk(16, level=0.15).read(0, N)
+    samples = talk(16, level=0.06).read(0, N)
     for at_s in (7.8, 14.0):
         a = round(at_s * RATE_HZ)
         samples[:, a : a + 4800] += np.float32(1.2) * np.exp(-np.arange(4800) / 700).astype(np.float32)
@@ -80,7 +82,7 @@ def test_an_edit_changes_no_sample_outside_its_cue(
         "louder": [replace(one, gain_db=one.gain_db + 12)],
         "muted": [],
         "swapped": [replace(one, sound=sound(folder, "other.wav", noise(14, 0.2, 9)))],
-        "faded": [replace(one, fade_in_s=0.008, fade_out_s=0.008)],
+        "faded": [replace(one, fade_in_s=0.1, fade_out_s=0.2)],
         "moved": [cue(one.id, one.sound, one.start_s + 0.37, one.end_s + 0.37, layer=one.layer, gain_db=one.gain_db)],
         "trimmed": [cue(one.id, one.sound, one.start_s + 0.2, one.end_s - 0.5, layer=one.layer, gain_db=one.gain_db)],
     }[edit]
@@ -146,8 +148,6 @@ def test_stems_without_voice_or_ceiling_are_the_cues_themselves(cues: list[Cue])
 
 
 def read_whole(one: Cue) -> Waveform:
-    from storysound.media.audio import read_audio
-
     return read_audio(Path(one.sound.root) / one.sound.path)
 
 
@@ -215,9 +215,7 @@ def test_a_peak_is_under_the_ceiling_and_moves_nothing_out_of_reach(seed: int) -
     padded = [np.pad(x, ((0, 0), (REACH, REACH))) for x in (fixed, moving)]
     cut = cuts_db(*padded, 0.8)
     assert cut is not None
-    before, after = (-(-reach // CELL) for reach in (BEHIND, AHEAD))
-    del before, after
-    gain = gain_of(np.concatenate([np.zeros(166), cut, np.zeros(16)]))
+    gain = gain_of(np.concatenate([np.zeros(AFTER), cut, np.zeros(BEFORE)]))
     assert gain.shape == (n,)
     assert true_peak_dbtp(Waveform(fixed + moving * gain, RATE_HZ)) <= 20 * np.log10(0.8) + 0.05
     moved = np.flatnonzero(gain < 1)
@@ -261,3 +259,34 @@ def test_layers_have_their_places() -> None:
     assert layer_lufs(music, "music") == integrated_lufs(Waveform(music, RATE_HZ)) != layer_lufs(music, "spot")
     assert layer_lufs(hit, "music") == layer_lufs(hit, "spot") == loudest_db(hit, RATE_HZ)
     assert layer_lufs(np.zeros_like(hit), "spot") == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("duck_db", -1.0), ("ceiling_dbtp", 0.0), ("target_lufs", 3.0), ("release_s", 0.0), ("master_db", float("nan")),
+        ("music_db", "loud"), ("hold_s", True), ("anchor", "song"), ("open_pause_s", 0.5), ("deepest_dip_db", 1.0),
+    ],
+)  # fmt: skip
+def test_levels_name_the_field_that_is_wrong(field: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=field):
+        Levels(**{field: wrong})  # type: ignore[arg-type]
+
+
+def test_loudness_has_names() -> None:
+    assert [(t.lufs, t.dbtp) for t in LOUDNESS.values()] == [(-27, -2), (-23, -1), (-14, -1), (-16, -1)]
+    assert loudness_target("ebu") == LOUDNESS["ebu"]
+    assert loudness_target("-20.5").lufs == -20.5
+    for wrong in ("loud", "nan", "3", "-90", ""):
+        with pytest.raises(UsageError, match="film, ebu, youtube, podcast or a number"):
+            loudness_target(wrong)
+
+
+def test_what_makes_no_mix_is_refused(original: Recording) -> None:
+    with pytest.raises(ValueError, match="master_db"):
+        list(stems(original, [], (), Levels(), N, STEREO))
+    other = of_wave(Waveform(noise(1, 0.1), 44_100))
+    with pytest.raises(ValueError, match="44100"):
+        list(stems(other, [], (), LEVELS, N, STEREO))
+    with pytest.raises(ValueError, match="FR"):
+        list(stems(original, [], (), LEVELS, N, SURROUND))
