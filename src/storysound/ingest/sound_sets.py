@@ -158,8 +158,8 @@ def _event(row: Row, table: Path, number: int) -> Event | None:
 def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
     """Sounds and their captions of Clotho (Drossos et al. 2020): a table file_name, caption_1 … caption_5.
 
-    Any table with a file name and columns caption… is read so. Raises InputError for one without, or without sounds; warns
-    of sounds that aren't there.
+    Any table with a file name and columns caption… is read so. Raises InputError for one without, or without sounds;
+    warns of sounds that aren't there.
     """
     found = []
     for _, row in table_rows(table):
