@@ -232,8 +232,8 @@ def _named(told: list[str], path: Path) -> list[str]:
 
 
 def _placed(told: list[str], path: Path) -> bool:
-    """Whether what is told names the captions or their video, and the place, number or kind of what isn't used."""
-    return any((path.name in line or words.VIDEO in line) and PLACE.search(line) for line in told)
+    """Whether what is told names the file or whose captions they are, and the place, number or kind of what is lost."""
+    return any((path.name in line or line.startswith("captions of")) and PLACE.search(line) for line in told)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
 _LSMDC_TIME = re.compile(r"\d\d\.\d\d\.\d\d\.\d\d\d")
 _LONGEST_CELL = 2**31 - 1  # of what csv takes on every system; its own limit of 131,072 is below long texts
 _END = "\0end"
+_QUOTED = re.compile(r'(?:(?<=\t)|^)"(?:[^"]|"")*"(?=\t|\n|\Z)', re.MULTILINE)  # cells of tables with tabs
 # How programs write that there is nothing (those that pandas reads as missing).
 _NOTHING = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|NAN".split("|")
@@ -137,7 +138,7 @@ def _cells(text: str, mark: str, file: Path, begins: int) -> Iterator[tuple[int,
     """The cells of each row that is not empty, with the number of its first line; `begins`: that of the text's."""
     csv.field_size_limit(_LONGEST_CELL)
     spaced = bool(re.search(r'^[^"\n]*[,;|] +"(?!")', text, re.MULTILINE))  # a quote after a space is one all the same
-    form = _Tabs if mark == "\t" else csv.excel
+    form = _Tabs if mark == "\t" and re.search(r'(?:^|\t)"', _QUOTED.sub("", text), re.MULTILINE) else csv.excel
     lines = io.StringIO(f"{text}\n{_END}\n", newline="")
     reader = csv.reader(lines, form, delimiter=mark, skipinitialspace=spaced)
     number = begins
@@ -152,6 +153,6 @@ def _cells(text: str, mark: str, file: Path, begins: int) -> Iterator[tuple[int,
 
 
 class _Tabs(csv.excel_tab):
-    """LSMDC does not quote: a quote in it is part of the sentence."""
+    """Cells may begin with a quote that doesn't end them, as sentences of LSMDC do: quotes are part of the text."""
 
     quoting = csv.QUOTE_NONE
