@@ -22,8 +22,8 @@ from storysound.cue.score import Cue, Scene, Score
 from storysound.cue.timecode import timecode
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
-from storysound.media.audio import Waveform
 from storysound.media.files import atomic
+from storysound.media.recording import Recording
 from storysound.progress import check
 from storysound.story import MoodCurve
 
@@ -41,7 +41,7 @@ def write_report(
     out_html: Path,
     *,
     thumbnails: Thumbnails = (),
-    waveforms: Mapping[str, Waveform | None] | None = None,
+    waveforms: Mapping[str, Recording | None] | None = None,
     attention: Mapping[str, Attention] | None = None,
     moods: Mapping[str, MoodCurve] | None = None,
     video: str | Path | None = None,
@@ -91,12 +91,16 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html.j2")
 
 
+def spread(count: int) -> list[int]:
+    """Which of `count` pictures in order are shown: at most 240, evenly."""
+    most = min(count, _MAX_THUMBS)
+    return [int(i) for i in np.linspace(0, count - 1, most).round()] if most else []
+
+
 def _pick(thumbnails: Thumbnails) -> list[tuple[float, NDArray[np.uint8]]]:
     """At most 240 pictures uint8 [h w 3] with their times, spread evenly."""
     ordered = sorted(thumbnails, key=lambda item: item[0])
-    if len(ordered) <= _MAX_THUMBS:
-        return ordered
-    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, _MAX_THUMBS).round().astype(int)]
+    return [ordered[i] for i in spread(len(ordered))]
 
 
 def _link(video: str | Path | None, out_html: Path) -> str:
@@ -175,7 +179,7 @@ class _View:
             "cues": [cue for cue in self.cues if cue.start_s < scene.end_s - 0.05 and cue.end_s > scene.start_s + 0.05],
         }
 
-    def waves(self, waveforms: Mapping[str, Waveform | None]) -> list[dict[str, Any]]:
+    def waves(self, waveforms: Mapping[str, Recording | None]) -> list[dict[str, Any]]:
         """Envelopes on one common scale, so that heights compare."""
         names = {"original": "Original", "added": "Added", "mix": "Result"}
         found = {name: draw.peaks(wave, self.score.duration_s) for name in names if (wave := waveforms.get(name))}

@@ -14,7 +14,7 @@ from storysound.cue.score import Loudness, Score
 from storysound.cue.sheet import write_json
 from storysound.cue.tables import write_csv
 from storysound.cue.timeline import write_otio
-from storysound.draw.report import write_report
+from storysound.draw.report import spread, write_report
 from storysound.errors import MediaError, OutputError
 from storysound.ingest.footage import Footage
 from storysound.jobs.score.request import ScoreRequest
@@ -23,6 +23,7 @@ from storysound.media.files import atomic, check_target
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.mux import container_for, mux_copy
 from storysound.media.probe import probe
+from storysound.media.recording import Recording, of_wave
 from storysound.media.slideshow import render_slideshow
 from storysound.progress import Watch
 from storysound.story import MoodCurve
@@ -47,7 +48,7 @@ class Page:
 
     footage: Footage
     mixed: Mix
-    original: Waveform | None  # what of the clip's own sound is in the mix
+    original: Recording | None  # what of the clip's own sound is in the mix
     attention: Mapping[str, Attention]  # by cue id
 
 
@@ -141,12 +142,16 @@ def write_film(footage: Footage, wave: Waveform, out: Path) -> None:
 
 
 def _write_page(score: Score, page: Page, out_html: Path, video: Path) -> None:
-    pictures = [picture for own in page.footage.pictures for picture in own]
+    each, times_s = page.footage.each, page.footage.times_s
     write_report(
         score,
         out_html,
-        thumbnails=list(zip(page.footage.times_s, pictures, strict=True)),
-        waveforms={"mix": page.mixed.wave, "original": page.original, "added": page.mixed.added},
+        thumbnails=[(times_s[i], each[i]) for i in spread(len(times_s))],
+        waveforms={
+            "mix": of_wave(page.mixed.wave),
+            "original": page.original,
+            "added": of_wave(page.mixed.added),
+        },
         attention=page.attention,
         moods={**page.footage.story.moods, "music": _music_moods(score)},
         video=video,

@@ -33,9 +33,10 @@ from storysound.jobs.score.notes import notes_of
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
-from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import STEREO, Waveform
-from storysound.media.recording import Recording, of_wave
+from storysound.media.arrays import RATE_HZ, Samples
+from storysound.media.audio import Waveform
+from storysound.media.layouts import STEREO
+from storysound.media.recording import Recording
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 
@@ -56,7 +57,7 @@ class ScorePlan:
 
     score: Score
     footage: Footage  # its story is told as it was understood
-    original: Waveform | None  # what of the clip's own sound goes into the mix
+    original: Recording | None  # what of the clip's own sound goes into the mix
     cues: tuple[RenderedCue, ...]  # those of the score
     sight: Sight | None
     seconds: Mapping[str, float] = field(default_factory=dict)  # that each step took
@@ -104,7 +105,7 @@ def plan(
     with steps("listen"):
         footage, heard = _listened(footage, models, watch)
         if not request.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(_recording(heard.wave), heard.speech, levels)))
+            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.sound, heard.speech, levels)))
         aside = _stepped_aside(heard, request)
         own = _kept(heard, request, models)
     with steps("understand"):
@@ -114,7 +115,7 @@ def plan(
         drafts = [] if aside else _drafts(footage, breakdown, own, finder, request, watch)
     with steps("cue"):
         accept = _accepts(footage, breakdown, own, listener or cache(lambda: Listener(models)))
-        cues = cut(drafts, bed_lufs(_recording(own.wave), own.speech, levels), levels, accept, watch)
+        cues = cut(drafts, bed_lufs(own.sound, own.speech, levels), levels, accept, watch)
     score = Score(
         story.title,
         story.duration_s,
@@ -125,13 +126,13 @@ def plan(
         stepped_aside=aside,
         own_music=own.music,
     )
-    return ScorePlan(score, footage, own.wave, tuple(cues), breakdown.sight, steps.seconds)
+    return ScorePlan(score, footage, own.sound, tuple(cues), breakdown.sight, steps.seconds)
 
 
 def render(planned: ScorePlan, levels: Levels, watch: Watch) -> Mix:
     """The sound of a score. Raises MediaError where a sound can't be read any more."""
     watch.at(0, 2, "loudness")
-    score, length, original = planned.score, planned.footage.samples, _recording(planned.original)
+    score, length, original = planned.score, planned.footage.samples, planned.original
     mastered = level(original, score.audible, score.speech, levels, length, STEREO)
     watch.at(1, 2, "mix")
     mix, added = np.zeros((2, length), np.float32), np.zeros((2, length), np.float32)
@@ -140,10 +141,6 @@ def render(planned: ScorePlan, levels: Levels, watch: Watch) -> Mix:
         mix[:, stretch] = part.sum
         added[:, stretch] = part.music + part.ambience + part.effects
     return Mix(Waveform(mix, RATE_HZ), Waveform(added, RATE_HZ), mastered)
-
-
-def _recording(wave: Waveform | None) -> Recording | None:
-    return None if wave is None else of_wave(wave)
 
 
 class _Steps:
@@ -164,21 +161,21 @@ class _Steps:
 def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
     """What a clip sounds like; silence needs no model."""
 
-    def speech(wave: Waveform) -> tuple[Span, ...]:
+    def speech(sound: Recording) -> tuple[Span, ...]:
         watch.at(0, LISTENED, "speech")
-        return _voice(models).speech_spans(wave)
+        return _voice(models).speech_spans(sound)
 
-    def music(wave: Waveform, spoken: Sequence[Span]) -> tuple[Span, ...]:
+    def music(sound: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
         watch.at(1, LISTENED, "music")
-        return music_spans(wave, spoken, models.audio, lambda part: _background(models, part))
+        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part))
 
-    def events(wave: Waveform) -> tuple[Event, ...]:
+    def events(sound: Recording) -> tuple[Event, ...]:
         watch.at(2, LISTENED, "events")
         ear = ear_among(models.audio)
-        return heard_in(wave, ear) if ear else ()
+        return heard_in(sound, ear) if ear else ()
 
     heard = listen(footage.original, speech, music, events)
-    if heard.wave is None:
+    if heard.sound is None:
         return footage, heard
     step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))
     told = footage.story.with_step(step, speech=heard.speech, music=heard.music, events=heard.events)
@@ -189,9 +186,9 @@ def _voice(models: Models) -> silero.Silero:
     return models.get("silero", silero.load)
 
 
-def _background(models: Models, wave: Waveform) -> Waveform:
-    """A sound without its speech."""
-    return models.get("separator", separator.load).split(wave)[0]
+def _background(models: Models, sound: Recording) -> Iterator[Samples]:
+    """A sound without its speech, in blocks [c n]."""
+    return models.get("separator", separator.load).background(sound)
 
 
 def _stepped_aside(own: OwnSound, request: ScoreRequest) -> str:
@@ -205,8 +202,8 @@ def _kept(own: OwnSound, request: ScoreRequest, models: Models) -> OwnSound:
     if not request.keep_original:
         return OwnSound(None)
     if request.replace and own.music:
-        wave = without_music(own, lambda part: _background(models, part))
-        return replace(own, wave=wave, speech=own.speech if wave is not None else (), music=())
+        left = without_music(own, lambda part: _background(models, part))
+        return replace(own, sound=left, speech=own.speech if left is not None else (), music=())
     return own
 
 
@@ -216,7 +213,7 @@ def _drafts(
     drafts = music_drafts(breakdown, finder, request, watch) if request.music else []
     drafts = beside(drafts, own.music)
     if request.effects:
-        heard = audible(own.wave, footage.story.units)
+        heard = audible(own.sound, footage.story.units)
         drafts += effect_drafts(footage, breakdown, finder, request, heard, watch)
     return drafts
 
@@ -228,9 +225,9 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
     @cache
     def is_there(unit: int) -> bool:
         span = story.units[unit]
-        if own.wave is None:
+        if own.sound is None:
             return False
-        wave = own.wave.cut(span.start_s, span.end_s)
+        wave = own.sound.cut(span.start_s, span.end_s)
         return listener().agreement(story.texts[unit], sight, unit, wave) >= AGREES
 
     def accept(draft: Draft, hit: Hit, one: RenderedCue) -> bool:
