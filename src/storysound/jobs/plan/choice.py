@@ -27,7 +27,7 @@ CHANGE_COST = 0.6  # a new track has to fit better by this much
 CONTOUR_COST = 1.0  # per unit of arousal by which the music misses a step of the story
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
 JINGLE_S = 25.0  # music of this length is never called a jingle
-SHORTEST_BED_S = 6.0  # music beside the clip's own
+SHORTEST_BED_S = 10.0  # music beside the clip's own
 MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
@@ -210,7 +210,7 @@ def effect_drafts(
             found.append(())
             continue
         shown = own[:1] if breakdown.sight else ()
-        query = Query(text=story.texts[index], images=shown, seen=breakdown.looks[index][: len(shown)])
+        query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
         hits = _search(finder, query, EFFECT_HITS, "sfx", options)
         found.append(hits)
         for hit in hits:

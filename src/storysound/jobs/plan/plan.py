@@ -152,7 +152,7 @@ def plan(
         levels = old.levels if old else options.levels
         accept = _accepts(footage, breakdown, own, listener)
         taken = {cue.id for cue in locked}
-        cut_now = cut(drafts, bed_lufs(own.wave, own.speech, levels), levels, accept, watch, taken)
+        cut_now = cut(drafts, bed_lufs(own.sound, own.speech, levels), levels, accept, watch, taken)
         explain: Explains = ranker.attention if ranker else listener().attention
         maps = explain(footage, breakdown.sight, cut_now) if cut_now else {}
     score = Score(
@@ -168,7 +168,7 @@ def plan(
         story=reference_to(story),
         original=original,
         track=options.track or 0,
-        layout=own.wave.layout if own.wave else STEREO,
+        layout=own.sound.layout if own.sound else STEREO,
         library=str(library.absolute()),
         slideshow=None if told.video else _slideshow(footage),
         bans=options.avoid,
@@ -178,10 +178,10 @@ def plan(
         score = _as_edit(score, old)
     with steps("level"):
         score = as_read(score)
-        mastered = level(own.wave, score.audible, score.speech, score.levels, footage.samples, score.layout)
+        mastered = level(own.sound, score.audible, score.speech, score.levels, footage.samples, score.layout)
         score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
     notes = (*notes_of(score, told), *mix_notes(mastered))
-    return Plan(score, footage, own.wave, maps, notes, steps.seconds)
+    return Plan(score, footage, own.sound, maps, notes, steps.seconds)
 
 
 def _as_edit(score: Score, old: Score) -> Score:
@@ -216,7 +216,7 @@ def _own_sound(
     if old is None:
         footage, heard = _listened(footage, models, watch)
         if not options.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, options.levels)))
+            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.sound, heard.speech, options.levels)))
         return _kept(heard, options, models), footage, _stepped_aside(heard, options)
     wave = footage.original
     if old.original is None:
@@ -246,7 +246,7 @@ def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, 
         return heard_in(wave, ear) if ear else ()
 
     heard = listen(footage.original, speech, music, events)
-    if heard.wave is None:
+    if heard.sound is None:
         return footage, heard
     step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))
     told = footage.story.with_step(step, speech=heard.speech, music=heard.music, events=heard.events)
@@ -282,12 +282,12 @@ def _beside_sheet(
     own: OwnSound, footage: Footage, options: PlanOptions, sheet: Path
 ) -> tuple[OwnSound, FileReference | None]:
     """The file in which the sound under the cues lies: the story's own, or a changed one beside the sheet."""
-    if own.wave is None:
+    if own.sound is None:
         return own, None
-    if own.wave is footage.original:
+    if own.sound is footage.original:
         return own, reference_to(Path(footage.story.video))
     voices = sheet.with_name(sheet.stem + ".voices.flac")
-    write_sound(own.wave, voices)
+    write_sound(own.sound, voices)
     return own, reference_to(voices)
 
 
@@ -306,7 +306,7 @@ def _drafts(
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
     if options.effects:
-        heard = audible(own.wave, footage.story.units)
+        heard = audible(own.sound, footage.story.units)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch)
     return drafts
 
@@ -338,9 +338,9 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
     @cache
     def is_there(unit: int) -> bool:
         span = story.units[unit]
-        if own.wave is None:
+        if own.sound is None:
             return False
-        wave = own.wave.cut(span.start_s, span.end_s)
+        wave = own.sound.cut(span.start_s, span.end_s)
         return listener().agreement(story.texts[unit], sight, unit, wave) >= AGREES
 
     def accept(draft: Draft, hit: Hit, one: RenderedCue) -> bool:
