@@ -32,7 +32,7 @@ from storysound.jobs.plan.notes import mix_notes, notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
-from storysound.media.arrays import RATE_HZ
+from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
 from storysound.media.files import check_target
 from storysound.media.layouts import STEREO
@@ -232,18 +232,18 @@ def _own_sound(
 def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
     """What a clip sounds like; silence needs no model."""
 
-    def speech(wave: Recording) -> tuple[Span, ...]:
+    def speech(sound: Recording) -> tuple[Span, ...]:
         watch.at(0, LISTENED, "speech")
-        return _voice(models).speech_spans(wave)
+        return _voice(models).speech_spans(sound)
 
-    def music(wave: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
+    def music(sound: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
         watch.at(1, LISTENED, "music")
-        return music_spans(wave, spoken, models.audio, lambda part: _background(models, part))
+        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part))
 
-    def events(wave: Recording) -> tuple[Event, ...]:
+    def events(sound: Recording) -> tuple[Event, ...]:
         watch.at(2, LISTENED, "events")
         ear = ear_among(models.audio)
-        return heard_in(wave, ear) if ear else ()
+        return heard_in(sound, ear) if ear else ()
 
     heard = listen(footage.original, speech, music, events)
     if heard.sound is None:
@@ -257,9 +257,9 @@ def _voice(models: Models) -> silero.Silero:
     return models.get("silero", silero.load)
 
 
-def _background(models: Models, wave: Waveform) -> Waveform:
-    """A sound without its speech."""
-    return models.get("separator", separator.load).split(wave)[0]
+def _background(models: Models, sound: Recording) -> Iterator[Samples]:
+    """A sound without its speech, in blocks [c n]."""
+    return models.get("separator", separator.load).background(sound)
 
 
 def _stepped_aside(own: OwnSound, options: PlanOptions) -> str:
@@ -273,8 +273,8 @@ def _kept(own: OwnSound, options: PlanOptions, models: Models) -> OwnSound:
     if not options.keep_original:
         return OwnSound(None)
     if options.replace and own.music:
-        wave = without_music(own, lambda part: _background(models, part))
-        return replace(own, wave=wave, speech=own.speech if wave is not None else (), music=())
+        left = without_music(own, lambda part: _background(models, part))
+        return replace(own, sound=left, speech=own.speech if left is not None else (), music=())
     return own
 
 
