@@ -18,8 +18,9 @@ from storysound.ingest.footage import Footage
 from storysound.jobs.score.request import ScoreRequest
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import atomic, check_target
+from storysound.media.film.containers import container_for
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
-from storysound.media.mux import container_for, mux_copy
+from storysound.media.mux import mux_copy
 from storysound.media.probe import probe
 from storysound.media.slideshow import render_slideshow
 from storysound.progress import Watch
