@@ -93,7 +93,9 @@ class Form:
             return samples if self.depth < 0 else np.asarray(np.clip(samples, -1.0, 1.0), np.float32)
         full = 2 ** (self.depth - 1)
         steps = np.clip(np.round(samples.astype(np.float64) * full), -full, full - 1).astype(np.int64)
-        return steps.astype(np.int16) if self.depth == 16 else (steps << (32 - self.depth)).astype(np.int32)
+        if self.depth == 16:
+            return np.asarray(steps, np.int16)
+        return np.asarray(steps << (32 - self.depth), np.int32)
 
     def decoded(self, samples: Samples) -> Samples:
         """Samples [c n] as they come out of an encoder that loses nothing."""
