@@ -81,8 +81,6 @@ def mux_film(
         end_s = _end_s(source, times, video_path)
         layout = _Layout.of(infos, stream.index, tracks, other_sounds=other_sounds)
     left_out = unable(layout.copied, out)
-    for each in left_out:
-        log.warning("%s: left out: %s", out, each)
     sounds = [
         soundtrack(track.sound, end_s, container, like=layout.replaced.get(n), ceiling_dbtp=ceiling_dbtp)
         for n, track in enumerate(tracks)
@@ -112,7 +110,10 @@ def mux_copy(
     if not wave.samples.shape[1]:  # no encoder takes nothing
         wave = Waveform(wave.samples, 48_000, wave.layout)
     track = ScoredTrack(of_wave(wave), first)
-    return mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
+    delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
+    for each in delivered.left_out:
+        log.warning("%s: left out: %s", out, each)
+    return delivered
 
 
 def picture_end_s(path: str | Path) -> float:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import opentimelineio as otio
 import pytest
-from storysound.jobs.score.deliver import together
+from storysound.jobs.render.deliver import together
 
 from jobs import score_fakes
 from jobs.score_fakes import FPS, SPEECH, Shelf, ends, make_models, packets, score, tone, video

@@ -8,7 +8,8 @@ from storysound.cue.sheet import read_json
 from storysound.errors import InputError
 from storysound.jobs.render.render import sheets_of
 from storysound.jobs.score.request import ScoreRequest
-from storysound.media.film.containers import CONTAINERS, SOUND_SUFFIXES
+from storysound.media.film.containers import CONTAINERS
+from storysound.media.film.sound_files import SOUND_SUFFIXES
 
 FILM, SOUND = ".mp4", ".m4a"
 
