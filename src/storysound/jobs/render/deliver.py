@@ -137,7 +137,7 @@ def _write_sound(score: Score, mix: Recording, files: Mapping[str, Path], parts:
         paths = [still.path for still in stills]
         return _alone(render_slideshow(paths, lengths_s, mix, parts["video"], size=size, ceiling_dbtp=ceiling))
     assert score.story is not None
-    own = score.track if score.original is not None else None
+    own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
     return mux_film(score.story.path, [ScoredTrack(mix, own)], parts["video"], ceiling_dbtp=ceiling)
 
 
@@ -146,7 +146,7 @@ def _alone(sound: DeliveredSound) -> Delivered:
 
 
 def _measured(score: Score, delivered: Delivered) -> Loudness:
-    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.loudness["ducking_db"])
+    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:

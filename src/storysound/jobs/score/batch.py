@@ -19,8 +19,8 @@ def outputs(stories: Sequence[Path], folder: Path) -> Iterator[tuple[Path, Path]
     taken: set[str] = set()
     for story in stories:
         name, suffix = (story.name, FILM) if story.is_dir() else (story.stem, story.suffix.lower())
-        if suffix not in CONTAINERS:
-            suffix = SOUND if suffix in SOUND_SUFFIXES or suffix == ".txt" else FILM
+        if suffix not in (*CONTAINERS, *SOUND_SUFFIXES):
+            suffix = SOUND if suffix == ".txt" else FILM
         stem, number = name, 2
         while f"{stem}{suffix}".casefold() in taken:
             stem, number = f"{name}-{number}", number + 1
