@@ -15,7 +15,7 @@ from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, pa
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
 from storysound.media.film.containers import Container, Unable, container_for, unable
 from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
-from storysound.media.film.streams import CopiedStreams, keep_tag, label, moved_chapters, mux_options, tags_of
+from storysound.media.film.streams import CopiedStreams, label, moved_chapters, mux_options, tags_of, template
 from storysound.media.film.subtitles import converts
 from storysound.media.film.tracks import StreamInfo, streams_of
 from storysound.media.recording import Recording, of_wave
@@ -200,9 +200,7 @@ class _Film:
         stream = self._source.streams[index]
         assert isinstance(stream, av.VideoStream)
         self._pictures = stream
-        self._video = self._result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
-        keep_tag(stream, self._video, self._result.format.name)
-        self._video.time_base = stream.time_base
+        self._video = template(stream, self._result)
         label(stream, self._video)
 
     def _add_sound(self, sound: Soundtrack, replaces: Stream | None) -> None:

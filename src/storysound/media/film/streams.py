@@ -86,9 +86,7 @@ class CopiedStreams:
             self._converters[info.index] = TextConverter(stream, self._container, self._result)
             target = self._targets[info.index] = self._converters[info.index].stream
         else:
-            target = self._targets[info.index] = self._result.add_stream_from_template(stream, opaque=True)
-            target.time_base = stream.time_base
-            keep_tag(stream, target, self._result.format.name)
+            target = self._targets[info.index] = template(stream, self._result)
         label(stream, target)
         self._stamps[info.index] = self._clock.reader()
 
@@ -120,12 +118,23 @@ class CopiedStreams:
         self._result.mux(packet)
 
 
-def keep_tag(stream: Stream, target: Stream, form: str) -> None:
+def template(stream: Stream, result: OutputContainer) -> Stream:
+    """A stream of the result for the packets of one of a source."""
+    target = result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
+    target.time_base = stream.time_base
+    if isinstance(stream, av.VideoStream):
+        _keep_tag(stream, target, result.format.name)
+        if stream.average_rate:  # a timecode counts by it
+            target.codec_context.framerate = stream.average_rate
+    return target
+
+
+def _keep_tag(stream: av.VideoStream, target: av.VideoStream, form: str) -> None:
     """Which of a codec's two names stands in an MP4 or MOV file: players of Apple take HEVC by the name hvc1 alone.
 
     ProRes has a name for each of its kinds. What comes from another container gets the name that all players take.
     """
-    if not isinstance(stream, av.VideoStream) or form not in ("mp4", "mov"):
+    if form not in ("mp4", "mov"):
         return
     tag = stream.codec_context.codec_tag
     if tag in _TAGS_KEPT:
