@@ -136,7 +136,8 @@ def _pictures(video: av.VideoStream, plan: Plan) -> list["av.Packet[av.VideoStre
 def _sound(stream: av.AudioStream, number: int) -> list["av.Packet[av.AudioStream]"]:
     channels = stream.layout.nb_channels
     wave = tone(300 + 200 * number, 2, channels=channels) if number % 2 == 0 else noise(2, channels=channels)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave.samples), format="fltp", layout=stream.layout.name)
+    packed = np.ascontiguousarray(wave.samples.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=stream.layout.name)
     frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
     resampler = av.AudioResampler(stream.format.name, stream.layout.name, 48000, stream.frame_size or 1024)
     packets = []

@@ -49,7 +49,7 @@ PLANS = [
     Plan("turned.mp4", rotation=90, sounds=TWO),
     Plan("turned.mov", rotation=180, tags=PHONE),
     Plan("wide.mkv", aspect=Fraction(4, 3)),
-    Plan("wide.mp4", aspect=Fraction(4, 3), timecode="00:59:59;28"),
+    Plan("wide.mp4", aspect=Fraction(4, 3), timecode="00:59:59:20"),
     Plan("prores.mov", "prores_ks", (Track("pcm_s24le", layout="stereo"),), timecode="01:02:03:04"),
     Plan("cover.mp4", cover=True, sounds=TWO),
     Plan("place.mov", tags=PLACED),
@@ -89,7 +89,7 @@ def looked(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def scored(source: Path, out: Path) -> Delivered:
     """The film with its first sound made anew."""
     with av.open(str(source)) as container:
-        layout = container.streams.audio[0].layout if container.streams.audio else None
+        layout = next(container.decode(audio=0)).layout if container.streams.audio else None
     channels = layout.nb_channels if layout else 2
     wave = tone(1000, 2, channels=channels, amplitude=0.2)
     names = tuple(c.name for c in layout.channels) if layout and channels > 2 else ()
@@ -136,9 +136,11 @@ def test_every_stream_is_kept_or_named(tmp_path: Path, plan: Plan, suffix: str) 
 def _same(a: dict[str, Any], b: dict[str, Any], suffix: str, own: str, *, is_new: bool) -> None:
     """Whether a stream is what it was, as far as the container can say it."""
     before, after = a["info"], b["info"]
-    assert (after.language or "und") == (before.language or "und")
+    language = {"deu": "ger"}.get(before.language, before.language) if suffix == ".mov" else before.language
+    assert (after.language or "und") == (language or "und")
     assert after.title == before.title
     uses = {"default", "forced"} & set(before.uses) if suffix == ".mov" else set(before.uses)
+    uses -= {"captions"}  # which MP4 makes of those for the deaf
     if not {suffix, own} & {".mov", ".mp4"}:
         assert set(after.uses) == uses
     elif suffix != ".mov":

@@ -201,12 +201,12 @@ class _Film:
         assert isinstance(stream, av.VideoStream)
         self._pictures = stream
         self._video = template(stream, self._result)
-        label(stream, self._video)
+        label(stream, self._video, self._result.format.name)
 
     def _add_sound(self, sound: Soundtrack, replaces: Stream | None) -> None:
         stream = sound.add_to(self._result)
         if replaces is not None:
-            label(replaces, stream, is_new=True)
+            label(replaces, stream, self._result.format.name, is_new=True)
         self._sounds.append((sound, stream))
 
     def write(self) -> None:
@@ -214,6 +214,7 @@ class _Film:
         times, base = self._times, self._times.base_s
         shown_last = max(time for time in times.shown if time is not None)
         hidden = count = 0
+        self._copied.write_covers()
         for packet in packets_of(self._source, [self._pictures, *self._copied.wanted], self._path):
             if packet.stream.index != self._pictures.index:
                 self._write_sounds(self._copied.write(packet))

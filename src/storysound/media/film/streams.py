@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
-from storysound.media.clock import FileClock, packets_of
+from storysound.media.clock import FileClock
 from storysound.media.files import codec_of, opened
 from storysound.media.film.containers import Container
 from storysound.media.film.subtitles import TextConverter, converts
@@ -38,20 +39,32 @@ def tags_of(container: InputContainer) -> dict[str, str]:
 def mux_options(container: Container, tags: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer that writes these tags of the whole."""
     options = dict(container.options) | {"max_interleave_delta": "2000000"}  # in µs; sparse streams hold back no more
+    if container.format in ("matroska", "webm"):  # sound may begin before second 0: what an encoder puts in front
+        options["avoid_negative_ts"] = "disabled"
     if container.tags is not None and not {name.lower() for name in tags} <= container.tags:
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"  # any name, as phones write them
     return options
 
 
-def label(source: Stream, target: Stream, *, is_new: bool = False) -> None:
+# QuickTime's own names of languages, where they aren't those that everybody uses (FFmpeg's table of them).
+_QUICKTIME = {
+    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb",
+    "rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac",
+}  # fmt: skip
+
+
+def label(source: Stream, target: Stream, form: str, *, is_new: bool = False) -> None:
     """Gives a stream of the output the words and uses of one of the source. `is_new`: its packets are others."""
     tags = {name: text for name, text in source.metadata.items() if name.lower() not in _OWN_TAGS}
     if "name" in tags:  # how MP4 and MOV call a title
         tags.setdefault("title", tags.pop("name"))
+    if form == "mov" and "language" in tags:
+        tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if is_new:
         tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS)}
     target.metadata.update(tags)
-    target.disposition = Disposition(source.disposition)
+    cover = source.disposition & Disposition.attached_pic  # a cover is nothing else: MP4 would make a film of it
+    target.disposition = Disposition(cover or source.disposition)
 
 
 class CopiedStreams:
@@ -63,7 +76,7 @@ class CopiedStreams:
         self._targets: dict[int, Stream] = {}
         self._converters: dict[int, TextConverter] = {}
         self._stamps: dict[int, Any] = {}
-        self._held: dict[int, av.Packet[Stream]] = {}
+        self._covers: list[tuple[Stream, bytes]] = []
 
     @property
     def wanted(self) -> list[Stream]:
@@ -79,6 +92,9 @@ class CopiedStreams:
             name, mime = _COVERS[info.codec]
             name = stream.metadata.get("filename", name)
             target: Stream = self._result.add_attachment(name, mime, _cover(path, info.index))
+        elif info.kind == "cover":
+            target = self._result.add_stream_from_template(stream, opaque=True)
+            self._covers.append((target, _cover(path, info.index)))
         elif isinstance(stream, AttachmentStream):
             name = stream.name or f"attachment {info.number}"
             target = self._result.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
@@ -87,8 +103,16 @@ class CopiedStreams:
             target = self._targets[info.index] = self._converters[info.index].stream
         else:
             target = self._targets[info.index] = template(stream, self._result)
-        label(stream, target)
+        label(stream, target, self._container.format)
         self._stamps[info.index] = self._clock.reader()
+
+    def write_covers(self) -> None:
+        """Pictures that stand for the file, before all packets."""
+        for target, data in self._covers:
+            packet: av.Packet[Any] = av.Packet(data)
+            packet.pts = packet.dts = 0
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 90_000), target, True
+            self._result.mux(packet)
 
     def write(self, packet: "av.Packet[Stream]") -> float:
         """Writes a packet of one of the streams; gives when it is due, in seconds."""
@@ -146,8 +170,7 @@ def _keep_tag(stream: av.VideoStream, target: av.VideoStream, form: str) -> None
 def _cover(path: str | Path, index: int) -> bytes:
     """The picture that stands for the file."""
     with opened(path) as container:
-        first: Iterator[av.Packet[Stream]] = packets_of(container, [container.streams[index]], path)
-        return bytes(next(first))
+        return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
 
 
 def moved_chapters(chapters: list[Any], origin_s: float, end_s: float) -> list[Any]:
