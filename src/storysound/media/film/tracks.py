@@ -98,11 +98,9 @@ def _data(stream: DataStream, tags: dict[str, str]) -> str:
 
 def _layout(layout: av.AudioLayout) -> str:
     """FFmpeg's name; of formats that only count channels that of their usual places."""
-    return (
-        {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(layout.nb_channels, layout.name)
-        if "channels" in layout.name
-        else layout.name
-    )
+    if "channels" not in layout.name:
+        return str(layout.name)
+    return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(layout.nb_channels, "")
 
 
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape"})
