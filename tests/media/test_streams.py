@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from av.stream import Disposition
 from film_making import Plan, Track, make
 from media_making import tone
 
+from storysound.media.audio import read_audio
 from storysound.media.film.containers import CONTAINERS, TEXTS
 from storysound.media.film.tracks import streams_of
 from storysound.media.mux import Delivered, ScoredTrack, mux_film
+from storysound.media.probe import probe
 from storysound.media.recording import of_wave
 
 DEFAULT, FORCED, DEAF, COMMENT, DUB = (
@@ -162,3 +165,64 @@ def _same(a: dict[str, Any], b: dict[str, Any], suffix: str, own: str, *, is_new
     if before.kind not in ("attachment", "cover"):
         assert [time for _, time in filled[1]] == pytest.approx([time for _, time in filled[0]], abs=1.1e-3)
     assert b.get("look") == a.get("look")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_hdr_stays(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path, Plan("in.mp4", "libx265", hdr=True, sounds=TWO))
+    with_boxes(source, [MASTERING, LIGHT])
+    scored(source, tmp_path / f"out{suffix}")
+    for path in (source, tmp_path / f"out{suffix}"):
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            kinds = {side.type.name for side in frame.side_data}
+        assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= kinds, path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_side_by_side_stays_side_by_side(tmp_path: Path, suffix: str) -> None:
+    source = with_boxes(make(tmp_path, Plan("in.mp4")), [STEREO_3D])
+    scored(source, tmp_path / f"out{suffix}")
+    assert STEREO_3D in (tmp_path / f"out{suffix}").read_bytes()
+
+
+def test_what_a_container_cannot_hold_is_known_before() -> None:
+    info = [
+        StreamInfo(0, "video", 0, "h264"), StreamInfo(1, "audio", 0, "opus"), StreamInfo(2, "subtitle", 0, "subrip"),
+        StreamInfo(3, "subtitle", 1, "hdmv_pgs_subtitle"), StreamInfo(4, "attachment", 0, "font/ttf", title="a.ttf"),
+        StreamInfo(5, "data", 0, "timecode"), StreamInfo(6, "data", 1, "bin_data"),
+    ]  # fmt: skip
+    assert [(each.stream.index, each.container) for each in unable(info, "a.mp4")] == [
+        (3, ".mkv"),
+        (4, ".mkv"),
+        (6, ""),
+    ]
+    assert [each.stream.index for each in unable(info, "a.mov")] == [1, 3, 4, 6]
+    assert [each.stream.index for each in unable(info, "a.webm")] == [0, 3, 4, 6]
+    assert [str(each) for each in unable(info[:5], "a.mp4")] == [
+        "subtitle track 1 (hdmv_pgs_subtitle): .mp4 can't hold hdmv_pgs_subtitle subtitles (.mkv does)",
+        "attachment track 0 (font/ttf, a.ttf): .mp4 holds no attachments (.mkv does)",
+    ]
+    assert unable(info[:5], "a.mkv") == []
+
+
+def test_the_original_is_what_players_choose() -> None:
+    plain, comment = StreamInfo(1, "audio", 0, "aac"), StreamInfo(1, "audio", 0, "aac", uses=frozenset({"comment"}))
+    second = StreamInfo(2, "audio", 1, "aac", uses=frozenset({"default"}))
+    assert original_track([plain, second]) == 1
+    assert original_track([comment, StreamInfo(2, "audio", 1, "aac")]) == 1
+    assert original_track([plain, second], 0) == 0
+    assert original_track([]) == 0
+
+
+def test_two_languages_are_scored_in_their_places(tmp_path: Path) -> None:
+    source, out = make(tmp_path, Plan("in.mkv", sounds=TWO)), tmp_path / "out.mkv"
+    low, high = of_wave(tone(200, 2, channels=2)), of_wave(tone(2000, 2, channels=2))
+    delivered = mux_film(source, [ScoredTrack(high, 1), ScoredTrack(low, 0)], out, ceiling_dbtp=-1.0)
+    assert len(delivered.sounds) == 2
+    for track, hz in ((0, 200), (1, 2000)):
+        heard = read_audio(out, track=track).samples[0]
+        assert np.argmax(np.abs(np.fft.rfft(heard[4800:52800]))) == hz
+    _, streams = looked(out)
+    assert [facts["info"].language for facts in streams] == ["", "eng", "fra"]
+    assert [sound.title for sound in probe(out).sounds] == ["Main", "Doublage"]

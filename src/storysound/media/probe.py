@@ -14,6 +14,7 @@ from av.container import InputContainer
 from storysound.errors import MediaError
 from storysound.media.clock import clock_of, origin_s
 from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, video_stream
+from storysound.media.film.tracks import StreamInfo, streams_of
 from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
@@ -108,6 +109,12 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
     missing_s: float = 0.0
+    streams: tuple[StreamInfo, ...] = ()
+
+    @property
+    def sounds(self) -> tuple[StreamInfo, ...]:
+        """All sound tracks, in their order: `number` is what `read_audio` takes for `track`."""
+        return tuple(stream for stream in self.streams if stream.kind == "audio")
 
     @property
     def is_still(self) -> bool:
@@ -128,7 +135,8 @@ def probe(path: str | Path) -> MediaInfo:
         # The container's own length where its packets give no time at all.
         duration_s = 0.0 if still else clock.end_s or (container.duration or 0) / 1_000_000
         missing_s = 0.0 if still else clock.missing_s
-        return MediaInfo(Path(path), duration_s, video, audio, _tags(container), container.format.name, missing_s)
+        tags, streams = _tags(container), streams_of(container)
+        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name, missing_s, streams)
 
 
 def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:

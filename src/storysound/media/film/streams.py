@@ -1,7 +1,5 @@
 """Streams that go from one film into another as they are: packets, times on the file's clock, tags, uses."""
 
-import logging
-import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -12,13 +10,11 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
-from storysound.media.clock import FileClock
+from storysound.media.clock import FileClock, Stamps
 from storysound.media.files import codec_of, opened
 from storysound.media.film.containers import Container
 from storysound.media.film.subtitles import TextConverter, converts
 from storysound.media.film.tracks import StreamInfo
-
-log = logging.getLogger(__name__)
 
 # Tags that speak of the file itself, or of how a stream lies in it; not of what it is.
 _OWN_TAGS = frozenset(
@@ -75,7 +71,7 @@ class CopiedStreams:
         self._clock = clock
         self._targets: dict[int, Stream] = {}
         self._converters: dict[int, TextConverter] = {}
-        self._stamps: dict[int, Any] = {}
+        self._stamps: dict[int, Stamps] = {}
         self._covers: list[tuple[Stream, bytes]] = []
 
     @property
@@ -104,7 +100,7 @@ class CopiedStreams:
         else:
             target = self._targets[info.index] = template(stream, self._result)
         label(stream, target, self._container.format)
-        self._stamps[info.index] = self._clock.reader()
+        self._stamps[info.index] = Stamps(self._clock.origin_s, self._clock.offsets_s)  # it may go on after the film
 
     def write_covers(self) -> None:
         """Pictures that stand for the file, before all packets."""
@@ -121,9 +117,7 @@ class CopiedStreams:
         stamp = packet.pts if packet.pts is not None else packet.dts
         assert stamp is not None
         due_s = self._stamps[index].at(stamp * base)
-        if due_s is None:
-            log.warning("a packet of stream %d has a stamp beyond the end of the file, and is left out", index)
-            return -math.inf
+        assert due_s is not None
         shift = round(due_s / base) - stamp
         pts = None if packet.pts is None else packet.pts + shift
         dts = None if packet.dts is None else packet.dts + shift
