@@ -100,4 +100,4 @@ def test_the_meter_is_the_same_in_blocks() -> None:
     assert meter.lufs == pytest.approx(integrated_lufs(wave), abs=1e-3)
     assert meter.dbtp == pytest.approx(true_peak_dbtp(wave), abs=1e-3)
     loud = np.flatnonzero(np.abs(wave.samples).max(axis=0) > 10 ** (-3 / 20)) // 240
-    assert set(loud.tolist()) <= set(meter.overs)
+    assert all({cell - 1, cell, cell + 1} & set(meter.overs) for cell in loud.tolist())

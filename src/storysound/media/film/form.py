@@ -11,9 +11,9 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO
 from storysound.media.film.containers import Container
 from storysound.media.film.tracks import StreamInfo
+from storysound.media.layouts import STEREO
 
 Frames = NDArray[Any]
 """Samples in an encoder's own form: float32, int16 or int32."""

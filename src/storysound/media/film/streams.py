@@ -141,6 +141,7 @@ def template(stream: Stream, result: OutputContainer) -> Stream:
     target = result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
     target.time_base = stream.time_base
     if isinstance(stream, av.VideoStream):
+        assert isinstance(target, av.VideoStream)
         _keep_tag(stream, target, result.format.name)
         if stream.average_rate:  # a timecode counts by it
             target.codec_context.framerate = stream.average_rate
