@@ -2,15 +2,33 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import opentimelineio as otio
 import pytest
 
-from storysound.cue.score import Cue, Piece, RunnerUp, Scene, Score
-from storysound.cue.sheet import COLUMNS, timecode, write_csv, write_json, write_otio
-from storysound.errors import OutputError
+from storysound.cue.form import schema
+from storysound.cue.score import (
+    Cue,
+    Edit,
+    FileReference,
+    Loudness,
+    Piece,
+    RunnerUp,
+    Scene,
+    Score,
+    Slideshow,
+    Still,
+    Wishes,
+)
+from storysound.cue.sheet import as_dict, as_read, read_json, write_json
+from storysound.cue.tables import COLUMNS, write_csv
+from storysound.cue.timecode import timecode
+from storysound.cue.timeline import write_otio
+from storysound.errors import InputError, OutputError
 from storysound.story import Mood, Sound, Source, Span
 
 
@@ -40,7 +58,7 @@ def test_json_holds_everything(sheet: Score, tmp_path: Path) -> None:
     assert [c["id"] for c in data["cues"]] == ["m1", "m2", "s1"]
     assert data["cues"][0]["pieces"][1] == {"in_s": 5.0, "out_s": 17.0, "at_s": 19.8}
     assert data["cues"][0]["sound"]["licence"] == "CC BY 4.0"
-    assert data["cues"][0]["runners_up"] == [{"sound": "b.ogg", "score": 0.6}]
+    assert data["cues"][0]["runners_up"][0]["sound"] == "b.ogg"
     assert data["loudness"]["lufs"] is None
     assert data["scenes"][0]["arousal"] == 0.8
 
@@ -106,3 +124,64 @@ def test_a_cue_between_frames_stands_at_one_frame_in_every_sheet(sheet: Score, t
     start = track.range_of_child(clip).start_time
     assert start.value == 25
     assert "00:00:01:00" in (tmp_path / "c.csv").read_text("utf-8")
+
+
+def test_a_sheet_comes_back_as_it_was(sheet: Score, tmp_path: Path) -> None:
+    edit = Edit("gain m1 -3", sheet.cues[:1], sheet.cues[:1], ("loud.ogg",))
+    score = replace(
+        sheet,
+        story=FileReference("/films/clip.mp4", "cd" * 32, 5, 7),
+        levels=replace(sheet.levels, target_lufs=-23.0),
+        slideshow=Slideshow((Still("/a.png", 0.0, 4.0),), 640, 480, 0.5),
+        bans=("loud.ogg",),
+        wishes=Wishes("of the sea", Mood(0.2, 0.9), seed=3),
+        edits=(edit,),
+        undone=(edit,),
+        loudness=Loudness(lufs=-16.02, dbtp=-1.2, ducking_db=9.0),
+    )
+    write_json(score, tmp_path / "cues.json")
+    assert read_json(tmp_path / "cues.json") == score == as_read(score)
+
+
+def test_the_schema_takes_what_is_written(sheet: Score) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(as_dict(sheet), schema())
+    wrong = as_dict(sheet)
+    wrong["cues"][0]["gain"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="gain"):
+        jsonschema.validate(wrong, schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('"gain_db": 1.5', '"gain_db": "loud"', "cues[1].gain_db: Expected `float`, got `str`"),
+        ('"gain_db": 1.5', '"gain_db": 400', "cues[1].gain_db: Expected `float` <= 60.0"),
+        ('"gain_db": 1.5', '"gain_db": NaN', "is not JSON: invalid character in line"),
+        ('"gain_db": 1.5', '"gain_dB": 1.5', "cues[1]: Object contains unknown field `gain_dB`"),
+        ('"id": "m2"', '"id": "m1"', "cues[1].id: 'm1' is cues[0] already"),
+        ('"end_s": 31.8,', '"end_s": 30.0,', "cues[0].end_s: 30, but its pieces end at 31.8"),
+        ('"start_s": 31.0', '"start_s": 90.0', "cues[1].end_s: 60 must be after its start, 90"),
+        ('"at_s": 19.8', '"at_s": 22', "cues[0].pieces[1].at_s: 22 leaves a hole after 20"),
+        ('"out_s": 21.0', '"out_s": 0.5', "cues[0].pieces[0].out_s: 0.5 must be after in_s, 1"),
+        ('"valence": 0.3', '"valence": 3', "scenes[0].valence: Expected `float` <= 1.0"),
+        (
+            '"duration_s": 60.0,\n  "fps"',
+            '"duration_s": 50.0,\n  "fps"',
+            "scenes[0].end_s: 60 lies beyond the film's end, 50",
+        ),
+        ('"version": 2', '"version": 1', "is a cue sheet of version 1, this program reads 2 (plan the story anew"),
+        ('"version": 2', '"version": 9', "is a cue sheet of version 9, this program reads 2 (upgrade"),
+        ('"version": 2,', "", "is no cue sheet: it has no `version`"),
+        ('"duck_db": ', '"duck_db": -', "levels"),
+    ],
+)
+def test_what_is_wrong_in_a_sheet_is_named_by_its_place(
+    sheet: Score, tmp_path: Path, old: str, new: str, fault: str
+) -> None:
+    write_json(sheet, tmp_path / "cues.json")
+    text = (tmp_path / "cues.json").read_text("utf-8")
+    assert old in text
+    (tmp_path / "cues.json").write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(InputError, match=re.escape(fault)):
+        read_json(tmp_path / "cues.json")

@@ -18,8 +18,9 @@ from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoding
 from storysound.errors import MediaError
 from storysound.library import analyse as module
-from storysound.library.analyse import _pooled, analyse, sha256_of, shape_of, windows
+from storysound.library.analyse import _pooled, analyse, shape_of, windows
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.content import sha256_of
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.story import Event, Span
 

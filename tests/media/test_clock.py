@@ -1,7 +1,6 @@
 """The clock of a file, as a table of cases: what stamps do, and when sound and pictures are due all the same."""
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_making import tone, write_video
+from media_making import pcm_video, tone, write_video
 
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.clock import DRIFT_S, clock_of, decoding_times, looked_at, stretches
@@ -34,29 +33,6 @@ def onsets_s(wave: Waveform) -> list[float]:
     """Where bursts begin."""
     loud = np.flatnonzero(np.abs(wave.samples[0]) > 0.3) / wave.rate_hz
     return [float(t) for i, t in enumerate(loud) if i == 0 or t - loud[i - 1] > 0.05]
-
-
-def pcm_video(path: Path, wave: Waveform, *, frames: int, stamp: Callable[[int], int] | None = None) -> Path:
-    """Pictures of 1/25 s and PCM sound in blocks of 1024 samples whose k-th begins at stamp(k) samples."""
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("mpeg4", rate=FPS)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        audio = out.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono")
-        audio.time_base = Fraction(1, RATE_HZ)
-        for index in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 250, np.uint8))
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-        samples = np.round(wave.samples * 32767).astype(np.int16)
-        for k in range(samples.shape[1] // 1024):
-            block = np.ascontiguousarray(samples[:, 1024 * k : 1024 * (k + 1)])
-            sound = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
-            sound.sample_rate, sound.time_base = RATE_HZ, Fraction(1, RATE_HZ)
-            sound.pts = 1024 * k if stamp is None else stamp(k)
-            out.mux(audio.encode(sound))
-        out.mux(audio.encode(None))
-    return path
 
 
 def test_a_hole_stays_a_hole(tmp_path: Path) -> None:

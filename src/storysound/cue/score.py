@@ -6,10 +6,11 @@ All times are seconds of the story unless said; `Piece.in_s` and `Piece.out_s` a
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
+from storysound.cue.levels import Levels
 from storysound.story import Mood, Sound, Span
 
 Layer = Literal["music", "ambience", "spot"]
-VERSION = 1  # of the record, raised when a reader of the one before would misread it
+VERSION = 2  # of the record, raised when a reader of the one before would misread it
 
 
 class Loudness(TypedDict):
@@ -51,6 +52,9 @@ class RunnerUp:
 
     path: str
     score: float
+    start_s: float = 0.0  # of the stretch that fits, in the sound
+    end_s: float = 0.0  # 0 where nobody knows
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ class Cue:
     score: float
     why: tuple[str, ...] = ()
     runners_up: tuple[RunnerUp, ...] = ()
+    level_lufs: float = float("-inf")  # of its stretch of the sound before the gain, as its layer is measured
+    muted: bool = False
+    locked: bool = False  # `plan` leaves it as it is
 
     @property
     def duration_s(self) -> float:
@@ -89,6 +96,61 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class FileReference:
+    """A file, or a folder of files, that a score goes by, and how it is known again."""
+
+    path: str  # absolute
+    sha256: str = ""  # of its content; of a folder: of its files' names and contents
+    size: int = 0  # bytes; where size and time are the same nobody looks at the content
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture of a slideshow, or a film among them, and when it is shown."""
+
+    path: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Slideshow:
+    """How pictures become a film."""
+
+    stills: tuple[Still, ...]
+    width: int
+    height: int
+    transition_s: float = 0.0  # dissolve from one to the next; 0 cuts
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked of the plan."""
+
+    text: str = ""  # about the whole story
+    mood: Mood | None = None  # of the music; overrules what pictures and text say
+    music: bool = True
+    effects: bool = True
+    ignore_names: bool = False
+    licence_policy: Literal["any", "commercial"] = "any"
+    rerank: str = "none"
+    seed: int = 0  # 0 is the best choice, each other one another good choice
+    profile: str = "embedded"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one edit changed: cues by their ids, as they were and as they are; a cue on one side only came or went."""
+
+    command: str  # in words
+    before: tuple[Cue, ...] = ()
+    after: tuple[Cue, ...] = ()
+    banned: tuple[str, ...] = ()  # sounds that were banned by it
+    allowed: tuple[str, ...] = ()  # sounds whose ban it lifted
+
+
+@dataclass(frozen=True)
 class Score:
     """Everything that was decided and measured for one story: what is edited, written as a cue sheet, and mixed."""
 
@@ -103,4 +165,20 @@ class Score:
     )
     stepped_aside: str = ""  # why no sound was added, e.g. because the clip already has music; else empty
     own_music: tuple[Span, ...] = ()  # where the clip plays its own, as it is kept
+    levels: Levels = field(default_factory=Levels)  # of the mix; its one gain stays on an edit
+    story: FileReference | None = None
+    original: FileReference | None = None  # the sound under which the cues lie: the story, or a file made of it
+    track: int = 0  # which of the story's sounds that is, counted from 0
+    layout: tuple[str, ...] = ("FL", "FR")  # loudspeakers of the mix
+    library: str = ""  # absolute
+    slideshow: Slideshow | None = None  # of a story of pictures
+    bans: tuple[str, ...] = ()  # sounds that `plan` may not use, by path
+    wishes: Wishes = field(default_factory=Wishes)
+    edits: tuple[Edit, ...] = ()  # in order
+    undone: tuple[Edit, ...] = ()  # the last undone first
     version: int = VERSION
+
+    @property
+    def audible(self) -> tuple[Cue, ...]:
+        """The cues that sound."""
+        return tuple(cue for cue in self.cues if not cue.muted)

@@ -1,50 +1,159 @@
-"""A score as cue sheets: JSON for programs, CSV for tables, OpenTimelineIO for editing programs.
+"""A score as a cue sheet: one JSON file that is written, read back, and may be edited by hand.
 
-Seconds are given to the millisecond; editors get non-drop SMPTE time codes (SMPTE ST 12-1) at the video's rate.
+Seconds are given to the microsecond, less than a sample. What is wrong in a sheet is named by its place in it.
 """
 
-import csv
-import io
 import json
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import opentimelineio as otio
+import msgspec
 
-from storysound.cue.score import Cue, Piece, Score
-from storysound.media.files import atomic
-from storysound.story import Sound, Span
+from storysound.cue.form import (
+    CueForm,
+    EditForm,
+    FileForm,
+    LoudnessForm,
+    SceneForm,
+    SheetForm,
+    SlideshowForm,
+    SoundForm,
+    WishesForm,
+)
+from storysound.cue.levels import Levels
+from storysound.cue.score import (
+    VERSION,
+    Cue,
+    Edit,
+    FileReference,
+    Loudness,
+    Piece,
+    RunnerUp,
+    Scene,
+    Score,
+    Slideshow,
+    Still,
+    Wishes,
+)
+from storysound.errors import InputError
+from storysound.media.files import read_text, write_whole
+from storysound.story import Mood, Sound, Source, Span
 
-COLUMNS = (
-    "id", "layer", "start", "end", "start_tc", "end_tc", "duration", "sound", "title", "source_in", "source_out",
-    "pieces", "gain_db", "fade_in", "fade_out", "score", "why", "licence", "credit", "source",
-)  # fmt: skip
-
-
-def frame_of(time_s: float, fps: float) -> int:
-    """The frame that is shown at a time, the same in every sheet; a time rounded to its millisecond is still at it.
-
-    >>> frame_of(0.99, 25), frame_of(1.01, 25)
-    (24, 25)
-    """
-    return math.floor((time_s + 0.0005) * fps + 1e-6)
-
-
-def timecode(time_s: float, fps: float) -> str:
-    """HH:MM:SS:FF, non-drop, counted at the nearest whole rate.
-
-    >>> timecode(3661.5, 24), timecode(1.0, 29.97)
-    ('01:01:01:12', '00:00:00:29')
-    """
-    seconds, frame = divmod(frame_of(time_s, fps), max(1, round(fps)))
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frame:02d}"
+MOST_BYTES = 200 << 20
+TOUCH_S = 1e-3  # pieces, cues and films that miss each other by less meet
+_PLAN = "plan the story anew: `storysound score` or `storysound plan`"
 
 
 def write_json(score: Score, path: Path) -> None:
     """Writes the score as JSON, whole or not at all. Raises OutputError."""
-    _write(path, json.dumps(as_dict(score), ensure_ascii=False, indent=2) + "\n")
+    write_whole(path, json.dumps(as_dict(score), ensure_ascii=False, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Score:
+    """The score of a sheet.
+
+    Raises InputError for what is no sheet, one of another version, and for whatever in it makes no sense, by its place:
+    "cues[3].gain_db: …".
+    """
+    text = read_text(path)
+    try:
+        version = msgspec.json.decode(text, type=_Version).version
+    except msgspec.ValidationError as error:
+        raise InputError(path, "is no cue sheet: it has no `version`", "give the cues.json of a film") from error
+    except msgspec.DecodeError as error:
+        raise InputError(
+            path, f"is not JSON: {_located(str(error), text)}", "mend it, or undo what was typed"
+        ) from error
+    if version != VERSION:
+        newer = version > VERSION
+        do = "upgrade storysound" if newer else _PLAN
+        raise InputError(path, f"is a cue sheet of version {version}, this program reads {VERSION}", do)
+    try:
+        form = msgspec.json.decode(text, type=SheetForm)
+        score = _score(form)
+        check(score)
+    except msgspec.ValidationError as error:
+        raise InputError(path, _by_place(str(error)), "the schema: `storysound schema score`") from error
+    except SheetError as error:
+        raise InputError(path, str(error), "") from error
+    return score
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+class SheetError(ValueError):
+    """Something in a sheet makes no sense; the message begins with its place."""
+
+
+def _located(message: str, text: str) -> str:
+    """A fault at a byte of the text, said by its line and column."""
+    found = re.search(r"\(byte (\d+)\)", message)
+    if found is None:
+        return message
+    before = text.encode("utf-8")[: int(found[1])].decode("utf-8", "replace")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return message.replace(found[0], f"in line {line}, column {column}").replace("JSON is malformed: ", "")
+
+
+def _by_place(message: str) -> str:
+    """A fault "what - at `$.place`" of msgspec as "place: what"."""
+    what, _, place = message.partition(" - at `$.")
+    return f"{place.rstrip('`')}: {what}" if place else what.partition(" - at `$`")[0]
+
+
+def check(score: Score) -> None:
+    """Raises SheetError for what each field alone can't show: spans, ids, holes, what lies outside the film."""
+    for at, scene in enumerate(score.scenes):
+        _check_span(f"scenes[{at}]", scene.start_s, scene.end_s, score.duration_s)
+    for at, (before, after) in enumerate(pairwise(score.scenes)):
+        if after.start_s < before.end_s - TOUCH_S:
+            fault = (
+                f"scenes[{at + 1}].start_s: {after.start_s:g} lies in the scene before, which ends at {before.end_s:g}"
+            )
+            raise SheetError(fault)
+    ids: dict[str, int] = {}
+    for at, cue in enumerate(score.cues):
+        if cue.id in ids:
+            raise SheetError(f"cues[{at}].id: {cue.id!r} is cues[{ids[cue.id]}] already")
+        ids[cue.id] = at
+        _check_cue(f"cues[{at}]", cue, score.duration_s)
+    for name, spans in (("speech", score.speech), ("own_music", score.own_music)):
+        for at, span in enumerate(spans):
+            _check_span(f"{name}[{at}]", span.start_s, span.end_s, math.inf)
+
+
+def _check_cue(place: str, cue: Cue, duration_s: float) -> None:
+    _check_span(place, cue.start_s, cue.end_s, duration_s)
+    if abs(cue.pieces[0].at_s - cue.start_s) > TOUCH_S:
+        raise SheetError(f"{place}.pieces[0].at_s: {cue.pieces[0].at_s:g}, but the cue starts at {cue.start_s:g}")
+    for at, (before, after) in enumerate(pairwise(cue.pieces)):
+        if not before.at_s < after.at_s <= before.end_s + TOUCH_S:
+            raise SheetError(f"{place}.pieces[{at + 1}].at_s: {after.at_s:g} leaves a hole after {before.end_s:g}")
+    if abs(cue.pieces[-1].end_s - cue.end_s) > TOUCH_S:
+        raise SheetError(f"{place}.end_s: {cue.end_s:g}, but its pieces end at {cue.pieces[-1].end_s:g}")
+    for at, piece in enumerate(cue.pieces):
+        if piece.out_s > cue.sound.duration_s + 0.1:
+            raise SheetError(f"{place}.pieces[{at}].out_s: {piece.out_s:g}, its sound lasts {cue.sound.duration_s:g} s")
+    for name in ("fade_in_s", "fade_out_s"):
+        if getattr(cue, name) > cue.duration_s + TOUCH_S:
+            raise SheetError(f"{place}.{name}: {getattr(cue, name):g} is longer than the cue ({cue.duration_s:g} s)")
+
+
+def _check_span(place: str, start_s: float, end_s: float, duration_s: float) -> None:
+    if end_s <= start_s:
+        raise SheetError(f"{place}.end_s: {end_s:g} must be after its start, {start_s:g}")
+    if end_s > duration_s + 0.1:
+        raise SheetError(f"{place}.end_s: {end_s:g} lies beyond the film's end, {duration_s:g}")
+
+
+# --- to JSON
 
 
 def as_dict(score: Score) -> dict[str, Any]:
@@ -52,16 +161,25 @@ def as_dict(score: Score) -> dict[str, Any]:
     return {
         "version": score.version,
         "title": score.title,
-        "duration_s": _ms(score.duration_s),
+        "duration_s": _exact(score.duration_s),
         "fps": score.fps,
+        "story": _file(score.story),
+        "original": _file(score.original),
+        "track": score.track,
+        "layout": list(score.layout),
+        "library": score.library,
+        "slideshow": asdict(score.slideshow) if score.slideshow else None,
+        "wishes": asdict(score.wishes),
+        "bans": list(score.bans),
         "stepped_aside": score.stepped_aside,
-        "loudness": {name: _number(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
+        "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
+        "levels": asdict(score.levels),
         "speech": [_span(span) for span in score.speech],
         "own_music": [_span(span) for span in score.own_music],
         "scenes": [
             {
-                "start_s": _ms(scene.start_s),
-                "end_s": _ms(scene.end_s),
+                "start_s": _exact(scene.start_s),
+                "end_s": _exact(scene.end_s),
                 "valence": round(scene.mood.valence, 3),
                 "arousal": round(scene.mood.arousal, 3),
                 "gloss": scene.gloss,
@@ -71,6 +189,8 @@ def as_dict(score: Score) -> dict[str, Any]:
             for scene in score.scenes
         ],
         "cues": [cue_dict(cue) for cue in score.cues],
+        "edits": [_edit(edit) for edit in score.edits],
+        "undone": [_edit(edit) for edit in score.undone],
     }
 
 
@@ -79,16 +199,28 @@ def cue_dict(cue: Cue) -> dict[str, Any]:
     return {
         "id": cue.id,
         "layer": cue.layer,
-        "start_s": _ms(cue.start_s),
-        "end_s": _ms(cue.end_s),
+        "start_s": _exact(cue.start_s),
+        "end_s": _exact(cue.end_s),
         "sound": _sound(cue.sound),
-        "pieces": [{"in_s": _ms(p.in_s), "out_s": _ms(p.out_s), "at_s": _ms(p.at_s)} for p in cue.pieces],
+        "pieces": [{"in_s": _exact(p.in_s), "out_s": _exact(p.out_s), "at_s": _exact(p.at_s)} for p in cue.pieces],
         "gain_db": round(cue.gain_db, 2),
-        "fade_in_s": _ms(cue.fade_in_s),
-        "fade_out_s": _ms(cue.fade_out_s),
+        "fade_in_s": _exact(cue.fade_in_s),
+        "fade_out_s": _exact(cue.fade_out_s),
         "score": round(cue.score, 4),
         "why": list(cue.why),
-        "runners_up": [{"sound": r.path, "score": round(r.score, 4)} for r in cue.runners_up],
+        "runners_up": [
+            {
+                "sound": r.path,
+                "score": round(r.score, 4),
+                "start_s": _exact(r.start_s),
+                "end_s": _exact(r.end_s),
+                "why": list(r.why),
+            }
+            for r in cue.runners_up
+        ],
+        "level_lufs": finite(cue.level_lufs),
+        "muted": cue.muted,
+        "locked": cue.locked,
     }
 
 
@@ -98,10 +230,10 @@ def _sound(sound: Sound) -> dict[str, Any]:
         "root": sound.root,
         "title": sound.title,
         "kind": sound.kind,
-        "duration_s": _ms(sound.duration_s),
+        "duration_s": _exact(sound.duration_s),
         "tempo_bpm": sound.tempo_bpm,
         "key": sound.key,
-        "loudness_lufs": _number(sound.loudness_lufs),
+        "loudness_lufs": finite(sound.loudness_lufs),
         "valence": round(sound.mood.valence, 3),
         "arousal": round(sound.mood.arousal, 3),
         "source": sound.source.uri,
@@ -111,125 +243,156 @@ def _sound(sound: Sound) -> dict[str, Any]:
     }
 
 
+def _edit(edit: Edit) -> dict[str, Any]:
+    return {
+        "command": edit.command,
+        "before": [cue_dict(cue) for cue in edit.before],
+        "after": [cue_dict(cue) for cue in edit.after],
+        "banned": list(edit.banned),
+        "allowed": list(edit.allowed),
+    }
+
+
+def _file(reference: FileReference | None) -> dict[str, Any] | None:
+    return asdict(reference) if reference else None
+
+
 def _span(span: Span) -> list[float]:
-    return [_ms(span.start_s), _ms(span.end_s)]
+    return [_exact(span.start_s), _exact(span.end_s)]
 
 
-def _ms(time_s: float) -> float:
-    return round(float(time_s), 3)
+def _exact(time_s: float) -> float:
+    return round(float(time_s), 6)
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A level as JSON holds it: to a hundredth, None for silence."""
     return round(float(value), 2) if math.isfinite(value) else None
 
 
-def write_csv(score: Score, path: Path) -> None:
-    """Writes one row per cue (RFC 4180, UTF-8). Raises OutputError."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for cue in score.cues:
-        sound = cue.sound
-        pieces = " ".join(f"{p.in_s:.3f}-{p.out_s:.3f}@{p.at_s:.3f}" for p in cue.pieces)
-        times = (timecode(cue.start_s, score.fps), timecode(cue.end_s, score.fps))
-        writer.writerow((
-            cue.id, cue.layer, f"{cue.start_s:.3f}", f"{cue.end_s:.3f}", *times, f"{cue.duration_s:.3f}",
-            _cell(sound.path), _cell(sound.title), f"{cue.pieces[0].in_s:.3f}", f"{cue.pieces[-1].out_s:.3f}", pieces,
-            f"{cue.gain_db:.2f}", f"{cue.fade_in_s:.3f}", f"{cue.fade_out_s:.3f}", f"{cue.score:.4f}",
-            _cell("; ".join(cue.why)), _cell(sound.source.licence), _cell(sound.source.credit), _cell(sound.source.uri),
-        ))  # fmt: skip
-    _write(path, text.getvalue())
+# --- from JSON
 
 
-def _cell(text: str) -> str:
-    """Text as a table program may open it: a leading = + - @ would be run as a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+def as_read(score: Score) -> Score:
+    """The score as it comes back from its sheet: what is rendered now and what is rendered from it are the same."""
+    return _score(msgspec.convert(as_dict(score), SheetForm))
 
 
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-        stream.write(text)
-
-
-def write_otio(score: Score, path: Path, *, video: Path, scored: Path, has_audio: bool) -> None:
-    """Writes an OpenTimelineIO timeline: video, original sound, and the added sounds as clips of their own files.
-
-    `video` is the story's picture (and original sound if `has_audio`), `scored` the finished file. Cues that overlap
-    lie on tracks of their own; crossfades between pieces are transitions; gains and fades are in the metadata.
-    Raises OutputError.
-    """
-    timeline = otio.schema.Timeline(name=score.title, global_start_time=_time(0.0, score.fps))
-    timeline.metadata["storysound"] = {
-        "scored": str(scored.resolve()),
-        "stepped_aside": score.stepped_aside,
-        "loudness": {name: _number(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
-    }
-    whole = Piece(0.0, max(score.duration_s, 1e-3), 0.0)
-    kinds = [("Video", otio.schema.TrackKind.Video)]
-    kinds += [("Original sound", otio.schema.TrackKind.Audio)] if has_audio else []
-    for name, kind in kinds:
-        track = otio.schema.Track(name=name, kind=kind)
-        track.append(_clip(video.stem, video.resolve(), whole, score.duration_s, score.fps))
-        timeline.tracks.append(track)
-    for name, layers in (("Music", ("music",)), ("Effects", ("ambience", "spot"))):
-        for lane, cues in enumerate(_lanes([cue for cue in score.cues if cue.layer in layers])):
-            timeline.tracks.append(_track(f"{name} {lane + 1}", cues, score.fps))
-    for index, scene in enumerate(score.scenes):
-        length = _time(scene.end_s - scene.start_s, score.fps)
-        marked = otio.opentime.TimeRange(_time(scene.start_s, score.fps), length)
-        timeline.tracks.markers.append(
-            otio.schema.Marker(name=f"scene {index + 1}: {scene.gloss}", marked_range=marked)
-        )
-    _write(path, otio.adapters.write_to_string(timeline, "otio_json"))
-
-
-def _lanes(cues: Sequence[Cue]) -> list[list[Cue]]:
-    """Cues dealt to as few tracks as possible such that none overlap on a track."""
-    lanes: list[list[Cue]] = []
-    for cue in sorted(cues, key=lambda c: (c.start_s, c.end_s)):
-        free = next((lane for lane in lanes if lane[-1].end_s <= cue.start_s + 1e-6), None)
-        if free is None:
-            lanes.append([cue])
-        else:
-            free.append(cue)
-    return lanes
-
-
-def _track(name: str, cues: Sequence[Cue], fps: float) -> otio.schema.Track:
-    track = otio.schema.Track(name=name, kind=otio.schema.TrackKind.Audio)
-    cursor = 0.0
-    for cue in cues:
-        if _time(cue.start_s, fps) > _time(cursor, fps):
-            track.append(otio.schema.Gap(duration=_time(cue.start_s, fps) - _time(cursor, fps)))
-        for index, piece in enumerate(cue.pieces):
-            before = cue.pieces[index - 1].end_s - piece.at_s if index else 0.0
-            after = piece.end_s - cue.pieces[index + 1].at_s if index + 1 < len(cue.pieces) else 0.0
-            if index:
-                half = _time(before / 2, fps)
-                kind = otio.schema.TransitionTypes.SMPTE_Dissolve
-                track.append(otio.schema.Transition(transition_type=kind, in_offset=half, out_offset=half))
-            # Clips meet in the middle of their crossfade; the transition reaches into both.
-            cut = Piece(piece.in_s + before / 2, piece.out_s - after / 2, piece.at_s + before / 2)
-            source = Path(cue.sound.root) / cue.sound.path
-            clip = _clip(cue.sound.title or Path(cue.sound.path).stem, source, cut, cue.sound.duration_s, fps)
-            clip.metadata["storysound"] = cue_dict(cue)
-            track.append(clip)
-        cursor = cue.end_s
-    return track
-
-
-def _clip(name: str, source: Path, piece: Piece, available_s: float, fps: float) -> otio.schema.Clip:
-    # Both ends are rounded in story time, so that neighbours still meet.
-    length = _time(piece.end_s, fps) - _time(piece.at_s, fps)
-    available = otio.opentime.TimeRange(_time(0.0, fps), _time(available_s, fps))
-    url = source.as_uri() if source.is_absolute() else source.as_posix()
-    return otio.schema.Clip(
-        name=name,
-        media_reference=otio.schema.ExternalReference(target_url=url, available_range=available),
-        source_range=otio.opentime.TimeRange(_time(piece.in_s, fps), length),
+def _score(form: SheetForm) -> Score:
+    return Score(
+        title=form.title,
+        duration_s=form.duration_s,
+        fps=form.fps,
+        scenes=tuple(_scene_of(f"scenes[{at}]", scene) for at, scene in enumerate(form.scenes)),
+        cues=tuple(_cue_of(f"cues[{at}]", cue) for at, cue in enumerate(form.cues)),
+        speech=_spans("speech", form.speech),
+        own_music=_spans("own_music", form.own_music),
+        stepped_aside=form.stepped_aside,
+        levels=_levels_of(form.levels),
+        story=_file_of(form.story),
+        original=_file_of(form.original),
+        track=form.track,
+        layout=form.layout,
+        library=form.library,
+        slideshow=_slideshow_of(form.slideshow),
+        bans=form.bans,
+        wishes=_wishes_of(form.wishes),
+        edits=_edits("edits", form.edits),
+        undone=_edits("undone", form.undone),
+        loudness=_loudness_of(form.loudness),
     )
 
 
-def _time(time_s: float, fps: float) -> otio.opentime.RationalTime:
-    """A time on the frame grid of the video: what an editing program can place."""
-    return otio.opentime.RationalTime(frame_of(time_s, fps), fps)
+def _loudness_of(form: LoudnessForm | None) -> Loudness:
+    if form is None:
+        return Loudness(lufs=-math.inf, dbtp=-math.inf, ducking_db=0.0)
+    lufs, dbtp = (-math.inf if value is None else value for value in (form.lufs, form.dbtp))
+    return Loudness(lufs=lufs, dbtp=dbtp, ducking_db=form.ducking_db or 0.0)
+
+
+def _levels_of(form: Any) -> Levels:
+    try:
+        return Levels(**msgspec.structs.asdict(form))
+    except ValueError as error:
+        raise SheetError(f"levels: {error}") from error
+
+
+def _scene_of(place: str, form: SceneForm) -> Scene:
+    mood = Mood(form.valence, form.arousal)
+    return Scene(form.start_s, form.end_s, mood, form.gloss, _spans(f"{place}.shots", form.shots), form.text)
+
+
+def _cue_of(place: str, form: CueForm) -> Cue:
+    pieces = []
+    for at, piece in enumerate(form.pieces):
+        if piece.out_s <= piece.in_s:
+            raise SheetError(f"{place}.pieces[{at}].out_s: {piece.out_s:g} must be after in_s, {piece.in_s:g}")
+        pieces.append(Piece(piece.in_s, piece.out_s, piece.at_s))
+    return Cue(
+        id=form.id,
+        layer=form.layer,
+        start_s=form.start_s,
+        end_s=form.end_s,
+        sound=_sound_of(form.sound),
+        pieces=tuple(pieces),
+        gain_db=form.gain_db,
+        fade_in_s=form.fade_in_s,
+        fade_out_s=form.fade_out_s,
+        score=form.score,
+        why=form.why,
+        runners_up=tuple(RunnerUp(r.sound, r.score, r.start_s, r.end_s, r.why) for r in form.runners_up),
+        level_lufs=-math.inf if form.level_lufs is None else form.level_lufs,
+        muted=form.muted,
+        locked=form.locked,
+    )
+
+
+def _sound_of(form: SoundForm) -> Sound:
+    return Sound(
+        path=form.path,
+        root=form.root,
+        duration_s=form.duration_s,
+        kind=form.kind,
+        title=form.title,
+        loudness_lufs=-math.inf if form.loudness_lufs is None else form.loudness_lufs,
+        tempo_bpm=form.tempo_bpm,
+        key=form.key,
+        mood=Mood(form.valence, form.arousal),
+        source=Source(form.source, form.sha256, form.licence, form.credit),
+    )
+
+
+def _edits(place: str, forms: Sequence[EditForm]) -> tuple[Edit, ...]:
+    return tuple(
+        Edit(
+            form.command,
+            tuple(_cue_of(f"{place}[{at}].before[{i}]", cue) for i, cue in enumerate(form.before)),
+            tuple(_cue_of(f"{place}[{at}].after[{i}]", cue) for i, cue in enumerate(form.after)),
+            form.banned,
+            form.allowed,
+        )
+        for at, form in enumerate(forms)
+    )
+
+
+def _file_of(form: FileForm | None) -> FileReference | None:
+    return FileReference(**msgspec.structs.asdict(form)) if form else None
+
+
+def _slideshow_of(form: SlideshowForm | None) -> Slideshow | None:
+    if form is None:
+        return None
+    stills = tuple(Still(still.path, still.start_s, still.end_s) for still in form.stills)
+    return Slideshow(stills, form.width, form.height, form.transition_s)
+
+
+def _wishes_of(form: WishesForm) -> Wishes:
+    mood = Mood(form.mood.valence, form.mood.arousal) if form.mood else None
+    return Wishes(**(msgspec.structs.asdict(form) | {"mood": mood}))
+
+
+def _spans(place: str, forms: Sequence[tuple[float, float]]) -> tuple[Span, ...]:
+    for at, (start_s, end_s) in enumerate(forms):
+        if end_s < start_s:
+            raise SheetError(f"{place}[{at}]: ends at {end_s:g}, before its start at {start_s:g}")
+    return tuple(Span(start_s, end_s) for start_s, end_s in forms)

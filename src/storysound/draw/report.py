@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Cue, Scene, Score
-from storysound.cue.sheet import timecode
+from storysound.cue.timecode import timecode
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.media.audio import Waveform

@@ -1,6 +1,5 @@
 """One sound file to what the library keeps of it: numbers about the whole, and vectors per stretch."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,6 @@ _SHORTEST_HEARD_S = 0.1  # encoders get shorter clicks with silence after them
 _SHORTEST_LOUD_S = 0.4  # as does the loudness meter: its blocks are this long
 _SILENT_DBTP = -70.0  # the noise of a codec around digital silence stays below
 _SILENT, _SILENT_DO = "contains only silence", "nothing could ever match it"
-_HASHED_AT_ONCE = 1 << 18  # bytes
 _GATE_LUFS, _GATE_LU = -70.0, -10.0  # BS.1770-4, absolute and relative
 
 
@@ -229,18 +227,3 @@ def _joined(parts: list[tuple[float, Encoding]], duration_s: float) -> Encoding:
     ]
     spaces = {space: np.concatenate([part.scores[space][own] for part, own in rows]) for space in first.scores}
     return Encoding(np.concatenate([part.embedding[own] for part, own in rows]), spaces, first.step_s)
-
-
-def sha256_of(file: str | Path) -> str:
-    """SHA-256 of a file's content. Raises MediaError where it can't be read; Cancelled."""
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(_HASHED_AT_ONCE))
-    try:
-        with Path(file).open("rb", buffering=0) as stream:
-            while size := stream.readinto(buffer):
-                progress.check()
-                digest.update(buffer[:size])
-    except PermissionError as error:
-        raise MediaError(file, "may not be read by this user", "change its rights") from error
-    except OSError as error:
-        raise MediaError(file, f"can't be read: {error.strerror or error}", "check the name and the disk") from error
-    return digest.hexdigest()

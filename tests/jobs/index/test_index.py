@@ -17,10 +17,10 @@ from storysound.encode import pool
 from storysound.errors import InputError, LibraryError, MissingModelError, OutputError, UsageError
 from storysound.jobs.index import entries
 from storysound.jobs.index.request import IndexRequest
-from storysound.library import analyse
 from storysound.library.search import Index
 from storysound.library.store import Library, LibraryWriter
 from storysound.media.audio import read_audio
+from storysound.media.content import sha256_of
 from storysound.progress import Cancelled, Stop
 
 sounds = index_fakes.sounds  # a fixture
@@ -78,7 +78,7 @@ def test_rows_say_what_is_needed_to_use_a_sound(sounds: Path, tmp_path: Path) ->
     heard = {"fake": FakeEncoder().encode([read_audio(sounds / sound.path)])[0]}
     assert (sound.kind, sound.mood) == ("sfx", moods.of_effect(heard["fake"].scores["audioset"].mean(axis=0)))
     assert (sound.source.licence, sound.source.credit) == ("CC-BY-4.0", "Copyright (c) 2020 Jane")
-    assert sound.source.sha256 == analyse.sha256_of(sounds / sound.path)
+    assert sound.source.sha256 == sha256_of(sounds / sound.path)
 
 
 def test_renamed_files_keep_their_analysis(sounds: Path, tmp_path: Path) -> None:

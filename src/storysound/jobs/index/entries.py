@@ -11,10 +11,11 @@ from pathlib import Path
 
 from storysound.errors import MediaError, StorysoundError
 from storysound.jobs.index.request import IndexResult
-from storysound.library.analyse import Analysis, sha256_of
+from storysound.library.analyse import Analysis
 from storysound.library.origin import RightsFinder, described
 from storysound.library.store import LibraryEntry, LibraryWriter, Segments
 from storysound.library.walk import FoundFile, Walk, free_name, worth_a_line
+from storysound.media.content import sha256_of
 from storysound.media.probe import probe
 from storysound.progress import Watch
 from storysound.story import Sound

@@ -20,8 +20,8 @@ from storysound.ingest import slices
 from storysound.ingest.clusters import representatives
 from storysound.ingest.look import LookConfig, Part, decode_parts
 from storysound.jobs.ingest.request import Config
-from storysound.library.analyse import sha256_of
 from storysound.media.audio import read_flac, write_flac
+from storysound.media.content import sha256_of
 from storysound.media.image import from_jpeg
 from storysound.story import Step
 from storysound.weights.resolver import Resolver

@@ -16,8 +16,8 @@ from storysound.ingest.clips import VideoClip
 from storysound.jobs.ingest.request import IngestResult
 from storysound.jobs.ingest.stages import AUDIO, BACKGROUND, picture_file
 from storysound.jobs.ingest.videos import Videos
-from storysound.library.analyse import sha256_of
 from storysound.library.dataset import DatasetWriter, row_of
+from storysound.media.content import sha256_of
 from storysound.progress import Watch
 from storysound.story import Frame, Source, Span, Step, Story
 

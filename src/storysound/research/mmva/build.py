@@ -23,7 +23,6 @@ from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.music_clips import rated_clips
 from storysound.ingest.ratings import Rating, RatingScale, read_ratings
 from storysound.ingest.splits import Split, split
-from storysound.library.analyse import sha256_of
 from storysound.library.emotion_set import (
     EmotionSet,
     Item,
@@ -37,6 +36,7 @@ from storysound.library.emotion_set import (
 )
 from storysound.match import mmva
 from storysound.media.audio import read_audio
+from storysound.media.content import sha256_of
 from storysound.media.probe import probe
 from storysound.progress import Watch
 from storysound.research.mmva.settings import HEARD, MmvaBuild

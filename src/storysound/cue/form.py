@@ -1,0 +1,191 @@
+"""What a cue sheet looks like as JSON: the published schema, and what reading one goes by."""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from storysound.cue.levels import Levels
+from storysound.cue.score import VERSION
+
+Seconds = Annotated[float, Meta(ge=0, description="seconds of the story")]
+Decibels = Annotated[float, Meta(ge=-120, le=60, description="decibels")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Stretch = Annotated[tuple[Seconds, Seconds], Meta(description="[start, end) in seconds of the story")]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class PieceForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch [in_s, out_s) of the sound, placed at `at_s`; neighbours overlap by their crossfade."""
+
+    in_s: Annotated[float, Meta(ge=0, description="seconds of the sound")]
+    out_s: Annotated[float, Meta(gt=0, description="seconds of the sound")]
+    at_s: Seconds
+
+
+class SoundForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sound of the library; the file is `root`/`path` and has this `sha256`."""
+
+    path: str
+    root: str
+    duration_s: Annotated[float, Meta(ge=0)]
+    kind: Literal["music", "sfx"]
+    title: str = ""
+    tempo_bpm: float | None = None
+    key: str = ""
+    loudness_lufs: float | None = None
+    valence: Share = 0.5
+    arousal: Share = 0.5
+    source: str = ""
+    sha256: str = ""
+    licence: str = ""
+    credit: str = ""
+
+
+class RunnerUpForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sound that was nearly chosen, and the stretch of it that fits."""
+
+    sound: str
+    score: float
+    start_s: Annotated[float, Meta(ge=0)] = 0.0
+    end_s: Annotated[float, Meta(ge=0)] = 0.0
+    why: tuple[str, ...] = ()
+
+
+class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """One sound placed under the story. `gain_db` is applied before fades and ducking."""
+
+    id: Name
+    layer: Literal["music", "ambience", "spot"]
+    start_s: Seconds
+    end_s: Seconds
+    sound: SoundForm
+    pieces: Annotated[tuple[PieceForm, ...], Meta(min_length=1)]
+    gain_db: Decibels
+    fade_in_s: Annotated[float, Meta(ge=0)]
+    fade_out_s: Annotated[float, Meta(ge=0)]
+    score: float = 0.0
+    why: tuple[str, ...] = ()
+    runners_up: tuple[RunnerUpForm, ...] = ()
+    level_lufs: Annotated[float | None, Meta(description="of the stretch before its gain; null for silence")] = None
+    muted: bool = False
+    locked: Annotated[bool, Meta(description="left as it is when the rest is planned anew")] = False
+
+
+class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """Adjacent shots of one place or mood; span, text and mood may be edited before `plan`."""
+
+    start_s: Seconds
+    end_s: Seconds
+    valence: Share
+    arousal: Share
+    gloss: Annotated[str, Meta(description="what is seen, in words")] = ""
+    text: Annotated[str, Meta(description="what you say about it")] = ""
+    shots: tuple[Stretch, ...] = ()
+
+
+class FileForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file or folder the score goes by, and how it is known again."""
+
+    path: str
+    sha256: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+
+
+class StillForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A picture of a slideshow, or a film among them, and when it is shown."""
+
+    path: str
+    start_s: Seconds
+    end_s: Seconds
+
+
+class SlideshowForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """How pictures become a film."""
+
+    stills: tuple[StillForm, ...]
+    width: Annotated[int, Meta(ge=16, le=8192)]
+    height: Annotated[int, Meta(ge=16, le=8192)]
+    transition_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
+
+
+class MoodForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point of the circumplex."""
+
+    valence: Share
+    arousal: Share
+
+
+class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was asked of the plan; planning anew goes by it."""
+
+    text: str = ""
+    mood: MoodForm | None = None
+    music: bool = True
+    effects: bool = True
+    ignore_names: bool = False
+    licence_policy: Literal["any", "commercial"] = "any"
+    rerank: str = "none"
+    seed: Annotated[int, Meta(ge=0)] = 0
+    profile: str = "embedded"
+
+
+class LoudnessForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was measured on the delivered sound; null for silence."""
+
+    lufs: float | None
+    dbtp: float | None
+    ducking_db: float | None
+
+
+class EditForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one edit changed, so that it can be undone."""
+
+    command: str
+    before: tuple[CueForm, ...] = ()
+    after: tuple[CueForm, ...] = ()
+    banned: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+LevelsForm: Any = msgspec.defstruct(
+    "LevelsForm",
+    [(field.name, field.type, field.default) for field in dataclasses.fields(Levels)],
+    frozen=True,
+    forbid_unknown_fields=True,
+    namespace={"__doc__": "How loud things are beside each other: targets, ducking, and the one gain of the mix."},
+)
+
+
+class SheetForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """The cue sheet of a film: everything that was decided, and what was measured."""
+
+    version: Annotated[int, Meta(description=f"{VERSION} today")]
+    title: str
+    duration_s: Seconds
+    fps: Annotated[float, Meta(gt=0, le=1000)]
+    scenes: tuple[SceneForm, ...]
+    cues: tuple[CueForm, ...]
+    speech: tuple[Stretch, ...]
+    levels: LevelsForm
+    story: FileForm | None
+    original: FileForm | None
+    track: Annotated[int, Meta(ge=0)] = 0
+    layout: tuple[str, ...] = ("FL", "FR")
+    library: str = ""
+    slideshow: SlideshowForm | None = None
+    bans: tuple[str, ...] = ()
+    wishes: WishesForm = WishesForm()
+    own_music: tuple[Stretch, ...] = ()
+    stepped_aside: str = ""
+    loudness: LoudnessForm | None = None
+    edits: tuple[EditForm, ...] = ()
+    undone: tuple[EditForm, ...] = ()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a cue sheet."""
+    found = msgspec.json.schema(SheetForm)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Storysound cue sheet"} | found
