@@ -34,7 +34,8 @@ from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import STEREO, Waveform
+from storysound.media.audio import Waveform
+from storysound.media.layouts import STEREO
 from storysound.media.recording import Recording, of_wave
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
