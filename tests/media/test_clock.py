@@ -188,6 +188,19 @@ def test_joined_pieces_go_on(tmp_path: Path) -> None:
     assert onsets_s(read_audio(tmp_path / "out.mp4")) == pytest.approx([1.0, 6.0], abs=0.08)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "pieces", "read_s"), [(".mkv", 2, 8), (".mkv", 3, 8), (".flv", 1, 4), (".flv", 2, 4)]
+)
+def test_joined_pieces_that_are_not_read_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str, pieces: int, read_s: int
+) -> None:
+    """FFmpeg ends before the second FLV and before the third Matroska."""
+    path = write_video(tmp_path / f"a{suffix}", wave=tone(300, 4, 44_100), frames=100, fps=25)
+    path.write_bytes(pieces * path.read_bytes())
+    assert looked_at(path).end_s == pytest.approx(read_s, abs=0.1)
+    assert ("can't be read; give its pieces one by one" in caplog.text) == (read_s < 4 * pieces)
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_the_last_picture_is_held_under_longer_sound(tmp_path: Path, suffix: str) -> None:
     codec = "libvpx" if suffix == ".webm" else "libx264"

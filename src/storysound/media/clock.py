@@ -17,6 +17,7 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
 """
 
+import logging
 import math
 from bisect import bisect_right, insort
 from collections import Counter
@@ -35,6 +36,8 @@ from numpy.typing import NDArray
 from storysound.errors import MediaError
 from storysound.media.files import has_index, is_still, opened, reading
 from storysound.progress import check
+
+log = logging.getLogger(__name__)
 
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
@@ -58,6 +61,8 @@ _ONE_CLOCK = (
 STEEPEST = 0.02
 # ... and is left as it is where that never comes to more than this.
 DRIFT_S = 0.03
+# How files begin of which FFmpeg leaves what is joined to them: the second FLV, the third Matroska.
+_HEADS = {"matroska": b"\x1a\x45\xdf\xa3", "flv": b"FLV\x01"}
 _CELL_S = 4.0  # stamps jitter: what drifts is their median over so long
 
 
@@ -172,12 +177,25 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
         covers = [stream.index for stream in container.streams.video if is_still(stream)]
         seen, others = _PacketTimes(), _PacketTimes()
         streams = [stream for stream in container.streams if stream.index not in covers]
+        read_to = 0
         for packet in packets_of(container, streams, path, unstamped=True):
             (seen if packet.stream.index in used else others).take(packet)
+            read_to = max(read_to, (packet.pos or 0) + packet.size)
+        head = _HEADS.get(container.format.name.split(",")[0])
         stated_s = (container.duration or 0) / 1_000_000
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
+    if head and _follows(path, head, read_to):
+        there_s = max(ends.values(), default=0.0)
+        log.warning("%s: what is joined to it after %.1f s can't be read; give its pieces one by one", path, there_s)
     missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
     return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
+
+
+def _follows(path: str, head: bytes, place: int) -> bool:
+    """Whether `head` stands in the file at or after the byte `place`."""
+    with Path(path).open("rb") as file:
+        file.seek(place)
+        return head in file.read()
 
 
 def _used(container: InputContainer) -> list[av.stream.Stream]:
