@@ -138,9 +138,14 @@ def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
         raise MediaError(path, f"its {stream.type} codec is not known here", "convert it with another program")
 
 
+def has_index(container: InputContainer) -> bool:
+    """Whether the format states for each stream where all of it lies."""
+    return not _INDEXED.isdisjoint(container.format.name.split(","))
+
+
 def stated_s(container: InputContainer, stream: AudioStream) -> float:
     """When the sound ends as an index of all of it states; 0 where there is none, and it may be an estimate."""
-    if not stream.duration or not set(container.format.name.split(",")) & _INDEXED:
+    if not stream.duration or not has_index(container):
         return 0.0
     return float(stream.duration * (stream.time_base or 0))
 
