@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from storysound.cue.judge.probes import Probes
 from storysound.cue.master import level
 from storysound.cue.mix import stems
 from storysound.cue.references import relinked
@@ -138,7 +139,8 @@ def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems:
     """The mix of a score, what it looks like, and the stems where they are wanted."""
     mix, peaks = Recorder(RATE_HZ, score.layout), {name: Peaks(RATE_HZ) for name in ("original", "added", "mix")}
     parts = {name: Recorder(RATE_HZ, score.layout) for name in STEMS if with_stems}
-    for block in stems(original, score.audible, score.speech, score.levels, samples_of(score), score.layout):
+    probes = Probes(score.speech, score.layout)
+    for block in stems(original, score.audible, score.speech, score.levels, samples_of(score), score.layout, probes):
         watch.at(block.start / RATE_HZ, score.duration_s, "mix")
         whole = block.sum
         mix.append(whole)
@@ -148,4 +150,4 @@ def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems:
         for own, samples in zip(peaks.values(), shown, strict=True):
             own.add(samples)
     shapes = {name: own.values() for name, own in peaks.items() if original is not None or name != "original"}
-    return Film(mix.finish(), shapes, {name: recorder.finish() for name, recorder in parts.items()})
+    return Film(mix.finish(), probes, shapes, {name: recorder.finish() for name, recorder in parts.items()})
