@@ -123,19 +123,23 @@ class Session:
         *,
         jobs: int = 1,
         engine: str = "",
+        forget: bool = False,
         watch: Report | None = None,
         stop: Stop | None = None,
     ) -> "IndexResult":
         """Adds the sounds of folders to the library `to`, or refreshes it; what is analysed when it ends is kept.
 
         `jobs`: processes that analyse; more than one need `if __name__ == "__main__"` in the program that calls.
-        `engine`: "" is this machine, "ray" or "ray://host:port" a cluster.
+        `engine`: "" is this machine, "ray" or "ray://host:port" a cluster. `forget`: sounds whose files are gone leave
+        the library, also those of other folders.
         """
         from storysound.jobs.index.index import run
         from storysound.jobs.index.request import IndexRequest
 
         folders = [folders] if isinstance(folders, str | Path) else folders
-        request = IndexRequest(tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine)
+        request = IndexRequest(
+            tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine, forget=forget
+        )
         return self._run(run, request, watch, stop)
 
     def find(

@@ -23,6 +23,7 @@ from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import STEREO, Waveform, write_wav
 from storysound.media.recording import Recording, of_wave
 from storysound.story import Mood, Sound, Span
+import itertools
 
 LEVELS = Levels(master_db=0.0)
 
@@ -45,7 +46,7 @@ def score_of(
 ) -> Score:
     """A score with scenes of one shot each, cut at `edges`."""
     times = [0.0, *edges, seconds]
-    scenes = tuple(Scene(a, b, Mood(0.5, 0.5), "", (Span(a, b),)) for a, b in zip(times, times[1:], strict=False))
+    scenes = tuple(Scene(a, b, Mood(0.5, 0.5), "", (Span(a, b),)) for a, b in itertools.pairwise(times))
     return Score("film", seconds, 25.0, scenes, tuple(cues), tuple(speech), levels=LEVELS)
 
 
@@ -190,7 +191,7 @@ def test_a_leap_where_pieces_meet_is_a_seam(joint_s: float, tmp_path: Path) -> N
     """Half a period of a tone is left out: from the top of one wave to the bottom, with one sample in the middle."""
     whole = tone(20.0, 100.0, 0.4) + music(20.0, 0.02)
     one = cue("m", sound(tmp_path, "m.wav", whole), 0.0, 10.0)
-    top_s = round((joint_s * 100 - 0.25)) / 100 + 0.0025  # of a wave, near the joint
+    top_s = round(joint_s * 100 - 0.25) / 100 + 0.0025  # of a wave, near the joint
     cut = replace(one, pieces=(Piece(0.0, top_s, 0.0), Piece(top_s + 0.005, 10.005, top_s)))
     assert judged(score_of([one]), room())["m"].seam < 0.05
     verdict = judged(score_of([cut]), room())["m"]

@@ -20,7 +20,8 @@ from storysound.cue.limiter import AFTER, AHEAD, BEFORE, BEHIND, CELL, MOST_DB, 
 from storysound.cue.playback import CuePlayer, Players
 from storysound.cue.score import Cue, Layer
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
-from storysound.media.audio import STEREO, Waveform
+from storysound.media.audio import Waveform
+from storysound.media.layouts import STEREO
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
 from storysound.media.loudness import REACH, LoudnessMeter, integrated_lufs
 from storysound.media.recording import Recording

@@ -17,9 +17,9 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.cue.handoff.timecode import timecode
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Cue, Scene, Score
-from storysound.cue.timecode import timecode
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.media.files import atomic

@@ -13,8 +13,10 @@ from PIL import Image, ImageFilter
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic
+from storysound.media.film.containers import container_for
+from storysound.media.film.soundtrack import soundtrack
 from storysound.media.image import read_image
-from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.media.recording import of_wave
 from storysound.progress import check
 
 CROSSFADE_S = 0.5
@@ -50,10 +52,10 @@ def render_slideshow(
     if min(lengths) < 1:
         raise ValueError(f"each picture must be shown for a frame at least, got {min(durations_s)} s")
     target = container_for(out, "h264")
-    sound = EncodedSound(fitted(wave, ends[-1] / fps, target.audio), target.audio, ceiling_dbtp)
+    sound = soundtrack(of_wave(wave), ends[-1] / fps, target, ceiling_dbtp=ceiling_dbtp)
     with (
         atomic(out) as temporary,
-        av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
+        av.open(str(temporary), "w", format=target.format, container_options=dict(target.options)) as result,
     ):
         video = _add_video(result, size, fps)
         audio = sound.add_to(result)

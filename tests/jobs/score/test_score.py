@@ -12,12 +12,12 @@ import av
 import numpy as np
 import opentimelineio as otio
 import pytest
+from storysound.jobs.score.deliver import together
 
 from jobs import score_fakes
 from jobs.score_fakes import FPS, SPEECH, Shelf, ends, make_models, packets, score, tone, video
 from storysound.errors import InputError, LibraryError, MediaError, OutputError, UsageError
 from storysound.jobs.score import score as job
-from storysound.jobs.score.deliver import together
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav

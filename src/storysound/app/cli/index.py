@@ -23,6 +23,9 @@ def index(
     engine: Annotated[
         str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where files are analysed: here, or on Ray.")
     ] = "native",
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Sounds of other folders whose files are gone leave the library too.")
+    ] = False,
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
@@ -33,10 +36,15 @@ def index(
     from storysound.session import Session
 
     address = "" if engine == "native" else engine
-    request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address)
+    request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address, forget)
     with Session(profile) as session, one_thread(), shown("index") as watch:
         result = session.index(
-            request.folders, to=request.library, jobs=request.jobs, engine=request.engine, watch=watch
+            request.folders,
+            to=request.library,
+            jobs=request.jobs,
+            engine=request.engine,
+            forget=request.forget,
+            watch=watch,
         )
     show(result, library, as_json)
     if not result.present:

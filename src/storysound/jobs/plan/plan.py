@@ -24,7 +24,7 @@ from storysound.cue.score import Cue, Edit, FileReference, Score, Slideshow, Sti
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
-from storysound.errors import InputError, MediaError
+from storysound.errors import InputError, LibraryError, MediaError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
@@ -34,7 +34,7 @@ from storysound.jobs.plan.notes import mix_notes, notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
-from storysound.media.arrays import RATE_HZ
+from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
 from storysound.media.files import check_target
 from storysound.media.layouts import STEREO
@@ -149,11 +149,12 @@ def plan(
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
         drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch), locked)
+        _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
         accept = _accepts(footage, breakdown, own, listener)
         taken = {cue.id for cue in locked}
-        cut_now = cut(drafts, bed_lufs(own.wave, own.speech, levels), levels, accept, watch, taken)
+        cut_now = cut(drafts, bed_lufs(own.sound, own.speech, levels), levels, accept, watch, taken)
         explain: Explains = ranker.attention if ranker else listener().attention
         maps = explain(footage, breakdown.sight, cut_now) if cut_now else {}
     score = Score(
@@ -169,18 +170,18 @@ def plan(
         story=reference_to(story),
         original=original,
         track=options.track or 0,
-        layout=own.wave.layout if own.wave else STEREO,
+        layout=own.sound.layout if own.sound else STEREO,
         library=str(library.absolute()),
         slideshow=None if told.video else _slideshow(footage),
         bans=options.avoid,
         wishes=options.wishes(models.profile.name),
     )
     with steps("level"):
-        score, mastered, mended = _levelled(as_read(score), own.wave, footage.samples)
+        score, mastered, mended = _levelled(as_read(score), own.sound, footage.samples)
     if old is not None:
         score = _as_edit(score, old)
     notes = (*notes_of(score, told), *mix_notes(mastered), *mended)
-    return Plan(score, footage, own.wave, maps, notes, steps.seconds)
+    return Plan(score, footage, own.sound, maps, notes, steps.seconds)
 
 
 def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Score, Mastered, tuple[str, ...]]:
@@ -229,7 +230,7 @@ def _own_sound(
     if old is None:
         footage, heard = _listened(footage, models, watch)
         if not options.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, options.levels)))
+            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.sound, heard.speech, options.levels)))
         return _kept(heard, options, models), footage, _stepped_aside(heard, options)
     wave = footage.original
     if old.original is None:
@@ -245,21 +246,21 @@ def _own_sound(
 def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
     """What a clip sounds like; silence needs no model."""
 
-    def speech(wave: Recording) -> tuple[Span, ...]:
+    def speech(sound: Recording) -> tuple[Span, ...]:
         watch.at(0, LISTENED, "speech")
-        return _voice(models).speech_spans(wave)
+        return _voice(models).speech_spans(sound)
 
-    def music(wave: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
+    def music(sound: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
         watch.at(1, LISTENED, "music")
-        return music_spans(wave, spoken, models.audio, lambda part: _background(models, part))
+        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part))
 
-    def events(wave: Recording) -> tuple[Event, ...]:
+    def events(sound: Recording) -> tuple[Event, ...]:
         watch.at(2, LISTENED, "events")
         ear = ear_among(models.audio)
-        return heard_in(wave, ear) if ear else ()
+        return heard_in(sound, ear) if ear else ()
 
     heard = listen(footage.original, speech, music, events)
-    if heard.wave is None:
+    if heard.sound is None:
         return footage, heard
     step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))
     told = footage.story.with_step(step, speech=heard.speech, music=heard.music, events=heard.events)
@@ -270,9 +271,9 @@ def _voice(models: Models) -> silero.Silero:
     return models.get("silero", silero.load)
 
 
-def _background(models: Models, wave: Waveform) -> Waveform:
-    """A sound without its speech."""
-    return models.get("separator", separator.load).split(wave)[0]
+def _background(models: Models, sound: Recording) -> Iterator[Samples]:
+    """A sound without its speech, in blocks [c n]."""
+    return models.get("separator", separator.load).background(sound)
 
 
 def _stepped_aside(own: OwnSound, options: PlanOptions) -> str:
@@ -286,8 +287,8 @@ def _kept(own: OwnSound, options: PlanOptions, models: Models) -> OwnSound:
     if not options.keep_original:
         return OwnSound(None)
     if options.replace and own.music:
-        wave = without_music(own, lambda part: _background(models, part))
-        return replace(own, wave=wave, speech=own.speech if wave is not None else (), music=())
+        left = without_music(own, lambda part: _background(models, part))
+        return replace(own, sound=left, speech=own.speech if left is not None else (), music=())
     return own
 
 
@@ -295,12 +296,12 @@ def _beside_sheet(
     own: OwnSound, footage: Footage, options: PlanOptions, sheet: Path
 ) -> tuple[OwnSound, FileReference | None]:
     """The file in which the sound under the cues lies: the story's own, or a changed one beside the sheet."""
-    if own.wave is None:
+    if own.sound is None:
         return own, None
-    if own.wave is footage.original:
+    if own.sound is footage.original:
         return own, reference_to(Path(footage.story.video))
     voices = sheet.with_name(sheet.stem + ".voices.flac")
-    write_sound(own.wave, voices)
+    write_sound(own.sound, voices)
     return own, reference_to(voices)
 
 
@@ -319,9 +320,17 @@ def _drafts(
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
     if options.effects:
-        heard = audible(own.wave, footage.story.units)
+        heard = audible(own.sound, footage.story.units)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch)
     return drafts
+
+
+def _check_shelves(drafts: Sequence[Draft], library: Path) -> None:
+    """Raises LibraryError where a folder of the library's sounds is gone: moved, or a disk that isn't mounted."""
+    for root in sorted({hit.sound.root for draft in drafts for hit in draft.hits}):
+        if not Path(root).is_dir():
+            do = f"mount it or move it back, or index its new place: `storysound index FOLDER -o {library} --forget`"
+            raise LibraryError(root, "is gone, and the sounds of the library are there", do)
 
 
 def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
@@ -343,9 +352,9 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
     @cache
     def is_there(unit: int) -> bool:
         span = story.units[unit]
-        if own.wave is None:
+        if own.sound is None:
             return False
-        wave = own.wave.cut(span.start_s, span.end_s)
+        wave = own.sound.cut(span.start_s, span.end_s)
         return listener().agreement(story.texts[unit], sight, unit, wave) >= AGREES
 
     def accept(draft: Draft, hit: Hit, one: RenderedCue) -> bool:

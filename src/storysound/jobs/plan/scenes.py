@@ -87,7 +87,7 @@ def break_down(
 
 def _looked_at(footage: Footage, eyes: Encoder[Pixels], watch: Watch) -> list[Encoding]:
     """What an encoder says of all pictures uint8 [h w 3], unit by unit."""
-    pictures = [picture for own in footage.pictures for picture in own]
+    pictures = footage.each
     seen: list[Encoding] = []
     for first in range(0, len(pictures), AT_ONCE):
         watch.at(first, len(pictures), "pictures")

@@ -5,19 +5,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.duck import duck_points
+from storysound.cue.handoff.tables import write_csv, write_rights
+from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
 from storysound.cue.judge.delivered import DeliveredSound
 from storysound.cue.judge.judge import judge, verdict_lines
 from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score, Verdict
 from storysound.cue.sheet import write_json
-from storysound.cue.tables import write_csv, write_rights
-from storysound.cue.timeline import write_edl, write_fcpxml, write_otio
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
@@ -76,7 +77,8 @@ def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict
     """
     is_sound = out.suffix.lower() in SOUND_SUFFIXES
     files = {"sound" if is_sound else "video": out} | sheets_of(out, options.report)
-    files |= {name: options.stems / f"{name}.wav" for name in STEMS} if options.stems else {}
+    if options.stems:
+        files |= {name: options.stems / f"{name}.wav" for name in STEMS} | {"stems": options.stems / "stems.otio"}
     for file in files.values():
         check_target(file, story)
     if not is_sound:
@@ -150,23 +152,19 @@ def judged_notes(score: Score) -> tuple[str, ...]:
 
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
     write_json(score, parts["json"])
-    write_csv(score, parts["csv"])
-    write_rights(score, parts["rights"])
-    is_video = score.story is not None and score.slideshow is None and "video" in files
     scored = files.get("video") or files["sound"]
+    is_video = score.story is not None and score.slideshow is None and "video" in files
     video = Path(score.story.path) if is_video and score.story else scored
-    stems = {name: files[name] for name in STEMS if name in files}
+    start = probe(video).start_timecode if is_video else ""
+    write_csv(score, parts["csv"], start_timecode=start)
+    write_rights(score, parts["rights"], start_timecode=start)
+    write: Any
+    common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
     ducking = duck_points(score.speech, score.levels, score.duration_s)
     for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
-        write(
-            score,
-            parts[kind],
-            video=video,
-            scored=scored,
-            has_audio=score.original is not None,
-            stems=stems,
-            ducking=ducking,
-        )
+        write(score, parts[kind], ducking=ducking, master_db=score.levels.master_db or 0.0, **common)
+    if "stems" in files:
+        write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
 
 
 def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:
