@@ -18,7 +18,7 @@ _CHANCE = 1.5  # standard deviations of what two sounds have in common by chance
 _SURE = 8.0  # standard deviations that a peak of the correlation stands out; by chance the highest of all has 4.2
 _NEAR_PEAK = 0.97  # of the highest: peaks of a tone that are as good as it
 _SMOOTH = 9  # bins over which the spectrum is averaged that correlation is whitened by
-_PLACED_HZ = (80.0, 8000.0)
+_LOWEST_HZ, _HIGHEST_HZ = 80.0, 8000.0  # of what is correlated
 
 _HZ = np.fft.rfftfreq(CHUNK, 1 / RATE_HZ)
 _WINDOW = np.hanning(CHUNK).astype(np.float32)
@@ -41,7 +41,7 @@ def offset_s(stems: list[Spectrum], heard: list[Spectrum]) -> float | None:
     its height counts standard deviations of chance; of peaks as high as the highest (a tone has one a period) the
     nearest is meant.
     """
-    inside = (_HZ >= _PLACED_HZ[0]) & (_HZ <= _PLACED_HZ[1])
+    inside = (_HZ >= _LOWEST_HZ) & (_HZ <= _HIGHEST_HZ)
     cross, chance = np.zeros(len(_HZ), np.complex64), 0.0
     for stem, other in zip(stems, heard, strict=True):
         power = scipy.ndimage.uniform_filter1d(np.square(np.abs(other)), _SMOOTH, axis=1)

@@ -138,7 +138,7 @@ def _joints(cue: Cue) -> Ints:
 
 
 def _seam(joints: Ints, tail: Samples, samples: Samples, start: int) -> float:
-    """The largest step at a joint that stands out, of those that lie _AROUND from both ends of tail and samples [2 n]."""
+    """The largest step at a joint that stands out, of joints at least _AROUND inside of tail and samples [2 n]."""
     first, count = start - tail.shape[1], tail.shape[1] + samples.shape[1]
     found = 0.0
     for joint in joints[(joints >= first + _AROUND) & (joints < first + count - _AROUND)]:
