@@ -1,5 +1,6 @@
 """Faults that are made are found, each by its kind, and what is good passes; what is simple is mended."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -23,7 +24,6 @@ from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import STEREO, Waveform, write_wav
 from storysound.media.recording import Recording, of_wave
 from storysound.story import Mood, Sound, Span
-import itertools
 
 LEVELS = Levels(master_db=0.0)
 

@@ -45,6 +45,11 @@ class Stems:
     effects: Samples
 
     @property
+    def added(self) -> Samples:
+        """All but the original [c n]."""
+        return self.music + self.ambience + self.effects
+
+    @property
     def sum(self) -> Samples:
         """The mix [c n]."""
         return self.dialogue + self.music + self.ambience + self.effects

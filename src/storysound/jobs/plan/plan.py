@@ -185,7 +185,7 @@ def plan(
 
 
 def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Score, Mastered, tuple[str, ...]]:
-    """The score with the one gain of its mix, and mended where its cues can't be heard as they are meant: line by line."""
+    """The score with the one gain of its mix, mended where that is simple, and what was mended, a line each."""
     mended: tuple[str, ...] = ()
     while True:
         probes = Probes(score.speech, score.layout)

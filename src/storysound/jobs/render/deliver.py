@@ -19,6 +19,7 @@ from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score, Verdict
 from storysound.cue.sheet import write_json
+from storysound.draw.excerpts import Excerpt
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
@@ -57,6 +58,7 @@ class Film:
 
     mix: Recording
     probes: Probes
+    excerpts: tuple[Excerpt, ...]
     shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
     stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
 
@@ -182,7 +184,10 @@ def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: P
         waveforms=page.film.shapes,
         attention=page.maps,
         moods={**moods, "music": _music_moods(score)},
+        excerpts=page.film.excerpts,
         video=files.get("video"),
+        sheet=files["json"],
+        out=files.get("video") or files["sound"],
     )
 
 
@@ -236,7 +241,7 @@ def together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
 
 def _music_moods(score: Score) -> MoodCurve:
     """The mood of the music that is laid, over time; where beds cross, the next one's from the middle on."""
-    beds = sorted((cue for cue in score.cues if cue.layer == "music"), key=lambda cue: cue.start_s)
+    beds = sorted((cue for cue in score.audible if cue.layer == "music"), key=lambda cue: cue.start_s)
     edges = [[cue.start_s, cue.end_s] for cue in beds]
     for before, after in pairwise(edges):
         if after[0] < before[1]:
