@@ -91,7 +91,7 @@ def test_good_cues_pass(tmp_path: Path) -> None:
     for verdict in verdicts.values():
         assert verdict.faults == ()
         assert verdict.audible_db > 0
-        assert verdict.offset_s == pytest.approx(0.0, abs=0.5 / RATE_HZ)
+        assert verdict.offset_s == 0.0
         assert verdict.seam < 0.25
         assert verdict.repeat_s is None
 
@@ -129,11 +129,11 @@ def test_a_cue_is_measured_where_nobody_speaks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("late", [-4800, -720, -240, 240, 720, 4800])
-def test_a_delay_is_measured_to_a_sample(late: int, tmp_path: Path) -> None:
+def test_a_delay_is_measured(late: int, tmp_path: Path) -> None:
     one = cue("m", sound(tmp_path, "m.wav", music(20.0)), 3.0, 23.0)
     verdict = judged(score_of([one]), room(), late=late)["m"]
     assert verdict.offset_s is not None
-    assert abs(verdict.offset_s * RATE_HZ - late) < 1.5
+    assert verdict.offset_s == pytest.approx(late / RATE_HZ, abs=5e-5)
     way = "late" if late > 0 else "early"
     wanted = (f"{abs(late) / 48:.0f} ms too {way}",) if abs(late) > 480 else ()
     assert verdict.faults == wanted
@@ -249,7 +249,7 @@ def test_a_loop_is_noticed_by_its_period_and_what_is_in_it(
     one = looped(cue("a", sound(tmp_path, "a.wav", samples), 0.0, 20.0, layer="ambience"), period_s, times)
     verdict = judged(score_of([one], 50.0))["a"]
     if noticed:
-        assert verdict.repeat_s == pytest.approx(period_s)
+        assert verdict.repeat_s == period_s
         assert verdict.faults == (f"the same {period_s:.1f} s are heard {times} times",)
     else:
         assert verdict.repeat_s is None
@@ -355,7 +355,7 @@ def test_a_mix_is_judged_before_it_is_levelled_as_after(tmp_path: Path) -> None:
     after = judged(score, original)["m"]
     assert before.offset_s is None
     assert before.audible_db == pytest.approx(after.audible_db, abs=0.5)
-    assert before.seam == pytest.approx(after.seam, abs=1e-6)
+    assert before.seam == after.seam
 
 
 # --- the measures against the obvious

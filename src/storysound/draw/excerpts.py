@@ -58,7 +58,7 @@ def _times(wave: Waveform, gain: float) -> Waveform:
 def sound_uri(wave: Waveform) -> str:
     """A stereo sound as data URI: AAC in MP4, some ten kilobytes a second."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as out:
+    with av.open(buffer, "w", format="mp4") as out:
         stream = out.add_stream("aac", rate=wave.rate_hz, layout="stereo", options={"aac_coder": "fast"})
         stream.bit_rate = _BIT_RATE
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave.samples), format="fltp", layout="stereo")

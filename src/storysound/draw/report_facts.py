@@ -72,7 +72,7 @@ def measured(cue: Cue, verdict: Verdict | None) -> list[tuple[str, str, str, boo
         (
             "Level",
             f"gain {signed(cue.gain_db)} dB",
-            f"{signed(verdict.audible_db)} dB beside the rest",
+            f"{signed(verdict.audible_db)} dB at best beside the rest",
             verdict.audible_db >= AUDIBLE_DB,
         ),
         (

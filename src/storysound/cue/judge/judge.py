@@ -93,7 +93,14 @@ def _verdict(score: Score, cue: Cue, own: CueProbes, probes: Probes, read: Reads
         faults.append("noise, no music")
     if own.frames.is_one_tone:
         faults.append("one tone throughout")
-    return Verdict(cue.id, audible_db, late_s, seam, repeat[0] if repeat else None, tuple(faults))
+    return Verdict(  # as the sheet holds it
+        cue.id,
+        round(audible_db, 1),
+        None if late_s is None else round(late_s, 4),
+        round(seam, 3),
+        None if repeat is None else round(repeat[0], 2),
+        tuple(faults),
+    )
 
 
 def overrun_s(score: Score, cue: Cue) -> float:
