@@ -23,6 +23,7 @@ from storysound.media.recording import Recording, of_wave
 from storysound.story import Span
 
 LEVELS = Levels(master_db=0.0)
+LOUD = Levels(master_db=9.0)
 N = 16 * RATE_HZ
 SURROUND = ("FL", "FR", "FC", "LFE", "SL", "SR")
 
@@ -57,6 +58,12 @@ def original() -> Recording:
     return of_wave(Waveform(samples, RATE_HZ))
 
 
+@pytest.fixture(scope="module")
+def loud(cues: list[Cue], original: Recording) -> dict[str, Samples]:
+    """The mix far into the ceiling, so that the limiter works everywhere."""
+    return mixed(original, cues, LOUD, N)
+
+
 # ---- the promise: what is outside a cue's span stays as it is, to the bit
 
 
@@ -73,10 +80,8 @@ def changes(before: dict[str, Samples], after: dict[str, Samples]) -> dict[str, 
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("edit", ["louder", "muted", "swapped", "faded", "moved", "trimmed"])
 def test_an_edit_changes_no_sample_outside_its_cue(
-    number: int, edit: str, cues: list[Cue], original: Recording, folder: Path
+    number: int, edit: str, cues: list[Cue], original: Recording, loud: dict[str, Samples], folder: Path
 ) -> None:
-    levels = replace(LEVELS, master_db=9.0)  # far into the ceiling, so that the limiter works everywhere
-    before = mixed(original, cues, levels, N)
     one = cues[number]
     other = {
         "louder": [replace(one, gain_db=one.gain_db + 12)],
@@ -86,10 +91,10 @@ def test_an_edit_changes_no_sample_outside_its_cue(
         "moved": [cue(one.id, one.sound, one.start_s + 0.37, one.end_s + 0.37, layer=one.layer, gain_db=one.gain_db)],
         "trimmed": [cue(one.id, one.sound, one.start_s + 0.2, one.end_s - 0.5, layer=one.layer, gain_db=one.gain_db)],
     }[edit]
-    after = mixed(original, cues[:number] + other + cues[number + 1 :], levels, N)
+    after = mixed(original, cues[:number] + other + cues[number + 1 :], LOUD, N)
     start = min(round(c.start_s * RATE_HZ) for c in [one, *other])
     end = max(round(c.end_s * RATE_HZ) for c in [one, *other])
-    changed = changes(before, after)
+    changed = changes(loud, after)
     assert "mix" in changed
     assert "dialogue" not in changed
     for first, beyond in changed.values():
@@ -97,7 +102,7 @@ def test_an_edit_changes_no_sample_outside_its_cue(
 
 
 def test_the_limiter_worked_in_that_test(cues: list[Cue], original: Recording) -> None:
-    mixer = Mixer(original, cues, SPEECH, replace(LEVELS, master_db=9.0), N, STEREO)
+    mixer = Mixer(original, cues, SPEECH, LOUD, N, STEREO)
     for chunk in range(mixer.chunks):
         mixer.stems(chunk)
     assert mixer.original_cut_db > 3

@@ -1,1 +1,1 @@
-"""Real media, captions and tables, mutated with a fixed seed, through probe, index, ingest and score."""
+"""Real media, captions, tables and names, mutated with a fixed seed, through probe, index, ingest and score."""

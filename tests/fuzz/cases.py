@@ -25,7 +25,7 @@ from storysound.library.dataset import Dataset
 from storysound.library.file_names import file_names
 from storysound.library.store import Library
 from storysound.match.names import whole_words
-from storysound.media.clock import HELD_S, looked_at, packets_of
+from storysound.media.clock import HELD_S, clock_of, looked_at, packets_of
 from storysound.media.files import opened
 from storysound.media.probe import probe
 from storysound.story import Mood, Sound, Source
@@ -286,8 +286,10 @@ def _sound_s(made: Made) -> tuple[float, float]:
 
 def _film_s(path: Path) -> tuple[float, float]:
     """How long a film must be found to be, at least (a little more sound ends with the pictures) and at most."""
-    ends_s = looked_at(path).ends_s
+    clock = looked_at(path)
     with opened(path) as film:
+        # Stamps that fall back in a format of one clock are broken, and what is stated counts.
+        ends_s = (clock_of(film, path) if clock.restarts else clock).ends_s
         pictures_s = ends_s.get(film.streams.video[0].index, 0.0)
         end_s = max([pictures_s, *(ends_s.get(sound.index, 0.0) for sound in film.streams.audio[:1])])
     return (pictures_s if end_s <= pictures_s + HELD_S else end_s), max(end_s, probe(path).duration_s)

@@ -114,6 +114,7 @@ def verdicts(numbers: Iterator[int], made: Seeds, folder: Path, count: int) -> I
                     if (following := next(numbers, None)) is None:
                         worker.give(None)
                         worker.process.join(5)
+                        worker.end()
                         workers.remove(worker)
                     else:
                         worker.give(following)

@@ -114,6 +114,34 @@ def test_repeated_and_backward_stamps_of_pictures(tmp_path: Path, times: list[in
     assert all(a[1] < b[1] for a, b in pairwise(stamps))
 
 
+def test_a_picture_whose_stamp_is_broken_is_shown_where_one_is_missing(tmp_path: Path) -> None:
+    """A picture with B-frames after it is said to be shown in 10 s, far beyond the end of the file."""
+    source = write_video(tmp_path / "in.mp4", wave=clicks(1, 0.5), frames=24, fps=24)
+    whole = _shown(source)
+    assert [time for time, _ in whole] != sorted(time for time, _ in whole)
+    data = bytearray(source.read_bytes())
+    entry = data.index(b"ctts") + 12 + 8  # the second of (how many pictures, how much later each is shown)
+    assert data[entry : entry + 4] == (1).to_bytes(4, "big")
+    data[entry + 4 : entry + 8] = round(10 / _tick_s(source)).to_bytes(4, "big")
+    source.write_bytes(data)
+    mux_copy(source, read_audio(source), tmp_path / "out.mp4")
+    shown = _shown(tmp_path / "out.mp4")
+    assert [time for time, _ in shown] == pytest.approx([time for time, _ in whole])
+    assert all(decoded <= time for time, decoded in shown)
+
+
+def _tick_s(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return float(container.streams.video[0].time_base or 0)
+
+
+def _shown(path: Path) -> list[tuple[float, float]]:
+    """When pictures are shown and decoded, in seconds, in the order of the file."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        return [(float((p.pts or 0) * p.time_base), float((p.dts or 0) * p.time_base)) for p in packets]
+
+
 def _stamped(path: Path, times: list[int]) -> Path:
     """A Matroska file whose pictures carry these stamps in ms, put there behind the muxer's back."""
     even = [40 * i for i in range(len(times))]
@@ -136,7 +164,7 @@ def _stamped(path: Path, times: list[int]) -> Path:
 def test_packets_without_decoding_times_get_some() -> None:
     """B-frames in a file that states when pictures are shown, not when they are decoded."""
     shown = [0, 160, 80, 40, 120, 320, 240, 200, 280]
-    decoded = [time for time in decoding_times(shown) if time is not None]
+    decoded = decoding_times(shown)
     assert len(decoded) == len(shown)
     assert all(a < b for a, b in pairwise(decoded))
     assert all(d <= s for d, s in zip(decoded, shown, strict=True))
@@ -158,6 +186,19 @@ def test_joined_pieces_go_on(tmp_path: Path) -> None:
     mux_copy(joined, read_audio(joined), tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").duration_s == pytest.approx(8, abs=0.1)
     assert onsets_s(read_audio(tmp_path / "out.mp4")) == pytest.approx([1.0, 6.0], abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pieces", "read_s"), [(".mkv", 2, 8), (".mkv", 3, 8), (".flv", 1, 4), (".flv", 2, 4)]
+)
+def test_joined_pieces_that_are_not_read_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str, pieces: int, read_s: int
+) -> None:
+    """FFmpeg ends before the second FLV and before the third Matroska."""
+    path = write_video(tmp_path / f"a{suffix}", wave=tone(300, 4, 44_100), frames=100, fps=25)
+    path.write_bytes(pieces * path.read_bytes())
+    assert looked_at(path).end_s == pytest.approx(read_s, abs=0.1)
+    assert ("can't be read; give its pieces one by one" in caplog.text) == (read_s < 4 * pieces)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])

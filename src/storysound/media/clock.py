@@ -17,8 +17,9 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
 """
 
+import logging
 import math
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -35,6 +36,8 @@ from numpy.typing import NDArray
 from storysound.errors import MediaError
 from storysound.media.files import has_index, is_still, opened, reading
 from storysound.progress import check
+
+log = logging.getLogger(__name__)
 
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
@@ -58,6 +61,8 @@ _ONE_CLOCK = (
 STEEPEST = 0.02
 # ... and is left as it is where that never comes to more than this.
 DRIFT_S = 0.03
+# How files begin of which FFmpeg leaves what is joined to them: the second FLV, the third Matroska.
+_HEADS = {"matroska": b"\x1a\x45\xdf\xa3", "flv": b"FLV\x01"}
 _CELL_S = 4.0  # stamps jitter: what drifts is their median over so long
 
 
@@ -172,12 +177,25 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
         covers = [stream.index for stream in container.streams.video if is_still(stream)]
         seen, others = _PacketTimes(), _PacketTimes()
         streams = [stream for stream in container.streams if stream.index not in covers]
+        read_to = 0
         for packet in packets_of(container, streams, path, unstamped=True):
             (seen if packet.stream.index in used else others).take(packet)
+            read_to = max(read_to, (packet.pos or 0) + packet.size)
+        head = _HEADS.get(container.format.name.split(",")[0])
         stated_s = (container.duration or 0) / 1_000_000
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
+    if head and _follows(path, head, read_to):
+        there_s = max(ends.values(), default=0.0)
+        log.warning("%s: what is joined to it after %.1f s can't be read; give its pieces one by one", path, there_s)
     missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
     return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
+
+
+def _follows(path: str, head: bytes, place: int) -> bool:
+    """Whether `head` stands in the file at or after the byte `place`."""
+    with Path(path).open("rb") as file:
+        file.seek(place)
+        return head in file.read()
 
 
 def _used(container: InputContainer) -> list[av.stream.Stream]:
@@ -268,8 +286,8 @@ class PictureTimes:
     """
 
     base_s: float
-    shown: tuple[int | None, ...]
-    decoded: tuple[int | None, ...]
+    shown: tuple[int, ...]
+    decoded: tuple[int, ...]
     end: int
 
     @property
@@ -296,13 +314,18 @@ def picture_times(container: InputContainer, stream: av.VideoStream, path: str |
         time_s = stamps.at(None if stamp is None else stamp * base)
         shifts.append(None if time_s is None or stamp is None else round(time_s / base) - stamp)
     shown = _distinct(
-        [None if pts is None or shift is None else pts + shift for (pts, _, _), shift in zip(raw, shifts, strict=True)]
+        filled_times(
+            [
+                None if pts is None or shift is None else pts + shift
+                for (pts, _, _), shift in zip(raw, shifts, strict=True)
+            ]
+        )
     )
     stamped = [
-        None if dts is None or shift is None else dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True)
+        dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True) if dts is not None and shift is not None
     ]
-    decoded = stamped if _rises(stamped) else decoding_times(shown)
-    known = sorted(time for time in shown if time is not None)
+    decoded = stamped if _in_time(stamped, shown) else decoding_times(shown)
+    known = sorted(shown)
     last = next(lasts for time, (_, _, lasts) in zip(shown, raw, strict=True) if time == known[-1])
     if not last:
         rate = stream.average_rate
@@ -310,9 +333,29 @@ def picture_times(container: InputContainer, stream: av.VideoStream, path: str |
     return PictureTimes(base, tuple(shown), tuple(decoded), known[-1] + last)
 
 
-def _distinct(times: Sequence[int | None]) -> list[int | None]:
+def filled_times(times: Sequence[int | None]) -> list[int]:
+    """The times; a picture that has none is shown where the next one is missing after that which comes before it.
+
+    >>> filled_times([0, None, 1, 2, 6, 4, 5, None])
+    [0, 3, 1, 2, 6, 4, 5, 7]
+    """
+    known = sorted(time for time in times if time is not None)
+    step = max(1, round(float(np.median(np.diff(known))))) if len(known) > 1 else 1
+    found, before = [], known[0] - step
+    for time in times:
+        if time is None:
+            time, place = before + step, bisect_right(known, before + step // 2)
+            while place < len(known) and known[place] < time + (step + 1) // 2:
+                time, place = known[place] + step, place + 1
+            insort(known, time)
+        found.append(time)
+        before = time
+    return found
+
+
+def _distinct(times: Sequence[int]) -> list[int]:
     """The times, equal ones a tick apart in the order in which they come."""
-    order = sorted((time, place) for place, time in enumerate(times) if time is not None)
+    order = sorted((time, place) for place, time in enumerate(times))
     found = list(times)
     last = -(1 << 62)
     for time, place in order:
@@ -321,26 +364,21 @@ def _distinct(times: Sequence[int | None]) -> list[int | None]:
     return found
 
 
-def _rises(times: Sequence[int | None]) -> bool:
-    """Whether all are there, each after the one before."""
-    return all(a is not None and b is not None and a < b for a, b in pairwise([-math.inf, *times]))
+def _in_time(decoded: Sequence[int], shown: Sequence[int]) -> bool:
+    """Whether all pictures are decoded one after the other, none after it is shown."""
+    is_early = len(decoded) == len(shown) and all(due <= time for due, time in zip(decoded, shown, strict=True))
+    return is_early and all(one < other for one, other in pairwise(decoded))
 
 
-def decoding_times(shown: Sequence[int | None]) -> list[int | None]:
+def decoding_times(shown: Sequence[int]) -> list[int]:
     """Times to decode pictures that are shown then: rising, none after its picture is shown.
 
     The i-th packet is decoded when the i-th picture in order of time is shown, and all of that earlier by as much as
     keeps every picture in time.
     """
-    known = sorted(time for time in shown if time is not None)
-    places = [place for place, time in enumerate(shown) if time is not None]
-    lead = max(
-        (due - time for due, time in zip(known, (shown[p] for p in places), strict=True) if time is not None), default=0
-    )
-    found: list[int | None] = [None] * len(shown)
-    for place, due in zip(places, known, strict=True):
-        found[place] = due - lead
-    return found
+    due = sorted(shown)
+    lead = max((late - time for late, time in zip(due, shown, strict=True)), default=0)
+    return [time - lead for time in due]
 
 
 # --- sound

@@ -15,7 +15,7 @@ from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, pa
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
 from storysound.media.film.containers import Container, Unable, container_for, unable
 from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
-from storysound.media.film.streams import CopiedStreams, keep_tag, label, moved_chapters, mux_options, tags_of
+from storysound.media.film.streams import CopiedStreams, label, moved_chapters, mux_options, tags_of, template
 from storysound.media.film.subtitles import converts
 from storysound.media.film.tracks import StreamInfo, streams_of
 from storysound.media.recording import Recording, of_wave
@@ -81,8 +81,6 @@ def mux_film(
         end_s = _end_s(source, times, video_path)
         layout = _Layout.of(infos, stream.index, tracks, other_sounds=other_sounds)
     left_out = unable(layout.copied, out)
-    for each in left_out:
-        log.warning("%s: left out: %s", out, each)
     sounds = [
         soundtrack(track.sound, end_s, container, like=layout.replaced.get(n), ceiling_dbtp=ceiling_dbtp)
         for n, track in enumerate(tracks)
@@ -112,7 +110,10 @@ def mux_copy(
     if not wave.samples.shape[1]:  # no encoder takes nothing
         wave = Waveform(wave.samples, 48_000, wave.layout)
     track = ScoredTrack(of_wave(wave), first)
-    return mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
+    delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
+    for each in delivered.left_out:
+        log.warning("%s: left out: %s", out, each)
+    return delivered
 
 
 def picture_end_s(path: str | Path) -> float:
@@ -200,15 +201,13 @@ class _Film:
         stream = self._source.streams[index]
         assert isinstance(stream, av.VideoStream)
         self._pictures = stream
-        self._video = self._result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
-        keep_tag(stream, self._video, self._result.format.name)
-        self._video.time_base = stream.time_base
-        label(stream, self._video)
+        self._video = template(stream, self._result)
+        label(stream, self._video, self._result.format.name)
 
     def _add_sound(self, sound: Soundtrack, replaces: Stream | None) -> None:
         stream = sound.add_to(self._result)
         if replaces is not None:
-            label(replaces, stream, is_new=True)
+            label(replaces, stream, self._result.format.name, is_new=True)
         self._sounds.append((sound, stream))
 
     def write(self) -> None:
@@ -216,6 +215,7 @@ class _Film:
         times, base = self._times, self._times.base_s
         shown_last = max(time for time in times.shown if time is not None)
         hidden = count = 0
+        self._copied.write_covers()
         for packet in packets_of(self._source, [self._pictures, *self._copied.wanted], self._path):
             if packet.stream.index != self._pictures.index:
                 self._write_sounds(self._copied.write(packet))

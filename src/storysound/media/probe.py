@@ -15,6 +15,7 @@ from av.container import InputContainer
 from storysound.errors import MediaError
 from storysound.media.clock import clock_of, origin_s
 from storysound.media.files import audio_stream, codec_of, first_line, is_still, opened, video_stream
+from storysound.media.film.tracks import StreamInfo, streams_of
 from storysound.media.video import pixel_aspect_of, rotation_of
 
 # Tag names differ by container; these are read under one name.
@@ -112,6 +113,12 @@ class MediaInfo:
     format: str = ""
     missing_s: float = 0.0
     start_timecode: str = ""  # of the first picture, HH:MM:SS:FF, drop-frame HH:MM:SS;FF; empty where it states none
+    streams: tuple[StreamInfo, ...] = ()
+
+    @property
+    def sounds(self) -> tuple[StreamInfo, ...]:
+        """All sound tracks, in their order: `number` is what `read_audio` takes for `track`."""
+        return tuple(stream for stream in self.streams if stream.kind == "audio")
 
     @property
     def is_still(self) -> bool:
@@ -140,6 +147,7 @@ def probe(path: str | Path) -> MediaInfo:
             container.format.name,
             missing_s=0.0 if still else clock.missing_s,
             start_timecode=_start_timecode(container),
+            streams=streams_of(container),
         )
 
 

@@ -24,7 +24,7 @@ from storysound.cue.score import Cue, Edit, FileReference, Score, Slideshow, Sti
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode import separator, silero
 from storysound.encode.pool import Models
-from storysound.errors import InputError, LibraryError, MediaError
+from storysound.errors import InputError, LibraryError, MediaError, UsageError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
@@ -36,11 +36,12 @@ from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
-from storysound.media.files import check_target
+from storysound.media.files import check_target, opened
+from storysound.media.film.sound_files import write_sound
+from storysound.media.film.tracks import original_track, streams_of
 from storysound.media.layouts import STEREO
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, record_audio
-from storysound.media.soundfiles import write_sound
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 
@@ -139,7 +140,8 @@ def plan(
     listener = cache(lambda: Listener(models))
     steps = _Steps(watch)
     with steps("look"):
-        footage = read_footage(story, watch, track=options.track)
+        track = _track(story, options.track)
+        footage = read_footage(story, watch, track)
     with steps("listen"):
         own, footage, aside = _own_sound(footage, options, models, watch, old)
         own, original = _beside_sheet(own, footage, options, sheet)
@@ -169,7 +171,7 @@ def plan(
         levels=levels,
         story=reference_to(story),
         original=original,
-        track=options.track or 0,
+        track=track,
         layout=own.sound.layout if own.sound else STEREO,
         library=str(library.absolute()),
         slideshow=None if told.video else _slideshow(footage),
@@ -203,6 +205,18 @@ def _as_edit(score: Score, old: Score) -> Score:
     before = tuple(cue for cue in old.cues if not cue.locked)
     after = tuple(cue for cue in score.cues if not cue.locked)
     return replace(score, edits=(*old.edits, Edit("plan", before, after)), title=old.title)
+
+
+def _track(story: Path, wanted: int | None) -> int:
+    """Which sound of a film is its own. Raises UsageError where it has no such one, MediaError."""
+    if story.is_dir():
+        return 0
+    with opened(story) as container:
+        streams = streams_of(container)
+    sounds = [stream for stream in streams if stream.kind == "audio"]
+    if wanted is not None and wanted >= len(sounds):
+        raise UsageError(f"there is no sound track {wanted + 1}: {story} has {len(sounds)}", field="track")
+    return original_track(streams, wanted)
 
 
 class _Steps:

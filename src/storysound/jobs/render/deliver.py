@@ -1,5 +1,6 @@
 """Film, stems, sheets, hand-off and page of a score: all are there in the end, or none is."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -24,17 +25,21 @@ from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
 from storysound.jobs.render.request import RenderOptions
-from storysound.media.files import atomic, check_target
-from storysound.media.film.containers import SOUND_SUFFIXES, container_for
+from storysound.media.files import atomic, check_target, opened
+from storysound.media.film.containers import container_for, unable
+from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
+from storysound.media.film.soundtrack import DeliveredSound
+from storysound.media.film.tracks import streams_of
 from storysound.media.image import read_image
 from storysound.media.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
 from storysound.media.slideshow import render_slideshow
-from storysound.media.soundfiles import write_sound, write_wav
 from storysound.media.video import key_pictures
 from storysound.progress import Watch
 from storysound.story import MoodCurve
+
+log = logging.getLogger(__name__)
 
 STEMS = ("dialogue", "music", "ambience", "effects")
 DELIVERED = 3  # things done to deliver: film, sheets, page
@@ -115,25 +120,40 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
 
 
 def check_film(story: Path | None, out: Path) -> None:
-    """Raises OutputError where the container can't hold the story's pictures; MediaError."""
+    """Says what of a film its new container can't hold.
+
+    Raises OutputError where those are its pictures; MediaError.
+    """
     info = probe(story) if story is not None and story.is_file() else None
     container_for(out, info.video.codec if info and info.video else "h264")
+    if story is not None and info is not None:
+        with opened(story) as container:
+            copied = [stream for stream in streams_of(container) if stream.kind not in ("audio", "video")]
+        for each in unable(copied, out):
+            log.warning("%s: will be left out: %s", out, each)
 
 
 def _write_sound(score: Score, mix: Recording, files: Mapping[str, Path], parts: Mapping[str, Path]) -> Delivered:
     """The film, or where that is wanted its sound alone."""
     ceiling = score.levels.ceiling_dbtp
     if "sound" in files:
-        return write_sound(mix, parts["sound"], {"title": score.title}, ceiling_dbtp=ceiling)
+        return _alone(write_sound(mix, parts["sound"], {"title": score.title}, ceiling_dbtp=ceiling))
     if score.slideshow is not None:
-        return render_slideshow(score.slideshow, mix, parts["video"], ceiling_dbtp=ceiling)
+        stills, size = score.slideshow.stills, (score.slideshow.width, score.slideshow.height)
+        lengths_s = [still.end_s - still.start_s for still in stills]
+        paths = [still.path for still in stills]
+        return _alone(render_slideshow(paths, lengths_s, mix, parts["video"], size=size, ceiling_dbtp=ceiling))
     assert score.story is not None
-    own = score.track if score.original is not None else None
+    own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
     return mux_film(score.story.path, [ScoredTrack(mix, own)], parts["video"], ceiling_dbtp=ceiling)
 
 
+def _alone(sound: DeliveredSound) -> Delivered:
+    return Delivered((sound,), notes=(sound.note,) if sound.note else ())
+
+
 def _measured(score: Score, delivered: Delivered) -> Loudness:
-    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.loudness["ducking_db"])
+    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
 def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:

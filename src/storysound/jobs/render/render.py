@@ -10,7 +10,6 @@ from storysound.cue.master import level
 from storysound.cue.mix import stems
 from storysound.cue.references import relinked
 from storysound.cue.rendered import Attention
-from storysound.cue.returned import read_edited
 from storysound.cue.score import Edit, Score
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
@@ -75,6 +74,8 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
 
 def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
     """The score with what was edited in a timeline, and what of that was and wasn't understood."""
+    from storysound.cue.handoff.returned import read_edited
+
     assert request.otio is not None
     back = read_edited(request.otio, score)
     lines = [

@@ -8,7 +8,8 @@ from storysound.cue.sheet import read_json
 from storysound.errors import InputError
 from storysound.jobs.render.render import sheets_of
 from storysound.jobs.score.request import ScoreRequest
-from storysound.media.film.containers import CONTAINERS, SOUND_SUFFIXES
+from storysound.media.film.containers import CONTAINERS
+from storysound.media.film.sound_files import SOUND_SUFFIXES
 
 FILM, SOUND = ".mp4", ".m4a"
 
@@ -18,8 +19,8 @@ def outputs(stories: Sequence[Path], folder: Path) -> Iterator[tuple[Path, Path]
     taken: set[str] = set()
     for story in stories:
         name, suffix = (story.name, FILM) if story.is_dir() else (story.stem, story.suffix.lower())
-        if suffix not in CONTAINERS:
-            suffix = SOUND if suffix in SOUND_SUFFIXES or suffix == ".txt" else FILM
+        if suffix not in (*CONTAINERS, *SOUND_SUFFIXES):
+            suffix = SOUND if suffix == ".txt" else FILM
         stem, number = name, 2
         while f"{stem}{suffix}".casefold() in taken:
             stem, number = f"{name}-{number}", number + 1

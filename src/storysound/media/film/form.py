@@ -11,9 +11,9 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO
 from storysound.media.film.containers import Container
 from storysound.media.film.tracks import StreamInfo
+from storysound.media.layouts import STEREO
 
 Frames = NDArray[Any]
 """Samples in an encoder's own form: float32, int16 or int32."""
@@ -23,6 +23,7 @@ MOST_BIT_RATE = 160_000  # a channel: more is nothing that ears miss
 _AAC_RATES = (44100, RATE_HZ)
 # Encoders name the surround loudspeakers one way; players take both for the same.
 _BACK = {"5.1(side)": "5.1", "5.0(side)": "5.0"}
+_NOWHERE = ("?", "UNK", "USR", "NONE", "UNSD")  # loudspeakers that nobody places
 _UNNAMED = {1: "mono", 2: "stereo", 5: "5.0", 6: "5.1", 8: "7.1"}
 # FFmpeg's fast AAC coder keeps 10 dB nearer to the sound below 6 kHz at these rates, with a quarter of the overshoot,
 # but clips a single partial louder than this.
@@ -80,10 +81,12 @@ class Form:
 
     def frame(self, samples: Samples, start: int) -> av.AudioFrame:
         """A frame of float32 [c n] from sample `start` on; beyond ±1 it is clipped."""
-        data: Frames = self.rounded(samples)
-        if not self.frame_format.endswith("p"):
-            data = np.ascontiguousarray(data.T).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=self.frame_format, layout=self.layout)
+        data = self.rounded(samples)
+        rows = data if self.frame_format.endswith("p") else np.ascontiguousarray(data.T).reshape(1, -1)
+        frame = av.AudioFrame(format=self.frame_format, layout=self.layout, samples=samples.shape[1])
+        # Of eight channels PyAV finds nine planes.
+        for plane, row in zip(frame.planes, rows, strict=False):
+            plane.update(np.ascontiguousarray(row).tobytes())
         frame.sample_rate, frame.pts, frame.time_base = self.rate_hz, start, Fraction(1, self.rate_hz)
         return frame
 
@@ -102,6 +105,14 @@ class Form:
         if self.depth <= 0:
             return samples
         return np.asarray(self.rounded(samples) / (2.0**15 if self.depth == 16 else 2.0**31), np.float32)
+
+
+def samples_of(frame: av.AudioFrame) -> Samples:
+    """What a decoder of ours gives, float32 [c n]."""
+    channels = frame.layout.nb_channels
+    if not frame.format.is_planar:
+        return np.asarray(frame.to_ndarray().reshape(-1, channels).T, np.float32)
+    return np.stack([np.frombuffer(bytes(plane), np.float32, frame.samples) for plane in frame.planes[:channels]])
 
 
 def loudest_partial(samples: Samples) -> float:
@@ -141,7 +152,7 @@ def layout_name(layout: tuple[str, ...]) -> str:
     """
     if len(layout) == 1:
         return "mono"
-    if "?" in layout:
+    if any(name.startswith(_NOWHERE) for name in layout):
         return _UNNAMED.get(len(layout), "stereo")
     if len(layout) == 2:
         return "stereo" if layout == STEREO else _UNNAMED[2]

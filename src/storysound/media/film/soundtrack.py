@@ -19,7 +19,7 @@ from storysound.errors import OutputError
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, resample
 from storysound.media.film.containers import Container
-from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial
+from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial, samples_of
 from storysound.media.film.gain import CELL, Gain
 from storysound.media.film.meter import Meter
 from storysound.media.film.tracks import StreamInfo
@@ -196,11 +196,9 @@ class _Decoder:
     def take(self, packet: "av.Packet[av.AudioStream] | None") -> None:
         """One more packet; None after the last."""
         for frame in self._context.decode(packet):
-            samples = np.asarray(frame.to_ndarray(), np.float32)
+            samples = samples_of(frame)
             if self._skip is None:
                 self._skip = max(0, -(frame.pts or 0))
-            if not frame.format.is_planar:
-                samples = samples.reshape(-1, frame.layout.nb_channels).T
             drop = min(self._skip, samples.shape[1])
             self._skip -= drop
             if drop:  # encoders' delay: players leave it out, but not all of them

@@ -1,8 +1,7 @@
 """Streams that go from one film into another as they are: packets, times on the file's clock, tags, uses."""
 
-import logging
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,11 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
-from storysound.media.clock import FileClock, packets_of
+from storysound.media.clock import FileClock, Stamps
 from storysound.media.files import codec_of, opened
 from storysound.media.film.containers import Container
 from storysound.media.film.subtitles import TextConverter, converts
 from storysound.media.film.tracks import StreamInfo
-
-log = logging.getLogger(__name__)
 
 # Tags that speak of the file itself, or of how a stream lies in it; not of what it is.
 _OWN_TAGS = frozenset(
@@ -38,20 +35,32 @@ def tags_of(container: InputContainer) -> dict[str, str]:
 def mux_options(container: Container, tags: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer that writes these tags of the whole."""
     options = dict(container.options) | {"max_interleave_delta": "2000000"}  # in µs; sparse streams hold back no more
+    if container.format in ("matroska", "webm"):  # sound may begin before second 0: what an encoder puts in front
+        options["avoid_negative_ts"] = "disabled"
     if container.tags is not None and not {name.lower() for name in tags} <= container.tags:
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"  # any name, as phones write them
     return options
 
 
-def label(source: Stream, target: Stream, *, is_new: bool = False) -> None:
+# QuickTime's own names of languages, where they aren't those that everybody uses (FFmpeg's table of them).
+_QUICKTIME = {
+    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb",
+    "rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac",
+}  # fmt: skip
+
+
+def label(source: Stream, target: Stream, form: str, *, is_new: bool = False) -> None:
     """Gives a stream of the output the words and uses of one of the source. `is_new`: its packets are others."""
     tags = {name: text for name, text in source.metadata.items() if name.lower() not in _OWN_TAGS}
     if "name" in tags:  # how MP4 and MOV call a title
         tags.setdefault("title", tags.pop("name"))
+    if form == "mov" and "language" in tags:
+        tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if is_new:
         tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS)}
     target.metadata.update(tags)
-    target.disposition = Disposition(source.disposition)
+    cover = source.disposition & Disposition.attached_pic  # a cover is nothing else: MP4 would make a film of it
+    target.disposition = Disposition(cover or source.disposition)
 
 
 class CopiedStreams:
@@ -62,8 +71,8 @@ class CopiedStreams:
         self._clock = clock
         self._targets: dict[int, Stream] = {}
         self._converters: dict[int, TextConverter] = {}
-        self._stamps: dict[int, Any] = {}
-        self._held: dict[int, av.Packet[Stream]] = {}
+        self._stamps: dict[int, Stamps] = {}
+        self._covers: list[tuple[Stream, bytes]] = []
 
     @property
     def wanted(self) -> list[Stream]:
@@ -79,6 +88,9 @@ class CopiedStreams:
             name, mime = _COVERS[info.codec]
             name = stream.metadata.get("filename", name)
             target: Stream = self._result.add_attachment(name, mime, _cover(path, info.index))
+        elif info.kind == "cover":
+            target = self._result.add_stream_from_template(stream, opaque=True)
+            self._covers.append((target, _cover(path, info.index)))
         elif isinstance(stream, AttachmentStream):
             name = stream.name or f"attachment {info.number}"
             target = self._result.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
@@ -86,11 +98,17 @@ class CopiedStreams:
             self._converters[info.index] = TextConverter(stream, self._container, self._result)
             target = self._targets[info.index] = self._converters[info.index].stream
         else:
-            target = self._targets[info.index] = self._result.add_stream_from_template(stream, opaque=True)
-            target.time_base = stream.time_base
-            keep_tag(stream, target, self._result.format.name)
-        label(stream, target)
-        self._stamps[info.index] = self._clock.reader()
+            target = self._targets[info.index] = template(stream, self._result)
+        label(stream, target, self._container.format)
+        self._stamps[info.index] = Stamps(self._clock.origin_s, self._clock.offsets_s)  # it may go on after the film
+
+    def write_covers(self) -> None:
+        """Pictures that stand for the file, before all packets."""
+        for target, data in self._covers:
+            packet: av.Packet[Any] = av.Packet(data)
+            packet.pts = packet.dts = 0
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 90_000), target, True
+            self._result.mux(packet)
 
     def write(self, packet: "av.Packet[Stream]") -> float:
         """Writes a packet of one of the streams; gives when it is due, in seconds."""
@@ -99,9 +117,7 @@ class CopiedStreams:
         stamp = packet.pts if packet.pts is not None else packet.dts
         assert stamp is not None
         due_s = self._stamps[index].at(stamp * base)
-        if due_s is None:
-            log.warning("a packet of stream %d has a stamp beyond the end of the file, and is left out", index)
-            return -math.inf
+        assert due_s is not None
         shift = round(due_s / base) - stamp
         pts = None if packet.pts is None else packet.pts + shift
         dts = None if packet.dts is None else packet.dts + shift
@@ -120,12 +136,24 @@ class CopiedStreams:
         self._result.mux(packet)
 
 
-def keep_tag(stream: Stream, target: Stream, form: str) -> None:
+def template(stream: Stream, result: OutputContainer) -> Stream:
+    """A stream of the result for the packets of one of a source."""
+    target = result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
+    target.time_base = stream.time_base
+    if isinstance(stream, av.VideoStream):
+        assert isinstance(target, av.VideoStream)
+        _keep_tag(stream, target, result.format.name)
+        if stream.average_rate:  # a timecode counts by it
+            target.codec_context.framerate = stream.average_rate
+    return target
+
+
+def _keep_tag(stream: av.VideoStream, target: av.VideoStream, form: str) -> None:
     """Which of a codec's two names stands in an MP4 or MOV file: players of Apple take HEVC by the name hvc1 alone.
 
     ProRes has a name for each of its kinds. What comes from another container gets the name that all players take.
     """
-    if not isinstance(stream, av.VideoStream) or form not in ("mp4", "mov"):
+    if form not in ("mp4", "mov"):
         return
     tag = stream.codec_context.codec_tag
     if tag in _TAGS_KEPT:
@@ -137,8 +165,7 @@ def keep_tag(stream: Stream, target: Stream, form: str) -> None:
 def _cover(path: str | Path, index: int) -> bytes:
     """The picture that stands for the file."""
     with opened(path) as container:
-        first: Iterator[av.Packet[Stream]] = packets_of(container, [container.streams[index]], path)
-        return bytes(next(first))
+        return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
 
 
 def moved_chapters(chapters: list[Any], origin_s: float, end_s: float) -> list[Any]:

@@ -79,7 +79,7 @@ def _info(stream: Stream, kind: str, number: int) -> StreamInfo:
         base,
         codec=codec_of(stream),
         channels=context.channels,
-        layout=context.layout.name,
+        layout=_layout(context.layout),
         rate_hz=context.sample_rate,
         bit_rate=context.bit_rate or 0,
         depth=_depth(stream),
@@ -94,6 +94,13 @@ def _data(stream: DataStream, tags: dict[str, str]) -> str:
     if stream.name == "bin_data" and stream.discard == av.stream.Discard.all:
         return CHAPTERS
     return stream.name or ""
+
+
+def _layout(layout: av.AudioLayout) -> str:
+    """FFmpeg's name; of formats that only count channels that of their usual places."""
+    if "channels" not in layout.name:
+        return str(layout.name)
+    return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(layout.nb_channels, "")
 
 
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape"})

@@ -1,0 +1,103 @@
+"""Sound without pictures: what is written is what is read, and keeps to its ceiling as it decodes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from media_making import noise, tone
+
+from storysound.errors import OutputError
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.film.form import LOUDEST_PARTIAL, Form
+from storysound.media.film.meter import Meter
+from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
+from storysound.media.film.soundtrack import Soundtrack
+from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
+from storysound.media.recording import of_wave
+
+RATE_HZ = 48_000
+
+
+def transients(seed: int, seconds: float) -> Waveform:
+    """Pulses to one side over something steady, limited to -1 dBTP, as a master is."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * RATE_HZ)
+    time = np.arange(n) / RATE_HZ
+    samples = rng.normal(0, 0.03, (2, n))
+    samples[seed % 2] += 0.3 * np.sin(2 * np.pi * rng.uniform(60, 900) * time)
+    length = (1, 60, 300, 2000)[seed % 4]
+    shape = np.exp(-np.arange(length) / max(1, length / 4)) * rng.choice([-1, 1])
+    for start in rng.integers(100, n - length, round(seconds * 3)):
+        samples[:, start : start + length] += shape * rng.uniform(0.3, 1.2)
+    return limit(Waveform((1.5 * samples).astype(np.float32), RATE_HZ), -1.0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_true_peak_holds_as_the_sound_decodes(seed: int) -> None:
+    wave = transients(seed, 2.0)
+    encoder = ("aac", "aac", "libopus", "aac", "libmp3lame")[seed % 5]
+    delivered = Soundtrack(
+        of_wave(wave), wave.samples.shape[1], Form(encoder, "stereo", bit_rate=192_000), -1.0
+    ).delivered
+    assert delivered.dbtp <= -1.0
+    assert delivered.gain_db == 0.0
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".mp3", ".opus"])
+def test_what_is_said_of_a_file_is_what_is_in_it(tmp_path: Path, suffix: str) -> None:
+    delivered = write_sound(of_wave(transients(3, 12.0)), tmp_path / f"a{suffix}", ceiling_dbtp=-1.0)
+    heard = read_audio(tmp_path / f"a{suffix}")
+    assert true_peak_dbtp(heard) == pytest.approx(delivered.dbtp, abs=0.01)
+    assert true_peak_dbtp(heard) <= -1.0
+    assert integrated_lufs(heard) == pytest.approx(delivered.lufs, abs=0.02)
+
+
+@pytest.mark.parametrize("layout", [("FC",), ("FL", "FR"), ("FL", "FR", "FC", "LFE", "BL", "BR")])
+def test_every_kind_of_file_reads_back(tmp_path: Path, layout: tuple[str, ...]) -> None:
+    wave = Waveform(noise(1, channels=len(layout)).samples, RATE_HZ, layout)
+    for suffix in SOUND_SUFFIXES:
+        write_sound(of_wave(wave), tmp_path / f"a{suffix}", {"title": "Sea"})
+        heard = read_audio(tmp_path / f"a{suffix}")
+        assert heard.channels == (min(2, len(layout)) if suffix == ".mp3" else len(layout))
+        assert heard.duration_s == pytest.approx(1, abs=0.03)
+        if suffix in (".wav", ".flac"):
+            np.testing.assert_allclose(heard.samples, wave.samples, atol=2**-24)
+    with pytest.raises(OutputError, match=r"name it \.wav"):
+        write_sound(of_wave(wave), tmp_path / "a.doc")
+
+
+def test_a_wav_says_when_it_is_due(tmp_path: Path) -> None:
+    wave = noise(1, channels=2)
+    write_wav(of_wave(wave), tmp_path / "a.wav", time_reference=3600 * RATE_HZ, description="Music")
+    data = (tmp_path / "a.wav").read_bytes()
+    place = data.index(b"bext") + 8
+    assert data[place : place + 6] == b"Music\0"
+    assert int.from_bytes(data[place + 338 : place + 346], "little") == 3600 * RATE_HZ  # EBU Tech 3285
+    samples, rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert (rate, soundfile.info(tmp_path / "a.wav").subtype) == (RATE_HZ, "PCM_24")
+    np.testing.assert_allclose(samples.T, wave.samples, atol=2**-24)
+    write_wav(of_wave(Waveform(4 * wave.samples, RATE_HZ)), tmp_path / "b.wav")
+    assert soundfile.info(tmp_path / "b.wav").subtype == "FLOAT"
+
+
+def test_a_loud_sine_keeps_its_level(tmp_path: Path) -> None:
+    """FFmpeg's fast AAC coder clips a single partial that is so loud."""
+    wave = tone(55, 2, channels=2, amplitude=2 * LOUDEST_PARTIAL)
+    write_sound(of_wave(wave), tmp_path / "a.m4a")
+    heard = read_audio(tmp_path / "a.m4a").samples[0, 20_000:60_000]
+    assert np.abs(heard).max() == pytest.approx(2 * LOUDEST_PARTIAL, abs=0.03)
+
+
+def test_the_meter_is_the_same_in_blocks() -> None:
+    wave = transients(5, 23.4)
+    meter, rng, start = Meter(RATE_HZ, ("FL", "FR"), ceiling_dbtp=-3.0), np.random.default_rng(1), 0
+    while start < wave.samples.shape[1]:
+        step = int(rng.integers(500, 90_000))
+        meter.add(wave.samples[:, start : start + step])
+        start += step
+    meter.finish()
+    assert meter.lufs == pytest.approx(integrated_lufs(wave), abs=1e-3)
+    assert meter.dbtp == pytest.approx(true_peak_dbtp(wave), abs=1e-3)
+    loud = np.flatnonzero(np.abs(wave.samples).max(axis=0) > 10 ** (-3 / 20)) // 240
+    assert all({cell - 1, cell, cell + 1} & set(meter.overs) for cell in loud.tolist())
