@@ -12,7 +12,7 @@ import pytest
 
 from cue.mix_making import cue, noise, sound, talk
 from storysound.cue.duck import CHUNK, HOP
-from storysound.cue.judge.delivered import DeliveredSound
+from storysound.cue.judge.delivered import FilmSound
 from storysound.cue.judge.judge import AUDIBLE_DB, judge, overrun_s, repaired, verdict_lines
 from storysound.cue.judge.measures import frames_of, offset_s, spectrum, standing
 from storysound.cue.judge.probes import MOST_PROBES, Probes
@@ -159,7 +159,7 @@ def test_coded_sound_is_in_place(tmp_path: Path) -> None:
         frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    (verdict,) = judge(score, probes, DeliveredSound(tmp_path / "film.m4a", 12.0).read)
+    (verdict,) = judge(score, probes, FilmSound(tmp_path / "film.m4a", 12.0).read)
     assert verdict.faults == ()
     assert verdict.offset_s == pytest.approx(0.0, abs=0.0005)
 
@@ -167,7 +167,7 @@ def test_coded_sound_is_in_place(tmp_path: Path) -> None:
 def test_stretches_of_a_long_file_are_those_of_the_whole(tmp_path: Path) -> None:
     samples = noise(30.0, 0.1)
     write_wav(tmp_path / "a.wav", Waveform(samples, RATE_HZ))
-    whole, parts = (DeliveredSound(tmp_path / "a.wav", length_s).read for length_s in (30.0, 3000.0))
+    whole, parts = (FilmSound(tmp_path / "a.wav", length_s).read for length_s in (30.0, 3000.0))
     for start in (0, 5 * CHUNK, 29 * RATE_HZ):
         np.testing.assert_array_equal(whole(start, start + CHUNK), parts(start, start + CHUNK))
         np.testing.assert_allclose(

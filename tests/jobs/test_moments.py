@@ -1,6 +1,7 @@
 """The moments of a film that are compared on its page: where speech and music meet, taken down as they are mixed."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_longer_films_have_more_that_lie_apart_and_inside(seconds: float, count:
     found = moments(film(seconds, cues))
     assert len(found) == count
     assert all(0 <= span.start_s < span.end_s <= seconds for span in found)
-    assert all(b.start_s >= a.end_s for a, b in zip(found, found[1:], strict=False))
+    assert all(b.start_s >= a.end_s for a, b in pairwise(found))
     assert moments(film(seconds, [])) == ()
 
 

@@ -11,7 +11,7 @@ from storysound.media.layouts import usual_layout
 _SHORT_S = 180.0  # of files up to this long all is read, once
 
 
-class DeliveredSound:
+class FilmSound:
     """A sound track of a file as a player decodes it; of a long film nothing but what is asked for is read."""
 
     def __init__(self, path: Path, duration_s: float, track: int = 0) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from storysound.cue.duck import duck_points
 from storysound.cue.handoff.tables import write_csv, write_rights
 from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
-from storysound.cue.judge.delivered import DeliveredSound
+from storysound.cue.judge.delivered import FilmSound
 from storysound.cue.judge.judge import judge, verdict_lines
 from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
@@ -159,7 +159,7 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
 def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:
     """What is heard of each cue in the file as it decodes."""
     track = score.track if "video" in parts and score.original is not None and score.slideshow is None else 0
-    sound = DeliveredSound(parts.get("video") or parts["sound"], score.duration_s, track)
+    sound = FilmSound(parts.get("video") or parts["sound"], score.duration_s, track)
     return judge(score, probes, sound.read)
 
 
