@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from storysound.cue import edit
-from storysound.cue.score import Cue, Piece, Score
+from storysound.cue.score import Cue, Piece, Score, Verdict
 from storysound.errors import UsageError
 from storysound.story import Sound
 
@@ -33,6 +33,14 @@ EDITS: list[tuple[Callable[[Score], Score], str]] = [
     (lambda s: edit.remove(s, "m1"), "remove m1"),
     (lambda s: edit.put(s, "add x", replace(s.cues[1], id=edit.new_id(s, "spot"), start_s=1.0)), "add x"),
 ]
+
+
+def test_what_was_measured_of_a_cue_goes_when_it_changes(score: Score) -> None:
+    measured = replace(score, verdicts=(Verdict("m1", 3.0), Verdict("s1", 4.0)))
+    edited = edit.gain(measured, "m1", -3)
+    assert edited.verdicts == (Verdict("s1", 4.0),)
+    assert edit.undo(edited).verdicts == (Verdict("s1", 4.0),)
+    assert edit.ban(measured, "a").verdicts == measured.verdicts
 
 
 @pytest.mark.parametrize(("change", "command"), EDITS)

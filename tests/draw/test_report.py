@@ -1,7 +1,10 @@
 """The report page: whole, escaped, self-contained, and true to the sheet."""
 
+import base64
 import errno
+import html
 import re
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -11,14 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from storysound.cue.levels import Levels
 from storysound.cue.rendered import Attention
-from storysound.cue.score import Cue, Layer, Piece, RunnerUp, Scene, Score
+from storysound.cue.score import BandLevel, Cue, DuckingFacts, Edit, Layer, Piece, RunnerUp, Scene, Score, Verdict
 from storysound.draw import shapes as draw
+from storysound.draw.excerpts import Excerpt, level_matched
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
-from storysound.media.audio import Waveform
-from storysound.media.recording import of_wave
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.loudness import integrated_lufs
 from storysound.story import Mood, Sound, Source, Span
 
 NASTY = "rain \"heavy\" 'x' & <script>alert(1)<\x02 {{ 7*7 }} ☔\nnew.ogg"
@@ -42,8 +48,14 @@ def sheet(*cues: Cue, title: str = "A film", stepped_aside: str = "") -> Score:
     return Score(title, 20.0, 25.0, scenes, cues, (Span(3.0, 6.0),), loudness, stepped_aside)  # type: ignore[arg-type]
 
 
-def wave(level: float) -> Waveform:
-    return Waveform(np.full((2, 20 * 1000), level, np.float32), 1000)
+def shape(level: float, seconds: float = 20.0) -> NDArray[np.float32]:
+    """Peaks of a steady sound, one every 10 ms."""
+    return np.full(round(seconds * 100), level, np.float32)
+
+
+def hum(seconds: float, level: float) -> Waveform:
+    t = np.arange(round(seconds * 48_000)) / 48_000
+    return Waveform(np.tile(level * np.sin(2 * np.pi * 440 * t), (2, 1)).astype(np.float32), 48_000)
 
 
 class Page(HTMLParser):
@@ -88,7 +100,7 @@ def full(tmp_path: Path) -> Page:
         sheet(*cues, title=f"Film {NASTY}"),
         tmp_path / "report.html",
         thumbnails=[(t, rng.integers(0, 255, (360, 640, 3), np.uint8)) for t in (1.0, 5.0, 8.0, 12.0)],
-        waveforms={"original": None, "added": of_wave(wave(0.1)), "mix": of_wave(wave(0.5))},
+        waveforms={"added": shape(0.1), "mix": shape(0.5)},
         attention={"m1": Attention(rng.random((20, 7)), tuple(np.linspace(0, 12, 20)), tuple(np.arange(7.0)))},
         moods={"pictures": ((0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)), "music": ((0.0, 0.9, 0.9),)},
         video=tmp_path / 'my "film" #1.mp4',
@@ -192,13 +204,133 @@ def test_many_pictures_are_thinned_out(tmp_path: Path) -> None:
 
 
 def test_peaks_against_the_obvious_loop() -> None:
-    rng = np.random.default_rng(1)
-    samples = rng.normal(size=(2, 5000)).astype(np.float32)
-    found = draw.peaks(of_wave(Waveform(samples, 1000)), 6.0)  # a second longer than the sound: silence at the end
+    values = np.random.default_rng(1).random(5000).astype(np.float32)
+    found = draw.peaks(values, 0.001, 6.0)  # a second longer than the sound: silence at the end
     padded = np.zeros(6000)
-    padded[:5000] = np.abs(samples).max(axis=0)
+    padded[:5000] = values
     edges = [i * 6000 // 1400 for i in range(1400)] + [6000]
     assert found == pytest.approx([padded[a:b].max() for a, b in pairwise(edges)])
+
+
+# --- planned against measured, and how to change it
+
+
+def judged(tmp_path: Path, **changes: object) -> Page:
+    """The page of a film with a good cue, one that isn't heard, a locked and a muted one."""
+    cues = (
+        cue("m1", "music", 0, 12),
+        cue("a1", "ambience", 2, 9),
+        replace(cue("m2", "music", 11, 20), locked=True),
+        replace(cue("s1", "spot", 5, 6, "it's.wav"), muted=True),
+    )
+    verdicts = (
+        Verdict("m1", 12.3, 0.0004),
+        Verdict("a1", -14.0, None, faults=("not heard: at best 14 dB under the rest",)),
+        Verdict("m2", 3.0, 0.025, 0.31, 4.2, ("25 ms too late", "clicks: a leap of 0.31")),
+    )
+    bands = (BandLevel("1 to 3 kHz", 12.0, 31.44),)
+    ducking = DuckingFacts(11.2, 1.5, 8.6, 40.2, bands)
+    score = replace(
+        sheet(*cues), verdicts=verdicts, ducking=ducking, levels=Levels(target_lufs=-23.0, ceiling_dbtp=-2.0)
+    )
+    write_report(
+        replace(score, bans=("bad one.ogg",), edits=(Edit("gain m1 -3"), Edit("swap m2 two.opus"))),
+        tmp_path / "r.html",
+        sheet=tmp_path / "my film.cues.json",
+        out=tmp_path / "film.mp4",
+        **changes,  # type: ignore[arg-type]
+    )
+    return Page(tmp_path / "r.html")
+
+
+def test_what_was_planned_stands_beside_what_was_measured(tmp_path: Path) -> None:
+    page = judged(tmp_path)
+    for words in (
+        "target −23.0 LUFS, of the whole",
+        "at most −2.0 dBTP",
+        "2 of 3 cues are not as meant",
+        "not heard: at best 14 dB under the rest",
+        "+12.3 dB at best beside the rest",
+        "in place",
+        "25 ms late",
+        "largest leap 0.31",
+        "the same each 4.2 s",
+        "1.5 a minute",
+        "8.6 dB/s",
+        "+12.0 dB",
+        "+31.4 dB",
+    ):
+        assert words in page.text, words
+    assert page.source.count('<tr class="wrong">') == 4  # a1's level; m2's place, cuts and loop
+    assert page.source.count("<b>locked</b>") == page.source.count("<b>muted</b>") == 1
+    good = replace(sheet(cue("m1", "music", 0, 12)), verdicts=(Verdict("m1", 12.3, 0.0),))
+    write_report(good, tmp_path / "good.html")
+    assert "Every cue is heard where it was planned" in Page(tmp_path / "good.html").text
+
+
+def test_commands_are_ready_for_a_shell(tmp_path: Path) -> None:
+    page = judged(tmp_path)
+    copied = [html.unescape(text) for text in re.findall(r'data-copy="([^"]*)"', page.source)]
+    words = [shlex.split(text) for text in copied if text.startswith("storysound")]
+    head = ["storysound", "cue", "my film.cues.json"]
+    for tail in (
+        ["gain", "m1", "-3"],
+        ["swap", "m1", "--next"],
+        ["swap", "m1", "--to", "happy/two.opus"],
+        ["mute", "m1"],
+        ["unmute", "s1"],
+        ["lock", "m1"],
+        ["unlock", "m2"],
+        ["trim", "m2", "--start", "11.00", "--end", "20.00"],
+        ["fade", "m2", "--in", "1.00", "--out", "2.00"],
+        ["ban", "it's.wav"],
+        ["allow", "bad one.ogg"],
+        ["undo"],
+    ):
+        assert [*head, *tail] in words, tail
+    assert ["storysound", "render", "my film.cues.json", "-o", "film.mp4"] in words
+    assert re.findall(r"<li><code>([^<]*)</code></li>", page.source) == ["swap m2 two.opus", "gain m1 -3"]
+
+
+def test_moments_are_embedded_and_small(tmp_path: Path) -> None:
+    moments = [Excerpt(3.0, "0:03.0: speech, m1", hum(8.0, 0.1), None, hum(8.0, 0.2)) for _ in range(3)]
+    page = judged(tmp_path, excerpts=moments)
+    assert page.tags.count("audio") == 6
+    assert page.text.count("silent here") == 3
+    assert "media-src 'self' file: data:" in page.source
+    assert len(page.source) < 1_000_000
+    data = base64.b64decode(page.source.split("data:audio/mp4;base64,")[1].split('"')[0])
+    (tmp_path / "a.m4a").write_bytes(data)
+    back = read_audio(tmp_path / "a.m4a")
+    assert back.duration_s == pytest.approx(8.0, abs=0.05)
+    assert integrated_lufs(back) == pytest.approx(integrated_lufs(hum(8.0, 0.1)), abs=0.3)
+
+
+def test_parts_are_equally_loud_and_never_clipped() -> None:
+    loud = hum(8.0, 0.9)
+    crest = hum(8.0, 0.05)
+    crest.samples[:, 48_000] = 0.5  # a click ten times its level
+    found = level_matched(Excerpt(0.0, "", crest, hum(8.0, 0.001), loud))
+    assert found.original is not None
+    assert found.added is None  # 59 dB down is silence
+    assert integrated_lufs(found.original) == pytest.approx(integrated_lufs(found.result), abs=0.1)
+    assert max(np.abs(found.original.samples).max(), np.abs(found.result.samples).max()) <= 0.842
+    silent = level_matched(Excerpt(0.0, "", None, None, hum(8.0, 0.0)))
+    assert (silent.original, silent.added) == (None, None)
+
+
+def test_mood_lines_never_run_backwards(tmp_path: Path) -> None:
+    """A bed that begins before the one before it ends; and curves of scenes alone."""
+    beds = ((0.0, 0.2, 0.2), (12.0, 0.2, 0.2), (11.0, 0.8, 0.8), (20.0, 0.8, 0.8))
+    scenes = ((0.0, 0.3, 0.7), (10.0, 0.3, 0.7), (10.0, 0.8, 0.2), (20.0, 0.8, 0.2))
+    write_report(sheet(cue("m1", "music", 0, 12)), tmp_path / "r.html", moods={"music": beds, "scenes": scenes})
+    source = (tmp_path / "r.html").read_text("utf-8")
+    for name in ("music", "scenes"):
+        paths = re.findall(rf'<path class="{name}" d="([^"]*)"', source)
+        assert len(paths) == 2
+        for path in paths:
+            times = [float(point.split()[0]) for point in path[1:].split("L")]
+            assert times == sorted(times)
 
 
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 10)), max_size=30))

@@ -156,7 +156,9 @@ def _applied(score: Score, edit: Edit) -> Score:
     gone = {cue.id for cue in (*edit.before, *edit.after)}
     cues = in_order((*(cue for cue in score.cues if cue.id not in gone), *edit.after))
     bans = tuple(path for path in score.bans if path not in edit.allowed)
-    return replace(score, cues=cues, bans=(*bans, *(path for path in edit.banned if path not in bans)))
+    bans = (*bans, *(path for path in edit.banned if path not in bans))
+    verdicts = tuple(verdict for verdict in score.verdicts if verdict.cue not in gone)  # of others nothing is known yet
+    return replace(score, cues=cues, bans=bans, verdicts=verdicts)
 
 
 _ORDER: Callable[[Cue], tuple[float, str, float, str]] = lambda cue: (cue.start_s, cue.layer, cue.end_s, cue.id)  # noqa: E731

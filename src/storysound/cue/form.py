@@ -158,6 +158,17 @@ class DuckingForm(Struct, frozen=True, forbid_unknown_fields=True):
     bands: tuple[BandForm, ...] = ()
 
 
+class VerdictForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was measured of a cue in the delivered sound; written by `plan` and `render`, never read to make sound."""
+
+    cue: Name
+    audible_db: Annotated[float, Meta(description="beside all the rest, in the octave where it stands out most")]
+    offset_s: Annotated[float | None, Meta(description="later than planned; null where that can't be told")] = None
+    seam: Annotated[float, Meta(ge=0, description="largest leap at a joint or an end, of full scale")] = 0.0
+    repeat_s: Annotated[float | None, Meta(description="period of a loop that is noticed")] = None
+    faults: tuple[str, ...] = ()
+
+
 class EditForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What one edit changed, so that it can be undone."""
 
@@ -200,6 +211,7 @@ class SheetForm(Struct, frozen=True, forbid_unknown_fields=True):
     stepped_aside: str = ""
     loudness: LoudnessForm | None = None
     ducking: DuckingForm = DuckingForm()
+    verdicts: tuple[VerdictForm, ...] = ()
     edits: tuple[EditForm, ...] = ()
     undone: tuple[EditForm, ...] = ()
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.duck import CHUNK
 from storysound.cue.duck_measure import DuckMeter
+from storysound.cue.judge.probes import Probes
 from storysound.cue.levels import LEAST_DIALOGUE, Levels
 from storysound.cue.limiter import peaks
 from storysound.cue.mix import Mixer, protected
@@ -46,14 +47,16 @@ def level(
     levels: Levels,
     length: int,
     layout: tuple[str, ...],
+    probes: Probes | None = None,
 ) -> Mastered:
     """Brings a mix to `target_lufs`: as `cue.mix.stems` takes it, whatever `master_db` the levels have.
 
     One pass measures the mix without its gain. Where peaks then go over the ceiling, the finished mix is measured
     until it is within NEAR_LU of the target or can't come nearer: the peaks of the original where someone speaks stay
-    under the ceiling at that gain, and others are lowered by DEEPEST_DB at most. Raises what `stems` raises.
+    under the ceiling at that gain, and others are lowered by DEEPEST_DB at most. `probes` are taken of every cue and of
+    the mix. Raises what `stems` raises.
     """
-    open_ = _measured(original, cues, speech, levels, length, layout)
+    open_ = _measured(original, cues, speech, levels, length, layout, probes)
     anchor = _Anchor(speech, levels, length)
     loudness = anchor.lufs(open_.energies)
     ceiling = levels.mix_ceiling_dbtp
@@ -114,8 +117,9 @@ def _measured(
     levels: Levels,
     length: int,
     layout: tuple[str, ...],
+    probes: Probes | None,
 ) -> _Open:
-    mixer = Mixer(original, cues, speech, levels, length, layout)
+    mixer = Mixer(original, cues, speech, levels, length, layout, probes)
     meter, peak = LoudnessMeter(RATE_HZ, layout), TruePeak(len(layout))
     ducking, voice = DuckMeter(speech), _VoicePeak(mixer, speech)
     for chunk in range(mixer.chunks):
@@ -125,6 +129,8 @@ def _measured(
         total = (laid.original + mixer.spread(ducked))[:, : length - start]
         meter.add(total)
         peak.add(total)
+        if probes is not None:
+            probes.mix(chunk, total)
         voice.add(chunk)
         spoken = mixer.voice.read(start, start + CHUNK) if mixer.voice else None
         ducking.add(chunk, spoken, laid.dry, ducked)

@@ -9,6 +9,7 @@ so that changing a cue changes no sample outside it.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +45,21 @@ class Stems:
     effects: Samples
 
     @property
+    def added(self) -> Samples:
+        """All but the original [c n]."""
+        return self.music + self.ambience + self.effects
+
+    @property
     def sum(self) -> Samples:
         """The mix [c n]."""
         return self.dialogue + self.music + self.ambience + self.effects
+
+
+class Tap(Protocol):
+    """Gets what the mix is made of while it is made, before its one gain, each chunk once and in order."""
+
+    def cue(self, chunk: int, cue: Cue, samples: Samples) -> None:
+        """A chunk of a cue as it lies in the mix, [2 CHUNK]."""
 
 
 def stems(
@@ -56,6 +69,7 @@ def stems(
     levels: Levels,
     length: int,
     layout: tuple[str, ...],
+    tap: Tap | None = None,
 ) -> Iterator[Stems]:
     """The mix of `length` samples at RATE_HZ in stretches, in order.
 
@@ -63,7 +77,7 @@ def stems(
     same samples. Raises ValueError for `levels` without `master_db`, or an original of another rate or layout;
     MediaError for a sound that can't be read.
     """
-    mixer = Mixer(original, cues, speech, levels, length, layout)
+    mixer = Mixer(original, cues, speech, levels, length, layout, tap)
     for chunk in range(mixer.chunks):
         yield mixer.stems(chunk)
 
@@ -89,6 +103,7 @@ class Mixer:
         levels: Levels,
         length: int,
         layout: tuple[str, ...],
+        tap: Tap | None = None,
     ) -> None:
         """Raises ValueError as `stems` does."""
         if original is not None and original.rate_hz != RATE_HZ:
@@ -98,7 +113,7 @@ class Mixer:
         self.length, self.chunks, self.layout = length, -(-length // CHUNK), layout
         self.levels = levels
         self.voice = Voice(original) if original is not None else None
-        self._original = original
+        self._original, self._tap = original, tap
         self._protected = protected(speech, levels)
         self._spread = spread_of(layout)
         self._players = Players(sorted(cues, key=lambda cue: cue.id), length)
@@ -126,6 +141,8 @@ class Mixer:
         self._ducked = {cue.id: self._ducked.get(cue.id) or self._duck(player) for cue, player in now}
         for cue, player in now:
             samples, open_ = self._ducked[cue.id].read(chunk)
+            if self._tap is not None:
+                self._tap.cue(chunk, cue, samples)
             layers[LAYERS.index(cue.layer)][:] += samples
             seen += samples * _visible(player, start, end, self.length)
             dry += open_

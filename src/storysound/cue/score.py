@@ -160,6 +160,18 @@ class Wishes:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What was measured of a cue in the sound that was delivered, or in the mix where nothing is delivered yet."""
+
+    cue: str  # its id
+    audible_db: float  # in the octave and moment where it stands out most, beside all the rest
+    offset_s: float | None = None  # how much later than planned it is heard; None where that can't be told
+    seam: float = 0.0  # largest leap from sample to sample, of full scale, where pieces meet and at its ends
+    repeat_s: float | None = None  # period of a loop that is noticed
+    faults: tuple[str, ...] = ()  # in words
+
+
+@dataclass(frozen=True)
 class Edit:
     """What one edit changed: cues by their ids, as they were and as they are; a cue on one side only came or went."""
 
@@ -195,6 +207,7 @@ class Score:
     slideshow: Slideshow | None = None  # of a story of pictures
     bans: tuple[str, ...] = ()  # sounds that `plan` may not use, by path
     wishes: Wishes = field(default_factory=Wishes)
+    verdicts: tuple[Verdict, ...] = ()  # on the cues as they were when the score was last planned or rendered
     edits: tuple[Edit, ...] = ()  # in order
     undone: tuple[Edit, ...] = ()  # the last undone first
     version: int = VERSION

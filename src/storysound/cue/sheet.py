@@ -41,6 +41,7 @@ from storysound.cue.score import (
     Score,
     Slideshow,
     Still,
+    Verdict,
     Wishes,
 )
 from storysound.errors import InputError
@@ -193,6 +194,7 @@ def as_dict(score: Score) -> dict[str, Any]:
             for scene in score.scenes
         ],
         "cues": [cue_dict(cue) for cue in score.cues],
+        "verdicts": [_verdict(verdict) for verdict in score.verdicts],
         "edits": [_edit(edit) for edit in score.edits],
         "undone": [_edit(edit) for edit in score.undone],
     }
@@ -244,6 +246,17 @@ def _sound(sound: Sound) -> dict[str, Any]:
         "sha256": sound.source.sha256,
         "licence": sound.source.licence,
         "credit": sound.source.credit,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "cue": verdict.cue,
+        "audible_db": round(verdict.audible_db, 1),
+        "offset_s": None if verdict.offset_s is None else round(verdict.offset_s, 4),
+        "seam": round(verdict.seam, 3),
+        "repeat_s": None if verdict.repeat_s is None else round(verdict.repeat_s, 2),
+        "faults": list(verdict.faults),
     }
 
 
@@ -309,6 +322,7 @@ def _score(form: SheetForm) -> Score:
         slideshow=_slideshow_of(form.slideshow),
         bans=form.bans,
         wishes=_wishes_of(form.wishes),
+        verdicts=tuple(Verdict(**msgspec.structs.asdict(verdict)) for verdict in form.verdicts),
         edits=_edits("edits", form.edits),
         undone=_edits("undone", form.undone),
         loudness=_loudness_of(form.loudness),

@@ -52,19 +52,36 @@
     });
   }
 
-  const copy = document.querySelector(".copy");
-  if (copy) {
-    const credits = document.querySelector("textarea.credits");
-    copy.hidden = false;
-    copy.addEventListener("click", async () => {
-      credits.select();
-      try {
-        await navigator.clipboard.writeText(credits.value);
-      } catch {
-        document.execCommand("copy"); // pages opened from disk may lack the clipboard interface
-      }
-      copy.textContent = "Copied";
-      setTimeout(() => (copy.textContent = "Copy"), 1500);
+  // What is compared goes on where the other was, and one alone sounds.
+  for (const moment of document.querySelectorAll(".moment")) {
+    const sounds = [...moment.querySelectorAll("audio")];
+    for (const sound of sounds)
+      sound.addEventListener("play", () => {
+        const other = sounds.find((one) => one !== sound && !one.paused);
+        if (other) sound.currentTime = other.currentTime;
+        for (const one of document.querySelectorAll("audio, video")) if (one !== sound) one.pause();
+      });
+  }
+
+  const toClipboard = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea"); // pages opened from disk may lack the clipboard interface
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+  };
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const label = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await toClipboard(button.dataset.copy);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = label), 1500);
     });
   }
 })();

@@ -1,12 +1,14 @@
 """The report page: everything a film editor wants to know about a cue sheet, in one file that asks for nothing outside.
 
 Positions are computed here and drawn by the template with plain HTML and SVG, so the page reads without scripts,
-prints, and zooms without redrawing. Scripts only add the zoom, the playhead and the copy button.
+prints, and zooms without redrawing. Scripts only add the zoom, the playhead, the copy buttons, and going on from one
+sound to the other where they are compared.
 """
 
 import logging
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from storysound.cue.rendered import Attention
 from storysound.cue.score import Cue, Scene, Score
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
+from storysound.draw.excerpts import Excerpt, sound_uri
 from storysound.media.files import atomic
 from storysound.media.sketch import STEP_S
 from storysound.progress import check
@@ -31,9 +34,10 @@ log = logging.getLogger(__name__)
 
 Thumbnails = Sequence[tuple[float, NDArray[np.uint8]]]
 """(story time, picture uint8 [h w 3]) in time order."""
-_MODALITIES = ("pictures", "words", "music")
+_MODALITIES = ("pictures", "words", "scenes", "music")
 _MAX_THUMBS = 240  # about 1.5 MB of page
 _MAX_MAP_ROWS = 12  # thumbnails beside an attention map
+_MAX_EDITS = 30  # shown, the last first
 
 
 def write_report(
@@ -44,22 +48,33 @@ def write_report(
     waveforms: Mapping[str, NDArray[np.float32]] | None = None,
     attention: Mapping[str, Attention] | None = None,
     moods: Mapping[str, MoodCurve] | None = None,
+    excerpts: Sequence[Excerpt] = (),
     video: str | Path | None = None,
+    sheet: Path = Path("cues.json"),
+    out: Path = Path("scored.mp4"),
 ) -> None:
     """Writes the page for `score` to `out_html`, whole or not at all.
 
     `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and "mix" in
-    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words" and
-    "music" to their moods over time, on one scale. `video` is linked relatively and shown as player. Raises OutputError
-    when the page can't be written.
+    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words",
+    "scenes" and "music" to their moods over time, on one scale. `excerpts` are embedded. `video` is linked relatively
+    and shown as player. The commands that change the film speak of its `sheet` and of `out`. Raises OutputError when
+    the page can't be written.
     """
-    view = _View(score, _pick(thumbnails), attention or {})
+    view = _View(score, _pick(thumbnails), attention or {}, shlex.quote(draw.shown(sheet.name)))
     page = _template().render(
         score=score,
         title=draw.shown(score.title) or "Untitled",
         video=_link(video, out_html),
         facts=told.facts(score),
         loudness=told.loudness(score),
+        ducking=told.ducking(score),
+        faulty=told.faulty(score),
+        excerpts=[view.excerpt(excerpt) for excerpt in excerpts],
+        sheet=view.sheet,
+        out=shlex.quote(draw.shown(out.name)),
+        bans=[shlex.quote(draw.shown(path)) for path in score.bans],
+        edits=[draw.shown(edit.command) for edit in score.edits[: -_MAX_EDITS - 1 : -1]],
         thumbs=view.thumbs(),
         ticks=view.ticks(),
         strip=view.strip(),
@@ -89,6 +104,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["clock"] = draw.clock
     environment.filters["shown"] = draw.shown
+    environment.filters["signed"] = told.signed
     return environment.get_template("report.html.j2")
 
 
@@ -115,9 +131,11 @@ class _View:
     score: Score
     thumbnails: list[tuple[float, NDArray[np.uint8]]]
     attention: Mapping[str, Attention]
+    sheet: str  # its name as a shell takes it
 
     def __post_init__(self) -> None:
         self.scale = draw.TimeAxis(self.score.duration_s)
+        self.verdicts = {verdict.cue: verdict for verdict in self.score.verdicts}
         self.cues = sorted(self.score.cues, key=lambda cue: (cue.start_s, list(told.LAYERS).index(cue.layer), cue.id))
 
     def thumbs(self) -> list[tuple[float, str]]:
@@ -215,7 +233,7 @@ class _View:
     def moods(self, curves: Mapping[str, MoodCurve]) -> list[dict[str, Any]]:
         """Valence and arousal, each with a line per modality; none where there are no points."""
         clean = {
-            name: [point for point in points if all(math.isfinite(value) for value in point)]
+            name: sorted((p for p in points if all(math.isfinite(value) for value in p)), key=lambda point: point[0])
             for name, points in curves.items()
         }
         names = [name for name in _MODALITIES if clean.get(name)]
@@ -229,6 +247,16 @@ class _View:
         """Path of values over time."""
         return draw.curve_path([(time_s, min(max(value, 0.0), 1.0)) for time_s, value in points], self.score.duration_s)
 
+    def excerpt(self, excerpt: Excerpt) -> dict[str, Any]:
+        """A moment to compare, its sounds as they are embedded."""
+        check()
+        parts = (("Original", excerpt.original), ("Added", excerpt.added), ("Result", excerpt.result))
+        return {
+            "label": draw.shown(excerpt.label),
+            "start_s": excerpt.start_s,
+            "sounds": [(name, sound_uri(wave) if wave else "") for name, wave in parts],
+        }
+
     def card(self, cue: Cue) -> dict[str, Any]:
         """Everything about one cue."""
         sound = cue.sound
@@ -239,7 +267,7 @@ class _View:
             "name": told.name_of(sound),
             "when": f"{draw.clock(cue.start_s)} – {draw.clock(cue.end_s)}",
             "timecode": f"{timecode(cue.start_s, self.score.fps)} – {timecode(cue.end_s, self.score.fps)}",
-            "gain": f"{cue.gain_db:+.1f} dB".replace("-", "−"),
+            "gain": f"{told.signed(cue.gain_db)} dB",
             "tempo": f"{sound.tempo_bpm:.0f} BPM" if sound.tempo_bpm else "",
             "level": told.level(sound.loudness_lufs, "LUFS"),
             "pieces": [
@@ -249,6 +277,11 @@ class _View:
             "source_s": draw.clock(sound.duration_s),
             "page": told.page_of(sound),
             "scores": self._scores(cue),
+            "measured": told.measured(cue, self.verdicts.get(cue.id)),
+            "faults": self.verdicts[cue.id].faults if cue.id in self.verdicts else (),
+            "id": shlex.quote(draw.shown(cue.id)),
+            "banned": cue.sound.path in self.score.bans,
+            "sound": shlex.quote(draw.shown(cue.sound.path)),
             "map": self._map(cue),
         }
 
@@ -261,6 +294,7 @@ class _View:
             {
                 "name": told.name_of(cue.sound) if number == 0 else draw.shown(path.rsplit("/", 1)[-1]),
                 "path": draw.shown(path),
+                "quoted": shlex.quote(draw.shown(path)),
                 "score": score,
                 "chosen": number == 0,
                 "width": 100 * (score - floor) / span if span > 0 else 0,

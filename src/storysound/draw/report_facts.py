@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from storysound.cue.score import Cue, Score
+from storysound.cue.judge.judge import AUDIBLE_DB, PLACE_S, SEAM
+from storysound.cue.score import Cue, Score, Verdict
 from storysound.draw import shapes as draw
 from storysound.story import Sound
 
@@ -32,15 +33,78 @@ def facts(score: Score) -> list[tuple[str, str]]:
 
 
 def loudness(score: Score) -> list[tuple[str, str, str]]:
-    """Name, value and remark of each measured level."""
-    levels = score.loudness
+    """Name, value and remark of each measured level, beside what was asked for."""
+    levels, wanted = score.loudness, score.levels
     ducking = levels["ducking_db"]
     lowered = f"−{abs(ducking):.1f} dB" if score.speech and ducking else "none"
+    of_what = "the dialogue" if wanted.anchor == "dialogue" else "the whole"
     return [
-        ("Loudness", level(levels["lufs"], "LUFS"), "integrated, ITU-R BS.1770"),
-        ("True peak", level(levels["dbtp"], "dBTP"), "4× oversampled"),
+        ("Loudness", level(levels["lufs"], "LUFS"), f"target {level(wanted.target_lufs, 'LUFS')}, of {of_what}"),
+        ("True peak", level(levels["dbtp"], "dBTP"), f"at most {level(wanted.ceiling_dbtp, 'dBTP')}"),
         ("Ducking", lowered, "bed under speech" if score.speech else "no speech found"),
     ]
+
+
+def ducking(score: Score) -> list[tuple[str, str]]:
+    """Name and value of what ducking does; none where nobody speaks over a bed."""
+    facts = score.ducking
+    if not facts.bands:
+        return []
+    return [
+        ("Bed under speech", f"{facts.ducking_db:.1f} dB lower"),
+        ("Swings of more than 6 dB", f"{facts.swings_per_min:.1f} a minute"),
+        ("Fastest rise", f"{facts.rise_db_per_s:.1f} dB/s"),
+        ("Fastest fall", f"{facts.fall_db_per_s:.1f} dB/s"),
+    ]
+
+
+def measured(cue: Cue, verdict: Verdict | None) -> list[tuple[str, str, str, bool]]:
+    """What was planned of a cue and what was measured: name, both, and whether they agree; none without a verdict."""
+    if verdict is None:
+        return []
+    rows = [
+        (
+            "Place",
+            f"from {draw.clock(cue.start_s)}",
+            "not told" if verdict.offset_s is None else _late(verdict.offset_s),
+            verdict.offset_s is None or abs(verdict.offset_s) <= PLACE_S,
+        ),
+        (
+            "Level",
+            f"gain {signed(cue.gain_db)} dB",
+            f"{signed(verdict.audible_db)} dB at best beside the rest",
+            verdict.audible_db >= AUDIBLE_DB,
+        ),
+        (
+            "Cuts",
+            f"{len(cue.pieces)} piece{'s' if len(cue.pieces) != 1 else ''}",
+            f"largest leap {verdict.seam:.2f}" if verdict.seam else "no leap",
+            verdict.seam <= SEAM,
+        ),
+    ]
+    if verdict.repeat_s is not None:
+        rows.append(("Loop", "not to be noticed", f"the same each {verdict.repeat_s:.1f} s", False))
+    return rows
+
+
+def _late(offset_s: float) -> str:
+    ms = round(offset_s * 1000)
+    return f"{abs(ms)} ms {'late' if ms > 0 else 'early'}" if ms else "in place"
+
+
+def signed(value: float) -> str:
+    """A number with its sign, a true minus.
+
+    >>> signed(-3.04), signed(2.0)
+    ('−3.0', '+2.0')
+    """
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def faulty(score: Score) -> list[tuple[str, str]]:
+    """Id of each cue that isn't as it was meant, and what is wrong with it."""
+    sounding = {cue.id for cue in score.audible}
+    return [(v.cue, "; ".join(v.faults)) for v in score.verdicts if v.faults and v.cue in sounding]
 
 
 def sounds(cues: Sequence[Cue]) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from pathlib import Path
 from storysound.annotate.hearing import ear_among, heard_in
 from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
 from storysound.cue.edit import in_order
-from storysound.cue.master import level
+from storysound.cue.judge.judge import judge, repaired
+from storysound.cue.judge.probes import Probes
+from storysound.cue.master import Mastered, level
 from storysound.cue.mix import bed_lufs
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
@@ -176,14 +178,26 @@ def plan(
         bans=options.avoid,
         wishes=options.wishes(models.profile.name),
     )
+    with steps("level"):
+        score, mastered, mended = _levelled(as_read(score), own.sound, footage.samples)
     if old is not None:
         score = _as_edit(score, old)
-    with steps("level"):
-        score = as_read(score)
-        mastered = level(own.sound, score.audible, score.speech, score.levels, footage.samples, score.layout)
-        score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
-    notes = (*notes_of(score, told), *mix_notes(mastered))
+    notes = (*notes_of(score, told), *mix_notes(mastered), *mended)
     return Plan(score, footage, own.sound, maps, notes, steps.seconds)
+
+
+def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Score, Mastered, tuple[str, ...]]:
+    """The score with the one gain of its mix, mended where that is simple, and what was mended, a line each."""
+    mended: tuple[str, ...] = ()
+    while True:
+        probes = Probes(score.speech, score.layout)
+        mastered = level(original, score.audible, score.speech, score.levels, length, score.layout, probes)
+        score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
+        score = replace(score, verdicts=judge(score, probes))
+        better, lines = (score, ()) if mended else repaired(score, score.verdicts)
+        if not lines:
+            return score, mastered, mended
+        score, mended = as_read(better), lines
 
 
 def _as_edit(score: Score, old: Score) -> Score:

@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from storysound.cue.duck import duck_points
 from storysound.cue.handoff.tables import write_csv, write_rights
 from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
+from storysound.cue.judge.delivered import FilmSound
+from storysound.cue.judge.judge import judge, verdict_lines
+from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
-from storysound.cue.score import Loudness, Score
+from storysound.cue.score import Loudness, Score, Verdict
 from storysound.cue.sheet import write_json
+from storysound.draw.excerpts import Excerpt
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
@@ -40,6 +44,7 @@ log = logging.getLogger(__name__)
 STEMS = ("dialogue", "music", "ambience", "effects")
 DELIVERED = 3  # things done to deliver: film, sheets, page
 MOST_PICTURES = 60  # of a film, on its page
+MOST_TOLD = 12  # cues of which a note says what is wrong
 
 _NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
     "json": (".cues.json", "cues.json"),
@@ -57,6 +62,8 @@ class Film:
     """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.sketch`)."""
 
     mix: Recording
+    probes: Probes
+    excerpts: tuple[Excerpt, ...]
     shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
     stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
 
@@ -103,13 +110,13 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
         delivered = _write_sound(score, page.film.mix, files, parts)
         for name, stem in page.film.stems.items():
             write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
-        score = replace(score, loudness=_measured(score, delivered))
+        score = replace(score, loudness=_measured(score, delivered), verdicts=_judged(score, page.film.probes, parts))
         watch.at(1, DELIVERED, "sheets")
         _write_sheets(score, files, parts)
         watch.at(2, DELIVERED, "page")
         _write_page(score, page, files, parts["report"])
         watch.at(DELIVERED, DELIVERED)
-    return score, delivered.notes
+    return score, (*delivered.notes, *judged_notes(score))
 
 
 def check_film(story: Path | None, out: Path) -> None:
@@ -149,6 +156,22 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
     return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
+def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:
+    """What is heard of each cue in the file as it decodes."""
+    track = score.track if "video" in parts and score.original is not None and score.slideshow is None else 0
+    sound = FilmSound(parts.get("video") or parts["sound"], score.duration_s, track)
+    return judge(score, probes, sound.read)
+
+
+def judged_notes(score: Score) -> tuple[str, ...]:
+    """What is wrong with cues, a line each; of many the first."""
+    lines = verdict_lines(score, score.verdicts)
+    more = (
+        [f"{len(lines) - MOST_TOLD} more cues have faults: `verdicts` of the sheet"] if len(lines) > MOST_TOLD else []
+    )
+    return (*lines[:MOST_TOLD], *more)
+
+
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
     write_json(score, parts["json"])
     scored = files.get("video") or files["sound"]
@@ -181,7 +204,10 @@ def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: P
         waveforms=page.film.shapes,
         attention=page.maps,
         moods={**moods, "music": _music_moods(score)},
+        excerpts=page.film.excerpts,
         video=files.get("video"),
+        sheet=files["json"],
+        out=files.get("video") or files["sound"],
     )
 
 
@@ -235,7 +261,7 @@ def together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
 
 def _music_moods(score: Score) -> MoodCurve:
     """The mood of the music that is laid, over time; where beds cross, the next one's from the middle on."""
-    beds = sorted((cue for cue in score.cues if cue.layer == "music"), key=lambda cue: cue.start_s)
+    beds = sorted((cue for cue in score.audible if cue.layer == "music"), key=lambda cue: cue.start_s)
     edges = [[cue.start_s, cue.end_s] for cue in beds]
     for before, after in pairwise(edges):
         if after[0] < before[1]:

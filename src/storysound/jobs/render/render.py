@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from storysound.cue.judge.probes import Probes
 from storysound.cue.master import level
 from storysound.cue.mix import stems
 from storysound.cue.references import relinked
@@ -15,6 +16,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.footage import Footage
 from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, deliver, sheets_of
+from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.recording import Recorder, Recording, record_audio
@@ -139,14 +141,17 @@ def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems:
     """The mix of a score, what it looks like, and the stems where they are wanted."""
     mix, peaks = Recorder(RATE_HZ, score.layout), {name: Peaks(RATE_HZ) for name in ("original", "added", "mix")}
     parts = {name: Recorder(RATE_HZ, score.layout) for name in STEMS if with_stems}
-    for block in stems(original, score.audible, score.speech, score.levels, samples_of(score), score.layout):
+    probes, excerpts = Probes(score.speech, score.layout), Excerpts(score)
+    for block in stems(original, score.audible, score.speech, score.levels, samples_of(score), score.layout, probes):
         watch.at(block.start / RATE_HZ, score.duration_s, "mix")
         whole = block.sum
         mix.append(whole)
         for name, recorder in parts.items():
             recorder.append(getattr(block, name))
-        shown = (block.dialogue, block.music + block.ambience + block.effects, whole)
+        excerpts.add(block)
+        shown = (block.dialogue, block.added, whole)
         for own, samples in zip(peaks.values(), shown, strict=True):
             own.add(samples)
     shapes = {name: own.values() for name, own in peaks.items() if original is not None or name != "original"}
-    return Film(mix.finish(), shapes, {name: recorder.finish() for name, recorder in parts.items()})
+    done = {name: recorder.finish() for name, recorder in parts.items()}
+    return Film(mix.finish(), probes, excerpts.finish(), shapes, done)
