@@ -24,7 +24,6 @@ from typer.testing import CliRunner
 
 from benchmarks.speed.find_scale import QUERIES
 from storysound.app.cli.commands import app
-from storysound.cue.mix import mix
 from storysound.encode.encoder import load
 from storysound.jobs.score import score
 from storysound.library.store import Library
@@ -94,7 +93,8 @@ def measure(folder: Path) -> dict[str, NDArray[Any]]:
     found["score of a find"] = np.array([hit["score"] for hit in hits])
     found["ranks of a find, places"] = np.array([hit["rank"] for hit in hits])
     mixed: list[Any] = []
-    with patch.object(score, "mix", lambda *given: mixed.append(mix(*given)) or mixed[-1]):
+    render = score.render
+    with patch.object(score, "render", lambda *given: mixed.append(render(*given)) or mixed[-1]):
         run("score", str(folder / "film.mp4"), "-l", str(library), "-o", str(scored))
     cues = json.loads(scored.with_suffix(".cues.json").read_text("utf-8"))["cues"]
     found["sounds of the film's cues"] = np.array([cue["sound"]["path"] for cue in cues])

@@ -6,11 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track, analyse, crossfade, fit, loop_points, render, sounding
+from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track, analyse, fit, loop_points, sounding
+from storysound.cue.playback import CuePlayer, crossfade
 from storysound.media.audio import Waveform
 from storysound.story import Span
 
 RATE = 16_000
+
+
+def render(fitted: Fit, wave: Waveform) -> NDArray[np.float32]:
+    return CuePlayer(wave, fitted.pieces, fade_in_s=fitted.fade_in_s, fade_out_s=fitted.fade_out_s).whole()
 
 
 def pulse_track(duration_s: float, beat_s: float = 0.5) -> tuple[Waveform, NDArray[np.float64]]:

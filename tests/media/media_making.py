@@ -1,7 +1,7 @@
 """Small media made on the spot for the tests of this folder."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +81,29 @@ def write_video(
         out.mux(video.encode(None))
         if audio is not None and wave is not None:
             _encode(out, audio, wave, round(sound_at_s * wave.rate_hz))
+    return path
+
+
+def pcm_video(path: Path, wave: Waveform, *, frames: int, stamp: Callable[[int], int] | None = None) -> Path:
+    """Pictures of 1/25 s and PCM sound in blocks of 1024 samples whose k-th begins at stamp(k) samples."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = out.add_stream("pcm_s16le", rate=48_000, layout="mono")
+        audio.time_base = Fraction(1, 48_000)
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 250, np.uint8))
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        samples = np.round(wave.samples * 32767).astype(np.int16)
+        for k in range(samples.shape[1] // 1024):
+            block = np.ascontiguousarray(samples[:, 1024 * k : 1024 * (k + 1)])
+            sound = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+            sound.sample_rate, sound.time_base = 48_000, Fraction(1, 48_000)
+            sound.pts = 1024 * k if stamp is None else stamp(k)
+            out.mux(audio.encode(sound))
+        out.mux(audio.encode(None))
     return path
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from media_making import full_disk_after, noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError, OutputError
-from storysound.media import audio as module
+from storysound.media import decoding as module
 from storysound.media.audio import Waveform, read_audio, read_flac, resample, write_flac, write_wav
 
 LOSSLESS_24 = 1 / 2**23

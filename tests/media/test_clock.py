@@ -1,7 +1,6 @@
 """The clock of a file, as a table of cases: what stamps do, and when sound and pictures are due all the same."""
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -9,10 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_making import tone, write_video
+from media_making import pcm_video, tone, write_video
 
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.clock import DRIFT_S, decoding_times, looked_at, stretches
+from storysound.media.clock import DRIFT_S, clock_of, decoding_times, looked_at, stretches
 from storysound.media.mux import mux_copy, picture_end_s
 from storysound.media.probe import probe
 from storysound.media.video import iter_frames
@@ -34,29 +33,6 @@ def onsets_s(wave: Waveform) -> list[float]:
     """Where bursts begin."""
     loud = np.flatnonzero(np.abs(wave.samples[0]) > 0.3) / wave.rate_hz
     return [float(t) for i, t in enumerate(loud) if i == 0 or t - loud[i - 1] > 0.05]
-
-
-def pcm_video(path: Path, wave: Waveform, *, frames: int, stamp: Callable[[int], int] | None = None) -> Path:
-    """Pictures of 1/25 s and PCM sound in blocks of 1024 samples whose k-th begins at stamp(k) samples."""
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("mpeg4", rate=FPS)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        audio = out.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono")
-        audio.time_base = Fraction(1, RATE_HZ)
-        for index in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 250, np.uint8))
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-        samples = np.round(wave.samples * 32767).astype(np.int16)
-        for k in range(samples.shape[1] // 1024):
-            block = np.ascontiguousarray(samples[:, 1024 * k : 1024 * (k + 1)])
-            sound = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
-            sound.sample_rate, sound.time_base = RATE_HZ, Fraction(1, RATE_HZ)
-            sound.pts = 1024 * k if stamp is None else stamp(k)
-            out.mux(audio.encode(sound))
-        out.mux(audio.encode(None))
-    return path
 
 
 def test_a_hole_stays_a_hole(tmp_path: Path) -> None:
@@ -198,6 +174,79 @@ def test_the_last_picture_is_held_under_longer_sound(tmp_path: Path, suffix: str
 def test_sound_a_little_longer_does_not_hold_pictures(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", wave=clicks(1.2, 0.5), frames=24)
     assert picture_end_s(source) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_subtitles_that_go_on_do_not_hold_pictures(tmp_path: Path, suffix: str) -> None:
+    source = write_video(tmp_path / f"in{suffix}", wave=clicks(2, 1.0), frames=50, fps=25)
+    path = _with_words_at(source, tmp_path / f"words{suffix}", 0.0, 20.0)
+    assert picture_end_s(path) == pytest.approx(2, abs=0.02)
+    assert probe(path).duration_s == pytest.approx(2, abs=0.02)
+    with av.open(str(path)) as container:
+        assert clock_of(container, path).end_s == pytest.approx(2, abs=0.02)
+
+
+def _with_words_at(source: Path, path: Path, *at_s: float) -> Path:
+    """The same with subtitles that begin then."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        words = new.add_stream("srt" if path.suffix == ".mkv" else "mov_text")
+        words.codec_context.subtitle_header = (
+            b"[Script Info]\n[V4+ Styles]\nFormat: Name\nStyle: Default\n[Events]\nFormat: Text\n"
+        )
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                new.mux(packet)
+        for time_s in at_s:
+            packet = av.Packet(b"hello" if path.suffix == ".mkv" else b"\0\5hello")
+            packet.time_base, packet.stream = Fraction(1, 1000), words
+            packet.pts = packet.dts = round(1000 * time_s)
+            packet.duration = 1000
+            new.mux(packet)
+    return path
+
+
+def test_of_each_stream_its_own_end_counts(tmp_path: Path) -> None:
+    """Pictures of 1 s under sound of 3 s, and the other way round."""
+    long = write_video(tmp_path / "a.mp4", wave=clicks(3, 0.5), frames=25, fps=25)
+    assert picture_end_s(long) == pytest.approx(3, abs=0.05)
+    short = write_video(tmp_path / "b.mp4", wave=clicks(1, 0.5), frames=75, fps=25)
+    assert picture_end_s(short) == pytest.approx(3, abs=0.01)
+    with av.open(str(short)) as container:
+        ends = clock_of(container, short).ends_s
+    assert [ends[0], ends[1]] == pytest.approx([3, 1], abs=0.05)
+
+
+def test_a_file_cut_short_ends_where_its_packets_do(tmp_path: Path) -> None:
+    """Its index, which stands in front, tells of all 8 s; what is there of the pictures isn't held until then."""
+    path = write_video(tmp_path / "in.mp4", wave=clicks(8, 1.0), frames=200, fps=25)
+    whole = tmp_path / "front.mp4"
+    mux_copy(path, read_audio(path), whole)
+    data = whole.read_bytes()
+    assert data.find(b"moov") < data.find(b"mdat")
+    half = tmp_path / "half.mp4"
+    half.write_bytes(data[: (data.find(b"mdat") + len(data)) // 2])
+    pictures_s = [frame.time_s for frame in iter_frames(half)]
+    assert 2 < pictures_s[-1] < 6
+    assert picture_end_s(half) == pytest.approx(pictures_s[-1] + 0.04, abs=0.6)
+    assert probe(half).duration_s == pytest.approx(pictures_s[-1] + 0.04, abs=0.6)
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_keyframe+empty_moov+default_base_moof"])
+def test_fragments_state_no_end_and_have_one(tmp_path: Path, flags: str) -> None:
+    """As recorders write them, so that what is there is good whenever they are stopped."""
+    source = write_video(tmp_path / "in.mp4", wave=clicks(8, 7.0), frames=200, fps=25)
+    path = tmp_path / "fragments.mp4"
+    with av.open(str(source)) as old, av.open(str(path), "w", options={"movflags": flags}) as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                new.mux(packet)
+    assert picture_end_s(path) == pytest.approx(8, abs=0.1)  # without an edit list B-frames come two pictures late
+    assert probe(path).duration_s == pytest.approx(8, abs=0.1)
+    assert onsets_s(read_audio(path)) == pytest.approx([7.0], abs=0.03)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])

@@ -8,7 +8,8 @@ import soundfile
 from media_making import noise, tone
 
 from storysound.errors import MediaError
-from storysound.media.audio import STEREO, Waveform, read_audio, write_wav
+from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.layouts import STEREO
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 
 HALF = np.sqrt(0.5)

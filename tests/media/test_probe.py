@@ -64,6 +64,24 @@ def test_a_live_recording_states_no_length(tmp_path: Path) -> None:
     assert probe(path).duration_s == pytest.approx(2, abs=0.06)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_a_rate_that_nothing_keeps_to_is_not_believed(tmp_path: Path, suffix: str) -> None:
+    """A recorder's clock of 1000 a second; the screen gave 207 pictures in ten seconds, unevenly."""
+    times = [round(10_000 * (k / 207) + 20 * (k % 3)) for k in range(207)]
+    found = probe(write_video(tmp_path / f"a{suffix}", frames=207, fps=1000, times=times)).video
+    assert found is not None
+    assert found.fps == pytest.approx(20.7, rel=0.01)
+    assert found.editing_fps == 24
+    assert found.frames == 207
+
+
+def test_a_hole_does_not_change_the_rate(tmp_path: Path) -> None:
+    times = [40 * k + (4000 if k >= 50 else 0) for k in range(100)]
+    found = probe(write_video(tmp_path / "a.mkv", frames=100, fps=25, times=times)).video
+    assert found is not None
+    assert found.fps == pytest.approx(25, rel=0.01)
+
+
 def test_what_is_no_media(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("words " * 99)
     with pytest.raises(MediaError, match="text"):

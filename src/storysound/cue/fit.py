@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from storysound.cue.score import Piece
 from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform
-from storysound.media.levels import raised_cosine
 from storysound.progress import check
 from storysound.story import Span
 
@@ -247,49 +246,3 @@ def _aligned(track: Track, start_s: float, end_s: float, fade_s: float) -> float
     shift = low + int(np.argmax(np.correlate(there, here, mode="valid"))) + half
     moved = shift / rate
     return moved if moved - fade_s / 2 >= track.first_s else start_s
-
-
-def render(fitted: Fit, wave: Waveform) -> NDArray[np.float32]:
-    """The samples of a cue [c n], from its first piece to the end of its last, faded at both ends.
-
-    Overlapping pieces cross-fade at constant power: cos² + sin² = 1, corrected by how much the two resemble each
-    other, as like waves add in amplitude and unlike ones in power.
-    """
-    rate = wave.rate_hz
-    origin = fitted.pieces[0].at_s
-    total = round((fitted.pieces[-1].end_s - origin) * rate)
-    out = np.zeros((wave.channels, total), np.float32)
-    filled = 0
-    for piece in fitted.pieces:
-        check()
-        first, at = round(piece.in_s * rate), round((piece.at_s - origin) * rate)
-        samples = wave.samples[:, first : first + min(round((piece.out_s - piece.in_s) * rate) + 1, total - at)]
-        end = at + samples.shape[1]
-        overlap = min(filled - at, samples.shape[1])
-        if overlap > 0:
-            leaving, coming = crossfade(out[:, at : at + overlap], samples[:, :overlap])
-            out[:, at : at + overlap] = out[:, at : at + overlap] * leaving + samples[:, :overlap] * coming
-            out[:, at + overlap : end] = samples[:, overlap:]
-        else:
-            out[:, at:end] = samples
-        filled = end
-    head, tail = (min(round(fade * rate), total // 2) for fade in (fitted.fade_in_s, fitted.fade_out_s))
-    out[:, :head] *= raised_cosine(head)
-    out[:, total - tail :] *= raised_cosine(tail)[::-1]
-    return out
-
-
-def crossfade(
-    leaving: NDArray[np.float32], coming: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Gains [n] for two stretches [c n] such that their sum keeps its power.
-
-    For unlike waves the squares of the gains sum to one; the more alike they are, the nearer to the sum itself.
-    """
-    n = leaving.shape[-1]
-    angle = np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1)
-    out, into = np.cos(angle), np.sin(angle)
-    norm = float(np.linalg.norm(leaving) * np.linalg.norm(coming))
-    alike = max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
-    power = np.sqrt(1.0 + 2.0 * alike * out * into)
-    return (out / power).astype(np.float32), (into / power).astype(np.float32)

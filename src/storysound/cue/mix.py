@@ -1,62 +1,304 @@
-"""Lays cues under the original sound: levels, ducking under speech, loudness of the whole.
+"""Lays cues under the original sound: levels, ducking under speech, stems block by block.
 
-The original is never processed: it reaches the output times one constant gain. What is added is set relative to it,
-ducked under speech, and the sum is brought to the target loudness (ITU-R BS.1770-4). Only where the clip's own
-peaks leave no headroom for that does a limiter work, and how much is reported.
+The original gets one gain and nothing else where someone speaks: where the sum would go over the ceiling, what was
+added gives way. A peak of the original that has no voice in it may be limited. What a cue does to the mix stays within
+its span: it is ducked by the speech alone, and peaks near its edges are not looked for but held back where they stand,
+so that changing a cue changes no sample outside it.
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from storysound.cue.duck import CHUNK, DuckCurve, DuckedCue, Voice, points_s
 from storysound.cue.levels import Levels
-from storysound.cue.score import Layer
-from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import Waveform
+from storysound.cue.limiter import AFTER, AHEAD, BEFORE, BEHIND, CELL, MOST_DB, cuts_db, gain_of
+from storysound.cue.playback import CuePlayer, Players
+from storysound.cue.score import Cue, Layer
+from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
+from storysound.media.audio import STEREO, Waveform
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
-from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
+from storysound.media.loudness import REACH, LoudnessMeter, integrated_lufs
+from storysound.media.recording import Recording
 from storysound.progress import check
 from storysound.story import Span
 
-log = logging.getLogger(__name__)
+LAYERS: tuple[Layer, ...] = ("music", "ambience", "spot")
+SURROUND_DB = -9.0  # of what is added, in the surrounds, all of them together
+_RAMP = 64  # samples over which the limiter begins to see a cue
+_CACHED, _LAID = 4, 8  # chunks of each kind: the one at work and those it depends on
 
 
-def duck_gain(speech: Sequence[Span], length: int, levels: Levels, rate_hz: int = RATE_HZ) -> Samples:
-    """Gain [length] for the added layers: 1 away from speech, `duck_db` down during it, smooth in between.
+@dataclass(frozen=True)
+class Stems:
+    """A stretch of the mix in its parts, [c n] each, from film sample `start` on."""
 
-    >>> gain = duck_gain([Span(1, 2)], 4000, Levels(), 1000)
-    >>> round(float(gain[1500]), 3), float(gain[3500])
-    (0.2, 1.0)
+    start: int
+    dialogue: Samples  # the original sound
+    music: Samples
+    ambience: Samples
+    effects: Samples
+
+    @property
+    def sum(self) -> Samples:
+        """The mix [c n]."""
+        return self.dialogue + self.music + self.ambience + self.effects
+
+
+def stems(
+    original: Recording | None,
+    cues: Sequence[Cue],
+    speech: Sequence[Span],
+    levels: Levels,
+    length: int,
+    layout: tuple[str, ...],
+) -> Iterator[Stems]:
+    """The mix of `length` samples at RATE_HZ in stretches, in order.
+
+    `cues`: those that sound. `layout`: loudspeakers of the film, as `Waveform` has them. The same settings give the
+    same samples. Raises ValueError for `levels` without `master_db`, or an original of another rate or layout;
+    MediaError for a sound that can't be read.
     """
-    if not speech:
-        return np.ones(length, np.float32)
-    times: list[float] = []
-    for span in bridged(speech, levels.bridge_s + 2 * levels.lead_s):
-        start, end = span.start_s - levels.lead_s, span.end_s + levels.lead_s + levels.hold_s
-        times += [start - levels.attack_s, start, end, end + levels.release_s]
-    amount = [0.0, 1.0, 1.0, 0.0] * (len(times) // 4)
-    # In blocks: hours of interpolation in float64 would cost more memory than the sound itself.
-    gain = np.empty(length, np.float32)
-    for low in range(0, length, 1 << 20):
+    mixer = Mixer(original, cues, speech, levels, length, layout)
+    for chunk in range(mixer.chunks):
+        yield mixer.stems(chunk)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A chunk before the one gain."""
+
+    original: Samples  # [c CHUNK]
+    layers: tuple[Samples, ...]  # of LAYERS, ducked [2 CHUNK]
+    seen: Samples  # what the limiter sees of them, [2 CHUNK]
+    dry: Samples  # all of them, not ducked [2 CHUNK]
+
+
+class Mixer:
+    """Makes the mix chunk by chunk (`duck.CHUNK` samples), in order; a chunk needs little more than those around it."""
+
+    def __init__(
+        self,
+        original: Recording | None,
+        cues: Sequence[Cue],
+        speech: Sequence[Span],
+        levels: Levels,
+        length: int,
+        layout: tuple[str, ...],
+    ) -> None:
+        """Raises ValueError as `stems` does."""
+        if original is not None and original.rate_hz != RATE_HZ:
+            raise ValueError(f"the original must have {RATE_HZ} Hz, got {original.rate_hz}")
+        if original is not None and original.layout != layout and layout != STEREO:
+            raise ValueError(f"the original must be {layout} or the mix stereo, got {original.layout}")
+        self.length, self.chunks, self.layout = length, -(-length // CHUNK), layout
+        self.levels = levels
+        self.voice = Voice(original) if original is not None else None
+        self._original = original
+        self._protected = protected(speech, levels)
+        self._spread = spread_of(layout)
+        self._players = Players(sorted(cues, key=lambda cue: cue.id), length)
+        self._ducked: dict[str, DuckedCue] = {}
+        curve = DuckCurve(speech, levels)
+        self._curve: Callable[[int], Doubles] = lru_cache(_CACHED)(lambda chunk: curve.amount(points_s(chunk)))
+        self._met = lru_cache(_CACHED)(self.voice.power) if self.voice else None
+        self.laid: Callable[[int], Laid] = lru_cache(_LAID)(self._lay)
+        self._own = lru_cache(_CACHED)(self._limit_original)
+        self._own_cuts = lru_cache(_CACHED)(self._cut_original)
+        self._cuts = lru_cache(_CACHED)(self._cut_added)
+        self.original_cut_db = self.added_cut_db = 0.0  # deepest so far
+
+    # ---- before the one gain
+
+    def _lay(self, chunk: int) -> Laid:
+        """A chunk of everything; silence outside the film."""
         check()
-        at = np.arange(low, min(low + (1 << 20), length)) / rate_hz
-        smooth = 0.5 - 0.5 * np.cos(np.pi * np.interp(at, times, amount))
-        gain[low : low + len(at)] = 10.0 ** (-levels.duck_db / 20 * smooth)
-    return gain
+        start, end = chunk * CHUNK, (chunk + 1) * CHUNK
+        layers = tuple(np.zeros((2, CHUNK), np.float32) for _ in LAYERS)
+        seen, dry = np.zeros((2, CHUNK), np.float32), np.zeros((2, CHUNK), np.float32)
+        if not 0 <= chunk < self.chunks:
+            return Laid(np.zeros((len(self.layout), CHUNK), np.float32), layers, seen, dry)
+        now = self._players.at(start, end)
+        self._ducked = {cue.id: self._ducked.get(cue.id) or self._duck(player) for cue, player in now}
+        for cue, player in now:
+            samples, open_ = self._ducked[cue.id].read(chunk)
+            layers[LAYERS.index(cue.layer)][:] += samples
+            seen += samples * _visible(player, start, end, self.length)
+            dry += open_
+        return Laid(self._original_of(start, end), layers, seen, dry)
+
+    def _duck(self, player: CuePlayer) -> DuckedCue:
+        return DuckedCue(player, self.levels, self._curve, self._met)
+
+    def _original_of(self, start: int, end: int) -> Samples:
+        """Of the original in the film's layout, cut at the film's end: [c end - start]."""
+        if self._original is None:
+            return np.zeros((len(self.layout), end - start), np.float32)
+        samples = np.zeros((self._original.channels, end - start), np.float32)
+        last = min(end, self.length)
+        samples[:, : last - start] = self._original.read(start, last)
+        if self._original.layout != self.layout:
+            samples = Waveform(samples, RATE_HZ, self._original.layout).stereo().samples
+        return samples
+
+    def spread(self, stereo: Samples) -> Samples:
+        """Added sound [2 n] on the film's loudspeakers [c n]."""
+        return _spread(stereo, self._spread)
+
+    # ---- the one gain, and what stays under the ceiling
+
+    @property
+    def _gain(self) -> np.float32:
+        if self.levels.master_db is None:
+            raise ValueError("master_db must be set: the mix is not levelled yet")
+        return np.float32(10 ** (self.levels.master_db / 20))
+
+    @property
+    def _ceiling(self) -> float:
+        return float(10 ** ((self.levels.mix_ceiling_dbtp - 0.02) / 20))  # the moving gain itself adds a little
+
+    def _around(self, samples: Callable[[int], Samples], chunk: int) -> Samples:
+        """A chunk with REACH samples of those around it: [c CHUNK + 2 · REACH]."""
+        before, own, after = samples(chunk - 1), samples(chunk), samples(chunk + 1)
+        return np.concatenate([before[:, -REACH:], own, after[:, :REACH]], axis=1)
+
+    def _cut_original(self, chunk: int) -> Doubles | None:
+        """By how much peaks of the original have to fall in each cell, [CHUNK / CELL]; never near speech."""
+        original = self._around(lambda c: self.laid(c).original, chunk) * self._gain
+        cuts = cuts_db(np.zeros_like(original), original, self._ceiling)
+        if cuts is None:
+            return None
+        cuts[self._protected(chunk)] = 0.0
+        return cuts if cuts.any() else None
+
+    def _limit_original(self, chunk: int) -> Samples:
+        """The original as it sounds in the mix, [c CHUNK]."""
+        gain = _gain_of(self._own_cuts, chunk)
+        samples = self.laid(chunk).original * self._gain
+        if gain is not None:
+            samples *= gain
+            self.original_cut_db = max(self.original_cut_db, -20 * float(np.log10(gain.min())))
+        return samples
+
+    def _cut_added(self, chunk: int) -> Doubles | None:
+        """By how much what is added has to fall in each cell, [CHUNK / CELL]."""
+        seen = self.spread(self._around(lambda c: self.laid(c).seen, chunk)) * self._gain
+        return cuts_db(self._around(self._own, chunk), seen, self._ceiling)
+
+    def stems(self, chunk: int) -> Stems:
+        """The finished stems of a chunk. Raises ValueError without `master_db`."""
+        start = chunk * CHUNK
+        count = min(CHUNK, self.length - start)
+        dialogue = self._own(chunk)
+        gain = _gain_of(self._cuts, chunk)
+        added = [
+            layer * self._gain if gain is None else layer * (gain * self._gain) for layer in self.laid(chunk).layers
+        ]
+        parts = [self.spread(layer) for layer in added]
+        if gain is not None:
+            self.added_cut_db = max(self.added_cut_db, -20 * float(np.log10(gain.min())))
+        self._hold_back(dialogue, parts)
+        return Stems(start, *(part[:, :count] for part in (dialogue, *parts)))
+
+    def _hold_back(self, fixed: Samples, parts: Sequence[Samples]) -> None:
+        """Lowers single samples of the parts [c CHUNK] that the limiter didn't see coming, near the edges of cues."""
+        bed = parts[0] + parts[1] + parts[2]
+        total = fixed + bed
+        over = (np.abs(total) > 10 ** (self.levels.mix_ceiling_dbtp / 20)).any(axis=0)
+        if not over.any():
+            return
+        sign = np.sign(total[:, over])
+        by = sign * bed[:, over]
+        room = np.where(by > 0, (self._ceiling - sign * fixed[:, over]) / np.maximum(by, 1e-9), 1.0)
+        gain = np.clip(room, 10 ** (-MOST_DB / 20), 1.0).min(axis=0).astype(np.float32)
+        for part in parts:
+            part[:, over] *= gain
 
 
-def bed_lufs(original: Waveform | None, speech: Sequence[Span], levels: Levels) -> float:
+def _gain_of(cuts: Callable[[int], Doubles | None], chunk: int) -> Floats | None:
+    """Gain of a chunk [CHUNK] by the cuts in it and those around it; None where it is 1 throughout."""
+    near = [cuts(c) for c in (chunk - 1, chunk, chunk + 1)]
+    if all(cut is None for cut in near):
+        return None
+    before, own, after = (np.zeros(CHUNK // CELL) if cut is None else cut for cut in near)
+    return gain_of(np.concatenate([before[-AFTER:], own, after[:BEFORE]]))
+
+
+def _visible(player: CuePlayer, start: int, end: int, length: int) -> Floats | float:
+    """What the limiter sees of a cue, [end - start] in [0, 1].
+
+    Nothing so near its edges that the gain would move beyond them.
+    """
+    first = player.start + AHEAD if player.start > 0 else -_RAMP
+    last = player.end - BEHIND if player.end < length else length + CHUNK + _RAMP
+    if start >= first + _RAMP and end <= last - _RAMP:
+        return 1.0
+    at = np.arange(start, end)
+    ramp = np.concatenate([[0.0], raised_cosine(_RAMP), [1.0]]).astype(np.float32)
+    rises, falls = np.clip(at - first + 1, 0, _RAMP + 1), np.clip(last - at, 0, _RAMP + 1)
+    return np.asarray(ramp[np.minimum(rises, falls)])
+
+
+def protected(speech: Sequence[Span], levels: Levels) -> Callable[[int], NDArray[np.bool_]]:
+    """Tells which cells of a chunk [CHUNK / CELL] may not be limited, as the gain would move where someone speaks."""
+    spans = bridged(speech, 2 * levels.lead_s)
+    starts, ends = (
+        np.array(times) * RATE_HZ
+        for times in ([span.start_s - levels.lead_s for span in spans], [span.end_s + levels.lead_s for span in spans])
+    )
+
+    def of_chunk(chunk: int) -> NDArray[np.bool_]:
+        at = chunk * CHUNK + np.arange(CHUNK // CELL) * CELL
+        begun = np.searchsorted(starts, at + BEHIND + CELL, side="right")  # spans that a cut here would reach
+        over = np.searchsorted(ends, at - AHEAD, side="right")  # and those that are over by then
+        return np.asarray(begun > over)
+
+    return of_chunk
+
+
+def spread_of(layout: tuple[str, ...]) -> Floats:
+    """How loud left and right of what is added come from each loudspeaker, [c 2].
+
+    Left and right, and SURROUND_DB down the sides and back; nothing from the centre. One loudspeaker gets both, at
+    half the power each.
+    """
+    if len(layout) == 1:
+        return np.full((1, 2), np.sqrt(0.5), np.float32)
+    names = ("FL", "FR", *layout[2:]) if "FL" not in layout else layout
+    pairs = sum(pair in names for pair in ("SL", "BL"))
+    surround = 10 ** (SURROUND_DB / 20) / np.sqrt(max(1, pairs))
+    left = [1.0 if name == "FL" else surround if name in ("SL", "BL") else 0.0 for name in names]
+    right = [1.0 if name == "FR" else surround if name in ("SR", "BR") else 0.0 for name in names]
+    return np.array([left, right], np.float32).T
+
+
+def _spread(stereo: Samples, shares: Floats) -> Samples:
+    out = np.zeros((len(shares), stereo.shape[1]), np.float32)
+    for row, of_loudspeaker in zip(out, shares, strict=True):
+        for share, side in zip(of_loudspeaker, stereo, strict=True):
+            if share:
+                row += share * side
+    return out
+
+
+def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels) -> float:
     """Loudness for the music bed where nobody speaks, on the scale of the original before the final gain."""
     if original is None:
         return levels.target_lufs
-    voices = [original.cut(s.start_s, s.end_s).samples for s in speech]
-    if voices:
-        voice = integrated_lufs(Waveform(np.concatenate(voices, axis=1), original.rate_hz))
+    if speech:
+        meter = LoudnessMeter(original.rate_hz, original.layout)
+        for span in speech:
+            meter.add(original.cut(span.start_s, span.end_s).samples)
+        voice = meter.integrated_lufs()
         if voice > SILENCE_LUFS:
             return voice - levels.bed_under_speech_lu
-    return max(integrated_lufs(original), levels.faint_lufs) - levels.bed_under_sound_lu
+    meter = LoudnessMeter(original.rate_hz, original.layout)
+    for _, block in original.blocks():
+        meter.add(block)
+    return max(meter.integrated_lufs(), levels.faint_lufs) - levels.bed_under_sound_lu
 
 
 def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, arousal: float, soft: bool) -> float:
@@ -74,92 +316,3 @@ def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, a
     if not np.isfinite(level):  # too short to be gated, or a single event
         level = loudest_db(samples, RATE_HZ)
     return float(min(wanted - level, 20.0)) if np.isfinite(level) else 0.0
-
-
-def lay(rendered: Sequence[tuple[float, Samples, float]], length: int) -> Samples:
-    """Sum [2 length] of cues given as (start_s, samples [2 n], gain_db); a tail beyond the end is cut smoothly."""
-    out = np.zeros((2, length), np.float32)
-    for start_s, samples, gain_db in rendered:
-        check()
-        at = round(start_s * RATE_HZ)
-        part = samples[:, : max(0, length - at)] * np.float32(10 ** (gain_db / 20))
-        if part.shape[1] < samples.shape[1]:
-            edge = min(round(0.02 * RATE_HZ), part.shape[1])
-            part[:, part.shape[1] - edge :] *= raised_cosine(edge)[::-1]
-        out[:, at : at + part.shape[1]] += part
-    return out
-
-
-@dataclass(frozen=True)
-class Mix:
-    """The finished sound and what was done to get it."""
-
-    wave: Waveform  # stereo, RATE_HZ
-    added: Waveform  # what was laid under the original, ducked, at its final gain
-    gain_db: float  # the one gain of the original
-    ducking_db: float  # how far the added layers sit lower during speech than they would without ducking
-    limited_db: float  # the limiter's deepest reduction; 0 when it was not needed
-
-
-def mix(original: Waveform | None, added: Samples, speech: Sequence[Span], levels: Levels) -> Mix:
-    """Original (stereo, RATE_HZ, or None) plus the ducked `added` [2 n], brought to target loudness and ceiling.
-
-    The result has the length of `added`; the original is cut or padded with silence to it.
-    """
-    length = added.shape[1]
-    gain = duck_gain(speech, length, levels)
-    ducked = added * gain
-    total = ducked.copy()
-    if original is not None:
-        part = original.samples[:, :length]
-        total[:, : part.shape[1]] += part
-    wave, gain_db, limited_db = _master(total, levels)
-    scaled = Waveform(ducked * np.float32(10 ** (gain_db / 20)), RATE_HZ)
-    return Mix(wave, scaled, gain_db, ducking_db(added, ducked, speech), limited_db)
-
-
-def ducking_db(added: Samples, ducked: Samples, speech: Sequence[Span]) -> float:
-    """Drop of the added layers' level [2 n] during speech; 0 where nobody speaks or nothing was added there."""
-    pairs = [(round(s.start_s * RATE_HZ), round(s.end_s * RATE_HZ)) for s in speech]
-    before = sum(float(np.square(added[:, a:b], dtype=np.float64).sum()) for a, b in pairs)
-    after = sum(float(np.square(ducked[:, a:b], dtype=np.float64).sum()) for a, b in pairs)
-    return 10 * float(np.log10(before / after)) if after > 0 else 0.0
-
-
-def _master(total: Samples, levels: Levels) -> tuple[Waveform, float, float]:
-    """Of a sum [2 n]: (wave at target loudness and under the ceiling, gain in dB, deepest limiting in dB)."""
-    wave = Waveform(total, RATE_HZ)
-    lufs, peak_dbtp = integrated_lufs(wave), true_peak_dbtp(wave)
-    if not np.isfinite(lufs):  # silence, or too short to be measured: only the ceiling counts
-        gain_db = min(0.0, levels.ceiling_dbtp - peak_dbtp) if np.isfinite(peak_dbtp) else 0.0
-        return _scaled(total, gain_db), gain_db, 0.0
-    gain_db = levels.target_lufs - lufs
-    over_db = peak_dbtp + gain_db - levels.ceiling_dbtp
-    if over_db <= levels.slack_lu:
-        gain_db -= max(0.0, over_db)
-        return _scaled(total, gain_db), gain_db, 0.0
-    gain_db -= levels.slack_lu
-    limited = limit(_scaled(total, gain_db), levels.ceiling_dbtp)
-    for _ in range(4):  # limiting takes loudness away; give back what is missing
-        missing = levels.target_lufs - levels.slack_lu - integrated_lufs(limited)
-        if missing < 0.1:
-            break
-        gain_db += missing
-        limited = limit(_scaled(total, gain_db), levels.ceiling_dbtp)
-    deepest = _deepest_db(total * np.float32(10 ** (gain_db / 20)), limited.samples)
-    log.info("limiter: peaks lowered by up to %.1f dB to reach %.1f LUFS", deepest, levels.target_lufs)
-    return limited, gain_db, deepest
-
-
-def _scaled(total: Samples, gain_db: float) -> Waveform:
-    """A sound [2 n], louder by so much."""
-    return Waveform(total * np.float32(10 ** (gain_db / 20)), RATE_HZ)
-
-
-def _deepest_db(before: Samples, after: Samples) -> float:
-    """Largest reduction of sound [2 n], judged on samples above -20 dBFS, where a ratio means something."""
-    loud = np.abs(before) > 0.1
-    if not loud.any():
-        return 0.0
-    ratio = np.abs(after[loud]) / np.abs(before[loud])
-    return max(0.0, -20 * float(np.log10(max(float(ratio.min()), 1e-6))))

@@ -39,6 +39,15 @@ class VideoClip:
         return self.name + place + (f"#{self.number}" if self.number > 1 else "")
 
 
+def name_in(clip_id: str) -> str:
+    """The name of the video in the id of a clip.
+
+    >>> name_in("a/b@1.500#2"), name_in("a/b#2"), name_in("a/b")
+    ('a/b', 'a/b', 'a/b')
+    """
+    return _ID_TAIL.sub("", clip_id)
+
+
 @dataclass(frozen=True)
 class Join:
     """How far clips are joined: `count` clips, or until near `seconds`."""
@@ -105,7 +114,7 @@ def _clip(base: VideoClip, captions: Sequence[Caption], start_s: float, end_s: f
         first.uri or source.uri, source.sha256, first.licence or source.licence, first.credit or source.credit
     )
     texts = tuple(caption.text for caption in captions if caption.text)
-    film = first.film or film_of(base.name)
+    film = first.film or film_of(base.file)
     length_s = (base.duration_s if end_s is None else min(end_s, base.duration_s)) - start_s
     return VideoClip(base.file, base.name, max(0.0, length_s), start_s, end_s, texts, film, stated)
 

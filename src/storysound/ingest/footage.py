@@ -86,8 +86,9 @@ def _read_video(path: Path, watch: Watch) -> Footage:
     original, fault = read_samples(path) if info.audio else (None, "")
     faults = [fault] if fault else []
     there_s = max(duration_s, original.duration_s if original else 0.0)
-    if there_s + 1.0 < info.duration_s:
-        faults.append(f"the video is cut short: {there_s:.1f} s of {info.duration_s:.1f} s are there")
+    stated_s = info.duration_s + info.missing_s
+    if there_s + 1.0 < stated_s:
+        faults.append(f"the video is cut short: {there_s:.1f} s of {stated_s:.1f} s are there")
     for fault in faults:
         log.warning("%s: %s", path, fault)
     story = Story(

@@ -97,7 +97,7 @@ class Dataset:
         """
         folder = tables.check_name(path, "data set")
         with faults(folder, writing=True, again=_AGAIN):
-            if not any(Path(tables.uri(folder, STORIES)).glob("_versions/*.manifest")):
+            if not cls.is_at(folder):
                 tables.check_empty(folder, _is_ours, "data set")
                 with writer_lock(folder):
                     shutil.rmtree(tables.uri(folder, STORIES), ignore_errors=True)  # of one killed while it was made
@@ -110,6 +110,11 @@ class Dataset:
             differ = ", ".join(f"{name} {theirs.get(name, '-')}, now {settings.get(name, '-')}" for name in odd)
             raise LibraryError(path, f"was made with other settings: {differ}", "ingest into a new folder")
         return dataset
+
+    @staticmethod
+    def is_at(path: str | Path) -> bool:
+        """Whether there is a data set, whole or not."""
+        return any(Path(tables.uri(Path(path), STORIES)).glob("_versions/*.manifest"))
 
     @property
     def settings(self) -> dict[str, str]:

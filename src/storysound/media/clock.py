@@ -13,12 +13,15 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | leap beyond the end of the file | broken: it follows the one before |
 | no length is stated (live recordings) | the end of the last packet |
 | sound of more or fewer samples than its stamps leave room for | stamps are right: see `stretches` |
+| streams that aren't used (subtitles, data, covers, more languages) go on | they don't count |
 | the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
 """
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -30,7 +33,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from storysound.errors import MediaError
-from storysound.media.files import is_still, opened, reading
+from storysound.media.files import has_index, is_still, opened, reading
 from storysound.progress import check
 
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
@@ -71,17 +74,21 @@ def origin_s(container: InputContainer) -> float:
 class FileClock:
     """What one look at all packets says.
 
-    `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock. `offsets_s`: what is
-    added to the stamps before the first restart (0), after it, after the second …
+    `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock; of the first pictures
+    and the first sound alone. `offsets_s`: what is
+    added to the stamps before the first restart (0), after it, after the second … `counts`: packets of each
+    stream, 0 where nobody counted. `missing_s`: how much earlier all streams end than the file states.
     """
 
     origin_s: float
     ends_s: dict[int, float]
+    counts: dict[int, int] = field(default_factory=dict)
     offsets_s: tuple[float, ...] = (0.0,)
+    missing_s: float = 0.0
 
     @property
     def end_s(self) -> float:
-        """When the file is over."""
+        """When sound and pictures are over."""
         return max(self.ends_s.values(), default=0.0)
 
     @property
@@ -120,11 +127,31 @@ def clock_of(container: InputContainer, path: str | Path) -> FileClock:
 
     Raises MediaError where the file can't be read.
     """
-    if container.duration and container.format.name.split(",")[0] in _ONE_CLOCK:
-        origin = origin_s(container)
-        ends = {stream.index: container.duration / 1_000_000 for stream in container.streams}
-        return FileClock(origin, ends)
-    return looked_at(path)
+    origin = origin_s(container)
+    ends = _stated_ends(container, path, origin)
+    if ends is None:
+        return looked_at(path)
+    return FileClock(origin, ends, {number: container.streams[number].frames for number in ends})
+
+
+def _stated_ends(container: InputContainer, path: str | Path, origin: float) -> dict[int, float] | None:
+    """When the used streams end as the file states; None where that can't be trusted: it may restart, was written bit
+    by bit or is cut short, or its sound and pictures are said to end apart.
+    """
+    if not container.duration or container.format.name.split(",")[0] not in _ONE_CLOCK:
+        return None
+    ends: dict[int, float] = {}
+    for stream in _used(container):
+        lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+        if has_index(container):
+            index = stream.index_entries
+            if not lasts_s or not stream.frames or not len(index):
+                return None
+            if index[-1].pos + index[-1].size > Path(path).stat().st_size:
+                return None
+        start_s = float((stream.start_time or 0) * (stream.time_base or 0)) - origin
+        ends[stream.index] = start_s + lasts_s if lasts_s else container.duration / 1_000_000
+    return ends if ends and max(ends.values()) - min(ends.values()) <= HELD_S else None
 
 
 def looked_at(path: str | Path) -> FileClock:
@@ -141,16 +168,25 @@ def looked_at(path: str | Path) -> FileClock:
 def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
     with opened(path) as container:
         origin = origin_s(container)
-        streams = [s for s in container.streams if s.type in ("audio", "video") and not _is_cover(s)]
-        seen = _PacketTimes()
-        for packet in packets_of(container, streams, path):
-            seen.take(packet)
+        used = {stream.index for stream in _used(container)}
+        covers = [stream.index for stream in container.streams.video if is_still(stream)]
+        seen, others = _PacketTimes(), _PacketTimes()
+        streams = [stream for stream in container.streams if stream.index not in covers]
+        for packet in packets_of(container, streams, path, unstamped=True):
+            (seen if packet.stream.index in used else others).take(packet)
+        stated_s = (container.duration or 0) / 1_000_000
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
-    return FileClock(origin, ends, tuple(seen.offsets_s))
+    missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
+    return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
 
 
-def _is_cover(stream: av.stream.Stream) -> bool:
-    return isinstance(stream, av.VideoStream) and is_still(stream)
+def _used(container: InputContainer) -> list[av.stream.Stream]:
+    """The first moving pictures and the first sound, as `video_stream` and `audio_stream` choose them.
+
+    What else there is, such as subtitles, data, covers and more languages, may end anywhere.
+    """
+    pictures = [stream for stream in container.streams.video if not is_still(stream)]
+    return [*pictures[:1], *container.streams.audio[:1]]
 
 
 @dataclass
@@ -161,13 +197,17 @@ class _PacketTimes:
     ends_s: dict[int, float] = field(default_factory=dict)  # of each stream, offsets included
     highest_s: dict[int, float] = field(default_factory=dict)  # stamp of each stream in its piece
     pieces: dict[int, int] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def take(self, packet: "av.Packet[av.stream.Stream]") -> None:
         """One more packet."""
+        number = packet.stream.index
+        self.counts[number] += 1
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
+            self.ends_s[number] = self.ends_s.get(number, 0.0) + _decoded_s(packet)
             return
-        number, base = packet.stream.index, float(packet.time_base)
+        base = float(packet.time_base)
         lasts = packet.duration or 0
         stamp_s, lasts_s = stamp * base, lasts * base if lasts < _ENDLESS else 0.0
         piece = self.pieces.get(number, 0)
@@ -181,11 +221,21 @@ class _PacketTimes:
         self.ends_s[number] = max(end_s, self.ends_s.get(number, -math.inf))
 
 
-def packets_of(
-    container: InputContainer, streams: Sequence[av.stream.Stream], path: str | Path
-) -> Iterator["av.Packet[av.stream.Stream]"]:
-    """Packets that hold something, in the order of the file; a file cut short ends where it ends.
+def _decoded_s(packet: "av.Packet[av.stream.Stream]") -> float:
+    """How long a packet of sound lasts that states no time, as what stands before the seam of two joined FLACs."""
+    if not isinstance(packet.stream, av.AudioStream):
+        return 0.0
+    with suppress(av.FFmpegError):
+        return sum(frame.samples / frame.sample_rate for frame in packet.stream.decode(packet))
+    return 0.0
 
+
+def packets_of(
+    container: InputContainer, streams: Sequence[av.stream.Stream], path: str | Path, *, unstamped: bool = False
+) -> Iterator["av.Packet[av.stream.Stream]"]:
+    """Packets that state a time, in the order of the file; a file cut short ends where it ends.
+
+    `unstamped`: the others too.
     Raises MediaError where not even the first can be read.
     """
     packets = container.demux(*streams)
@@ -201,7 +251,7 @@ def packets_of(
                 return
         if packet is None:
             return
-        if packet.dts is not None or packet.pts is not None:
+        if packet.dts is not None or packet.pts is not None or (unstamped and packet.size):
             found = True
             yield packet
 

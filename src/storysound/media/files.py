@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import av
+import numpy as np
+from av.audio.frame import AudioFrame, format_dtypes
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from storysound.errors import InputError, MediaError, OutputError, UsageError
+from storysound.media.arrays import Samples
 from storysound.progress import check
 
 Made = TypeVar("Made")
@@ -28,6 +31,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 _INDEXED = {"mov", "mp4"}  # formats that state for each stream where all of it lies
+_SAFE_CHANNELS = 8
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -118,12 +122,15 @@ def video_stream(container: InputContainer, path: str | Path) -> av.VideoStream:
     return stream
 
 
-def audio_stream(container: InputContainer, path: str | Path) -> av.AudioStream:
-    """The first sound stream. Raises MediaError where there is none, or of an unknown codec."""
-    if not container.streams.audio:
+def audio_stream(container: InputContainer, path: str | Path, track: int = 0) -> av.AudioStream:
+    """The sound stream of number `track`, from 0. Raises MediaError where there is none, or of an unknown codec."""
+    streams = container.streams.audio
+    if not streams:
         raise MediaError(path, "has no audio stream", "give a file with sound")
-    _check_codec(container.streams.audio[0], path)
-    return container.streams.audio[0]
+    if not 0 <= track < len(streams):
+        raise MediaError(path, f"has no audio stream {track}", f"`track` is a number from 0 to {len(streams) - 1}")
+    _check_codec(streams[track], path)
+    return streams[track]
 
 
 def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
@@ -131,9 +138,14 @@ def _check_codec(stream: av.stream.Stream, path: str | Path) -> None:
         raise MediaError(path, f"its {stream.type} codec is not known here", "convert it with another program")
 
 
+def has_index(container: InputContainer) -> bool:
+    """Whether the format states for each stream where all of it lies."""
+    return not _INDEXED.isdisjoint(container.format.name.split(","))
+
+
 def stated_s(container: InputContainer, stream: AudioStream) -> float:
     """When the sound ends as an index of all of it states; 0 where there is none, and it may be an estimate."""
-    if not stream.duration or not set(container.format.name.split(",")) & _INDEXED:
+    if not stream.duration or not has_index(container):
         return 0.0
     return float(stream.duration * (stream.time_base or 0))
 
@@ -333,3 +345,26 @@ def decoded(container: InputContainer, stream: AudioStream | VideoStream, faults
             faults.append(fault_of(error))
             if packet is None or len(faults) > 1000:
                 return
+
+
+def loudspeakers(frame: AudioFrame) -> tuple[str, ...]:
+    """Which loudspeaker each channel of a frame is for, as FFmpeg names them; () where nobody knows."""
+    names = tuple(channel.name for channel in frame.layout.channels)
+    return () if any(name.startswith(("UNK", "USR", "NONE", "UNSD")) for name in names) else names
+
+
+def samples_of(frame: AudioFrame) -> Samples:
+    """The samples of a decoded frame in any of FFmpeg's formats, float32 [c n] in [-1, 1]."""
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels > _SAFE_CHANNELS:  # PyAV takes what follows the last for more, and crashes
+        dtype = np.dtype(format_dtypes[frame.format.name])
+        data = np.stack([np.frombuffer(bytes(plane), dtype, frame.samples) for plane in frame.planes[:channels]])
+    else:
+        data = frame.to_ndarray()
+    if not frame.format.is_planar:
+        data = data.reshape(-1, channels).T
+    if data.dtype == np.uint8:
+        return np.ascontiguousarray((data.astype(np.float32) - 128) / 128)
+    if np.issubdtype(data.dtype, np.signedinteger):
+        return np.ascontiguousarray(data, np.float32) * np.float32(1 / -float(np.iinfo(data.dtype).min))
+    return np.ascontiguousarray(data, np.float32)

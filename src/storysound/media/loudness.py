@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
 SHORT_TERM_S = 3.0  # EBU Tech 3341
-_STEP_S = 0.1  # blocks overlap by 75 %
+STEP_S = 0.1  # blocks overlap by 75 %
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LU = -0.691
@@ -34,7 +35,10 @@ _LEAST_RATE_HZ, _RAISED_HZ = 8000, 32_000  # below, the K filter loses its form:
 
 OVERSAMPLING = 4  # BS.1770-4, Annex 2
 _TAPS = 32  # per phase; twelve are asked for at least
+REACH = _TAPS // 2  # samples to both sides that a point between samples depends on
 _ROW = 32  # samples interpolated together; at least _TAPS
+_LEAD = _ROW + REACH - 1  # the interpolated signal rings a row before its first sample
+_BLOCK = 1 << 19  # samples measured together
 
 DEEPEST_DB = 12.0  # more cut than this is no longer transparent
 _CELL = 16  # samples that share one step of the gain before it is interpolated; divides _ROW
@@ -63,41 +67,150 @@ def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
     return np.array([shelf, high_pass])
 
 
-def _weights(wave: Waveform) -> list[float]:
+def _weights(layout: tuple[str, ...]) -> list[float]:
     """Of each channel: none for the low frequencies, more for the sides; the back's where there are no sides."""
-    layout = wave.layout or _USUAL_LAYOUT.get(wave.channels, ("?",) * wave.channels)
+    layout = _USUAL_LAYOUT.get(len(layout), layout) if set(layout) == {"?"} else layout
     sides = {"SL", "SR"} if {"SL", "SR"} & set(layout) else {"BL", "BR"}
     return [0.0 if name in _LOW else _SURROUND if name in sides else 1.0 for name in layout]
 
 
-def _block_energies(wave: Waveform, length_s: float, step_s: float = _STEP_S) -> NDArray[np.float64]:
+class _KWeighted:
+    """K-weighted energy of sound that comes block by block."""
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        if rate_hz < _LEAST_RATE_HZ:
+            raise ValueError(f"loudness needs {_LEAST_RATE_HZ} Hz at least, got {rate_hz}")
+        self._filter, self._weights = _k_weighting(rate_hz), _weights(layout)
+        self._states = [np.zeros((len(self._filter), 2)) for _ in layout]
+
+    def __call__(self, samples: Samples) -> NDArray[np.float64]:
+        """Weighted square [n] of the next samples [c n]."""
+        energy = np.zeros(samples.shape[1])
+        for i, (weight, channel) in enumerate(zip(self._weights, samples, strict=True)):
+            if weight and (self._states[i].any() or channel.any()):
+                filtered, self._states[i] = scipy.signal.sosfilt(self._filter, channel, zi=self._states[i])
+                energy += weight * np.square(filtered, out=filtered)
+        return energy
+
+
+class _Windows:
+    """Mean energies of windows of `length_s`, one every `step_s`, of energy that comes block by block."""
+
+    def __init__(self, rate_hz: int, length_s: float, step_s: float) -> None:
+        self._rate_hz, self._length_s, self._step_s = rate_hz, length_s, step_s
+        self._rest = np.empty(0)  # what windows that aren't over need, from sample `_first` on
+        self._first = self._total = self._count = 0
+        self._done: list[NDArray[np.float64]] = []
+
+    def add(self, energy: NDArray[np.float64]) -> None:
+        """The next energies [n]."""
+        self._total += len(energy)
+        self._rest = np.concatenate([self._rest, energy])
+        over_s = (self._total - 1) / self._rate_hz - self._length_s  # less than a sample short is not over yet
+        means = self._means(math.floor(over_s / self._step_s) + 1)
+        self._done.append(means)
+        self._count += len(means)
+        kept = min(self._total, round(self._count * self._step_s * self._rate_hz))
+        self._rest, self._first = self._rest[kept - self._first :], kept
+
+    def _means(self, count: int) -> NDArray[np.float64]:
+        """Of the windows from the first that isn't done to number `count`: [b]."""
+        starts = np.round(np.arange(self._count, max(count, self._count)) * self._step_s * self._rate_hz)
+        starts = starts.astype(np.int64)
+        ends = np.minimum(starts + round(self._length_s * self._rate_hz), self._total)
+        running = np.concatenate([[0.0], np.cumsum(self._rest)])
+        sums = running[ends - self._first] - running[starts - self._first]
+        return np.asarray(np.maximum(sums, 0.0) / (ends - starts))
+
+    def all(self) -> NDArray[np.float64]:
+        """Of all windows that fit into what came: [b]."""
+        fitting = math.floor((self._total / self._rate_hz - self._length_s) / self._step_s + 1e-9) + 1
+        return np.concatenate([*self._done, self._means(fitting)])
+
+
+class LoudnessMeter:
+    """Loudness of sound that comes block by block, in bounded memory.
+
+    `layout` names the loudspeakers as in `Waveform`; "?" where nobody knows. Raises ValueError below 8 kHz.
+    """
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        self._weighted = _KWeighted(rate_hz, layout)
+        self._momentary = _Windows(rate_hz, BLOCK_S, STEP_S)
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        self._take(self._weighted(samples))
+
+    def _take(self, energy: NDArray[np.float64]) -> None:
+        self._momentary.add(energy)
+
+    def energies(self) -> NDArray[np.float64]:
+        """Weighted mean squares of the 0.4 s from each tenth of a second on: [b]."""
+        return self._momentary.all()
+
+    def integrated_lufs(self) -> float:
+        """As `integrated_lufs` of all that came."""
+        return gated_lufs(self.energies())
+
+
+class Meter(LoudnessMeter):
+    """Loudness, its course and true peak of sound that comes block by block."""
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        super().__init__(rate_hz, layout)
+        self._short_term = _Windows(rate_hz, SHORT_TERM_S, STEP_S)
+        self._peak = TruePeak(len(layout))
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        super().add(samples)
+        self._peak.add(samples)
+
+    def _take(self, energy: NDArray[np.float64]) -> None:
+        super()._take(energy)
+        self._short_term.add(energy)
+
+    def short_term_lufs(self) -> NDArray[np.float64]:
+        """As `short_term_lufs` of all that came: [b]."""
+        return _lufs(self._short_term.all())
+
+    def true_peak_dbtp(self) -> float:
+        """As `true_peak_dbtp` of all that came."""
+        return self._peak.dbtp()
+
+
+def _block_energies(wave: Waveform, length_s: float, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Weighted mean square [b] of K-weighted blocks of `length_s`, one every `step_s`; empty when shorter than one."""
     if wave.rate_hz < _LEAST_RATE_HZ:
         wave = resample(wave, wave.rate_hz * -(-_RAISED_HZ // wave.rate_hz))
-    samples = wave.samples
-    count = math.floor((wave.duration_s - length_s) / step_s + 1e-9) + 1
-    if count < 1:
-        return np.empty(0)
-    starts = np.round(np.arange(count) * step_s * wave.rate_hz).astype(np.int64)
-    ends = np.minimum(starts + round(length_s * wave.rate_hz), samples.shape[1])
-    weights = _weights(wave)
-    edges = np.unique(np.concatenate([starts, ends]))
-    total = np.zeros(len(edges))
-    for weight, channel in zip(weights, samples, strict=True):
+    weighted = _KWeighted(wave.rate_hz, wave.layout or ("?",) * wave.channels)
+    windows = _Windows(wave.rate_hz, length_s, step_s)
+    for block in _blocks(wave.samples):
+        windows.add(weighted(block))
+    return windows.all()
+
+
+def _blocks(samples: Samples) -> Iterator[Samples]:
+    """Samples [c n] in stretches that take little memory."""
+    for start in range(0, samples.shape[1], _BLOCK):
         check()
-        if weight and channel.any():
-            filtered = scipy.signal.sosfilt(_k_weighting(wave.rate_hz), channel)
-            np.square(filtered, out=filtered)
-            total[1:] += weight * np.add.reduceat(filtered[: edges[-1]], edges[:-1])
-    running = np.cumsum(total)
-    sums = running[np.searchsorted(edges, ends)] - running[np.searchsorted(edges, starts)]
-    return np.asarray(np.maximum(sums, 0.0) / (ends - starts))
+        yield samples[:, start : start + _BLOCK]
 
 
 def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Loudness of weighted mean squares of any shape; -inf for 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(_OFFSET_LU + 10 * np.log10(energy))
+
+
+def gated_lufs(energy: NDArray[np.float64]) -> float:
+    """Gated loudness in LUFS of weighted mean squares [b] of 0.4 s each (BS.1770-4, Eq. 7); -inf for silence."""
+    energy = energy[_lufs(energy) > _ABSOLUTE_GATE_LUFS]
+    if not energy.size:
+        return -math.inf
+    gate = _lufs(energy.mean()) + _RELATIVE_GATE_LU
+    return float(_lufs(energy[_lufs(energy) > gate].mean()))
 
 
 def integrated_lufs(wave: Waveform) -> float:
@@ -108,20 +221,15 @@ def integrated_lufs(wave: Waveform) -> float:
     >>> round(integrated_lufs(Waveform(sine[None], 48000)), 1)
     -3.0
     """
-    energy = _block_energies(wave, BLOCK_S)
-    energy = energy[_lufs(energy) > _ABSOLUTE_GATE_LUFS]
-    if not energy.size:
-        return -math.inf
-    gate = _lufs(energy.mean()) + _RELATIVE_GATE_LU
-    return float(_lufs(energy[_lufs(energy) > gate].mean()))
+    return gated_lufs(_block_energies(wave, BLOCK_S))
 
 
-def momentary_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+def momentary_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 0.4 s from each k · step_s on, [b] in LUFS; -inf in silence, empty below 0.4 s."""
     return _lufs(_block_energies(wave, BLOCK_S, step_s))
 
 
-def peaks_db(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float32]:
+def peaks_db(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float32]:
     """Sample peak of all channels in each step begun, dBFS; -inf for digital silence: [t].
 
     >>> peaks_db(Waveform(np.array([[0.1, 0.0, 1.0, 0.0]], np.float32), 20)).tolist()
@@ -134,7 +242,7 @@ def peaks_db(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float32]:
     return result
 
 
-def short_term_lufs(wave: Waveform, step_s: float = _STEP_S) -> NDArray[np.float64]:
+def short_term_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 3 s from each k · step_s on, [b] in LUFS; -inf in silence, empty for less than 3 s."""
     return _lufs(_block_energies(wave, SHORT_TERM_S, step_s))
 
@@ -170,10 +278,14 @@ def _rows(channel: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """
     count = -(-len(channel) // _ROW) + 2
     padded = np.zeros((count + 1) * _ROW, np.float32)
-    start = _ROW + _TAPS // 2 - 1
-    padded[start : start + len(channel)] = channel
-    peaks = np.abs(padded).reshape(-1, _ROW).max(axis=1)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW)[::_ROW]
+    padded[_LEAD : _LEAD + len(channel)] = channel
+    return _around(padded)
+
+
+def _around(samples: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Whole rows [r + 1, _ROW] of samples [n] as what each depends on, [r 2 · _ROW], and its largest magnitude [r]."""
+    peaks = np.abs(samples).reshape(-1, _ROW).max(axis=1)
+    around = np.lib.stride_tricks.sliding_window_view(samples, 2 * _ROW)[::_ROW]
     return around, np.maximum(peaks[:-1], peaks[1:])
 
 
@@ -184,21 +296,63 @@ def _between(around: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(points.max(axis=2), np.float32)
 
 
+def points_between(samples: Samples) -> Samples:
+    """The three points after each sample: [c n + 2 · REACH] -> [c n 3]; the first and last REACH are what they need.
+
+    n is a multiple of 32. The same samples give the same points to the bit, whatever lies around them.
+    """
+    matrix, _ = _block_interpolator()
+    padded = np.pad(samples[:, 1:], ((0, 0), (0, 2)))  # the first point lies after sample REACH - 1 of a row
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW, axis=1)[:, ::_ROW]
+    return np.asarray(np.stack([rows @ matrix for rows in around]).reshape(len(samples), -1, OVERSAMPLING - 1))
+
+
+def headroom() -> float:
+    """The most by which a point between samples can stand above the largest sample around it, a factor."""
+    return _block_interpolator()[1]
+
+
+class TruePeak:
+    """The largest magnitude of fourfold oversampled sound (BS.1770-4, Annex 2) that comes block by block."""
+
+    def __init__(self, channels: int) -> None:
+        self._rest = np.zeros((channels, _LEAD), np.float32)  # what the points to come depend on
+        self._best = 0.0
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        self._best = max(self._best, float(np.abs(samples).max(initial=0.0)))
+        self._rest = self._over(np.concatenate([self._rest, samples], axis=1))
+
+    def dbtp(self) -> float:
+        """True peak of all that came, dBTP; -inf for silence."""
+        self._over(np.pad(self._rest, ((0, 0), (0, 3 * _ROW))))
+        return 20 * math.log10(self._best) if self._best > 0 else -math.inf
+
+    def _over(self, samples: Samples) -> Samples:
+        """Looks between samples [c n]; gives those that are needed again. What can't hold the peak is passed over."""
+        rows = samples.shape[1] // _ROW
+        if rows < 2:
+            return samples
+        matrix, headroom = _block_interpolator()
+        for near in (0.9, 1 / headroom):  # the loudest stretches first: most of the others then drop out
+            for channel in samples:
+                around, peaks = _around(channel[: rows * _ROW])
+                chosen = peaks > self._best * near
+                if chosen.any():
+                    self._best = max(self._best, float(np.abs(around[chosen] @ matrix).max()))
+        return samples[:, (rows - 1) * _ROW :].copy()
+
+
 def true_peak_dbtp(wave: Waveform) -> float:
     """True peak in dBTP: the largest magnitude of the fourfold oversampled signal (BS.1770-4, Annex 2).
 
-    -inf for silence. Stretches that can't hold the peak are not oversampled.
+    -inf for silence.
     """
-    matrix, headroom = _block_interpolator()
-    best = float(np.abs(wave.samples).max(initial=0.0))
-    for near in (0.9, 1 / headroom):  # the loudest stretches first: most of the others then drop out
-        for channel in wave.samples:
-            check()
-            around, peaks = _rows(channel)
-            chosen = peaks > best * near
-            if chosen.any():
-                best = max(best, float(np.abs(around[chosen] @ matrix).max()))
-    return 20 * math.log10(best) if best > 0 else -math.inf
+    peak = TruePeak(wave.channels)
+    for block in _blocks(wave.samples):
+        peak.add(block)
+    return peak.dbtp()
 
 
 def _envelope(wave: Waveform) -> NDArray[np.float32]:

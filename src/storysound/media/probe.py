@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import av
 from av.container import InputContainer
@@ -25,6 +27,7 @@ _TIMECODE = re.compile(r"\d\d:[0-5]\d:[0-5]\d[:;.]\d\d")
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
+_ABOUT = 0.05  # millisecond clocks say 33 or 34 for a thirtieth
 _SAME_RATE = 4e-4  # 23.976 and 24 differ by 1e-3
 _REORDER = 16  # B-frames come early: the last packets' neighbours may not have been seen yet (H.264's limit)
 
@@ -35,7 +38,7 @@ class VideoInfo:
 
     width: int
     height: int
-    fps: float  # mean; 0 where it can't be told
+    fps: float  # as stated, or the mean where what is there has another; 0 where it can't be told
     frames: int  # as the container counts or estimates them
     rotation: int  # degrees the stored picture is turned clockwise to be shown: 0, 90, 180, 270
     codec: str
@@ -49,32 +52,35 @@ class VideoInfo:
 
         >>> VideoInfo(1, 1, 29.97, 9, 0, "h264").editing_fps == 30000 / 1001
         True
-        >>> VideoInfo(1, 1, 17.0, 9, 0, "h264", variable_rate=True).editing_fps == 24000 / 1001
-        True
+        >>> VideoInfo(1, 1, 17.0, 9, 0, "h264", variable_rate=True).editing_fps
+        24.0
         """
         return editing_fps(self.fps)
 
 
 # Rates that editing programs know, the usual ones first where two are as near.
-EDITING_FPS = (25.0, 24.0, 30.0, 24000 / 1001, 30000 / 1001, 50.0, 60.0, 60000 / 1001)
+WHOLE_FPS = (25.0, 24.0, 30.0, 50.0, 60.0)
+EDITING_FPS = (*WHOLE_FPS[:3], 24000 / 1001, 30000 / 1001, *WHOLE_FPS[3:], 60000 / 1001)
 
 
 def editing_fps(fps: float) -> float:
     """A rate that editing programs know: `fps` itself, one that it divides or is divided by evenly, or the nearest.
 
-    >>> editing_fps(12.5), editing_fps(120.0), editing_fps(1000.0), editing_fps(0.0)
-    (25.0, 60.0, 60.0, 25.0)
+    The nearest is a whole one: its timecodes run as the clock does.
+
+    >>> editing_fps(12.5), editing_fps(120.0), editing_fps(20.7), editing_fps(1000.0), editing_fps(0.0)
+    (25.0, 60.0, 24.0, 60.0, 25.0)
     """
     if fps <= 0:
         return EDITING_FPS[0]
-    near = min(EDITING_FPS, key=lambda rate: abs(math.log(rate / fps)))
-    if abs(near / fps - 1) < _SAME_RATE:
-        return near
+    for rate in EDITING_FPS:
+        if abs(rate / fps - 1) < _SAME_RATE:
+            return rate
     for factor in range(2, 11):
         for rate in EDITING_FPS[::-1]:
             if abs(rate * factor / fps - 1) < _SAME_RATE or abs(rate / factor / fps - 1) < _SAME_RATE:
                 return rate
-    return near
+    return min(WHOLE_FPS, key=lambda rate: abs(math.log(rate / fps)))
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class AudioInfo:
 class MediaInfo:
     """A media file: its length, its first picture and sound streams (cover art is not one), and its tags.
 
+    `duration_s`: until both are over; `missing_s`: how much more the file states than is there.
     `tags`: lower-case names (title, artist, album, genre, comment, copyright, license, year, bpm …) to values,
     of the container first, then of the streams.
     """
@@ -102,6 +109,7 @@ class MediaInfo:
     audio: AudioInfo | None
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
+    missing_s: float = 0.0
     start_timecode: str = ""  # of the first picture, HH:MM:SS:FF, drop-frame HH:MM:SS;FF; empty where it states none
 
     @property
@@ -117,11 +125,14 @@ def probe(path: str | Path) -> MediaInfo:
         if not pictures and not container.streams.audio:
             raise MediaError(path, "has neither picture nor sound", "give a sound, a video or a picture")
         still = container.format.name.endswith(_STILL_FORMATS)
-        video = _video(container, video_stream(container, path)) if pictures else None
+        video = _video(container, video_stream(container, path), path) if pictures else None
         audio = _audio(container, audio_stream(container, path)) if container.streams.audio else None
-        duration_s = 0.0 if still else _duration_s(container, path)
+        clock = clock_of(container, path)
+        # The container's own length where its packets give no time at all.
+        duration_s = 0.0 if still else clock.end_s or (container.duration or 0) / 1_000_000
+        missing_s = 0.0 if still else clock.missing_s
         tags, timecode = _tags(container), _start_timecode(container)
-        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name, timecode)
+        return MediaInfo(Path(path), duration_s, video, audio, tags, container.format.name, missing_s, timecode)
 
 
 def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:
@@ -131,9 +142,8 @@ def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, 
     return max(0.0, start_s), (stream.duration or 0) * base
 
 
-def _video(container: InputContainer, stream: av.VideoStream) -> VideoInfo:
+def _video(container: InputContainer, stream: av.VideoStream, path: str | Path) -> VideoInfo:
     start_s, duration_s = _clock(container, stream)
-    fps = float(stream.average_rate or stream.base_rate or 0)
     rotation, times = _first_packets(container, stream)
     width, height = round(stream.codec_context.width * pixel_aspect_of(stream)), stream.codec_context.height
     if rotation % 180:
@@ -144,8 +154,23 @@ def _video(container: InputContainer, stream: av.VideoStream) -> VideoInfo:
     mean = sum(steps) / len(steps) if steps else 0
     # Millisecond clocks (mkv) round each step by up to one tick; a real change of pace is far larger.
     variable = any(abs(step - mean) > max(0.2 * mean, 1.5) for step in steps)
-    frames = stream.frames or round(fps * (duration_s or (container.duration or 0) / 1_000_000))
+    clock = clock_of(container, path)
+    count = clock.counts.get(stream.index, 0)
+    lasts_s = clock.ends_s.get(stream.index, 0.0) - start_s
+    fps = _fps(stream, count / lasts_s if count > 1 and lasts_s > 0 else 0.0, steps)
+    frames = count or round(fps * (duration_s or (container.duration or 0) / 1_000_000))
     return VideoInfo(width, height, fps, frames, rotation, codec_of(stream), variable, start_s, duration_s)
+
+
+def _fps(stream: av.VideoStream, mean_fps: float, steps: Sequence[int]) -> float:
+    """Pictures a second: as stated, where most `steps` (ticks between pictures) or all pictures on average agree.
+
+    Recorders state the rate of their clock, such as 1000, where the screen gave what it had.
+    """
+    stated = float(stream.average_rate or stream.base_rate or 0)
+    usual = float(1 / (median(steps) * stream.time_base)) if steps and median(steps) and stream.time_base else 0.0
+    is_so = any(stated and abs(fps / stated - 1) < _ABOUT for fps in (mean_fps, usual))
+    return stated if is_so or not mean_fps else mean_fps
 
 
 def _first_packets(container: InputContainer, stream: av.VideoStream) -> tuple[int, list[int]]:
@@ -168,12 +193,6 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
     start_s, duration_s = _clock(container, stream)
     context = stream.codec_context
     return AudioInfo(context.sample_rate, context.channels, codec_of(stream), start_s, duration_s)
-
-
-def _duration_s(container: InputContainer, path: str | Path) -> float:
-    """The container's length; the end of its last packet where it states none or only that of a piece."""
-    clock = clock_of(container, path)
-    return clock.end_s if clock.restarts or not container.duration else container.duration / 1_000_000
 
 
 def _start_timecode(container: InputContainer) -> str:

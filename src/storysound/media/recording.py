@@ -1,18 +1,22 @@
 """Sound that lies in a scratch file, so that hours of it cost no memory. What is short stays in memory."""
 
+import io
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from storysound.errors import OutputError
 from storysound.media.arrays import Samples
-from storysound.media.audio import Waveform, usual_layout
+from storysound.media.audio import Waveform
+from storysound.media.decoding import decode_sound
+from storysound.media.layouts import usual_layout
 from storysound.progress import check
 
-IN_MEMORY = 48 << 20  # bytes; a minute of surround sound
+IN_MEMORY = 8 << 20  # bytes; twenty seconds of stereo
 BLOCK_S = 20.0
 
 
@@ -51,7 +55,7 @@ class Recording:
         """The stretch [start_s, end_s) in memory, clipped to what is there."""
         end = self.length if end_s is None else min(self.length, max(0, round(end_s * self.rate_hz)))
         start = min(end, max(0, round(start_s * self.rate_hz)))
-        return Waveform(self.read(start, end), self.rate_hz, self.layout)
+        return Waveform(self.read(start, end), self.rate_hz, () if "?" in self.layout else self.layout)
 
     def blocks(self, block_s: float = BLOCK_S) -> Iterator[tuple[int, Samples]]:
         """All of it in order, in stretches [c n] of `block_s`, the last shorter, each with its first sample."""
@@ -71,6 +75,7 @@ class Recorder:
     def append(self, samples: Samples) -> None:
         """Adds float32 [c n]. Raises OutputError where the disk for scratch files is full."""
         try:
+            self._scratch.seek(0, io.SEEK_END)
             self._scratch.write(np.ascontiguousarray(samples.T, np.float32).tobytes())
         except OSError as error:
             fault = f"takes no more scratch files: {error.strerror}"
@@ -78,6 +83,10 @@ class Recorder:
                 tempfile.gettempdir(), fault, "free space there, or name another folder as TMPDIR"
             ) from error
         self.length += samples.shape[1]
+
+    def read(self, start: int, end: int) -> Samples:
+        """What was taken down, as `Recording.read`."""
+        return self.finish().read(start, end)
 
     def finish(self) -> Recording:
         """What was taken down."""
@@ -95,3 +104,21 @@ def recorded(blocks: Iterable[Samples], rate_hz: int, layout: tuple[str, ...]) -
 def of_wave(wave: Waveform) -> Recording:
     """A recording of what is in memory."""
     return recorded([wave.samples], wave.rate_hz, wave.layout or usual_layout(wave.channels))
+
+
+def record_audio(
+    path: str | Path,
+    *,
+    rate_hz: int | None = None,
+    channels: int | None = None,
+    track: int = 0,
+    at: Callable[[float], None] | None = None,
+) -> Recording:
+    """All that `read_audio` reads of a file, with its warnings and errors, however long it is.
+
+    `at` is given how many seconds are decoded, now and then. Raises OutputError as `Recorder.append`.
+    """
+    sound = decode_sound(path, Recorder, channels=channels, track=track, at=at)
+    if rate_hz in (None, sound.rate_hz) and isinstance(sound.plain, Recorder):
+        return sound.plain.finish()
+    return recorded(sound.blocks(rate_hz), rate_hz or sound.rate_hz, sound.layout)

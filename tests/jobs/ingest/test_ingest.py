@@ -164,6 +164,35 @@ def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> N
     assert [each.id for each in Dataset.open(tmp_path / "data").stories()] == ["a", "y/a", f"{tmp_path.name}/y/a"]
 
 
+def test_videos_of_one_name_from_two_runs_are_told_apart(tmp_path: Path) -> None:
+    """Whichever run comes again, nothing is replaced or made anew; what was moved keeps its name."""
+    data = tmp_path / "data"
+    red, blue = (film(tmp_path / f / "a.mp4", [(colour, 1.0)]).parent for f, colour in (("x", RED), ("y", BLUE)))
+    film(red / "b.mp4", [(GREEN, 1.0)])
+    film(blue / "c.mp4", [(GREEN, 1.5)])
+    assert counts(ingest([red], data)) == (2, 0, 0)
+    assert counts(ingest([blue], data)) == (2, 0, 0)
+    for folder in (red, blue, red):
+        assert counts(ingest([folder], data)) == (0, 0, 2)
+    dataset = Dataset.open(data)
+    assert [each.id for each in dataset.stories()] == ["a", "b", "y/a", "c"]
+    looks = [from_jpeg(dataset.frames(name)[0]).mean(axis=(0, 1)).argmax() for name in ("a", "y/a")]
+    assert looks == [0, 2]
+    blue.rename(tmp_path / "z")
+    report = ingest([tmp_path / "z" / "c.mp4"], data)
+    assert report.added == 0
+    assert len(Dataset.open(data)) == 4
+
+
+def test_clips_of_one_name_from_two_runs_stay_joined(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for folder, colours in (("x", [RED, GREEN]), ("y", [BLUE, GREEN, RED])):
+        for number, colour in enumerate(colours):
+            film(tmp_path / folder / f"{number}.mp4", [(colour, 1.0)])
+        ingest([tmp_path / folder], data, joining=Join(5))
+    assert [(each.id, each.duration_s) for each in Dataset.open(data).stories()] == [("0", 2.0), ("y/0", 3.0)]
+
+
 def test_wrong_calls_leave_nothing_behind(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError):
         ingest([videos], tmp_path / "data", FakeModels("weights are missing"))

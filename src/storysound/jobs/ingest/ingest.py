@@ -26,7 +26,8 @@ def run(request: IngestRequest, models: Models, watch: Watch) -> IngestResult:
     watch.plan({"videos": 2, "models": 3, "stories": 95})
     watch.step("videos")
     captions = read_captions(request.captions, request.language)
-    videos = Videos(request, captions, watch)
+    there = Dataset.open(request.data).rows(("id", "parts")) if Dataset.is_at(request.data) else []
+    videos = Videos(request, captions, watch, there)
     jobs = min(request.jobs, max(1, len(videos.stories)))
     with runner(stages.stages(request.config, models), jobs, request.engine) as makers:
         watch.step("models")

@@ -1,12 +1,14 @@
 """The videos that were given, as clips that stories are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from storysound.errors import MediaError
 from storysound.ingest.captions import Captions
-from storysound.ingest.clips import VideoClip, clips_of, join
+from storysound.ingest.clips import VideoClip, clips_of, join, name_in
 from storysound.jobs.ingest.request import IngestRequest
+from storysound.library.analyse import sha256_of
 from storysound.library.origin import RightsFinder, source_of
 from storysound.library.walk import FoundFile, free_name, walk, worth_a_line
 from storysound.media.endings import stem_path
@@ -17,9 +19,15 @@ from storysound.progress import Watch
 class Videos:
     """All videos of a request: those that can be opened, and why the others can't be used."""
 
-    def __init__(self, request: IngestRequest, captions: Captions, watch: Watch) -> None:
-        """Looks into every file. Raises InputError for a video or folder that does not exist."""
+    def __init__(
+        self, request: IngestRequest, captions: Captions, watch: Watch, there: Iterable[Mapping[str, Any]] = ()
+    ) -> None:
+        """Looks into every file. Raises InputError for a video or folder that does not exist.
+
+        `there`: id and parts of the stories that the data set has: their names are not given to other videos.
+        """
         self._captions, self._watch = captions, watch
+        self._names = _Names(there)
         self._walk = walk(request.videos, leave_out=[request.data])
         self.ignored = self._walk.ignored
         self.skipped = list(self._walk.skipped)  # (file, reason)
@@ -28,7 +36,6 @@ class Videos:
     def _clips(self, *, split: bool) -> Iterator[VideoClip]:
         targets = self._walk.targets
         rights = RightsFinder()
-        names: set[str] = set()
         self._captions.meet(target.file for target in targets)
         for number, target in enumerate(targets, 1):
             self._watch.at(number, len(targets), target.file)
@@ -44,7 +51,7 @@ class Videos:
                 self.skipped.append((target.file, "has no sound; a story needs some"))
                 continue
             source = source_of(target, info.tags, rights.of(target), "")
-            name = _free_name(target, names)
+            name = self._names.of(target)
             own = self._captions.of(target.file, alone=len(targets) == 1)
             yield from clips_of(Path(target.file), name, info.duration_s, own, source, split=split)
 
@@ -55,11 +62,30 @@ class Videos:
             self.ignored += 1
 
 
-def _free_name(target: FoundFile, taken: set[str]) -> str:
-    """The path below what was given, without ending, and with as much above it as tells it from others."""
-    free = free_name(target, lambda path: stem_path(path) in taken)
-    name = stem_path(free.path)
-    if name in taken:  # files of one folder that differ in their endings only, at the root of the disk
-        name = free.path
-    taken.add(name)
-    return name
+class _Names:
+    """Names of videos, no two of which have the same, in a data set's life."""
+
+    def __init__(self, there: Iterable[Mapping[str, Any]]) -> None:
+        """`there`: id and parts of the stories that were made before."""
+        self._taken: set[str] = set()
+        self._owners: dict[str, list[Mapping[str, Any]]] = {}
+        for row in there:
+            self._owners.setdefault(name_in(row["id"]), []).append(row["parts"][0])
+
+    def of(self, target: FoundFile) -> str:
+        """The path below what was given, without ending, and with as much above it as tells it from others."""
+        free = free_name(target, lambda path: not self._is_free(stem_path(path), target))
+        name = stem_path(free.path)
+        if name in self._taken:  # files of one folder that differ in their endings only, at the root of the disk
+            name = free.path
+        self._taken.add(name)
+        return name
+
+    def _is_free(self, name: str, target: FoundFile) -> bool:
+        """Whether no other video has the name: the same content elsewhere is the same video, moved."""
+        owners = self._owners.get(name, [])
+        return name not in self._taken and (
+            not owners
+            or any(owner["file"] == target.file for owner in owners)
+            or any(owner["size"] == target.size and owner["sha256"] == sha256_of(target.file) for owner in owners)
+        )

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.fit import Track, analyse, fit, render, sounding
+from storysound.cue.fit import Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import cue_gain_db
+from storysound.cue.playback import CuePlayer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Piece, RunnerUp
 from storysound.errors import MediaError
@@ -115,7 +116,8 @@ def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: fl
         fade_in_s=max(fitted.fade_in_s, min(draft.cross_in_s, played_s / 3)),
         fade_out_s=max(fitted.fade_out_s, min(draft.cross_out_s, played_s / 3)),
     )
-    samples = render(fitted, sound.wave)
+    player = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fitted.fade_in_s, fade_out_s=fitted.fade_out_s)
+    samples = player.whole()
     gain_db = cue_gain_db(samples, draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     pieces = tuple(Piece(p.in_s + sound.from_s, p.out_s + sound.from_s, p.at_s) for p in fitted.pieces)
     runners = tuple(RunnerUp(h.sound.path, h.score) for h in draft.hits if h.sound.path != hit.sound.path)

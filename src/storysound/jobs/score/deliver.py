@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.cue.mix import Mix
+from storysound.cue.master import Mastered
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score
 from storysound.cue.sheet import write_json
@@ -30,6 +30,15 @@ from storysound.story import MoodCurve
 LOUDEST_DBTP = -1.0  # of the delivered sound, as it decodes
 DELIVERED = 4  # things done to deliver: reasons, film, loudness, sheets
 WIDE, TALL = (1280, 720), (720, 1280)  # of slideshows
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The finished sound, stereo at RATE_HZ, and how it came to its level."""
+
+    wave: Waveform
+    added: Waveform  # what was laid under the original, as it is in the mix
+    mastered: Mastered
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,9 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
         watch.at(2, DELIVERED, "loudness")
         delivered = read_audio(parts["video"])
         levels = Loudness(
-            lufs=integrated_lufs(delivered), dbtp=true_peak_dbtp(delivered), ducking_db=page.mixed.ducking_db
+            lufs=integrated_lufs(delivered),
+            dbtp=true_peak_dbtp(delivered),
+            ducking_db=page.mixed.mastered.ducking.ducking_db,
         )
         score = replace(score, loudness=levels)
         watch.at(3, DELIVERED, "sheets and page")

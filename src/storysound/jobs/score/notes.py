@@ -1,12 +1,13 @@
 """What the user should know of a score."""
 
-from storysound.cue.mix import Mix
 from storysound.cue.score import Score
 from storysound.draw.shapes import times_of
 from storysound.jobs.score.choice import allows_commerce
+from storysound.jobs.score.deliver import Mix
 from storysound.story import Story
 
 LIMITED_DB = 3.0  # peaks lowered by more are told
+SHORT_LU = 0.3  # loudness missing by more is told
 
 
 def notes_of(score: Score, story: Story, mixed: Mix, *, wants_music: bool) -> tuple[str, ...]:
@@ -19,8 +20,11 @@ def notes_of(score: Score, story: Story, mixed: Mix, *, wants_music: bool) -> tu
             places = ", ".join(times_of(span) for span in score.own_music)
             notes.append(f"the clip has music of its own at {places}: none is laid there")
         notes += _licences(score)
-    if mixed.limited_db > LIMITED_DB:
-        notes.append(f"peaks had to be lowered by up to {mixed.limited_db:.1f} dB to reach the loudness")
+    if mixed.mastered.limited_db > LIMITED_DB:
+        notes.append(f"peaks had to be lowered by up to {mixed.mastered.limited_db:.1f} dB to reach the loudness")
+    if mixed.mastered.shortfall_lu > SHORT_LU:
+        short = f"{mixed.mastered.shortfall_lu:.1f} LU below the loudness asked for"
+        notes.append(f"the mix stays {short}: louder, its peaks would have to be cut")
     return tuple(notes)
 
 

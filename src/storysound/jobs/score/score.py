@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import numpy as np
+
 from storysound.annotate.hearing import ear_among, heard_in
 from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
 from storysound.cue.levels import Levels
-from storysound.cue.mix import Mix, bed_lufs, lay, mix
+from storysound.cue.master import level
+from storysound.cue.mix import bed_lufs, stems
 from storysound.cue.rendered import Attention, RenderedCue
 from storysound.cue.score import Score
 from storysound.encode import separator, silero
@@ -25,13 +28,14 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.score.agreement import Listener
 from storysound.jobs.score.choice import Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.score.cuts import Accepts, cut
-from storysound.jobs.score.deliver import DELIVERED, Page, check_targets, deliver
+from storysound.jobs.score.deliver import DELIVERED, Mix, Page, check_targets, deliver
 from storysound.jobs.score.notes import notes_of
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.jobs.score.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import Waveform
+from storysound.media.audio import STEREO, Waveform
+from storysound.media.recording import Recording, of_wave
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 
@@ -79,7 +83,7 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
         explain: Explains = ranker.attention if ranker else listener().attention
         maps = explain(planned.footage, planned.sight, planned.cues) if planned.cues else {}
         page = Page(planned.footage, mixed, planned.original, maps)
-        score = deliver(planned.score, page, files, watch)
+        score = deliver(replace(planned.score, levels=mixed.mastered.levels), page, files, watch)
     seconds = {**planned.seconds, **steps.seconds}
     story = planned.footage.story
     notes = notes_of(score, story, mixed, wants_music=request.music)
@@ -100,7 +104,7 @@ def plan(
     with steps("listen"):
         footage, heard = _listened(footage, models, watch)
         if not request.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.wave, heard.speech, levels)))
+            heard = replace(heard, music=heard.fights_with(bed_lufs(_recording(heard.wave), heard.speech, levels)))
         aside = _stepped_aside(heard, request)
         own = _kept(heard, request, models)
     with steps("understand"):
@@ -110,7 +114,7 @@ def plan(
         drafts = [] if aside else _drafts(footage, breakdown, own, finder, request, watch)
     with steps("cue"):
         accept = _accepts(footage, breakdown, own, listener or cache(lambda: Listener(models)))
-        cues = cut(drafts, bed_lufs(own.wave, own.speech, levels), levels, accept, watch)
+        cues = cut(drafts, bed_lufs(_recording(own.wave), own.speech, levels), levels, accept, watch)
     score = Score(
         story.title,
         story.duration_s,
@@ -125,12 +129,21 @@ def plan(
 
 
 def render(planned: ScorePlan, levels: Levels, watch: Watch) -> Mix:
-    """The sound of a score."""
-    watch.at(0, 2, "cues")
-    placed = [(one.cue.start_s, one.samples, one.cue.gain_db) for one in planned.cues]
-    added = lay(placed, planned.footage.samples)
+    """The sound of a score. Raises MediaError where a sound can't be read any more."""
+    watch.at(0, 2, "loudness")
+    score, length, original = planned.score, planned.footage.samples, _recording(planned.original)
+    mastered = level(original, score.audible, score.speech, levels, length, STEREO)
     watch.at(1, 2, "mix")
-    return mix(planned.original, added, planned.score.speech, levels)
+    mix, added = np.zeros((2, length), np.float32), np.zeros((2, length), np.float32)
+    for part in stems(original, score.audible, score.speech, mastered.levels, length, STEREO):
+        stretch = slice(part.start, part.start + part.dialogue.shape[1])
+        mix[:, stretch] = part.sum
+        added[:, stretch] = part.music + part.ambience + part.effects
+    return Mix(Waveform(mix, RATE_HZ), Waveform(added, RATE_HZ), mastered)
+
+
+def _recording(wave: Waveform | None) -> Recording | None:
+    return None if wave is None else of_wave(wave)
 
 
 class _Steps:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
 from storysound.annotate.sound import SHORTEST_MUSIC_S
-from storysound.cue.fit import EDGE_S, Fit, render
+from storysound.cue.fit import EDGE_S
+from storysound.cue.playback import CuePlayer
 from storysound.cue.score import Piece
 from storysound.encode import gloss
 from storysound.encode import mood as moods
@@ -269,7 +270,7 @@ def _sound(video: Path, spans: Sequence[Span]) -> Waveform:
         cut.append(Piece(read_s, read_s + length_s, at_s - lead_s))
         at_s, read_s = at_s + span.duration_s, read_s + stretches[-1].shape[1] / RATE_HZ
     whole = Waveform(np.concatenate(stretches, axis=1), RATE_HZ)
-    return Waveform(render(Fit(tuple(cut), EDGE_S, EDGE_S), whole), RATE_HZ)
+    return Waveform(CuePlayer(whole, cut, fade_in_s=EDGE_S, fade_out_s=EDGE_S).whole(), RATE_HZ)
 
 
 def _stretch(video: Path, start_s: float, samples: int) -> Floats:

@@ -1,0 +1,120 @@
+"""What ducking does, measured: how the bed moves, and how far speech stands above it, band by band."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from storysound.cue.duck import CHUNK, HOP
+from storysound.media.arrays import RATE_HZ, Doubles, Samples
+from storysound.story import Span
+
+BANDS_HZ: Mapping[str, tuple[float, float]] = {
+    "below 300 Hz": (20.0, 300.0),
+    "300 Hz to 1 kHz": (300.0, 1000.0),
+    "1 to 3 kHz": (1000.0, 3000.0),
+    "3 to 8 kHz": (3000.0, 8000.0),
+}
+SWING_DB = 6.0  # the bed opens and closes again by more than this
+_AUDIBLE = 1e-7  # power; what lies below moves nothing
+
+
+@dataclass(frozen=True)
+class BandLevel:
+    """How far speech stands above the bed in a band while someone speaks, in dB."""
+
+    band: str
+    before_db: float  # without ducking
+    after_db: float
+
+
+@dataclass(frozen=True)
+class DuckingFacts:
+    """What ducking does to the bed of a film; all 0 and no bands where nobody speaks or there is no bed."""
+
+    ducking_db: float = 0.0  # how far the bed sits lower while someone speaks
+    swings_per_min: float = 0.0  # by more than SWING_DB
+    rise_db_per_s: float = 0.0  # fastest
+    fall_db_per_s: float = 0.0  # fastest, positive
+    bands: tuple[BandLevel, ...] = field(default=())
+
+
+class DuckMeter:
+    """Measures ducking chunk by chunk."""
+
+    def __init__(self, speech: Sequence[Span]) -> None:
+        spans = sorted(speech, key=lambda span: span.start_s)
+        self._starts = np.array([span.start_s for span in spans])
+        self._ends = np.maximum.accumulate([span.end_s for span in spans]) if spans else np.empty(0)
+        self._moves: list[Doubles] = []
+        self._power = np.zeros((3, len(BANDS_HZ)))  # of voice, bed before, bed after, while someone speaks
+        self._broad = np.zeros(2)  # of the bed before and after there
+
+    def add(self, chunk: int, voice: Samples | None, dry: Samples, ducked: Samples) -> None:
+        """The next chunk: the voice [1 CHUNK], the bed without ducking [2 CHUNK], and with."""
+        before, after = (np.square(x.reshape(2, -1, HOP), dtype=np.float64).mean(axis=(0, 2)) for x in (dry, ducked))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._moves.append(np.where(before > _AUDIBLE, 10 * np.log10(np.maximum(after / before, 1e-9)), np.nan))
+        at_s = (chunk * CHUNK + (np.arange(CHUNK // HOP) + 0.5) * HOP) / RATE_HZ
+        spoken = self._spoken(at_s)
+        if spoken.any() and voice is not None:
+            self._broad += before[spoken].sum(), after[spoken].sum()
+            self._power += [_band_powers(x, spoken) for x in (voice, dry, ducked)]
+
+    def _spoken(self, times_s: Doubles) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whether someone speaks at each of the times [t]."""
+        last = np.searchsorted(self._starts, times_s, side="right") - 1
+        return np.asarray((last >= 0) & (times_s < np.append(self._ends, -1.0)[last]))
+
+    def facts(self) -> DuckingFacts:
+        """Of all that came."""
+        if not self._broad.all():
+            return DuckingFacts()
+        moves = np.concatenate(self._moves)
+        rise, fall = slopes_db_per_s(moves, HOP / RATE_HZ)
+        voice, before, after = 10 * np.log10(self._power + 1e-15)
+        bands = tuple(
+            BandLevel(name, float(v - b), float(v - a))
+            for name, v, b, a in zip(BANDS_HZ, voice, before, after, strict=True)
+        )
+        minutes = len(moves) * HOP / RATE_HZ / 60
+        ducking_db = 10 * float(np.log10(self._broad[0] / self._broad[1]))
+        return DuckingFacts(ducking_db, swings(moves) / minutes, rise, fall, bands)
+
+
+def _band_powers(samples: Samples, spoken: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Doubles:
+    """Power of [c CHUNK] in each of the bands, over the hops that are spoken [h]: [b]."""
+    frames = samples.reshape(len(samples), -1, HOP)[:, spoken] * np.hanning(HOP).astype(np.float32)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=2))).mean(axis=0).sum(axis=0)
+    hz = np.fft.rfftfreq(HOP, 1 / RATE_HZ)
+    return np.array([power[(hz >= low) & (hz < high)].sum() for low, high in BANDS_HZ.values()])
+
+
+def slopes_db_per_s(level_db: Doubles, step_s: float) -> tuple[float, float]:
+    """Fastest rise and fall, both positive, of a level [t] every `step_s`; NaN where it isn't known.
+
+    >>> slopes_db_per_s(np.array([0.0, -2.0, np.nan, -5.0, -4.5]), 0.1)
+    (5.0, 20.0)
+    """
+    steps = np.diff(level_db) / step_s
+    steps = steps[np.isfinite(steps)]
+    return float(max(0.0, steps.max(initial=0.0))), float(max(0.0, -steps.min(initial=0.0)))
+
+
+def swings(level_db: Doubles, least_db: float = SWING_DB) -> int:
+    """How often a level [t] rises by more than `least_db` and falls by more than that again; NaN is passed over.
+
+    >>> swings(np.array([-11.0, -2.0, -11.0, -6.0, -11.0, 0.0]))
+    1
+    """
+    count, opened = 0, False
+    low = high = np.inf
+    for level in level_db[np.isfinite(level_db)].tolist():
+        if not opened:
+            low = min(low, level)
+            opened, high = level > low + least_db, level
+        else:
+            high = max(high, level)
+            if level < high - least_db:
+                count, opened, low = count + 1, False, level
+    return count

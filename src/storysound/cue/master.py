@@ -1,0 +1,173 @@
+"""Decides the one gain of a mix, so that it is as loud as asked and no voice goes through a limiter."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.cue.duck import CHUNK
+from storysound.cue.duck_measure import DuckingFacts, DuckMeter
+from storysound.cue.levels import LEAST_DIALOGUE, Levels
+from storysound.cue.limiter import peaks
+from storysound.cue.mix import Mixer, protected
+from storysound.cue.score import Cue
+from storysound.media.arrays import RATE_HZ, Doubles, Samples
+from storysound.media.levels import bridged
+from storysound.media.loudness import BLOCK_S, REACH, STEP_S, LoudnessMeter, TruePeak, gated_lufs, headroom
+from storysound.media.recording import Recording
+from storysound.story import Span
+
+log = logging.getLogger(__name__)
+
+DEEPEST_DB = 12.0  # peaks are lowered by no more to reach a loudness
+NEAR_LU = 0.1  # near enough
+_MOST_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Mastered:
+    """Levels with their one gain, and what the mix is like with it."""
+
+    levels: Levels
+    lufs: float  # integrated loudness of the whole; -inf for silence
+    shortfall_lu: float  # by how much the loudness asked for isn't reached, as voices would have to be limited
+    limited_db: float  # peaks of the original lowered, at most; never where someone speaks
+    gave_way_db: float  # by how much what was added is lowered for a moment, at most, so that a sum has room
+    ducking: DuckingFacts
+
+
+def level(
+    original: Recording | None,
+    cues: Sequence[Cue],
+    speech: Sequence[Span],
+    levels: Levels,
+    length: int,
+    layout: tuple[str, ...],
+) -> Mastered:
+    """Brings a mix to `target_lufs`: as `cue.mix.stems` takes it, whatever `master_db` the levels have.
+
+    One pass measures the mix without its gain. Where peaks then go over the ceiling, the finished mix is measured
+    until it is within NEAR_LU of the target or can't come nearer: the peaks of the original where someone speaks stay
+    under the ceiling at that gain, and others are lowered by DEEPEST_DB at most. Raises what `stems` raises.
+    """
+    open_ = _measured(original, cues, speech, levels, length, layout)
+    anchor = _Anchor(speech, levels, length)
+    loudness = anchor.lufs(open_.energies)
+    ceiling = levels.mix_ceiling_dbtp
+    if not math.isfinite(loudness):  # silence, or too short to be measured: only the ceiling counts
+        gain_db = min(0.0, ceiling - open_.peak_dbtp) if math.isfinite(open_.peak_dbtp) else 0.0
+        return Mastered(replace(levels, master_db=gain_db), -math.inf, 0.0, 0.0, 0.0, open_.ducking)
+    most_db = min(ceiling - open_.voice_dbtp, ceiling - open_.peak_dbtp + DEEPEST_DB)
+    gain_db = min(levels.target_lufs - loudness, most_db)
+    done = Mastered(
+        replace(levels, master_db=gain_db),
+        gated_lufs(open_.energies) + gain_db,
+        max(0.0, levels.target_lufs - loudness - gain_db),
+        0.0,
+        0.0,
+        open_.ducking,
+    )
+    if open_.peak_dbtp + gain_db <= ceiling:
+        return done
+    for _ in range(_MOST_ROUNDS):
+        mixer = Mixer(original, cues, speech, replace(levels, master_db=gain_db), length, layout)
+        meter = LoudnessMeter(RATE_HZ, layout)
+        for chunk in range(mixer.chunks):
+            meter.add(mixer.stems(chunk).sum)
+        energies = meter.energies()
+        missing_lu = levels.target_lufs - anchor.lufs(energies)
+        done = Mastered(
+            mixer.levels,
+            gated_lufs(energies),
+            max(0.0, missing_lu),
+            mixer.original_cut_db,
+            mixer.added_cut_db,
+            open_.ducking,
+        )
+        if abs(missing_lu) <= NEAR_LU or (missing_lu > 0 and gain_db >= most_db):
+            break
+        step_db = 1.3 * missing_lu if missing_lu > 0 else missing_lu  # limiting eats part of each step up
+        gain_db = min(gain_db + step_db, most_db)
+    log.info(
+        "limiter: the original lowered by up to %.1f dB, what was added by %.1f", done.limited_db, done.gave_way_db
+    )
+    return done
+
+
+@dataclass(frozen=True)
+class _Open:
+    """The mix without gain and ceiling."""
+
+    energies: Doubles  # as `LoudnessMeter.energies`
+    peak_dbtp: float
+    voice_dbtp: float  # of the original where it may not be limited; -inf without speech
+    ducking: DuckingFacts
+
+
+def _measured(
+    original: Recording | None,
+    cues: Sequence[Cue],
+    speech: Sequence[Span],
+    levels: Levels,
+    length: int,
+    layout: tuple[str, ...],
+) -> _Open:
+    mixer = Mixer(original, cues, speech, levels, length, layout)
+    meter, peak = LoudnessMeter(RATE_HZ, layout), TruePeak(len(layout))
+    ducking, voice = DuckMeter(speech), _VoicePeak(mixer, speech)
+    for chunk in range(mixer.chunks):
+        laid = mixer.laid(chunk)
+        start = chunk * CHUNK
+        ducked = laid.layers[0] + laid.layers[1] + laid.layers[2]
+        total = (laid.original + mixer.spread(ducked))[:, : length - start]
+        meter.add(total)
+        peak.add(total)
+        voice.add(chunk)
+        spoken = mixer.voice.read(start, start + CHUNK) if mixer.voice else None
+        ducking.add(chunk, spoken, laid.dry, ducked)
+    return _Open(meter.energies(), peak.dbtp(), voice.dbtp(), ducking.facts())
+
+
+class _VoicePeak:
+    """True peak of the original where a limiter may not touch it."""
+
+    def __init__(self, mixer: Mixer, speech: Sequence[Span]) -> None:
+        self._mixer, self._protected = mixer, protected(speech, mixer.levels)
+        self._best = 0.0
+
+    def add(self, chunk: int) -> None:
+        """Another chunk."""
+        cells = self._protected(chunk)
+        if not cells.any():
+            return
+        own: list[Samples] = [self._mixer.laid(c).original for c in (chunk - 1, chunk, chunk + 1)]
+        samples = np.concatenate([own[0][:, -REACH:], own[1], own[2][:, :REACH]], axis=1)
+        if float(np.abs(samples).max()) * headroom() > self._best:
+            self._best = max(self._best, float(peaks(samples)[cells].max()))
+
+    def dbtp(self) -> float:
+        """In dBTP; -inf where nobody speaks."""
+        return 20 * math.log10(self._best) if self._best > 0 else -math.inf
+
+
+class _Anchor:
+    """What has to have the loudness that is asked for: the whole, or what is heard while someone speaks."""
+
+    def __init__(self, speech: Sequence[Span], levels: Levels, length: int) -> None:
+        self._spans = bridged(speech, 0.0)
+        spoken_s = sum(span.duration_s for span in self._spans)
+        self._dialogue = levels.anchor == "dialogue" and spoken_s >= LEAST_DIALOGUE * length / RATE_HZ > 0
+
+    def lufs(self, energies: Doubles) -> float:
+        """Of the energies of a mix [b], as `LoudnessMeter.energies`."""
+        return gated_lufs(energies[self._spoken(len(energies))] if self._dialogue else energies)
+
+    def _spoken(self, count: int) -> NDArray[np.bool_]:
+        """Which of the first `count` gating blocks have someone speaking in their middle."""
+        middles_s = np.arange(count) * STEP_S + BLOCK_S / 2
+        starts, ends = ([getattr(s, end) for s in self._spans] for end in ("start_s", "end_s"))
+        begun, over = np.searchsorted(starts, middles_s, "right"), np.searchsorted(ends, middles_s, "right")
+        return np.asarray(begun > over)

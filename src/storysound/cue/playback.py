@@ -1,0 +1,209 @@
+"""Plays cues: any stretch of one, sample by sample, without the rest of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from storysound.cue.score import Cue, Piece
+from storysound.media.arrays import RATE_HZ, Floats, Samples
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.levels import raised_cosine
+from storysound.media.recording import Recording, of_wave
+from storysound.progress import check
+from storysound.story import Span
+
+CUT_S = 0.02  # fade where the film ends before the cue does
+_MARGIN_S = 1.0  # read beyond the pieces
+_SHARED_S = 120.0  # files up to this long are read whole, once for all their cues
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A piece on the grid of samples: those of the sound from `first` on are played in [at, end)."""
+
+    first: int
+    at: int
+    end: int
+    leaving: Floats  # gain of what sounded before, over the overlap [n]
+    coming: Floats  # of this piece there
+
+
+class CuePlayer:
+    """One cue as samples; those outside its span are silence.
+
+    `sound` begins at `from_s` of the file that the pieces speak of. Film time is counted in samples of the sound's
+    rate, from 0. `length`: where the film ends; a cue that would go on is cut smoothly there.
+    """
+
+    def __init__(
+        self,
+        sound: Waveform | Recording,
+        pieces: Sequence[Piece],
+        *,
+        fade_in_s: float,
+        fade_out_s: float,
+        span: Span | None = None,
+        from_s: float = 0.0,
+        gain_db: float = 0.0,
+        length: int | None = None,
+    ) -> None:
+        rate = sound.rate_hz
+        span = span or Span(pieces[0].at_s, pieces[-1].end_s)
+        self._sound, self.gain = sound, np.float32(10 ** (gain_db / 20))
+        self.channels = sound.channels
+        self.start, full_end = round(span.start_s * rate), round(span.end_s * rate)
+        half = max(0, full_end - self.start) // 2
+        self.end = max(self.start, full_end if length is None else min(full_end, length))
+        self._fade_in = raised_cosine(min(round(fade_in_s * rate), half))
+        self._fade_out = raised_cosine(min(round(fade_out_s * rate), half))[::-1]
+        self._out_at = full_end - len(self._fade_out)
+        cut = min(round(CUT_S * rate), self.end - self.start) if self.end < full_end else 0
+        self._cut = raised_cosine(cut)[::-1]
+        self._placed: list[_Placed] = []
+        for piece in pieces:
+            self._place(piece, round(from_s * rate))
+
+    def _place(self, piece: Piece, origin: int) -> None:
+        """Adds a piece; how it takes over from those before is found from the whole overlap, once."""
+        check()
+        rate = self._sound.rate_hz
+        at, first = round(piece.at_s * rate), round(piece.in_s * rate) - origin
+        end = at + min(round((piece.out_s - piece.in_s) * rate) + 1, _length(self._sound) - first)
+        overlap = min(max((other.end for other in self._placed), default=at), end) - at
+        leaving = coming = np.empty(0, np.float32)
+        if overlap > 0:
+            seam = at + overlap
+            leaving, coming = crossfade(self._pieces(at, seam), _read(self._sound, first, first + overlap))
+            self._placed = [replace(other, end=min(other.end, seam)) for other in self._placed]
+        self._placed.append(_Placed(first, at, max(at, end), leaving, coming))
+
+    def _pieces(self, start: int, end: int) -> Samples:
+        """What the pieces placed so far make of [start, end), [c end - start]."""
+        out = np.zeros((self.channels, end - start), np.float32)
+        for piece in self._placed:
+            low, high = max(piece.at, start), min(piece.end, end)
+            if low >= high:
+                continue
+            new = _read(self._sound, piece.first + low - piece.at, piece.first + high - piece.at)
+            faded = slice(low - piece.at, min(high - piece.at, len(piece.leaving)))
+            n = max(0, faded.stop - faded.start)
+            if n:
+                before = out[:, low - start : low - start + n] * piece.leaving[faded]
+                new = np.concatenate([before + new[:, :n] * piece.coming[faded], new[:, n:]], axis=1)
+            out[:, low - start : high - start] = new
+        return out
+
+    def unfaded(self, start: int, end: int) -> Samples:
+        """Film samples [start, end), [c end - start], before gain and fades; silence outside the cue's span."""
+        out = self._pieces(start, end)
+        out[:, : max(0, self.start - start)] = 0.0
+        out[:, max(0, self.end - start) :] = 0.0
+        return out
+
+    def gains(self, start: int, end: int) -> Floats:
+        """What those samples are multiplied with: gain and fades, [end - start]."""
+        gains = np.full(end - start, self.gain)
+        for at, fade in (
+            (self.start, self._fade_in),
+            (self._out_at, self._fade_out),
+            (self.end - len(self._cut), self._cut),
+        ):
+            low, high = max(at, start), min(at + len(fade), end)
+            if low < high:
+                gains[low - start : high - start] *= fade[low - at : high - at]
+        return gains
+
+    def read(self, start: int, end: int) -> Samples:
+        """Film samples [start, end) as the cue plays them: [c end - start]."""
+        return self.unfaded(start, end) * self.gains(start, end)
+
+    def whole(self) -> Samples:
+        """All of the cue's samples [c n], from its start."""
+        return self.read(self.start, self.end)
+
+
+def crossfade(leaving: Samples, coming: Samples) -> tuple[Floats, Floats]:
+    """Gains [n] for two stretches [c n] such that their sum keeps its power.
+
+    Constant power is cos² + sin² = 1, corrected by how much the two resemble each other: like waves add in amplitude,
+    unlike ones in power.
+    """
+    n = leaving.shape[-1]
+    angle = np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1)
+    out, into = np.cos(angle), np.sin(angle)
+    norm = float(np.linalg.norm(leaving) * np.linalg.norm(coming))
+    alike = max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
+    power = np.sqrt(1.0 + 2.0 * alike * out * into)
+    return (out / power).astype(np.float32), (into / power).astype(np.float32)
+
+
+def _length(sound: Waveform | Recording) -> int:
+    return sound.length if isinstance(sound, Recording) else sound.samples.shape[1]
+
+
+def _read(sound: Waveform | Recording, start: int, end: int) -> Samples:
+    """Samples [c end - start] of a sound, silence where it has none."""
+    if isinstance(sound, Recording):
+        return sound.read(start, end)
+    out = np.zeros((sound.channels, end - start), np.float32)
+    low, high = max(start, 0), min(end, sound.samples.shape[1])
+    if low < high:
+        out[:, low - start : high - start] = sound.samples[:, low:high]
+    return out
+
+
+def sound_of(cue: Cue) -> tuple[Waveform, float]:
+    """The stretch of the cue's file that its pieces use, stereo at RATE_HZ, and where in the file it begins.
+
+    Which stretch depends on this cue alone, so that changing another changes none of its samples; of short files it is
+    the whole. Raises MediaError where the file can't be read.
+    """
+    path = Path(cue.sound.root) / cue.sound.path
+    if cue.sound.duration_s <= _SHARED_S:
+        return read_audio(path, rate_hz=RATE_HZ, channels=2), 0.0
+    from_s = float(max(0, int(min(piece.in_s for piece in cue.pieces) - _MARGIN_S)))
+    end_s = max(piece.out_s for piece in cue.pieces) + _MARGIN_S
+    return read_audio(path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s), from_s
+
+
+class Players:
+    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it."""
+
+    def __init__(self, cues: Sequence[Cue], length: int) -> None:
+        """`length`: of the film in samples."""
+        self._cues, self._length = cues, length
+        self._shared: dict[tuple[str, str], Recording] = {}
+        self._players: dict[str, CuePlayer] = {}
+
+    def at(self, start: int, end: int) -> list[tuple[Cue, CuePlayer]]:
+        """The cues that sound in [start, end), in their order. Stretches are asked for in order of time.
+
+        Raises MediaError where the sound of one can't be read.
+        """
+        reached = [cue for cue in self._cues if round(cue.end_s * RATE_HZ) > start]
+        files = {(cue.sound.root, cue.sound.path) for cue in reached}
+        self._shared = {file: sound for file, sound in self._shared.items() if file in files}
+        now = [cue for cue in reached if round(cue.start_s * RATE_HZ) < end]
+        self._players = {cue.id: self._players.get(cue.id) or self._player(cue) for cue in now}
+        return [(cue, self._players[cue.id]) for cue in now]
+
+    def _player(self, cue: Cue) -> CuePlayer:
+        file = (cue.sound.root, cue.sound.path)
+        sound, from_s = self._shared.get(file), 0.0
+        if sound is None or cue.sound.duration_s > _SHARED_S:
+            wave, from_s = sound_of(cue)
+            sound = of_wave(wave)
+            if cue.sound.duration_s <= _SHARED_S:
+                self._shared[file] = sound
+        return CuePlayer(
+            sound,
+            cue.pieces,
+            fade_in_s=cue.fade_in_s,
+            fade_out_s=cue.fade_out_s,
+            span=Span(cue.start_s, cue.end_s),
+            from_s=from_s,
+            gain_db=cue.gain_db,
+            length=self._length,
+        )
