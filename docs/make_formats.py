@@ -10,7 +10,7 @@ from storysound.ingest.captions import SUFFIXES as CAPTIONS
 from storysound.ingest.pictures import PICTURE_SUFFIXES
 from storysound.media import clock
 from storysound.media.endings import MEDIA_SUFFIXES
-from storysound.media.soundtrack import CONTAINERS
+from storysound.media.film.containers import CONTAINERS
 
 DOCS = Path(__file__).resolve().parent
 TESTS = DOCS.parent / "tests"

@@ -1,5 +1,6 @@
 """Whether a clip has music, and what is left when it is taken out."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
 from storysound.encode.encoder import Encoding, Head, Traits
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
+from storysound.media.recording import Recording, of_wave
 from storysound.story import Event, Span
 
 RATE = 48_000
@@ -40,18 +43,28 @@ def tone(seconds: float, hz: float, level: float = 0.2) -> NDArray[np.float32]:
     return np.tile(wave.astype(np.float32), (2, 1))
 
 
-def without_440(wave: Waveform) -> Waveform:
+def sound(samples: Samples) -> Recording:
+    return of_wave(Waveform(samples, RATE))
+
+
+def without_440(part: Recording) -> Iterator[Samples]:
     """A separator whose "speech" is everything but 440 Hz: gives the 440-Hz part as background."""
-    spectrum = np.fft.rfft(wave.samples, axis=1)
-    hz = np.fft.rfftfreq(wave.samples.shape[1], 1 / wave.rate_hz)
+    spectrum = np.fft.rfft(part.cut().samples, axis=1)
+    hz = np.fft.rfftfreq(part.length, 1 / part.rate_hz)
     spectrum[:, np.abs(hz - 440) > 20] = 0
-    return Waveform(np.fft.irfft(spectrum, wave.samples.shape[1], axis=1).astype(np.float32), wave.rate_hz)
+    background = np.fft.irfft(spectrum, part.length, axis=1).astype(np.float32)
+    yield background[:, : part.length // 3]
+    yield background[:, part.length // 3 :]
+
+
+def all_of_it(part: Recording) -> Iterator[Samples]:
+    yield part.cut().samples
 
 
 def spans_of(*parts: NDArray[np.float32], speech: tuple[Span, ...] = (), **more: Any) -> list[tuple[float, float]]:
     """Where music is heard in sounds one after the other; smoothing makes it longer by a second."""
-    wave = Waveform(np.concatenate(parts, axis=1), RATE)
-    found = music_spans(wave, speech, {"ear": more.get("ear", Ear())}, more.get("background", lambda w: w))  # type: ignore[dict-item]
+    whole = sound(np.concatenate(parts, axis=1))
+    found = music_spans(whole, speech, {"ear": more.get("ear", Ear())}, more.get("background", all_of_it))  # type: ignore[dict-item]
     return [pytest.approx((span.start_s, span.end_s), abs=1.01) for span in found]
 
 
@@ -73,14 +86,14 @@ def test_soft_music_is_found_under_speech() -> None:
     voice, music = tone(20, 900), tone(20, 440, 0.02)
     asked: list[float] = []
 
-    def background(wave: Waveform) -> Waveform:
-        asked.append(wave.duration_s)
-        return without_440(wave)
+    def background(part: Recording) -> Iterator[Samples]:
+        asked.append(part.duration_s)
+        return without_440(part)
 
     assert spans_of(voice + music) == []
     assert spans_of(voice + music, speech=(Span(2, 18),), background=background) == [(0, 20)]
     assert asked == [20.0]
-    assert spans_of(voice + music, speech=(Span(12, 18),), background=without_440) == [(10, 20)]
+    assert spans_of(voice + music, speech=(Span(12, 18),), background=without_440) == [(7, 20)]
     traces = tone(20, 440, 0.01)  # what a separator leaves of a voice alone
     assert spans_of(voice + traces, speech=(Span(2, 18),), background=without_440) == []
 
@@ -103,7 +116,7 @@ def test_a_soft_passage_between_music_is_music() -> None:
 def test_ears_that_cannot_tell_say_so(caplog: pytest.LogCaptureFixture) -> None:
     deaf = Ear()
     deaf.labels = {"birds": ("robin",)}  # type: ignore[dict-item]
-    assert music_spans(Waveform(tone(3, 440), RATE), (), {"ear": deaf}, lambda wave: wave) == ()  # type: ignore[dict-item]
+    assert music_spans(sound(tone(3, 440)), (), {"ear": deaf}, all_of_it) == ()  # type: ignore[dict-item]
     assert "no encoder of this profile" in caplog.text
 
 
@@ -112,7 +125,7 @@ def test_silence_asks_no_model(level: float) -> None:
     def fail(*_: object) -> tuple[Span, ...]:
         raise AssertionError("a model was asked")
 
-    assert listen(Waveform(tone(3, 440, level), RATE), fail, fail) == OwnSound(None)
+    assert listen(sound(tone(3, 440, level)), fail, fail) == OwnSound(None)
     assert listen(None, fail, fail) == OwnSound(None)
 
 
@@ -126,9 +139,9 @@ def test_what_is_heard_about_then() -> None:
 
 
 def test_music_that_a_bed_masks_does_not_count() -> None:
-    sound = np.concatenate([tone(10, 440, 0.001), tone(10, 440, 0.1), tone(10, 440, 0.001)], axis=1)
+    samples = np.concatenate([tone(10, 440, 0.001), tone(10, 440, 0.1), tone(10, 440, 0.001)], axis=1)
     soft, loud = Span(0, 10), Span(10, 20)
-    own = OwnSound(Waveform(sound, RATE), (), (soft, loud), 30.0)
+    own = OwnSound(sound(samples), (), (soft, loud), 30.0)
     assert own.fights_with(-16) == (loud,)
     assert own.fights_with(-60) == (soft, loud)
     # The voice lends it no loudness, and where there is nothing but voice nobody knows.
@@ -138,7 +151,7 @@ def test_music_that_a_bed_masks_does_not_count() -> None:
 
 
 def test_share_of_music_decides() -> None:
-    wave = Waveform(tone(10, 440), RATE)
+    wave = sound(tone(10, 440))
     assert listen(wave, lambda _: (), lambda *_: (Span(0, 5),)).has_music
     assert not listen(wave, lambda _: (), lambda *_: (Span(0, 3),)).has_music
 
@@ -148,23 +161,24 @@ def test_only_speech_is_left_where_music_was_and_the_rest_is_untouched() -> None
     speech[:, : 4 * RATE] = 0
     speech[:, 7 * RATE : 12 * RATE] = 0
     music[:, 10 * RATE :] = 0
-    own = OwnSound(Waveform(speech + music, RATE), (Span(4, 7), Span(12, 20)), (Span(0, 10),), 20.0)
+    own = OwnSound(sound(speech + music), (Span(4, 7), Span(12, 20)), (Span(0, 10),), 20.0)
     left = without_music(own, without_440)
     assert left is not None
-    np.testing.assert_array_equal(left.samples[:, 10 * RATE :], (speech + music)[:, 10 * RATE :])
-    assert np.abs(left.samples[:, : 3 * RATE]).max() == 0
-    assert np.abs(left.samples[:, 8 * RATE : 9 * RATE]).max() == 0
+    samples = left.cut().samples
+    np.testing.assert_array_equal(samples[:, 10 * RATE :], (speech + music)[:, 10 * RATE :])
+    assert np.abs(samples[:, : 3 * RATE]).max() == 0
+    assert np.abs(samples[:, 8 * RATE : 9 * RATE]).max() == 0
     words = slice(round(4.5 * RATE), round(6.5 * RATE))
-    np.testing.assert_allclose(left.samples[:, words], speech[:, words], atol=0.01)
-    assert np.abs(np.diff(left.samples[:, : 10 * RATE])).max() < 1.05 * np.abs(np.diff(speech)).max()
+    np.testing.assert_allclose(samples[:, words], speech[:, words], atol=0.01)
+    assert np.abs(np.diff(samples[:, : 10 * RATE])).max() < 1.05 * np.abs(np.diff(speech)).max()
 
 
 def test_music_alone_leaves_nothing() -> None:
-    own = OwnSound(Waveform(tone(10, 440), RATE), (), (Span(0, 10),), 10.0)
+    own = OwnSound(sound(tone(10, 440)), (), (Span(0, 10),), 10.0)
     assert without_music(own, without_440) is None
 
 
 def test_audible_shots() -> None:
-    wave = Waveform(np.concatenate([tone(2, 440), tone(2, 440, 1e-4)], axis=1), RATE)
+    wave = sound(np.concatenate([tone(2, 440), tone(2, 440, 1e-4)], axis=1))
     assert audible(wave, [Span(0, 2), Span(2, 4), Span(4, 5)]) == [True, False, False]
     assert audible(None, [Span(0, 2)]) == [False]

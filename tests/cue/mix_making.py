@@ -9,7 +9,8 @@ from storysound.cue.levels import Levels
 from storysound.cue.mix import stems
 from storysound.cue.score import Cue, Layer, Piece
 from storysound.media.arrays import RATE_HZ, Samples
-from storysound.media.audio import STEREO, Waveform, write_wav
+from storysound.media.audio import Waveform, write_wav
+from storysound.media.layouts import STEREO
 from storysound.media.recording import Recording, of_wave
 from storysound.story import Sound, Span
 

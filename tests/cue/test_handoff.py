@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from cue.handoff_making import LENGTH_S, RATE_HZ, film, noise, score
 from cue.mix_making import mixed
+from storysound.cue.handoff.tables import RIGHTS_COLUMNS, write_csv, write_rights
+from storysound.cue.handoff.timecode import frame_of, start_frame, timecode
+from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
 from storysound.cue.score import Score
-from storysound.cue.tables import RIGHTS_COLUMNS, write_csv, write_rights
-from storysound.cue.timecode import frame_of, start_frame, timecode
-from storysound.cue.timeline import write_edl, write_fcpxml, write_otio
 from storysound.media.audio import Waveform
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, of_wave

@@ -11,6 +11,9 @@ import opentimelineio as otio
 import pytest
 
 from storysound.cue.form import schema
+from storysound.cue.handoff.tables import COLUMNS, write_csv
+from storysound.cue.handoff.timecode import timecode
+from storysound.cue.handoff.timeline import write_otio
 from storysound.cue.score import (
     Cue,
     Edit,
@@ -25,9 +28,6 @@ from storysound.cue.score import (
     Wishes,
 )
 from storysound.cue.sheet import as_dict, as_read, read_json, write_json
-from storysound.cue.tables import COLUMNS, write_csv
-from storysound.cue.timecode import timecode
-from storysound.cue.timeline import write_otio
 from storysound.errors import InputError, OutputError
 from storysound.story import Mood, Sound, Source, Span
 

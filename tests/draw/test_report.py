@@ -18,6 +18,7 @@ from storysound.draw import shapes as draw
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.media.audio import Waveform
+from storysound.media.recording import of_wave
 from storysound.story import Mood, Sound, Source, Span
 
 NASTY = "rain \"heavy\" 'x' & <script>alert(1)<\x02 {{ 7*7 }} ☔\nnew.ogg"
@@ -87,7 +88,7 @@ def full(tmp_path: Path) -> Page:
         sheet(*cues, title=f"Film {NASTY}"),
         tmp_path / "report.html",
         thumbnails=[(t, rng.integers(0, 255, (360, 640, 3), np.uint8)) for t in (1.0, 5.0, 8.0, 12.0)],
-        waveforms={"original": None, "added": wave(0.1), "mix": wave(0.5)},
+        waveforms={"original": None, "added": of_wave(wave(0.1)), "mix": of_wave(wave(0.5))},
         attention={"m1": Attention(rng.random((20, 7)), tuple(np.linspace(0, 12, 20)), tuple(np.arange(7.0)))},
         moods={"pictures": ((0.0, 0.3, 0.7), (15.0, 0.8, 0.2), (16.0, float("nan"), 0.2)), "music": ((0.0, 0.9, 0.9),)},
         video=tmp_path / 'my "film" #1.mp4',
@@ -193,7 +194,7 @@ def test_many_pictures_are_thinned_out(tmp_path: Path) -> None:
 def test_peaks_against_the_obvious_loop() -> None:
     rng = np.random.default_rng(1)
     samples = rng.normal(size=(2, 5000)).astype(np.float32)
-    found = draw.peaks(Waveform(samples, 1000), 6.0)  # a second longer than the sound: silence at the end
+    found = draw.peaks(of_wave(Waveform(samples, 1000)), 6.0)  # a second longer than the sound: silence at the end
     padded = np.zeros(6000)
     padded[:5000] = np.abs(samples).max(axis=0)
     edges = [i * 6000 // 1400 for i in range(1400)] + [6000]

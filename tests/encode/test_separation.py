@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from storysound.encode import nsnet2, separator, silero
 from storysound.encode.voice_mask import BINS, COARSE, FINER, Config, VoiceMask, beside, smooth, spread
 from storysound.media.audio import Waveform, read_audio, resample
+from storysound.media.recording import of_wave
 from storysound.weights.resolver import Resolver
 
 
@@ -124,6 +125,21 @@ def test_background_and_speech_add_up_to_the_input(
 
 
 @pytest.mark.models
+def test_hours_of_sound_are_split_as_a_piece_in_memory_is(
+    splitter: separator.Separator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Block by block, with seams; at another rate too."""
+    monkeypatch.setattr(separator, "_BLOCK_S", 2)
+    monkeypatch.setattr(separator, "_LEAD_S", 1)
+    for rate_hz in (48_000, 44_100):
+        samples = np.random.default_rng(0).normal(0, 0.1, (2, 5 * rate_hz + 7)).astype(np.float32)
+        background, _ = splitter.split(Waveform(samples, rate_hz))
+        blocks = list(splitter.background(of_wave(Waveform(samples, rate_hz))))
+        assert len(blocks) >= 3
+        np.testing.assert_array_equal(np.concatenate(blocks, axis=1), background.samples)
+
+
+@pytest.mark.models
 def test_silence_and_the_side_channel_stay_untouched(splitter: separator.Separator) -> None:
     silence = Waveform(np.zeros((2, 22050), np.float32), 22050)
     assert not splitter.split(silence)[1].samples.any()
@@ -139,13 +155,13 @@ def test_golden_talk_is_heard_and_taken_out(
     """Recipe: lrs3_talk.mp4 (a man on a stage) with silence where he pauses; then 440 Hz at the same level under it."""
     detector = silero.load(weights)
     wave = read_audio(f"{shared_data}/videos/clips/lrs3_talk.mp4", channels=1, end_s=6.0)
-    spans = detector.speech_spans(wave)
+    spans = detector.speech_spans(of_wave(wave))
     assert [(round(s.start_s, 1), round(s.end_s, 1)) for s in spans[:2]] == [(0.2, 1.0), (1.6, 4.7)]
-    assert detector.probabilities(wave).max() <= 1.0
+    assert detector.probabilities(of_wave(wave)).max() <= 1.0
     background, _ = splitter.split(wave)
     left_db = 10 * np.log10((background.samples**2).mean() / (wave.samples**2).mean())
     assert left_db < -10
-    assert sum(s.duration_s for s in detector.speech_spans(background)) < 0.1 * wave.duration_s
+    assert sum(s.duration_s for s in detector.speech_spans(of_wave(background))) < 0.1 * wave.duration_s
     level = float(np.sqrt((wave.samples**2).mean()))
     time_s = np.arange(wave.samples.shape[1]) / wave.rate_hz
     tone = (level * np.sqrt(2) * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)[None]
@@ -159,9 +175,9 @@ def test_no_speech_in_music(weights: Resolver) -> None:
     """cantina.wav of gradio 6.31.0, a band, holds none."""
     detector = silero.load(weights)
     wave = read_audio(weights.path("demo/cantina.wav"))
-    assert detector.speech_spans(wave) == ()
-    assert detector.probabilities(resample(wave, 16000)).shape == (-(-round(wave.duration_s * 16000) // 512),)
-    assert detector.speech_spans(Waveform(np.zeros((1, 1), np.float32), 8000)) == ()
+    assert detector.speech_spans(of_wave(wave)) == ()
+    assert detector.probabilities(of_wave(resample(wave, 16000))).shape == (-(-round(wave.duration_s * 16000) // 512),)
+    assert detector.speech_spans(of_wave(Waveform(np.zeros((1, 1), np.float32), 8000))) == ()
 
 
 @pytest.mark.models

@@ -1,7 +1,7 @@
 """Stand-ins for the models, a library of five sounds and clips of plain colours, for tests of scoring."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.encode.pool import Models
+from storysound.jobs.plan import plan as planning
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.match.query import Hit, Query
-from storysound.media.arrays import RATE_HZ
+from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform, write_wav
+from storysound.media.recording import Recording
 from storysound.progress import Watch
 from storysound.story import Mood, Sound, Source, Span
 
@@ -140,15 +142,15 @@ class Voice:
     def __init__(self, speech: tuple[Span, ...]) -> None:
         self.speech = speech
 
-    def speech_spans(self, wave: Waveform) -> tuple[Span, ...]:
+    def speech_spans(self, sound: Recording) -> tuple[Span, ...]:
         return self.speech
 
 
 class Splitter:
     """Takes everything for background."""
 
-    def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
-        return wave, Waveform(np.zeros_like(wave.samples), wave.rate_hz)
+    def background(self, sound: Recording) -> Iterator[Samples]:
+        return (block for _, block in sound.blocks())
 
 
 def make_models(ears: FakeEars | None = None, speech: tuple[Span, ...] = ()) -> Models:
@@ -168,7 +170,7 @@ def score(
     shelf: Shelf, models: Models, story: Path, out: Path, watch: Watch | None = None, **asked: Any
 ) -> ScoreResult:
     """Runs the job with a library that is a shelf."""
-    with patch.object(job, "finder_of", lambda *_: (shelf, None)):
+    with patch.object(planning, "finder_of", lambda *_: (shelf, None)):
         return job.run(ScoreRequest(story, Path("library"), out, **asked), models, watch or Watch())
 
 

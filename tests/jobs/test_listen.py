@@ -26,6 +26,7 @@ from storysound.jobs.listen import listen as job
 from storysound.jobs.listen.request import PLOTS, ListenRequest
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.canvas import text_width
+from storysound.media.recording import Recording
 from storysound.media.sketch import joined, sketch
 from storysound.progress import Progress, Watch
 from storysound.story import Event
@@ -52,14 +53,15 @@ class LoudnessEar:
 
 
 class NoVoice:
-    def probabilities(self, wave: Waveform) -> np.ndarray:
-        return np.zeros(int(wave.duration_s / 0.032) + 1, np.float32)
+    def probabilities(self, sound: Recording) -> np.ndarray:
+        return np.zeros(int(sound.duration_s / 0.032) + 1, np.float32)
 
 
 class OneVoice:
     """A voice where it is loud, in frames of 32 ms."""
 
-    def probabilities(self, wave: Waveform) -> np.ndarray:
+    def probabilities(self, sound: Recording) -> np.ndarray:
+        wave = sound.cut()
         edges = (np.arange(0, wave.duration_s, 0.032) * wave.rate_hz).astype(int)
         return (np.maximum.reduceat(np.abs(wave.samples[0]), edges) > 0.1).astype(np.float32)
 

@@ -1,7 +1,7 @@
 """From an encoder's scores of a whole sound to the events heard in it, the same for a file and for a library."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +14,15 @@ from storysound.encode.encoder import Encoder, Encoding
 from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 from storysound.media.loudness import peaks_db
+from storysound.media.recording import Recording
+from storysound.progress import unless_stopped
 from storysound.story import Event
 
 USUAL = 0.1  # of every class, for encoders that don't say what is usual
 LEVEL_S = 0.1  # from one level to the next, of those that `audible` is told
 SILENT_DB, FAINT_DB = -70.0, -60.0  # levels below this, absolute or beside the loudest, are silence
+# What is heard at a time, and around it; whole steps of our own ears, so that a piece is heard as part of the whole.
+PIECE_S, CONTEXT_S = 120.0, 4.8
 BESIDE_DB = -30.0  # beside the loudest of an event, levels below this are before or after it
 
 
@@ -120,18 +124,64 @@ def tightened(events: Sequence[Event], levels_db: NDArray[np.floating], reach_s:
     return tuple(out)
 
 
-def heard_in(wave: Waveform, ear: Ear) -> tuple[Event, ...]:
+@dataclass(frozen=True)
+class Piece:
+    """A stretch [start_s, end_s) of a sound in one channel, with what is around it: `wave` begins at `from_s`."""
+
+    wave: Waveform
+    from_s: float
+    start_s: float
+    end_s: float
+    is_last: bool
+
+    def steps(self, scores: Floats, step_s: float) -> Floats:
+        """Of the scores [t c] of `wave`, one each `step_s`, those of the steps of the sound that begin in the piece."""
+        begins, ends = (math.ceil(time_s / step_s - 1e-6) - round(self.from_s / step_s) for time_s in self.span)
+        return scores[begins : None if self.is_last else ends]
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """From when to when."""
+        return self.start_s, self.end_s
+
+
+def pieces(sound: Recording) -> Iterator[Piece]:
+    """A sound piece by piece, each with enough around it to be heard as if it were one."""
+    count = max(1, math.ceil(sound.duration_s / PIECE_S - 0.5))  # the last is longer, or at least half as long
+    for number in unless_stopped(range(count)):
+        start_s, is_last = number * PIECE_S, number == count - 1
+        from_s, end_s = max(0.0, start_s - CONTEXT_S), sound.duration_s if is_last else start_s + PIECE_S
+        yield Piece(sound.cut(from_s, end_s + CONTEXT_S).mono(), from_s, start_s, end_s, is_last)
+
+
+def heard_in(sound: Recording, ear: Ear) -> tuple[Event, ...]:
     """What is heard when in a sound at hand."""
-    mono = wave.mono()
-    return events_in(ear.encoder.encode([mono])[0], ear, peaks_db(mono, LEVEL_S), mono.duration_s)
+    rows, levels, step_s = [], [], 0.0
+    for piece in pieces(sound):
+        heard = ear.encoder.encode([piece.wave])[0]
+        step_s = heard.step_s
+        rows.append(piece.steps(ear.scores(heard), step_s))
+        levels.append(peaks_db(piece.wave.cut(piece.start_s - piece.from_s, piece.end_s - piece.from_s), LEVEL_S))
+    return _events(np.concatenate(rows), step_s, ear, np.concatenate(levels), sound.duration_s)
 
 
 def events_in(
     heard: Encoding, ear: Ear, levels_db: NDArray[np.floating], duration_s: float, config: EventConfig | None = None
 ) -> tuple[Event, ...]:
     """What is heard when in a sound, of which `levels_db` [n] are the levels of each tenth of a second."""
+    return _events(ear.scores(heard), heard.step_s, ear, levels_db, duration_s, config)
+
+
+def _events(
+    scores: Floats,
+    step_s: float,
+    ear: Ear,
+    levels_db: NDArray[np.floating],
+    duration_s: float,
+    config: EventConfig | None = None,
+) -> tuple[Event, ...]:
+    """What is heard when by scores [t c]."""
     config = config or EventConfig()
-    scores = ear.scores(heard)
-    scores[~audible(levels_db, heard.step_s, len(scores))] = 0.0
-    found = events_of(scores, ear.labels, heard.step_s, duration_s=duration_s, config=config)
-    return told_once(tightened(found, levels_db, max(ear.patch_s, heard.step_s)), audioset(), config)
+    scores[~audible(levels_db, step_s, len(scores))] = 0.0
+    found = events_of(scores, ear.labels, step_s, duration_s=duration_s, config=config)
+    return told_once(tightened(found, levels_db, max(ear.patch_s, step_s)), audioset(), config)

@@ -11,27 +11,33 @@ from numpy.typing import NDArray
 
 from storysound.annotate.events import EventConfig, events_of
 from storysound.annotate.families import audioset
-from storysound.annotate.hearing import cells
+from storysound.annotate.hearing import Piece, cells, pieces
 from storysound.annotate.sound import music_ear_among
-from storysound.encode.encoder import Encoder, ticks
+from storysound.encode.encoder import Encoder
+from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
+from storysound.media.layouts import folded
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
-from storysound.media.loudness import integrated_lufs
+from storysound.media.loudness import LoudnessMeter
+from storysound.media.recording import Recorder, Recording, recorded
+from storysound.progress import unless_stopped
 from storysound.story import Event, Span
 
 log = logging.getLogger(__name__)
 
-FindsSpeech = Callable[[Waveform], tuple[Span, ...]]
-FindsMusic = Callable[[Waveform, Sequence[Span]], tuple[Span, ...]]
-FindsEvents = Callable[[Waveform], tuple[Event, ...]]
+FindsSpeech = Callable[[Recording], tuple[Span, ...]]
+FindsMusic = Callable[[Recording, Sequence[Span]], tuple[Span, ...]]
+FindsEvents = Callable[[Recording], tuple[Event, ...]]
+TakesSpeechOut = Callable[[Recording], Iterator[Samples]]  # in blocks [c n] that follow each other
 
-WINDOW_S, CONTEXT_S = 10.0, 1.0  # judged at a time, and heard around it
+AROUND_S, CELL_S = 12.0, 0.5  # levels and speech are judged over so long around each cell of that length
 GOES_ON = 0.5  # part of that score that music keeps while it plays
 SMOOTH_S = 2.4  # scores are means over this long
 LEAST_S, PAUSE_S = 3.0, 4.0  # shorter music is a jingle or an error; shorter pauses belong to it
-LEVEL, LIFT = 0.1, 100.0  # mean level at which windows are judged, and the most they are brought up: 40 dB
-LEFT = 0.08  # of the level of a window with its voice (-22 dB); where less is left without it, nobody hears music
-SPOKEN_SHARE = 0.1  # of a window, from here on it is judged without its speech
+LEVEL, LIFT = 0.1, 100.0  # mean level at which sound is judged, and the most it is brought up: 40 dB
+FAINTEST = 1e-3  # mean level below which it is silence: -60 dBFS
+LEFT = 0.08  # of the level with the voice (-22 dB); where less is left without it, nobody hears music
+SPOKEN_SHARE = 0.1  # of the time around; from here on it is judged without its speech
 MUSIC_SHARE = 0.4  # of the clip; from here on it has music of its own
 AUDIBLE_DB = -45.0  # the loudest 0.4 s of a shot below this is as good as silent
 NEAR_S = 1.0  # so far before or after an effect, the same event in the clip makes it one too many
@@ -42,9 +48,9 @@ GATE_S = 0.25  # speech kept without its music opens and closes this softly
 
 @dataclass(frozen=True)
 class OwnSound:
-    """The clip's own sound; `wave` is None where there is none or it is silent."""
+    """The clip's own sound; `sound` is None where there is none or it is silent."""
 
-    wave: Waveform | None
+    sound: Recording | None
     speech: tuple[Span, ...] = ()
     music: tuple[Span, ...] = ()  # where music plays
     duration_s: float = 0.0
@@ -62,16 +68,15 @@ class OwnSound:
 
     def _music_lufs(self, span: Span) -> float:
         """Loudness of music in a stretch, outside speech; inf where there is too little outside."""
-        assert self.wave is not None
+        assert self.sound is not None
         times = [span.start_s]
         for said in self.speech:
             if said.overlap_s(span) > 0:
                 times += [max(said.start_s, span.start_s), min(said.end_s, span.end_s)]
-        free = [(a, b) for a, b in zip(times[::2], [*times[1::2], span.end_s], strict=True) if b - a > 0.1]
-        parts = [self.wave.cut(a, b).samples for a, b in free]
-        if sum(b - a for a, b in free) < SHORTEST_MEASURED_S:
+        free = [Span(a, b) for a, b in zip(times[::2], [*times[1::2], span.end_s], strict=True) if b - a > 0.1]
+        if sum(part.duration_s for part in free) < SHORTEST_MEASURED_S:
             return np.inf
-        return integrated_lufs(Waveform(np.concatenate(parts, axis=1), self.wave.rate_hz))
+        return loudness(self.sound, free)
 
     @property
     def music_share(self) -> float:
@@ -85,109 +90,173 @@ class OwnSound:
 
 
 def listen(
-    wave: Waveform | None, speech: FindsSpeech, music: FindsMusic, events: FindsEvents = lambda wave: ()
+    sound: Recording | None, speech: FindsSpeech, music: FindsMusic, events: FindsEvents = lambda sound: ()
 ) -> OwnSound:
     """Finds speech, music and events in a clip's sound; silence needs no model."""
-    if wave is None or integrated_lufs(wave) < SILENCE_LUFS:
+    if sound is None or loudness(sound) < SILENCE_LUFS:
         return OwnSound(None)
-    spoken = speech(wave)
-    return OwnSound(wave, spoken, music(wave, spoken), wave.duration_s, events(wave))
+    spoken = speech(sound)
+    return OwnSound(sound, spoken, music(sound, spoken), sound.duration_s, events(sound))
+
+
+def loudness(sound: Recording, spans: Sequence[Span] | None = None) -> float:
+    """Gated loudness in LUFS of a sound, or of stretches of it one after the other; -inf for silence."""
+    meter = LoudnessMeter(sound.rate_hz, sound.layout)
+    for span in spans or [Span(0.0, sound.duration_s)]:
+        part = sound.part(round(span.start_s * sound.rate_hz), round(span.end_s * sound.rate_hz))
+        for _, block in part.blocks():
+            meter.add(block)
+    return meter.integrated_lufs()
 
 
 def music_spans(
-    wave: Waveform,
+    sound: Recording,
     speech: Sequence[Span],
     ears: Mapping[str, Encoder[Waveform]],
-    background: Callable[[Waveform], Waveform],
+    background: TakesSpeechOut,
 ) -> tuple[Span, ...]:
     """Where music plays, also softly under speech.
 
     Where somebody speaks the voice is taken out first (`background`), and what is left is brought up to a usual level:
-    else the encoders would hear only the voice.
+    else the encoders would hear only the voice. What is said of a moment depends on the seconds around it alone, so
+    that the same footage gets the same answer in another film.
     """
     ear = music_ear_among(ears)
     if ear is None:
         log.warning("no encoder of this profile can tell whether the clip already has music")
         return ()
     least, patch_s = ear.head.music_from, ear.encoder.traits.patch_s
-    voiceless = _without_speech(wave.mono(), speech, background)
+    voiceless, gains = _voiceless(sound, speech, background)
     curve: list[NDArray[np.float32]] = []
     step_s = 0.0
-    for span, from_s, part in _windows(voiceless):
+    for piece in pieces(voiceless):
+        part = _lifted(piece, gains)
         heard = ear.encoder.encode([part])[0]
         step_s = heard.step_s
-        scores = cells(heard.scores[ear.space][:, ear.place, None], step_s, patch_s)
-        curve.append(part.samples.any() * scores[ticks(len(scores), step_s, from_s, span.start_s, span.end_s)])
-    smooth = scipy.ndimage.uniform_filter1d(np.concatenate(curve), max(1, round(SMOOTH_S / step_s)), axis=0)
-    config = EventConfig(least, GOES_ON * least, min(LEAST_S, wave.duration_s / 2), PAUSE_S)
-    found = events_of(smooth, ["music"], step_s, duration_s=wave.duration_s, config=config)
+        curve.append(piece.steps(cells(heard.scores[ear.space][:, ear.place, None], step_s, patch_s), step_s))
+    scores = np.concatenate(curve)
+    middles = ((np.arange(len(scores)) + 0.5) * step_s / CELL_S).astype(int)
+    scores[gains[np.minimum(middles, len(gains) - 1)] == 0] = 0
+    smooth = scipy.ndimage.uniform_filter1d(scores, max(1, round(SMOOTH_S / step_s)), axis=0)
+    config = EventConfig(least, GOES_ON * least, min(LEAST_S, sound.duration_s / 2), PAUSE_S)
+    found = events_of(smooth, ["music"], step_s, duration_s=sound.duration_s, config=config)
     return tuple(event.span for event in found)
 
 
-def _without_speech(mono: Waveform, speech: Sequence[Span], background: Callable[[Waveform], Waveform]) -> Waveform:
-    """A sound without the voice in the stretches where somebody speaks; what is hardly left is what the voice left."""
-    out = mono.samples.copy()
-    spoken = [span for span in _edges(mono) if sum(span.overlap_s(s) for s in speech) > SPOKEN_SHARE * span.duration_s]
-    for run in bridged(spoken, 1e-3):
-        a, b = round(run.start_s * mono.rate_hz), min(round(run.end_s * mono.rate_hz), out.shape[1])
-        out[:, a:b] = background(Waveform(np.ascontiguousarray(mono.samples[:, a:b]), mono.rate_hz)).samples
-    for span in spoken:
-        a, b = round(span.start_s * mono.rate_hz), round(span.end_s * mono.rate_hz)
-        if _level(out[:, a:b]) < LEFT * _level(mono.samples[:, a:b]):
-            out[:, a:b] = 0
-    return Waveform(out, mono.rate_hz)
+def _voiceless(
+    sound: Recording, speech: Sequence[Span], background: TakesSpeechOut
+) -> tuple[Recording, NDArray[np.float32]]:
+    """A sound in one channel, without the voice about where somebody speaks; and for each cell of it the gain that
+    brings it to a usual level [cells], 0 in silence and where so little is left that it is what the voice left.
+    """
+    mono = recorded((folded(block, sound.layout, 1) for _, block in sound.blocks()), sound.rate_hz, ("?",))
+    power = _powers(mono)
+    spoken = _around(_share(speech, len(power))) > SPOKEN_SHARE
+    if not spoken.any():
+        return mono, _gains(_around(power))
+    left = recorded(_without_speech(mono, spoken, background), mono.rate_hz, ("?",))
+    before, after = _around(power), _around(_powers(left))
+    return left, np.where(spoken & (after < LEFT**2 * before), np.float32(0), _gains(after))
 
 
-def _level(samples: NDArray[np.float32]) -> float:
-    """Root mean square of samples [c n]."""
-    return float(np.sqrt(np.mean(samples**2, dtype=np.float64))) if samples.size else 0.0
+def _gains(power: NDArray[np.float64]) -> NDArray[np.float32]:
+    """From mean squares [cells] to gains [cells]."""
+    lift = np.minimum(LEVEL / np.sqrt(np.maximum(power, FAINTEST**2)), LIFT)
+    return np.where(power > FAINTEST**2, lift, 0).astype(np.float32)
 
 
-def _edges(wave: Waveform) -> list[Span]:
-    """Windows of ten seconds or so that cover a sound."""
-    edges = np.linspace(0.0, wave.duration_s, max(1, round(wave.duration_s / WINDOW_S)) + 1).tolist()
-    return [Span(a, b) for a, b in pairwise(edges)]
+def _powers(mono: Recording) -> NDArray[np.float64]:
+    """Mean square of each cell begun: [cells]."""
+    cell = round(CELL_S * mono.rate_hz)
+    found = [
+        np.add.reduceat(np.square(block[0], dtype=np.float64), np.arange(0, block.shape[1], cell))
+        for _, block in mono.blocks()
+    ]
+    sizes = np.full(sum(map(len, found)), cell)
+    sizes[-1] = mono.length - cell * (len(sizes) - 1)
+    return np.asarray(np.concatenate(found) / sizes)
 
 
-def _windows(mono: Waveform) -> Iterator[tuple[Span, float, Waveform]]:
-    """Each window, where what is heard of and around it begins, and that at a usual level; silence as zeros."""
-    for span in _edges(mono):
-        from_s = max(0.0, span.start_s - CONTEXT_S)
-        part = mono.cut(from_s, span.end_s + CONTEXT_S)
-        lift = min(LEVEL / max(_level(part.samples), 1e-9), LIFT)
-        gain = np.float32(lift if integrated_lufs(part) > SILENCE_LUFS else 0.0)
-        yield span, from_s, Waveform(np.clip(part.samples * gain, -1, 1), mono.rate_hz)
+def _around(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means [cells] over `AROUND_S` around each cell, or what there is of it."""
+    reach = round(AROUND_S / CELL_S / 2)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    low, high = (np.clip(np.arange(len(values)) + shift, 0, len(values)) for shift in (-reach, reach + 1))
+    return np.asarray((total[high] - total[low]) / (high - low))
 
 
-def audible(wave: Waveform | None, units: Sequence[Span]) -> list[bool]:
+def _share(speech: Sequence[Span], count: int) -> NDArray[np.float64]:
+    """How much of each of `count` cells is spoken, in [0, 1]."""
+    edges = np.arange(count + 1) * CELL_S
+    times, spoken_s = [0.0], [0.0]
+    for span in bridged(speech, 1e-3):
+        times += [span.start_s, span.end_s]
+        spoken_s += [spoken_s[-1], spoken_s[-1] + span.duration_s]
+    return np.asarray(np.diff(np.interp(edges, times, spoken_s)) / CELL_S)
+
+
+def _without_speech(mono: Recording, spoken: NDArray[np.bool_], background: TakesSpeechOut) -> Iterator[Samples]:
+    """A sound in blocks [1 n], without the voice in the cells [cells] about which somebody speaks."""
+    cell = round(CELL_S * mono.rate_hz)
+    edges = [0, *(np.flatnonzero(np.diff(spoken)) + 1).tolist(), len(spoken)]
+    for a, b in pairwise(edges):
+        part = mono.part(a * cell, b * cell)
+        yield from background(part) if spoken[a] else (block for _, block in part.blocks())
+
+
+def _lifted(piece: Piece, gains: NDArray[np.float32]) -> Waveform:
+    """A piece at a usual level; silence as zeros."""
+    wave = piece.wave
+    times_s = piece.from_s + np.arange(wave.samples.shape[1]) / wave.rate_hz
+    gain = np.interp(times_s, (np.arange(len(gains)) + 0.5) * CELL_S, gains).astype(np.float32)
+    return Waveform(np.clip(wave.samples * gain, -1, 1), wave.rate_hz)
+
+
+def audible(sound: Recording | None, units: Sequence[Span]) -> list[bool]:
     """Per unit whether the clip's own sound is heard there."""
-    if wave is None:
+    if sound is None:
         return [False] * len(units)
-    return [loudest_db(wave.cut(u.start_s, u.end_s).samples, wave.rate_hz) > AUDIBLE_DB for u in units]
+    parts = (sound.cut(unit.start_s, unit.end_s).samples for unit in unless_stopped(units))
+    return [loudest_db(samples, sound.rate_hz) > AUDIBLE_DB for samples in parts]
 
 
-def without_music(own: OwnSound, background: Callable[[Waveform], Waveform]) -> Waveform | None:
+def without_music(own: OwnSound, background: TakesSpeechOut) -> Recording | None:
     """The clip's sound with only the speech left where music plays, untouched elsewhere; None where nothing is left.
 
     `background` gives a sound without its speech.
     """
-    if own.wave is None or not own.music:
-        return own.wave
-    wave = own.wave
-    out = wave.samples.copy()
+    if own.sound is None or not own.music:
+        return own.sound
+    loudest = 0.0
+    recorder = Recorder(own.sound.rate_hz, own.sound.layout)
+    for block in _without_music(own.sound, own, background):
+        loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+        recorder.append(block)
+    return recorder.finish() if loudest > 0 else None
+
+
+def _without_music(sound: Recording, own: OwnSound, background: TakesSpeechOut) -> Iterator[Samples]:
+    """Blocks [c n] of a sound with only the speech left where music plays."""
+    at = 0
     for span in bridged(own.music, 1e-3):
-        a, b = round(span.start_s * wave.rate_hz), min(round(span.end_s * wave.rate_hz), out.shape[1])
-        part = Waveform(np.ascontiguousarray(wave.samples[:, a:b]), wave.rate_hz)
-        voice = part.samples - background(part).samples
-        out[:, a:b] = voice * _gate(own.speech, span.start_s, b - a, wave.rate_hz)
-    return Waveform(out, wave.rate_hz) if np.abs(out).max(initial=0.0) > 0 else None
+        start, end = (min(round(time_s * sound.rate_hz), sound.length) for time_s in (span.start_s, span.end_s))
+        yield from (block for _, block in sound.part(at, start).blocks())
+        at = start
+        for rest in background(sound.part(start, end)):
+            until = at + rest.shape[1]
+            gate = _gate(own.speech, at / sound.rate_hz, until - at, sound.rate_hz)
+            yield (sound.read(at, until) - rest) * gate
+            at = until
+    yield from (block for _, block in sound.part(at, sound.length).blocks())
 
 
 def _gate(speech: Sequence[Span], from_s: float, length: int, rate_hz: int) -> np.ndarray:
     """Gain [length], 1 while somebody speaks, 0 elsewhere: what the separator leaves between words is music."""
     gate = np.zeros(length, np.float32)
     edge = round(GATE_S * rate_hz)
-    for span in bridged(speech, 2 * GATE_S):
+    until_s = from_s + length / rate_hz
+    near = [span for span in speech if span.end_s > from_s - 1 and span.start_s < until_s + 1]
+    for span in bridged(near, 2 * GATE_S):
         a, b = (round((t - from_s) * rate_hz) for t in (span.start_s - 0.05, span.end_s + 0.05))
         shape = np.concatenate([raised_cosine(edge), np.ones(max(0, b - a), np.float32), raised_cosine(edge)[::-1]])
         low, high = max(0, a - edge), min(length, a - edge + len(shape))

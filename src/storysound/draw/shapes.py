@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storysound.media.audio import Waveform
+from storysound.media.sketch import columns
 from storysound.story import Span
 
 BRIEF_S = 3.0  # shorter stretches are told to the tenth of a second
@@ -75,17 +75,13 @@ def tick_step_s(duration_s: float, wanted: int = 12) -> float:
     return next((float(step) for step in steps if duration_s / step <= wanted), 7200.0)
 
 
-def peaks(wave: Waveform, duration_s: float) -> NDArray[np.float32]:
-    """Largest magnitude over all channels in each of up to 1,400 equal stretches of [0, duration_s) [columns]."""
-    total = max(1, round(duration_s * wave.rate_hz))
-    loudest = np.abs(wave.samples[:, :total]).max(axis=0) if wave.samples.size else np.zeros(0, np.float32)
-    loudest = np.nan_to_num(loudest, nan=0.0, posinf=1.0)
-    columns = min(_WAVE_COLUMNS, total)
-    edges = np.arange(columns) * total // columns
+def peaks(values: NDArray[np.float32], step_s: float, duration_s: float) -> NDArray[np.float32]:
+    """The largest of peaks [t], one every `step_s`, in up to 1,400 equal stretches of [0, duration_s): [columns]."""
+    total = max(1, round(duration_s / step_s))
+    count = min(_WAVE_COLUMNS, total)
     padded = np.zeros(total, np.float32)
-    padded[: len(loudest)] = loudest
-    result: NDArray[np.float32] = np.maximum.reduceat(padded, edges)
-    return result
+    padded[: len(values)] = np.nan_to_num(values[:total], nan=0.0, posinf=1.0)
+    return columns(padded, count)
 
 
 def wave_path(values: NDArray[np.float32], full_scale: float) -> str:

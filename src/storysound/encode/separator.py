@@ -4,6 +4,8 @@ background = mask x mixture and speech = mixture - background, so that both alwa
 channels are split as middle and side: dialogue mostly stands in the middle, and the side then stays untouched.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,8 +14,10 @@ from storysound.encode import nsnet2, voice_mask
 from storysound.encode.nsnet2 import NSNet2
 from storysound.encode.voice_mask import BINS, COARSE, FFT, HOP, RATE_HZ, VoiceMask
 from storysound.media.arrays import Samples
-from storysound.media.audio import Waveform, resample
-from storysound.progress import check, interruptible
+from storysound.media.audio import Waveform
+from storysound.media.layouts import resampled
+from storysound.media.recording import Recording, of_wave, recorded
+from storysound.progress import interruptible, unless_stopped
 from storysound.weights.resolver import Resolver
 
 _BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
@@ -33,32 +37,49 @@ class Separator:
 
     def split(self, wave: Waveform) -> tuple[Waveform, Waveform]:
         """(background, speech), both of the rate, channels and exact length of `wave`; their sum is `wave`."""
-        at_48k = resample(wave, RATE_HZ).samples
-        if wave.channels == 2:
-            middle, side = (self._voice(part) for part in ((at_48k[0] + at_48k[1]) / 2, (at_48k[0] - at_48k[1]) / 2))
-            voice = np.stack([middle + side, middle - side])
-        else:
-            voice = np.stack([self._voice(channel) for channel in at_48k])
-        back = resample(Waveform(voice, RATE_HZ), wave.rate_hz).samples
-        speech = np.zeros_like(wave.samples)
-        length = min(back.shape[1], speech.shape[1])
-        speech[:, :length] = back[:, :length]
+        speech = np.concatenate(list(self._voices(of_wave(wave))), axis=1)
         return Waveform(wave.samples - speech, wave.rate_hz), Waveform(speech, wave.rate_hz)
 
-    def _voice(self, samples: Samples) -> Samples:
-        """The speech in [n] samples at 48 kHz, two minutes at a time."""
+    def background(self, sound: Recording) -> Iterator[Samples]:
+        """What `split` leaves of hours of sound, in blocks [c n] that follow each other."""
+        start = 0
+        for voice in self._voices(sound):
+            end = start + voice.shape[1]
+            yield sound.read(start, end) - voice
+            start = end
+
+    def _voices(self, sound: Recording) -> Iterator[Samples]:
+        """The speech in a sound, in blocks [c n] as long as it in all."""
+        if sound.rate_hz == RATE_HZ:
+            yield from self._voices_at_48k(sound)
+            return
+        length = max(1, round(sound.length * RATE_HZ / sound.rate_hz))
+        blocks = (block for _, block in sound.blocks())
+        at_48k = recorded(resampled(blocks, sound.rate_hz, RATE_HZ, length), RATE_HZ, sound.layout)
+        yield from resampled(self._voices_at_48k(at_48k), RATE_HZ, sound.rate_hz, sound.length)
+
+    def _voices_at_48k(self, sound: Recording) -> Iterator[Samples]:
+        """The speech in a sound at 48 kHz, two minutes at a time."""
         block, lead, fade = (RATE_HZ * seconds for seconds in (_BLOCK_S, _LEAD_S, _FADE_S))
-        voice = np.zeros_like(samples)
-        for start in range(0, samples.size, block):
-            check()
+        rest = np.zeros((sound.channels, 0), np.float32)  # the block before reaches one fade into this one
+        for start in unless_stopped(range(0, sound.length, block)):
             first = max(0, start - lead)
-            found = self._voice_of_block(samples[first : start + block + fade])[start - first :]
-            if start:  # the block before reached one fade into this one
-                width = min(fade, found.size)
-                found[:width] *= np.linspace(0, 1, width, dtype=np.float32)
-                voice[start : start + width] *= np.linspace(1, 0, width, dtype=np.float32)
-            voice[start : start + found.size] += found
-        return voice
+            samples = sound.read(first, min(start + block + fade, sound.length))
+            found = self._voice_of_channels(samples)[:, start - first :]
+            width = rest.shape[1]
+            found[:, :width] *= np.linspace(0, 1, width, dtype=np.float32)
+            found[:, :width] += rest * np.linspace(1, 0, width, dtype=np.float32)
+            rest = found[:, block:]
+            yield found[:, :block]
+
+    def _voice_of_channels(self, samples: Samples) -> Samples:
+        """The speech in samples [c n] of a block: [c n]."""
+        if len(samples) != 2:
+            return np.stack([self._voice_of_block(channel) for channel in samples])
+        middle, side = (
+            self._voice_of_block(part) for part in ((samples[0] + samples[1]) / 2, (samples[0] - samples[1]) / 2)
+        )
+        return np.stack([middle + side, middle - side])
 
     @torch.inference_mode()
     def _voice_of_block(self, samples: Samples) -> Samples:

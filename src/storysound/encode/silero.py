@@ -4,6 +4,7 @@ The 16-kHz "sequence" form of the model: a frame is 32 ms, preceded by the last 
 recurrent state runs through the whole sound (https://github.com/snakers4/silero-vad).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from storysound.media.audio import Waveform, resample
+from storysound.media.layouts import folded, resampled
+from storysound.media.recording import Recording
 from storysound.progress import unless_stopped
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
@@ -40,24 +42,37 @@ class Silero:
         options.intra_op_num_threads = 1
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def probabilities(self, wave: Waveform) -> NDArray[np.float32]:
+    def probabilities(self, sound: Recording) -> NDArray[np.float32]:
         """[t] in [0, 1], one for each 32 ms begun, of the mean of the channels."""
-        samples = resample(wave.mono(), RATE_HZ).samples[0]
-        count = -(-samples.size // FRAME)
-        framed = np.zeros((count + 1, FRAME), np.float32)  # a silent frame goes before the first
-        framed[1:].reshape(-1)[: samples.size] = samples
-        inputs = np.concatenate([framed[:-1, -_CONTEXT:], framed[1:]], axis=1)
         hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
+        before = np.zeros(_CONTEXT, np.float32)  # silence goes before the first frame
         parts = [np.zeros(0, np.float32)]
-        for start in unless_stopped(range(0, count, _BLOCK_FRAMES)):
-            feeds = {"input": inputs[start : start + _BLOCK_FRAMES], "h": hidden, "c": cell}
+        for frames in unless_stopped(_framed(sound)):
+            context = np.concatenate([before[None], frames[:-1, -_CONTEXT:]])
+            before = frames[-1, -_CONTEXT:]
+            feeds = {"input": np.concatenate([context, frames], axis=1), "h": hidden, "c": cell}
             speech, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], feeds)
             parts.append(speech.reshape(-1))
         return np.concatenate(parts)
 
-    def speech_spans(self, wave: Waveform) -> tuple[Span, ...]:
+    def speech_spans(self, sound: Recording) -> tuple[Span, ...]:
         """Stretches of speech of 0.25 s or more, in order, without overlap, inside the sound."""
-        return spans_of(self.probabilities(wave), wave.duration_s)
+        return spans_of(self.probabilities(sound), sound.duration_s)
+
+
+def _framed(sound: Recording) -> Iterator[NDArray[np.float32]]:
+    """The frames of a sound, folded down to one channel at 16 kHz, in blocks [t 512]; the last is filled up."""
+    length = max(1, round(sound.length * RATE_HZ / sound.rate_hz))
+    mono = (folded(block, sound.layout, 1) for _, block in sound.blocks())
+    rest = np.zeros(0, np.float32)
+    size = _BLOCK_FRAMES * FRAME
+    for block in resampled(mono, sound.rate_hz, RATE_HZ, length):
+        rest = np.concatenate([rest, block[0]])
+        while len(rest) >= size:
+            yield rest[:size].reshape(-1, FRAME)
+            rest = rest[size:]
+    if len(rest):
+        yield np.pad(rest, (0, -len(rest) % FRAME)).reshape(-1, FRAME)
 
 
 def spans_of(probabilities: NDArray[np.float32], duration_s: float) -> tuple[Span, ...]:

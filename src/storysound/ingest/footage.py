@@ -6,10 +6,13 @@ them is kept, from which the key frames are taken when the shots are known.
 
 import logging
 import math
-from collections.abc import Iterator
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -19,12 +22,12 @@ from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.pictures import story_of_folder
 from storysound.ingest.shots import detect_shots
 from storysound.media.arrays import RATE_HZ, Pixels
-from storysound.media.audio import Waveform, read_audio
-from storysound.media.image import from_jpeg, read_image, to_jpeg
+from storysound.media.image import Jpegs, from_jpeg, read_image, to_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import probe
+from storysound.media.recording import Recording, record_audio
 from storysound.media.video import VideoFrame, iter_frames
-from storysound.progress import Watch
+from storysound.progress import Watch, unless_stopped
 from storysound.story import Frame, Source, Span, Step, Story
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ LOOK_S = 0.1  # a frame is looked at this often, for cuts
 KEEP_S = 0.5  # and one is kept this often, for key frames
 SIDE_PX = 320  # of kept frames; picture encoders look at 224 to 260
 LONGEST_UNIT_S = 15.0  # a longer shot is understood in parts: much can change in it
+_KEPT_BYTES = 16 << 20  # of pictures in memory; twenty minutes of a film
 FEW_UNITS = 8  # so few get two pictures each
 
 
@@ -41,8 +45,8 @@ class Footage:
     """A story with its pixels and samples beside it."""
 
     story: Story
-    pictures: tuple[tuple[Pixels, ...], ...]  # per unit at least one, uint8 [h w 3]; in order those of `story.frames`
-    original: Waveform | None = None  # stereo at RATE_HZ; None where there is no sound stream
+    pictures: tuple[Sequence[Pixels], ...]  # per unit at least one, uint8 [h w 3]; in order those of `story.frames`
+    original: Recording | None = None  # in its own layout at RATE_HZ; None where there is no sound stream
 
     @property
     def samples(self) -> int:
@@ -50,18 +54,26 @@ class Footage:
         return round(self.story.duration_s * RATE_HZ)
 
     @property
+    def each(self) -> Sequence[Pixels]:
+        """All pictures uint8 [h w 3], unit by unit."""
+        own = [unit for unit in self.pictures if isinstance(unit, Jpegs)]
+        if len(own) == len(self.pictures):
+            return Jpegs(tuple(chain.from_iterable(unit.files for unit in own)))
+        return tuple(chain.from_iterable(self.pictures))
+
+    @property
     def times_s(self) -> tuple[float, ...]:
         """When each picture is shown, unit by unit."""
         return tuple(frame.time_s for frame in self.story.frames)
 
 
-def read_footage(path: Path, watch: Watch | None = None) -> Footage:
-    """Looks at and listens to a video, or a folder of pictures with a story.txt.
+def read_footage(path: Path, watch: Watch | None = None, track: int = 0) -> Footage:
+    """Looks at and listens to a video, or a folder of pictures with a story.txt; `track`: which of its sounds.
 
     Raises MediaError: missing, empty, no video, without a single picture that decodes. A sound stream that can't be
     decoded counts as absent, with a warning. InputError for a text that can't be read.
     """
-    return _read_folder(path, watch or Watch()) if path.is_dir() else _read_video(path, watch or Watch())
+    return _read_folder(path, watch or Watch()) if path.is_dir() else _read_video(path, watch or Watch(), track)
 
 
 def _read_folder(folder: Path, watch: Watch) -> Footage:
@@ -73,17 +85,17 @@ def _read_folder(folder: Path, watch: Watch) -> Footage:
     return Footage(story.with_step(_step()), tuple(pictures))
 
 
-def _read_video(path: Path, watch: Watch) -> Footage:
+def _read_video(path: Path, watch: Watch, track: int) -> Footage:
     info = probe(path)
     if info.video is None:
         raise MediaError(path, "has no video stream", "give a video, or a folder of pictures with a story.txt")
     duration_s = picture_end_s(path)
-    kept: list[tuple[float, bytes]] = []
+    kept = _Kept()
     shots = detect_shots(_small(_keeping(path, kept, duration_s, watch)), duration_s)
     shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
     units = split_long(shots or (Span(0.0, duration_s),))
     pictures, times_s = _pictures(kept, units)
-    original, fault = read_samples(path) if info.audio else (None, "")
+    original, fault = read_sound(path, duration_s, watch, track) if info.audio else (None, "")
     faults = [fault] if fault else []
     there_s = max(duration_s, original.duration_s if original else 0.0)
     stated_s = info.duration_s + info.missing_s
@@ -112,21 +124,40 @@ def _step() -> Step:
     return Step("footage", __version__)
 
 
-def _keeping(path: Path, kept: list[tuple[float, bytes]], duration_s: float, watch: Watch) -> Iterator[VideoFrame]:
-    """Frames of the video in order; the sharpest of each cell of KEEP_S is put into `kept`, as JPEG to save memory."""
+class _Kept:
+    """Pictures kept of a video, in order: as JPEG, and of long videos in a scratch file."""
+
+    def __init__(self) -> None:
+        self.times_s: list[float] = []
+        self._edges = [0]
+        self._scratch: IO[bytes] = tempfile.SpooledTemporaryFile(_KEPT_BYTES)  # noqa: SIM115
+
+    def add(self, frame: VideoFrame) -> None:
+        """One more."""
+        self.times_s.append(frame.time_s)
+        self._edges.append(self._edges[-1] + self._scratch.write(to_jpeg(frame.rgb)))
+
+    def jpeg(self, number: int) -> bytes:
+        """The picture of that number."""
+        self._scratch.seek(self._edges[number])
+        return self._scratch.read(self._edges[number + 1] - self._edges[number])
+
+
+def _keeping(path: Path, kept: _Kept, duration_s: float, watch: Watch) -> Iterator[VideoFrame]:
+    """Frames of the video in order; the sharpest of each cell of KEEP_S is put into `kept`."""
     cell, best, best_frame = -1, -1.0, None
     for frame in iter_frames(path, every_s=LOOK_S, max_side=SIDE_PX):
         if int(frame.time_s / KEEP_S) != cell:
             watch.at(min(frame.time_s, duration_s), duration_s)
             if best_frame is not None:
-                kept.append((best_frame.time_s, to_jpeg(best_frame.rgb)))
+                kept.add(best_frame)
             cell, best = int(frame.time_s / KEEP_S), -1.0
         value = sharpness(frame.rgb[::2, ::2])
         if value > best:
             best, best_frame = value, frame
         yield frame
     if best_frame is not None:
-        kept.append((best_frame.time_s, to_jpeg(best_frame.rgb)))
+        kept.add(best_frame)
 
 
 def _small(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
@@ -134,22 +165,19 @@ def _small(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     return (VideoFrame(frame.time_s, np.ascontiguousarray(frame.rgb[::2, ::2])) for frame in frames)
 
 
-def _pictures(
-    kept: list[tuple[float, bytes]], units: tuple[Span, ...]
-) -> tuple[tuple[tuple[Pixels, ...], ...], tuple[float, ...]]:
-    """Per unit its key frames, uint8 [h w 3], and the times of all; a unit without any borrows the nearest kept one."""
-    decoded = (VideoFrame(time_s, from_jpeg(data)) for time_s, data in kept)
-    found = key_frames(decoded, units, per_shot=2 if len(units) < FEW_UNITS else 1)
-    own: list[list[tuple[float, Pixels]]] = [[] for _ in units]
-    for key in found:
-        own[key.shot].append((key.time_s, key.rgb))
-    for unit, pictures in zip(units, own, strict=True):
-        if not pictures:
+def _pictures(kept: _Kept, units: tuple[Span, ...]) -> tuple[tuple[Jpegs, ...], tuple[float, ...]]:
+    """Per unit its key frames, and the times of all; a unit without any borrows the nearest kept one."""
+    numbers = range(len(kept.times_s))
+    decoded = (VideoFrame(kept.times_s[i], from_jpeg(kept.jpeg(i))) for i in unless_stopped(numbers))
+    own: list[list[int]] = [[] for _ in units]
+    for key in key_frames(decoded, units, per_shot=2 if len(units) < FEW_UNITS else 1):
+        own[key.shot].append(bisect_left(kept.times_s, key.time_s))
+    for unit, chosen in zip(units, own, strict=True):
+        if not chosen:
             middle = (unit.start_s + unit.end_s) / 2
-            time_s, data = min(kept, key=lambda k: abs(k[0] - middle))
-            pictures.append((time_s, from_jpeg(data)))
-    times = tuple(time_s for pictures in own for time_s, _ in pictures)
-    return tuple(tuple(rgb for _, rgb in pictures) for pictures in own), times
+            chosen.append(min(numbers, key=lambda i: abs(kept.times_s[i] - middle)))
+    times = tuple(kept.times_s[i] for chosen in own for i in chosen)
+    return tuple(Jpegs([kept.jpeg(i) for i in chosen]) for chosen in own), times
 
 
 def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tuple[Span, ...]:
@@ -165,9 +193,10 @@ def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tu
     return tuple(units)
 
 
-def read_samples(path: Path) -> tuple[Waveform | None, str]:
-    """The sound of a file, stereo at RATE_HZ, and "": or None and why it is left out, where it can't be decoded."""
+def read_sound(path: Path, duration_s: float, watch: Watch, track: int = 0) -> tuple[Recording | None, str]:
+    """The sound of a file at RATE_HZ, and "": or None and why it is left out, where it can't be decoded."""
     try:
-        return read_audio(path, rate_hz=RATE_HZ, channels=2), ""
+        seconds = lambda done_s: watch.at(done_s, duration_s, "sound")  # noqa: E731
+        return record_audio(path, rate_hz=RATE_HZ, track=track, at=seconds), ""
     except MediaError as error:
         return None, f"its own sound is left out: {error}"

@@ -1,6 +1,6 @@
 """Key frames: the few pictures that stand for a shot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,22 +21,28 @@ class KeyFrame:
     rgb: NDArray[np.uint8]
 
 
-def key_frames(frames: Iterable[VideoFrame], shots: Sequence[Span], *, per_shot: int = 1) -> list[KeyFrame]:
+def key_frames(frames: Iterable[VideoFrame], shots: Sequence[Span], *, per_shot: int = 1) -> Iterator[KeyFrame]:
     """Key frames of each shot, in time order; a shot without frames gets none.
 
     A shot is divided into `per_shot` equal parts; the key frame of a part is its sharpest frame, weighed down towards
-    the part's edges, where pictures still dissolve or move. `frames` come in time order and are held one part at a
-    time: memory is one picture, whatever the length. `shots` are sorted and don't overlap. Sharpness is the mean
+    the part's edges, where pictures still dissolve or move. `frames` come in time order, and memory is one picture,
+    whatever the length. `shots` are sorted and don't overlap. Sharpness is the mean
     squared luma gradient (Tenengrad: Krotkov 1988) over the luma's variance, so that contrast alone doesn't win.
     """
     if per_shot < 1:
         raise ValueError(f"per_shot must be at least 1, got {per_shot}")
-    parts = [(index, part) for index, shot in enumerate(shots) for part in _parts(shot, per_shot)]
-    found: list[KeyFrame] = []
+    return _sharpest(frames, [(index, part) for index, shot in enumerate(shots) for part in _parts(shot, per_shot)])
+
+
+def _sharpest(frames: Iterable[VideoFrame], parts: Sequence[tuple[int, Span]]) -> Iterator[KeyFrame]:
+    """The key frame of each part, of shots given by number, that has frames."""
+    found: KeyFrame | None = None
     at, best = 0, -1.0
     for frame in frames:
         while at < len(parts) and frame.time_s >= parts[at][1].end_s:
-            at, best = at + 1, -1.0
+            if found is not None:
+                yield found
+            at, best, found = at + 1, -1.0, None
         if at == len(parts):
             break
         shot, part = parts[at]
@@ -44,11 +50,9 @@ def key_frames(frames: Iterable[VideoFrame], shots: Sequence[Span], *, per_shot:
             continue
         value = _centrality(frame.time_s, part) * (0.05 + sharpness(frame.rgb))
         if value > best:
-            if best >= 0.0:
-                found.pop()
-            found.append(KeyFrame(shot, part, frame.time_s, frame.rgb))
-            best = value
-    return found
+            best, found = value, KeyFrame(shot, part, frame.time_s, frame.rgb)
+    if found is not None:
+        yield found
 
 
 def sharpness(rgb: NDArray[np.uint8]) -> float:

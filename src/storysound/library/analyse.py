@@ -13,10 +13,10 @@ from storysound.annotate.hearing import ear_among, events_in
 from storysound.annotate.sound import SoundJudge
 from storysound.encode.encoder import Encoder, Encoding, ticks
 from storysound.errors import MediaError
+from storysound.library.blocks import read_blocks
 from storysound.library.store import Segments, Shape
 from storysound.media import rhythm, tonality
 from storysound.media.audio import Waveform, resample
-from storysound.media.blocks import read_blocks
 from storysound.media.expression import expression
 from storysound.media.loudness import momentary_lufs, peaks_db, true_peak_dbtp
 from storysound.media.probe import probe

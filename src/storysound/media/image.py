@@ -4,9 +4,10 @@ import io
 import logging
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from storysound.errors import MediaError
+from storysound.media.arrays import Pixels
 from storysound.media.files import atomic, check_readable, fault_of
 
 log = logging.getLogger(__name__)
@@ -135,6 +137,25 @@ def to_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+class Jpegs(Sequence[Pixels]):
+    """Pictures uint8 [h w 3] held as JPEG; each is decoded when it is asked for."""
+
+    def __init__(self, files: Sequence[bytes]) -> None:
+        self.files = tuple(files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, place: int) -> Pixels: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Jpegs": ...
+
+    def __getitem__(self, place: int | slice) -> "Pixels | Jpegs":
+        return Jpegs(self.files[place]) if isinstance(place, slice) else from_jpeg(self.files[place])
 
 
 def write_png(path: str | Path, rgb: NDArray[np.uint8], texts: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -26,8 +26,8 @@ class Recording:
     `layout` names the loudspeaker of each channel, as in `Waveform`. Several threads may read at once.
     """
 
-    def __init__(self, scratch: IO[bytes], length: int, rate_hz: int, layout: tuple[str, ...]) -> None:
-        self._scratch, self._lock = scratch, threading.Lock()
+    def __init__(self, scratch: "_Scratch", length: int, rate_hz: int, layout: tuple[str, ...], first: int = 0) -> None:
+        self._scratch, self._first = scratch, first
         self.length, self.rate_hz, self.layout = length, rate_hz, layout
 
     @property
@@ -44,18 +44,23 @@ class Recording:
         """Samples [c end - start] from sample `start` on; silence before the first and after the last."""
         low, high = min(max(start, 0), self.length), min(max(end, 0), self.length)
         frame = 4 * self.channels
-        with self._lock:
-            self._scratch.seek(low * frame)
-            data = self._scratch.read(max(0, high - low) * frame)
+        data = self._scratch.read((self._first + low) * frame, max(0, high - low) * frame)
         samples = np.frombuffer(data, np.float32).reshape(-1, self.channels).T
         before, after = min(max(0, -start), end - start), max(0, end - max(high, start))
-        return np.ascontiguousarray(np.pad(samples, ((0, 0), (before, after))) if before or after else samples)
+        if before or after:
+            samples = np.pad(samples, ((0, 0), (before, after)))
+        return np.array(samples, order="C")
 
     def cut(self, start_s: float = 0.0, end_s: float | None = None) -> Waveform:
         """The stretch [start_s, end_s) in memory, clipped to what is there."""
         end = self.length if end_s is None else min(self.length, max(0, round(end_s * self.rate_hz)))
         start = min(end, max(0, round(start_s * self.rate_hz)))
         return Waveform(self.read(start, end), self.rate_hz, () if "?" in self.layout else self.layout)
+
+    def part(self, start: int, end: int) -> "Recording":
+        """The samples [start, end), clipped to what is there, as a recording of their own: nothing is copied."""
+        start, end = min(max(start, 0), self.length), min(max(end, 0), self.length)
+        return Recording(self._scratch, max(0, end - start), self.rate_hz, self.layout, self._first + start)
 
     def blocks(self, block_s: float = BLOCK_S) -> Iterator[tuple[int, Samples]]:
         """All of it in order, in stretches [c n] of `block_s`, the last shorter, each with its first sample."""
@@ -65,23 +70,40 @@ class Recording:
             yield start, self.read(start, min(start + step, self.length))
 
 
-class Recorder:
-    """Takes down sound block by block; `finish` gives the `Recording`."""
+class _Scratch:
+    """A file without a name, in memory while it is small."""
 
-    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
-        self._scratch: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
-        self._rate_hz, self._layout, self.length = rate_hz, layout, 0
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self._lock = threading.Lock()
 
-    def append(self, samples: Samples) -> None:
-        """Adds float32 [c n]. Raises OutputError where the disk for scratch files is full."""
+    def read(self, start: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(size)
+
+    def append(self, data: bytes) -> None:
         try:
-            self._scratch.seek(0, io.SEEK_END)
-            self._scratch.write(np.ascontiguousarray(samples.T, np.float32).tobytes())
+            with self._lock:
+                self._file.seek(0, io.SEEK_END)
+                self._file.write(data)
         except OSError as error:
             fault = f"takes no more scratch files: {error.strerror}"
             raise OutputError(
                 tempfile.gettempdir(), fault, "free space there, or name another folder as TMPDIR"
             ) from error
+
+
+class Recorder:
+    """Takes down sound block by block; `finish` gives the `Recording`."""
+
+    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
+        self._scratch = _Scratch()
+        self._rate_hz, self._layout, self.length = rate_hz, layout, 0
+
+    def append(self, samples: Samples) -> None:
+        """Adds float32 [c n]. Raises OutputError where the disk for scratch files is full."""
+        self._scratch.append(np.ascontiguousarray(samples.T, np.float32).tobytes())
         self.length += samples.shape[1]
 
     def read(self, start: int, end: int) -> Samples:
@@ -112,13 +134,15 @@ def record_audio(
     rate_hz: int | None = None,
     channels: int | None = None,
     track: int = 0,
+    start_s: float = 0.0,
+    end_s: float | None = None,
     at: Callable[[float], None] | None = None,
 ) -> Recording:
-    """All that `read_audio` reads of a file, with its warnings and errors, however long it is.
+    """What `read_audio` reads of a file, with its warnings and errors, however long it is.
 
     `at` is given how many seconds are decoded, now and then. Raises OutputError as `Recorder.append`.
     """
-    sound = decode_sound(path, Recorder, channels=channels, track=track, at=at)
+    sound = decode_sound(path, Recorder, channels=channels, track=track, start_s=start_s, end_s=end_s, at=at)
     if rate_hz in (None, sound.rate_hz) and isinstance(sound.plain, Recorder):
         return sound.plain.finish()
     return recorded(sound.blocks(rate_hz), rate_hz or sound.rate_hz, sound.layout)

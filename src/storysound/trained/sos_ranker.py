@@ -53,7 +53,7 @@ class SosRanker(PairRanker[Features]):
         """
         if self._trained.encoder.stretch_s:
             return {}
-        pictures = [picture for own in footage.pictures for picture in own]
+        pictures = footage.each
         times = np.array(footage.times_s)
         maps: dict[str, Attention] = {}
         for one in cues:

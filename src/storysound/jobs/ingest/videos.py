@@ -8,9 +8,9 @@ from storysound.errors import MediaError
 from storysound.ingest.captions import Captions
 from storysound.ingest.clips import VideoClip, clips_of, join, name_in
 from storysound.jobs.ingest.request import IngestRequest
-from storysound.library.analyse import sha256_of
 from storysound.library.origin import RightsFinder, source_of
 from storysound.library.walk import FoundFile, free_name, walk, worth_a_line
+from storysound.media.content import sha256_of
 from storysound.media.endings import stem_path
 from storysound.media.probe import probe
 from storysound.progress import Watch

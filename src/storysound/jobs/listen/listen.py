@@ -30,6 +30,7 @@ from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable, check_target
 from storysound.media.loudness import peaks_db
 from storysound.media.probe import probe
+from storysound.media.recording import of_wave
 from storysound.media.sketch import joined, sketch
 from storysound.progress import Watch
 from storysound.story import Event, Span
@@ -165,7 +166,7 @@ def _classes(piece: _Piece, ear: Ear) -> tuple[Floats, float]:
 
 def _speech(piece: _Piece, voice: silero.Silero) -> list[Event]:
     """Where somebody speaks in a piece, in the time of the file."""
-    chances = voice.probabilities(piece.wave)
+    chances = voice.probabilities(of_wave(piece.wave))
     found = []
     for span in silero.spans_of(chances, piece.wave.duration_s):
         start_s = max(piece.from_s + span.start_s, piece.start_s)

@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from storysound.cue.handoff.timecode import timecode
 from storysound.cue.score import Cue, Score
-from storysound.cue.timecode import timecode
 from storysound.media.files import write_whole
 
 COLUMNS = (
@@ -22,7 +22,7 @@ _SUNG = {"vocal", "vocals", "sung", "singing", "song", "choir"}
 
 
 def write_csv(score: Score, path: Path, *, start_timecode: str = "") -> None:
-    """Writes one row per cue (RFC 4180, UTF-8 with a mark, by which spreadsheets know it).
+    """Writes one row per cue (RFC 4180; UTF-8, with the mark by which spreadsheets know it where it matters).
 
     Time codes go on from `start_timecode`, the picture's own. `source_in` and `source_out` are the ends of what is
     used of the sound; `pieces` has each stretch as in-out@place. Raises OutputError.
@@ -72,7 +72,8 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
-    write_whole(path, "\ufeff" + text.getvalue())
+    table = text.getvalue()
+    write_whole(path, table if table.isascii() else "\ufeff" + table)  # the mark is in the way of plain readers
 
 
 def _cell(text: str) -> str:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
-from storysound.cue.automation import (
+from storysound.cue.duck import DuckCurve
+from storysound.cue.handoff.automation import (
     PREMIERE,
     RESOLVE,
     level_keys,
@@ -21,11 +22,10 @@ from storysound.cue.automation import (
     resolve_effect,
     xmeml_filter,
 )
-from storysound.cue.duck import DuckCurve
+from storysound.cue.handoff.segments import Segment, lanes
+from storysound.cue.handoff.timecode import frame_of, is_drop_frame, start_frame
 from storysound.cue.score import Layer, Score
-from storysound.cue.segments import Segment, lanes
 from storysound.cue.sheet import cue_dict, finite
-from storysound.cue.timecode import frame_of, is_drop_frame, start_frame
 from storysound.errors import MediaError, one_line
 from storysound.media.arrays import RATE_HZ
 from storysound.media.files import write_whole

@@ -11,10 +11,10 @@ import pytest
 
 from cue.handoff_making import film, score
 from storysound.cue import edit
-from storysound.cue.edited import Returned, read_edited
+from storysound.cue.handoff.returned import Returned, read_edited
+from storysound.cue.handoff.timeline import write_otio
 from storysound.cue.score import FileReference, Score
 from storysound.cue.sheet import check
-from storysound.cue.timeline import write_otio
 from storysound.errors import InputError
 
 FPS = 25

@@ -15,11 +15,11 @@ import numpy as np
 import opentimelineio as otio
 
 from storysound.cue import edit
-from storysound.cue.automation import PREMIERE, RESOLVE, Keys, at, has_faders, is_level, levels_in
+from storysound.cue.handoff.automation import PREMIERE, RESOLVE, Keys, at, has_faders, is_level, levels_in
+from storysound.cue.handoff.segments import segments
+from storysound.cue.handoff.timecode import timecode
+from storysound.cue.handoff.timeline import OURS, PICTURE, identity, path_of
 from storysound.cue.score import Cue, Piece, Score
-from storysound.cue.segments import segments
-from storysound.cue.timecode import timecode
-from storysound.cue.timeline import OURS, PICTURE, identity, path_of
 from storysound.errors import InputError, UsageError, one_line
 from storysound.media.files import read_text
 from storysound.progress import check

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from storysound.cue.handoff.timecode import frame_of
 from storysound.cue.score import Cue
-from storysound.cue.timecode import frame_of
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import opentimelineio as otio
 
 from storysound.cue.duck import DuckCurve
+from storysound.cue.handoff.segments import Segment
 from storysound.cue.levels import Levels
 from storysound.cue.score import Cue
-from storysound.cue.segments import Segment
 from storysound.media.arrays import Doubles
 
 Keys = dict[int, float]  # frame of the clip → dB; one key: the level stays
