@@ -38,7 +38,7 @@ def page() -> str:
     table = re.search(r"\| stamps.*?(?=\n\n|\Z)", clock.__doc__ or "", re.DOTALL)
     assert table
     rows = "\n".join(
-        f"| `{suffix}` | {each.lossy}, {' '.join(each.lossless) or 'none'} | {listed(each.video)} | {listed(each.sound)} "
+        f"| `{suffix}` | {each.audio}, {' '.join(each.lossless) or '-'} | {listed(each.video)} | {listed(each.sound)} "
         f"| {listed(each.subtitles)} | {each.text} | {'yes' if each.attachments else 'no'} |"
         for suffix, each in CONTAINERS.items()
     )
@@ -60,12 +60,12 @@ Pictures of a story: {endings(PICTURE_SUFFIXES)}. Captions: {endings(CAPTIONS)}
 
 ## Written
 
-| film | its new sound: with loss, without | pictures | sound that is copied | subtitles that are copied | other text becomes | attachments |
+| film | new sound: of a lossy one, of a lossless one | pictures | sound that is copied | subtitles, too | other text | attachments |
 |---|---|---|---|---|---|---|
 {rows}
 
-What a container can't hold is said before any work, with one that can. Sound alone: {endings(SOUND_SUFFIXES)}; WAV and FLAC have 24 bits,
-WAV 32-bit float where samples go beyond full scale.
+What a container can't hold is said before any work, with one that can. Sound alone: {endings(SOUND_SUFFIXES)};
+WAV and FLAC have 24 bits, WAV 32-bit float where samples go beyond full scale.
 
 ## The clock of a file
 
