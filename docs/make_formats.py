@@ -6,11 +6,12 @@ python docs/make_formats.py
 import re
 from pathlib import Path
 
+from storysound.media.soundtrack import CONTAINERS
+
 from storysound.ingest.captions import SUFFIXES as CAPTIONS
 from storysound.ingest.pictures import PICTURE_SUFFIXES
 from storysound.media import clock
 from storysound.media.endings import MEDIA_SUFFIXES
-from storysound.media.soundtrack import CONTAINERS
 
 DOCS = Path(__file__).resolve().parent
 TESTS = DOCS.parent / "tests"

@@ -18,7 +18,7 @@ import soundfile
 from PIL import Image
 
 from media.media_making import full_disk_after, noise, tone, write_sound, write_video
-from storysound.app.cli import commands, endings
+from storysound.app.cli import commands, process
 from storysound.library.store import Library
 from storysound.media.audio import Waveform
 from storysound.weights.resolver import Resolver
@@ -107,7 +107,7 @@ def _outcome(*words: str) -> int:
     state, sys.argv = (sys.argv, own.handlers, own.propagate), ["storysound", *words]
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(endings, "prepare", lambda: None)  # signals belong to pytest here
+            patch.setattr(process, "prepare", lambda: None)  # signals belong to pytest here
             with pytest.raises(SystemExit) as ended:
                 commands.run()
         return int(ended.value.code or 0)

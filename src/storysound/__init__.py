@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from storysound.errors import OutputError as OutputError
     from storysound.errors import StorysoundError as StorysoundError
     from storysound.errors import UsageError as UsageError
+    from storysound.jobs.edit.request import EditRequest as EditRequest
+    from storysound.jobs.edit.request import EditResult as EditResult
     from storysound.jobs.export import ExportRequest as ExportRequest
     from storysound.jobs.export import ExportResult as ExportResult
     from storysound.jobs.find.request import FindRequest as FindRequest
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
     from storysound.jobs.models import ModelsResult as ModelsResult
     from storysound.jobs.mood.request import MoodRequest as MoodRequest
     from storysound.jobs.mood.request import MoodResult as MoodResult
+    from storysound.jobs.plan.request import PlanRequest as PlanRequest
+    from storysound.jobs.plan.request import PlanResult as PlanResult
+    from storysound.jobs.plan.request import ReplanRequest as ReplanRequest
+    from storysound.jobs.render.request import RenderRequest as RenderRequest
+    from storysound.jobs.render.request import RenderResult as RenderResult
     from storysound.jobs.score.request import ScoreRequest as ScoreRequest
     from storysound.jobs.score.request import ScoreResult as ScoreResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest as SplitSpeechRequest
@@ -71,6 +78,7 @@ __version__ = "0.1.0"
 # Where each public name lives; tests/test_public.py holds it to the imports above.
 _PLACES = {
     "errors": "InputError LibraryError MediaError MissingModelError OutputError StorysoundError UsageError",
+    "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
     "jobs.generate.request": "GenerateImageRequest GenerateImageResult GenerateMusicRequest GenerateMusicResult "
@@ -81,6 +89,8 @@ _PLACES = {
     "jobs.listen.request": "ListenRequest ListenResult",
     "jobs.models": "ModelsRequest ModelsResult",
     "jobs.mood.request": "MoodRequest MoodResult",
+    "jobs.plan.request": "PlanRequest PlanResult ReplanRequest",
+    "jobs.render.request": "RenderRequest RenderResult",
     "jobs.score.request": "ScoreRequest ScoreResult",
     "jobs.split_speech.request": "SplitSpeechRequest SplitSpeechResult",
     "jobs.stats": "StatsRequest StatsResult",

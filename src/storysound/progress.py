@@ -161,7 +161,7 @@ class Watch:
         self.check()
         within = min(1.0, now.done / now.of) if now.of else 0.0
         whole = self._costs.get(now.step, 0.0 if self._costs else 1.0)
-        share = max(self._now.share, min(1.0, self._before + whole * within))
+        share = max(self._now.share, min(1.0, round(self._before + whole * within, 9)))
         left_s = None
         if share >= LEAST_SHARE:
             left_s = (time.monotonic() - self._started_s) * (1 - share) / share

@@ -18,6 +18,7 @@ from storysound.progress import Progress, Stop, Watch
 
 if TYPE_CHECKING:
     from storysound.encode.pool import Models
+    from storysound.jobs.edit.request import EditRequest, EditResult
     from storysound.jobs.export import ExportRequest, ExportResult
     from storysound.jobs.find.request import FindRequest, FindResult
     from storysound.jobs.generate.request import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from storysound.jobs.listen.request import ListenRequest, ListenResult
     from storysound.jobs.models import ModelsRequest, ModelsResult
     from storysound.jobs.mood.request import MoodRequest, MoodResult
+    from storysound.jobs.plan.request import PlanRequest, PlanResult, ReplanRequest
+    from storysound.jobs.render.request import RenderRequest, RenderResult
     from storysound.jobs.score.request import ScoreRequest, ScoreResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
     from storysound.jobs.stats import StatsRequest, StatsResult
@@ -120,19 +123,23 @@ class Session:
         *,
         jobs: int = 1,
         engine: str = "",
+        forget: bool = False,
         watch: Report | None = None,
         stop: Stop | None = None,
     ) -> "IndexResult":
         """Adds the sounds of folders to the library `to`, or refreshes it; what is analysed when it ends is kept.
 
         `jobs`: processes that analyse; more than one need `if __name__ == "__main__"` in the program that calls.
-        `engine`: "" is this machine, "ray" or "ray://host:port" a cluster.
+        `engine`: "" is this machine, "ray" or "ray://host:port" a cluster. `forget`: sounds whose files are gone leave
+        the library, also those of other folders.
         """
         from storysound.jobs.index.index import run
         from storysound.jobs.index.request import IndexRequest
 
         folders = [folders] if isinstance(folders, str | Path) else folders
-        request = IndexRequest(tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine)
+        request = IndexRequest(
+            tuple(Path(folder) for folder in folders), library=Path(to), jobs=jobs, engine=engine, forget=forget
+        )
         return self._run(run, request, watch, stop)
 
     def find(
@@ -166,6 +173,35 @@ class Session:
         """Gives a video, or a folder of pictures with a text, its sound."""
         check_library(Path(request.library).expanduser())
         from storysound.jobs.score.score import run
+
+        return self._run(run, request, watch, stop)
+
+    def plan(self, request: "PlanRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "PlanResult":
+        """Plans the sound of a story into a cue sheet."""
+        check_library(Path(request.library).expanduser())
+        from storysound.jobs.plan.plan import run
+
+        return self._run(run, request, watch, stop)
+
+    def replan(
+        self, request: "ReplanRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "PlanResult":
+        """Plans what isn't locked in a cue sheet anew."""
+        from storysound.jobs.plan.plan import run_again
+
+        return self._run(run_again, request, watch, stop)
+
+    def edit(self, request: "EditRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "EditResult":
+        """Edits a cue sheet in its place."""
+        from storysound.jobs.edit.edit import run
+
+        return self._run(run, request, watch, stop)
+
+    def render(
+        self, request: "RenderRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "RenderResult":
+        """Makes film, stems and hand-off of a cue sheet; loads no model."""
+        from storysound.jobs.render.render import run
 
         return self._run(run, request, watch, stop)
 

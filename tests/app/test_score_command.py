@@ -1,4 +1,4 @@
-"""`storysound score` at the command line: request reach the job, output is lines or JSON lines."""
+"""`score`, `plan`, `render` and `cue` at the command line: requests reach the job, output is lines or JSON."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from storysound import session
 from storysound.app.cli.commands import app
 from storysound.cue.score import Cue, Loudness, Piece, Score
+from storysound.cue.sheet import read_json, write_json
+from storysound.errors import InputError, MediaError
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.progress import Watch
@@ -37,10 +39,111 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
+def test_takes_tracks_and_sounds_to_avoid_arrive(called: dict[str, Any]) -> None:
+    words = ["--take", "2", "--track", "1", "--avoid", "a.ogg", "--avoid", "b.ogg", "--loudness", "ebu", "--stems", "s"]
+    assert runner.invoke(app, ["score", "in.mp4", "-l", "lib", "-o", "out.mp4", *words]).exit_code == 0
+    request = called["request"]
+    assert (request.seed, request.track, request.avoid, request.stems) == (1, 0, ("a.ogg", "b.ogg"), Path("s"))
+    assert (request.levels.target_lufs, request.levels.ceiling_dbtp) == (-23.0, -1.0)
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    bed = Cue("music-1", "music", 0.0, 9.0, Sound("calm.ogg", "/l", 9.0, "music"), (Piece(0, 9, 0),), -3, 0.1, 0.1, 0.8)
+    write_json(Score("t", 70.0, 25.0, (), (bed,)), tmp_path / "cues.json")
+    return tmp_path / "cues.json"
+
+
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        (["gain", "music-1", "-3"], {"gain_db": -6.0}),
+        (["gain", "music-1", "+1.5"], {"gain_db": -1.5}),
+        (["move", "music-1", "2.5"], {"start_s": 2.5, "end_s": 11.5}),
+        (["trim", "music-1", "--start", "1", "--end", "8"], {"start_s": 1.0, "end_s": 8.0}),
+        (["fade", "music-1", "--in", "2"], {"fade_in_s": 2.0}),
+        (["mute", "music-1"], {"muted": True}),
+        (["lock", "music-1"], {"locked": True}),
+    ],
+)
+def test_a_cue_is_edited_and_the_edit_undone(sheet: Path, words: list[str], changed: dict[str, Any]) -> None:
+    before = read_json(sheet)
+    result = runner.invoke(app, ["cue", str(sheet), *words])
+    assert result.exit_code == 0, result.output
+    (cue,) = read_json(sheet).cues
+    assert {name: getattr(cue, name) for name in changed} == changed
+    assert result.stdout.startswith("music-1")
+    assert runner.invoke(app, ["cue", str(sheet), "undo"]).exit_code == 0
+    assert read_json(sheet).cues == before.cues
+    assert runner.invoke(app, ["cue", str(sheet), "redo"]).exit_code == 0
+    assert read_json(sheet).cues == (cue,)
+
+
+def test_cues_are_listed(sheet: Path) -> None:
+    runner.invoke(app, ["cue", str(sheet), "ban", "loud.ogg"])
+    lines = runner.invoke(app, ["cue", str(sheet), "list"]).stdout.splitlines()
+    assert lines == ["music-1     0:00.0–0:09.0   -3.0 dB  calm.ogg", "banned: loud.ogg"]
+    row, last = (
+        json.loads(line) for line in runner.invoke(app, ["cue", str(sheet), "list", "--json"]).stdout.splitlines()
+    )
+    assert (row["id"], row["layer"], row["start_s"], row["end_s"]) == ("music-1", "music", 0.0, 9.0)
+    assert last["bans"] == ["loud.ogg"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["gain", "music-1", "loud"], "gain takes a number"),
+        (["gain", "music-1"], "gain needs it"),
+        (["mute", "music-1", "twice"], "doesn't know what to do with 'twice'"),
+        (["mute", "music-1", "--softly"], "--softly is no option"),
+        (["dance", "music-1"], "got 'dance'"),
+        (["swap", "music-1", "--to", "a", "--text", "b"], "by `sound` or by `text`"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused(sheet: Path, words: list[str], fault: str) -> None:
+    before = sheet.read_bytes()
+    result = runner.invoke(app, ["cue", str(sheet), *words])
+    assert result.exit_code != 0
+    assert fault in str(result.exception)
+    assert sheet.read_bytes() == before
+
+
+def test_what_stands_in_a_sheet_is_not_asked_for_again(sheet: Path) -> None:
+    result = runner.invoke(app, ["plan", str(sheet), "--mood", "1,0"])
+    assert "stands in the sheet" in str(result.exception)
+
+
+def test_the_schema_is_printed() -> None:
+    assert json.loads(runner.invoke(app, ["schema", "score"]).stdout)["$defs"]["CueForm"]["required"]
+    assert "has no schema" in str(runner.invoke(app, ["schema", "film"]).exception)
+
+
+def test_stories_go_into_a_folder_one_by_one(
+    called: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ScoreRequest] = []
+    run = job.run
+
+    def failing(request: ScoreRequest, models: Any, watch: Watch) -> ScoreResult:
+        asked.append(request)
+        if request.story.name == "bad.mp4":
+            raise MediaError(request.story, "is broken")
+        return run(request, models, watch)
+
+    monkeypatch.setattr(job, "run", failing)
+    stories = ["a/clip.mp4", "bad.mp4", "b/clip.mov", "b/clip.mp4", "talk.wav", "tale.txt"]
+    result = runner.invoke(app, ["score", *stories, "-l", "lib", "-o", str(tmp_path / "out")])
+    assert isinstance(result.exception, InputError)
+    assert "1 of 6 stories failed" in str(result.exception)
+    names = ["clip.mp4", "bad.mp4", "clip.mov", "clip-2.mp4", "talk.wav", "tale.m4a"]
+    assert [request.out.name for request in asked] == names
+
+
 def test_a_line_per_cue_and_where_the_results_are(called: dict[str, Any]) -> None:
     result = runner.invoke(app, ["score", "in.mp4", "-l", "lib", "-o", "out.mp4", "--text", "Rain."])
     assert result.exit_code == 0
-    assert "ambience 1:01.3–1:10.0  calm/rain.opus  (rain)" in result.stdout
+    assert "ambience-1  1:01.3–1:10.0   -3.0 dB  calm/rain.opus  (rain)" in result.stdout
     assert "note: a note" in result.stdout
     assert "out.mp4" in result.stdout
     assert "look" in result.stderr

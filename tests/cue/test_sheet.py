@@ -11,6 +11,9 @@ import opentimelineio as otio
 import pytest
 
 from storysound.cue.form import schema
+from storysound.cue.handoff.tables import COLUMNS, write_csv
+from storysound.cue.handoff.timecode import timecode
+from storysound.cue.handoff.timeline import write_otio
 from storysound.cue.score import (
     Cue,
     Edit,
@@ -25,9 +28,6 @@ from storysound.cue.score import (
     Wishes,
 )
 from storysound.cue.sheet import as_dict, as_read, read_json, write_json
-from storysound.cue.tables import COLUMNS, write_csv
-from storysound.cue.timecode import timecode
-from storysound.cue.timeline import write_otio
 from storysound.errors import InputError, OutputError
 from storysound.story import Mood, Sound, Source, Span
 
@@ -65,7 +65,7 @@ def test_json_holds_everything(sheet: Score, tmp_path: Path) -> None:
 
 def test_csv_has_a_row_per_cue_and_no_formula(sheet: Score, tmp_path: Path) -> None:
     write_csv(sheet, tmp_path / "c.csv")
-    with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "c.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == COLUMNS
     assert rows[1]["sound"] == sheet.cues[1].sound.path

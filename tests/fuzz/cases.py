@@ -2,7 +2,9 @@
 
 import logging
 import math
+import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,14 +15,16 @@ import numpy as np
 from numpy.random import Generator
 
 import ingest_fakes
-from fuzz import words
+from fuzz import names, tables, words
 from fuzz.mutations import ENDINGS_OF, OF_FILMS, OF_SOUNDS, Made, pick
 from fuzz.seeds import Seeds
 from jobs import index_fakes, score_fakes
 from storysound.errors import StorysoundError
 from storysound.ingest.captions import read_captions
 from storysound.library.dataset import Dataset
+from storysound.library.file_names import file_names
 from storysound.library.store import Library
+from storysound.match.names import whole_words
 from storysound.media.clock import HELD_S, looked_at, packets_of
 from storysound.media.files import opened
 from storysound.media.probe import probe
@@ -28,10 +32,14 @@ from storysound.story import Mood, Sound, Source
 
 SEED = 12
 # What each case does, in turn.
-TURNS = ("index", "captions", "ingest", "index", "captions", "score", "index", "ingest", "index", "captions", "score",
-         "index", "ingest", "index", "captions", "index", "ingest", "index", "captions", "score")  # fmt: skip
+TURNS = ("index", "captions", "ingest", "index", "captions", "score", "index", "ingest", "index", "tables", "score",
+         "index", "ingest", "index", "captions", "index", "ingest", "index", "names", "score")  # fmt: skip
 TOLERANCE_S = 0.1
 NEVER = ("fault of Storysound", "please report", "needs more memory")
+PLACE = re.compile(
+    r"line \d+|\d+ (?:lines|rows|files|videos)|is used, not|only in|no (?:captions|subtitle|text|words|rating)"
+)
+LENGTH_S, PICTURES = re.compile(r"(\d+\.\d+) s\b"), re.compile(r"(\d+) pictures")
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,13 @@ class Cases:
         try:
             if job == "captions":
                 return self._captions(words.written(place, rng), place, whole=rng.random() < 0.2)
+            if job == "tables":
+                return _table(tables.written(place, rng))
+            if job == "names":
+                return _names(names.written(place, rng), place)
             made, kind = self._mutated(job, place, rng)
             kind = f"{job}: {kind}"
-            return _judged(kind, made.what, lambda told: getattr(self, f"_{job}")(made, place, told))
+            return _judged(kind, made, lambda told: getattr(self, f"_{job}")(made, place, told))
         finally:
             if not self.keep:
                 shutil.rmtree(place, ignore_errors=True)
@@ -112,19 +124,20 @@ class Cases:
             probe(made.path)
         library = place / "library"
         result = index_fakes.index([made.path], library)
-        told += [reason for _, reason in result.skipped]
+        told += [f"{path}: {reason}" for path, reason in result.skipped]
         if not result.added:
-            return "" if told or result.ignored else "neither indexed nor told"
+            return "" if _named(told, made.path) or result.ignored else "neither indexed nor told"
         (sound,) = Library.open(library).sounds()
-        return _length_fault(sound.duration_s, *_sound_s(made), told)
+        return _length_fault(sound.duration_s, *_sound_s(made), _named(told, made.path))
 
     def _ingest(self, made: Made, place: Path, told: list[str]) -> str:
         result = ingest_fakes.ingest([made.path], place / "data")
-        told += [*(reason for _, reason in result.skipped), *result.notes]
+        told += [*(f"{path}: {reason}" for path, reason in result.skipped), *result.notes]
         if not result.added:
-            return "" if told or result.ignored else "neither ingested nor told"
+            return "" if _named(told, made.path) or result.ignored else "neither ingested nor told"
         (row,) = Dataset.open(place / "data").rows(("duration_s", "faults"))
-        return _length_fault(row["duration_s"], *_film_s(made.path), [*told, *row["faults"]])
+        told += row["faults"]
+        return _length_fault(row["duration_s"], *_film_s(made.path), _named(told, made.path))
 
     def _score(self, made: Made, place: Path, told: list[str]) -> str:
         shelf = score_fakes.Shelf(
@@ -147,11 +160,11 @@ class Cases:
             count = sum(packet.size > 0 for packet in film.demux(film.streams.video[0]))
             if not film.streams.audio:
                 return "a film without sound"
-        given = _pictures(made.path)
-        if count != given and not told:
-            return f"{count} pictures of {given}"
+        given, named = _pictures(made.path), _named(told, made.path)
+        if count != given and not any(PICTURES.search(line) for line in named):
+            return f"{count} pictures of {given} without a word of it"
         least_s, most_s = _film_s(made.path)
-        return _length_fault(looked_at(out).end_s, least_s, most_s + 1.0, told)  # the last picture may stand
+        return _length_fault(looked_at(out).end_s, least_s, most_s + 1.0, named)  # the last picture may stand
 
     def _captions(self, written: words.Written, place: Path, *, whole: bool) -> Verdict:
         def work(told: list[str]) -> str:
@@ -166,9 +179,61 @@ class Cases:
                 found = " ".join(caption.text for caption in captions.of(place / words.VIDEO, alone=True))
                 told += captions.left_out()
             lost = sorted(written.words - set(words.WORD.findall(found)))
-            return f"words lost without a word: {lost}" if lost and not told else ""
+            return f"words lost without a word: {lost}" if lost and not _placed(told, written.path) else ""
 
-        return _judged(f"captions: {written.path.suffix[1:]}", written.what, work)
+        return _judged(f"captions: {written.path.suffix[1:]}", Made(written.path, written.what), work)
+
+
+def _table(table: tables.Table) -> Verdict:
+    file = table.file
+
+    def work(told: list[str]) -> str:
+        try:
+            found = table.read()
+        except StorysoundError as error:
+            told.append(str(error))
+            if file.is_whole and table.right is not None:
+                return f"refused: {error}"
+            is_at = not file.is_whole or re.search(rf"line {table.odd}\b", str(error))
+            return "" if is_at else f"line {table.odd} is wrong, but told: {error}"
+        if file.is_whole and found != table.right:
+            return f"read as {found}, right is {table.right}"
+        lost = sorted(file.words - set(words.WORD.findall(str(found))))
+        return f"words lost without a word: {lost}" if lost and not _placed(told, file.path) else ""
+
+    return _judged(f"tables: {table.kind}", Made(file.path, file.what), work)
+
+
+def _names(named: names.Named, place: Path) -> Verdict:
+    def work(told: list[str]) -> str:
+        captions = read_captions(named.captions)
+        captions.meet(named.texts)
+        found = {video: " ".join(caption.text for caption in captions.of(video)) for video in named.texts}
+        told += captions.left_out()
+        if found != named.texts:
+            return f"said of {[(video.name, text, named.texts[video]) for video, text in found.items()]}"
+        ids = [f"{'a folder/' * number**2}{video.stem}" for number, video in enumerate(named.texts)]
+        written = file_names(dict.fromkeys([*ids, *(each.swapcase() for each in ids)]))
+        for name in written.values():
+            (place / "out" / name).mkdir(parents=True)
+        folded = {unicodedata.normalize("NFC", name.casefold()) for name in written.values()}
+        if len(folded) < len(written) or any(re.search(r'[<>:"/\\|?*.\x00-\x1f]', name) for name in folded):
+            return f"exported as {list(written.values())}"
+        letters = "".join(char for char in unicodedata.normalize("NFC", str(named.texts)) if char.isalpha())
+        spoken = "".join(char for char in "".join(whole_words(str(named.texts))) if char.isalpha())
+        return "" if spoken == letters else f"words {spoken} of {letters}"
+
+    return _judged("names", Made(named.captions, named.what), work)
+
+
+def _named(told: list[str], path: Path) -> list[str]:
+    """What is told of this file."""
+    return [line for line in told if path.name in line]
+
+
+def _placed(told: list[str], path: Path) -> bool:
+    """Whether what is told names the file or whose captions they are, and the place, number or kind of what is lost."""
+    return any((path.name in line or line.startswith("captions of")) and PLACE.search(line) for line in told)
 
 
 @contextmanager
@@ -180,25 +245,28 @@ def _refusal_of(path: Path, told: list[str]) -> Iterator[None]:
         told.append(str(error))
 
 
-def _judged(kind: str, what: str, work: Callable[[list[str]], str]) -> Verdict:
+def _judged(kind: str, made: Made, work: Callable[[list[str]], str]) -> Verdict:
     """Runs `work`, which is given a list for what is told, and says what is wrong with what came of it."""
     with heard() as told:
         try:
             find = work(told)
         except StorysoundError as error:
             told.append(str(error))
-            find = "an error without a reason" if not str(error).strip() else ""
+            find = "" if _named([str(error)], made.path) else f"an error that names no file: {error}"
         except Exception as error:
             find = f"{type(error).__name__}: {error}"[:300]
     find = find or next((f"told {word!r}: {line}" for line in told for word in NEVER if word in line), "")
-    return Verdict(kind, "find" if find else "told" if told else "accepted", f"{what}: {find}" if find else "")
+    return Verdict(kind, "find" if find else "told" if told else "accepted", f"{made.what}: {find}" if find else "")
 
 
 def _length_fault(found_s: float, least_s: float, most_s: float, told: list[str]) -> str:
     if not math.isfinite(found_s) or found_s < 0:
         return f"{found_s} s"
-    is_off = not least_s - TOLERANCE_S <= found_s <= most_s + TOLERANCE_S
-    return f"{found_s:.3f} s of {most_s:.3f} s without a word" if is_off and not told else ""
+    if least_s - TOLERANCE_S <= found_s <= most_s + TOLERANCE_S:
+        return ""
+    stated_s = [float(seconds) for line in told for seconds in LENGTH_S.findall(line)]
+    is_told = any(abs(seconds - found_s) <= TOLERANCE_S for seconds in stated_s) or any(map(PICTURES.search, told))
+    return "" if is_told else f"{found_s:.3f} s of {most_s:.3f} s without a word of it; told: {told}"
 
 
 def _sound_s(made: Made) -> tuple[float, float]:

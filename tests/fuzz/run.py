@@ -6,9 +6,11 @@ with 1 where anything was found.
 
 import argparse
 import logging
+import math
 import multiprocessing
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,7 +27,8 @@ from fuzz.cases import TURNS, Cases, Verdict, job_of
 from fuzz.seeds import Seeds
 
 CASES, SECONDS = 6000, 900.0
-CASE_S = 20.0  # longer hangs
+CASE_S = 20  # of processor time; longer hangs
+WAIT_S = 120.0  # on a busy machine, or where it only waits
 START_S = 90.0  # for a worker to load everything
 MEMORY = 12 << 30  # of addresses; most of it is libraries'
 
@@ -39,6 +42,8 @@ def work(cases: Connection, made: Seeds, folder: Path) -> None:
     all_cases = Cases(made, folder)
     cases.send(None)
     while (number := cases.recv()) is not None:
+        limit = math.ceil(time.process_time()) + CASE_S
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
         cases.send(all_cases.run(number))
 
 
@@ -73,7 +78,7 @@ class Worker:
 
     def late(self) -> bool:
         """Whether it takes longer than it may."""
-        return time.monotonic() - self.since_s > (START_S if self.number is None else CASE_S)
+        return time.monotonic() - self.since_s > (START_S if self.number is None else WAIT_S)
 
     def end(self) -> None:
         """Kills it."""
@@ -95,7 +100,10 @@ def verdicts(numbers: Iterator[int], made: Seeds, folder: Path, count: int) -> I
                         done = worker.number
                     except (EOFError, ConnectionError):
                         worker.process.join()
-                        verdict, done = _died(worker, f"crash: exit {worker.process.exitcode}"), worker.number
+                        ended = worker.process.exitcode
+                        is_hung = ended == -signal.SIGXCPU
+                        find = f"hang: over {CASE_S} s of processor time" if is_hung else f"crash: exit {ended}"
+                        verdict, done = _died(worker, find), worker.number
                         worker.start()
                         if done is not None:
                             yield done, verdict
@@ -110,7 +118,7 @@ def verdicts(numbers: Iterator[int], made: Seeds, folder: Path, count: int) -> I
                     else:
                         worker.give(following)
                 elif worker.late():
-                    done, verdict = worker.number, _died(worker, f"hang: over {CASE_S:g} s")
+                    done, verdict = worker.number, _died(worker, f"hang: over {WAIT_S:g} s")
                     worker.end()
                     worker.start()
                     if done is not None:
@@ -163,7 +171,9 @@ def main(arguments: list[str]) -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(counts))
-    print(f"{sum(map(Counter.total, counts.values()))} cases in {time.monotonic() - began_s:.0f} s, {len(finds)} finds")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = f"{time.monotonic() - began_s:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor time"
+    print(f"{sum(map(Counter.total, counts.values()))} cases in {took}, {len(finds)} finds")
     return 1 if finds else 0
 
 

@@ -18,11 +18,12 @@ VIDEO = "film.mp4"
 
 @dataclass(frozen=True)
 class Written:
-    """A file of captions, and the words that stand in it."""
+    """A file of words, and those that stand in it."""
 
     path: Path
     what: str
     words: frozenset[str]
+    is_whole: bool  # nothing in it was changed
 
 
 def written(folder: Path, rng: Generator) -> Written:
@@ -31,6 +32,11 @@ def written(folder: Path, rng: Generator) -> Written:
     first = int(rng.integers(100, 800))
     cues = [" ".join(f"w{first + 3 * n + k}x" for k in range(3)) for n in range(int(rng.integers(1, 6)))]
     text = {"srt": _timed, "vtt": _timed, "ass": _substation}.get(form, _rows)(cues, form, rng)
+    return saved(folder / f"film.{form}", text, rng)
+
+
+def saved(path: Path, text: str, rng: Generator) -> Written:
+    """Writes the text, mutated or whole, in any encoding."""
     what = pick(rng, ("", "", "", "line lost", "line doubled", "cut", "characters", "bytes", "spaces", "numbers"))
     text = _mutated(text, what, rng)
     encoding = pick(rng, ENCODINGS)
@@ -40,11 +46,9 @@ def written(folder: Path, rng: Generator) -> Written:
         for place in rng.integers(0, len(changed), int(rng.integers(1, 4))):
             changed[place] = int(rng.integers(256))
         data = bytes(changed)
-    path = folder / f"film.{form}"
     path.write_bytes(data)
-    return Written(
-        path, f"{form} in {encoding}, {what or 'whole'}", frozenset(WORD.findall(data.decode(encoding, "ignore")))
-    )
+    found = frozenset(WORD.findall(data.decode(encoding, "ignore")))
+    return Written(path, f"{path.suffix[1:]} in {encoding}, {what or 'whole'}", found, is_whole=not what)
 
 
 def _clock(time_s: float, form: str, rng: Generator) -> str:

@@ -184,13 +184,18 @@ def test_a_name_with_the_ending_of_another_video_is_not_mine(tmp_path: Path) -> 
         (["de/talk", "en/talk"], "", {"talk.mp4": "en/talk"}),
         (["a/1.en", "b/1.de"], "", {"a/1.mp4": "a/1.en", "b/1.mp4": "b/1.de"}),
         (["talk.xx", "talk.cut"], "", {}),
+        (["talk.hi.en"], "", {"talk.mp4": "talk.hi.en"}),
+        (["talk.en.hi"], "en", {"talk.mp4": "talk.en.hi"}),
+        (["talk.de.hi.en"], "", {"talk.de.mp4": "talk.de.hi.en"}),
+        (["talk.de.hi.forced"], "hi", {"talk.de.mp4": "talk.de.hi.forced"}),
+        (["talk.de.en"], "", {"talk.de.mp4": "talk.de.en"}),
     ],
 )  # fmt: skip
 def test_languages_at_the_end_of_names(tmp_path: Path, files: list[str], language: str, want: dict[str, str]) -> None:
     for name in files:
         write(tmp_path / "subs" / f"{name}.vtt", f"{CUE}{name}")
     captions = read_captions(tmp_path / "subs", language)
-    videos = [*VIDEOS, "talk.de.mp4"] if "talk.de.mp4" in want else VIDEOS
+    videos = list(dict.fromkeys([*VIDEOS, *want]))
     assert met(captions, *videos) == want
     assert (len(captions.left_out()) > 0) == (len(want) < len(files))
 
@@ -264,6 +269,14 @@ def test_words_that_look_like_nothing_in_a_sentence_or_a_name(tmp_path: Path) ->
         ("path\tcaption\ntalk.mp4\tA dog, old\n", "A dog, old"),
         ("path;caption\r\ntalk.mp4;A dog, old\r\n", "A dog, old"),
         ("path,caption\ntalk.mp4,A\x00\x1b dog\n".replace("\x00", "\x07"), "A dog"),
+        ('path\tcaption\n"talk.mp4"\t"A dog\nruns ""fast"""\n', 'A dog runs "fast"'),
+        ('path\tcaption\ntalk.mp4\t"A dog," he says.\n', '"A dog," he says.'),
+        ('path\tcaption\ntalk.mp4\t5" of rain\n', '5" of rain'),
+        ("path|caption\ntalk.mp4|A dog; old, too\n", "A dog; old, too"),
+        ("sep=;\npath;caption\ntalk.mp4;A dog, old\n", "A dog, old"),
+        ('"sep=|"\n\npath|caption\ntalk.mp4| "A dog|old"\n', "A dog|old"),
+        ("sep=\t\npath\tcaption\ntalk.mp4\tA dog, old\n", "A dog, old"),
+        ("\ufeff\ufeffpath,caption\ntalk.mp4,A dog\n", "A dog"),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -287,6 +300,9 @@ def test_cells_of_any_length_and_encoding(tmp_path: Path, content: str, want: st
         ("c.csv", "path,caption\na,b\nc,It rains, hard.\n", "line 3 has 3 cells, its heading 2"),
         ("c.csv", 'path,caption\na,b\nc,"It rains\nd,e\n', "line 3: a quote is opened and never closed"),
         ("c.csv", "path,caption,caption\na,b,c\n", "has the column 'caption' twice"),
+        ("c.csv", "sep=;\npath;caption\na;b;c\n", "line 3 has 3 cells, its heading 2"),
+        ("c.jsonl", '{"path": "a", "caption": "b", "caption": "c"}', "line 1: has the key 'caption' twice"),
+        ("c.jsonl", '{"path": "a", "caption": "b", "Caption": "c"}', "line 1 has a column twice"),
         ("c.csv", "path,caption\n", "has no captions in it"),
         ("c.csv", "", "has no captions in it"),
         ("c.csv", "path,caption\na,b\x00\n", r"holds a zero byte, as no text does \(line 2\)"),

@@ -118,6 +118,18 @@ def test_rows_of_nothing_are_files_without_events(tmp_path: Path, row: str) -> N
     assert found == {tmp_path / "A.wav": (Event(0.0, 2.0, "Dog", 1.0),), tmp_path / "B.wav": ()}
 
 
+def test_sounds_that_are_not_there_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = tmp_path / "v.tsv"
+    unpacked(tmp_path, {"v.tsv": f"{HEAD}A.wav\t0\t2\tDog\nB.wav\t0\t1\tCat\nC.wav\t\t\t\n", "A.wav": ""})
+    assert read_desed(table, tmp_path) == {tmp_path / "A.wav": (Event(0.0, 2.0, "Dog", 1.0),)}
+    table.write_text("file_name\tcaption_1\nA.wav\ta dog\nB.wav\ta cat\n")
+    assert read_clotho(table, tmp_path) == [(tmp_path / "A.wav", ("a dog",))]
+    assert caplog.messages == [
+        f"{table}: 2 of 3 files are not in {tmp_path}, as 'B.wav'",
+        f"{table}: 1 of 2 files are not in {tmp_path}, as 'B.wav'",
+    ]
+
+
 def test_events_of_json_lines(tmp_path: Path) -> None:
     rows = (
         '{"filename": "A.wav", "onset": 0, "offset": 2, "event_label": "Dog"}\n'

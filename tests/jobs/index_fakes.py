@@ -19,12 +19,13 @@ def index(
     *,
     jobs: int = 1,
     engine: str = "",
+    forget: bool = False,
     report: Callable[[Progress], None] | None = None,
     stop: Stop | None = None,
 ) -> IndexResult:
     """The job, as whoever asks for it runs it."""
     with Watch(report, stop) as watch:
-        return job.run(IndexRequest(tuple(folders), library, jobs, engine), models or FakeModels(), watch)
+        return job.run(IndexRequest(tuple(folders), library, jobs, engine, forget), models or FakeModels(), watch)
 
 
 class EarsModels(FakeModels):

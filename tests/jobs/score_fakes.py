@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.encode.pool import Models
+from storysound.jobs.plan import plan as planning
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.match.query import Hit, Query
@@ -170,7 +171,7 @@ def score(
     shelf: Shelf, models: Models, story: Path, out: Path, watch: Watch | None = None, **asked: Any
 ) -> ScoreResult:
     """Runs the job with a library that is a shelf."""
-    with patch.object(job, "finder_of", lambda *_: (shelf, None)):
+    with patch.object(planning, "finder_of", lambda *_: (shelf, None)):
         return job.run(ScoreRequest(story, Path("library"), out, **asked), models, watch or Watch())
 
 

@@ -143,11 +143,11 @@ def test_the_command_prints_the_contract(clip: Path, tmp_path: Path) -> None:
 
 def test_the_curve_is_drawn(clip: Path, tmp_path: Path, feel: Feel) -> None:
     svg, png = tmp_path / "m.svg", tmp_path / "m.png"
-    feel(clip, None, False, svg)
+    feel(clip, None, (), svg)
     texts = [element.text for element in ET.parse(svg).iter() if element.text and element.text.strip()]
     assert {"valence", "arousal", "pictures", "sound", "clip.mp4"} <= set(texts)
     assert "words" not in texts
-    feel(clip, None, False, png)
+    feel(clip, None, (), png)
     assert Image.open(png).width == 2400
 
 
@@ -155,7 +155,7 @@ def test_a_drawing_needs_a_file_that_lasts(tmp_path: Path, feel: Feel) -> None:
     text = tmp_path / "t.txt"
     text.write_text("Hello there.")
     with pytest.raises(UsageError, match="has no time"):
-        feel(text, None, False, tmp_path / "m.svg")
+        feel(text, None, (), tmp_path / "m.svg")
 
 
 def test_oasis_is_told_as_people_rated_it(shared_data: Path, models: Models) -> None:
@@ -174,3 +174,31 @@ def test_warriner_words_are_told_as_people_rated_them(shared_data: Path, weights
     told = moods.of_texts(load(moods.READER, weights).encode([r["Word"] for r in rows]))
     for axis, name in ((0, "V.Mean.Sum"), (1, "A.Mean.Sum")):
         assert np.corrcoef(told[:, axis], [float(r[name]) for r in rows])[0, 1] > 0.7
+
+
+def test_what_of_the_captions_is_left_out(clip: Path, models: Models, tmp_path: Path) -> None:
+    """As `ingest` says it; captions of several files are told once."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "video,text,language\nclip,A happy day.,en\nclip,Ein Tag.,de\nother,A sad day.,en\ngone,Nothing.,en\n"
+    )
+
+    def felt(file: Path, *beside: Path, language: str = "") -> tuple[list[str], tuple[str, ...]]:
+        done = job.run(MoodRequest(file, table, beside, language=language), models, Watch())
+        return [m.modality for m in done.curve if m.modality == "text"], done.notes
+
+    texts, notes = felt(clip, other)
+    assert texts == ["text"]
+    assert notes == felt(other, clip)[1]
+    assert notes == (
+        "captions of 'clip.mp4': en is used, not de; a language can be chosen",
+        "captions of 1 videos that were not given, as 'gone'",
+    )
+    assert felt(clip, other, language="de")[1][0] == (
+        "captions of 'clip.mp4': de is used, not en; a language can be chosen"
+    )
+    result = CliRunner().invoke(app, ["mood", str(clip), str(other), "--captions", str(table)])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("note: captions of 1 videos that were not given, as 'gone'") == 1

@@ -1,5 +1,6 @@
 import logging
 import math
+from itertools import pairwise
 
 import numpy as np
 import pyloudnorm
@@ -12,6 +13,7 @@ from media_making import noise, tone
 from storysound.media import loudness as module
 from storysound.media.audio import Waveform
 from storysound.media.loudness import (
+    Meter,
     amplify,
     integrated_lufs,
     limit,
@@ -171,3 +173,60 @@ def test_normalise_stops_where_limiting_would_be_heard(caplog: pytest.LogCapture
 
 def test_amplify() -> None:
     assert true_peak_dbtp(amplify(tone(1000, 1), -6)) == pytest.approx(20 * math.log10(0.5) - 6, abs=0.01)
+
+
+def whole(wave: Waveform, cuts: list[int], meter: Meter) -> Meter:
+    """The meter after the wave came in stretches that end at `cuts`."""
+    for start, end in pairwise([0, *sorted(cuts), wave.samples.shape[1]]):
+        meter.add(wave.samples[:, start:end])
+    return meter
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rate_hz=st.sampled_from([8000, 11025, 44100, 48000]),
+    channels=st.sampled_from([1, 2, 6]),
+    length_s=st.floats(0.01, 6),
+    shares=st.lists(st.floats(0, 1), max_size=12),
+    seed=st.integers(0, 9),
+)
+def test_a_meter_fed_in_stretches_measures_as_the_whole(
+    rate_hz: int, channels: int, length_s: float, shares: list[float], seed: int
+) -> None:
+    samples = np.random.default_rng(seed).normal(0, 0.1, (channels, max(1, round(length_s * rate_hz))))
+    samples[:, : samples.shape[1] // 3] *= 0.01
+    layout = {1: ("FC",), 2: ("FL", "FR"), 6: ("FL", "FR", "FC", "LFE", "BL", "BR")}[channels]
+    wave = Waveform(samples.astype(np.float32), rate_hz, layout)
+    cuts = [round(share * samples.shape[1]) for share in shares]
+    meter = whole(wave, cuts, Meter(rate_hz, layout))
+    assert meter.integrated_lufs() == pytest.approx(integrated_lufs(wave), abs=1e-6)
+    assert meter.true_peak_dbtp() == pytest.approx(true_peak_dbtp(wave), abs=1e-5)
+    np.testing.assert_allclose(meter.short_term_lufs(), short_term_lufs(wave), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate_hz", [11025, 48000])
+def test_windows_are_those_of_the_standard(rate_hz: int) -> None:
+    """Against K-weighting the whole at once, and a mean for each window."""
+    wave = noise(4.03, rate_hz, 2)
+    energy = np.square(scipy.signal.sosfilt(module._k_weighting(rate_hz), wave.samples.astype(float))).sum(axis=0)
+    means = []
+    for k in range(38):
+        if k * 0.1 + 0.4 <= wave.duration_s + 1e-9:
+            start = round(k * 0.1 * rate_hz)
+            means.append(energy[start : start + round(0.4 * rate_hz)].mean())
+    assert len(means) == 37
+    np.testing.assert_allclose(momentary_lufs(wave), -0.691 + 10 * np.log10(means), atol=1e-6)
+
+
+def test_points_between_are_those_of_the_oversampled_signal() -> None:
+    samples = noise(0.01, 48000, 2).samples[:, : 32 * 5 + 2 * module.REACH]
+    taps = module._interpolator()
+    for channel, points in zip(samples, module.points_between(samples), strict=True):
+        for phase in range(3):
+            expected = [taps[:, phase] @ channel[i + 1 : i + 33] for i in range(32 * 5 - 1)]
+            np.testing.assert_allclose(points[:-1, phase], expected, atol=1e-5)
+
+
+def test_a_meter_needs_a_rate() -> None:
+    with pytest.raises(ValueError, match="8000"):
+        Meter(4000, ("FC",))

@@ -12,9 +12,9 @@ from media_making import full_disk_after, noise, tone, write_sound, write_video
 from storysound.errors import MediaError, OutputError
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.loudness import limit, true_peak_dbtp
-from storysound.media.mux import mux_copy, render_slideshow
+from storysound.media.mux import mux_copy
 from storysound.media.probe import probe
-from storysound.media.slideshow import letterbox
+from storysound.media.slideshow import letterbox, render_slideshow
 from storysound.media.video import iter_frames
 
 
@@ -216,7 +216,7 @@ def test_silence_of_no_length_under_pictures(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", frames=24)
     mux_copy(source, Waveform(np.zeros((6, 0), np.float32), 8000), tmp_path / "out.mp4", ceiling_dbtp=-1.0)
     heard = read_audio(tmp_path / "out.mp4")
-    assert (heard.channels, heard.rate_hz) == (2, 48000)
+    assert (heard.channels, heard.rate_hz) == (6, 48000)
     assert true_peak_dbtp(heard) == -math.inf
 
 

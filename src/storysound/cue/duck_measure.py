@@ -1,11 +1,11 @@
 """What ducking does, measured: how the bed moves, and how far speech stands above it, band by band."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from storysound.cue.duck import CHUNK, HOP
+from storysound.cue.score import BandLevel, DuckingFacts
 from storysound.media.arrays import RATE_HZ, Doubles, Samples
 from storysound.story import Span
 
@@ -17,26 +17,6 @@ BANDS_HZ: Mapping[str, tuple[float, float]] = {
 }
 SWING_DB = 6.0  # the bed opens and closes again by more than this
 _AUDIBLE = 1e-7  # power; what lies below moves nothing
-
-
-@dataclass(frozen=True)
-class BandLevel:
-    """How far speech stands above the bed in a band while someone speaks, in dB."""
-
-    band: str
-    before_db: float  # without ducking
-    after_db: float
-
-
-@dataclass(frozen=True)
-class DuckingFacts:
-    """What ducking does to the bed of a film; all 0 and no bands where nobody speaks or there is no bed."""
-
-    ducking_db: float = 0.0  # how far the bed sits lower while someone speaks
-    swings_per_min: float = 0.0  # by more than SWING_DB
-    rise_db_per_s: float = 0.0  # fastest
-    fall_db_per_s: float = 0.0  # fastest, positive
-    bands: tuple[BandLevel, ...] = field(default=())
 
 
 class DuckMeter:

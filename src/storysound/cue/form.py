@@ -140,6 +140,24 @@ class LoudnessForm(Struct, frozen=True, forbid_unknown_fields=True):
     ducking_db: float | None
 
 
+class BandForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far speech stands above the bed in a band, without ducking and with it."""
+
+    band: str
+    before_db: float
+    after_db: float
+
+
+class DuckingForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What ducking does to the bed, measured when the mix was levelled."""
+
+    ducking_db: float = 0.0
+    swings_per_min: float = 0.0
+    rise_db_per_s: float = 0.0
+    fall_db_per_s: float = 0.0
+    bands: tuple[BandForm, ...] = ()
+
+
 class EditForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What one edit changed, so that it can be undone."""
 
@@ -181,6 +199,7 @@ class SheetForm(Struct, frozen=True, forbid_unknown_fields=True):
     own_music: tuple[Stretch, ...] = ()
     stepped_aside: str = ""
     loudness: LoudnessForm | None = None
+    ducking: DuckingForm = DuckingForm()
     edits: tuple[EditForm, ...] = ()
     undone: tuple[EditForm, ...] = ()
 

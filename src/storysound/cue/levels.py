@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -108,6 +108,11 @@ class Levels:
             )
         if self.deepest_dip_db < self.dip_db:
             raise ValueError(f"deepest_dip_db must be at least dip_db, {self.dip_db:g} dB, got {self.deepest_dip_db:g}")
+
+    def aimed(self, name_or_lufs: str) -> "Levels":
+        """The same at the loudness of a name in `LOUDNESS`, or of a number of LUFS. Raises UsageError."""
+        target = loudness_target(name_or_lufs)
+        return replace(self, target_lufs=target.lufs, ceiling_dbtp=target.dbtp, anchor=target.anchor)
 
     @property
     def mix_ceiling_dbtp(self) -> float:

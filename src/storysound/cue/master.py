@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.duck import CHUNK
-from storysound.cue.duck_measure import DuckingFacts, DuckMeter
+from storysound.cue.duck_measure import DuckMeter
 from storysound.cue.levels import LEAST_DIALOGUE, Levels
 from storysound.cue.limiter import peaks
 from storysound.cue.mix import Mixer, protected
-from storysound.cue.score import Cue
+from storysound.cue.score import Cue, DuckingFacts
 from storysound.media.arrays import RATE_HZ, Doubles, Samples
 from storysound.media.levels import bridged
 from storysound.media.loudness import BLOCK_S, REACH, STEP_S, LoudnessMeter, TruePeak, gated_lufs, headroom

@@ -302,18 +302,23 @@ def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels)
     return max(meter.integrated_lufs(), levels.faint_lufs) - levels.bed_under_sound_lu
 
 
-def cue_gain_db(samples: Samples, layer: Layer, bed: float, levels: Levels, *, arousal: float, soft: bool) -> float:
-    """Gain that brings a rendered cue [2 n] to its place below or on the bed's loudness `bed` (LUFS).
+def wanted_lufs(layer: Layer, bed: float, levels: Levels, *, arousal: float, soft: bool) -> float:
+    """How loud a cue of a layer should be beside the music bed's loudness `bed` (LUFS).
 
     Music follows the story by ±2 LU with the scene's `arousal` in [0, 1]. `soft` marks cues that play where the
-    clip's own sound is heard. At most 20 dB up: what is fainter than that in a library is noise.
+    clip's own sound is heard.
     """
     if layer == "music":
-        wanted, level = bed + 4.0 * (arousal - 0.5) + levels.music_db, integrated_lufs(Waveform(samples, RATE_HZ))
-    elif layer == "ambience":
-        wanted, level = bed + levels.ambience_lu + levels.effects_db, integrated_lufs(Waveform(samples, RATE_HZ))
-    else:
-        wanted, level = bed + (levels.soft_spot_lu if soft else levels.spot_lu) + levels.effects_db, -np.inf
-    if not np.isfinite(level):  # too short to be gated, or a single event
-        level = loudest_db(samples, RATE_HZ)
-    return float(min(wanted - level, 20.0)) if np.isfinite(level) else 0.0
+        return bed + 4.0 * (arousal - 0.5) + levels.music_db
+    if layer == "ambience":
+        return bed + levels.ambience_lu + levels.effects_db
+    return bed + (levels.soft_spot_lu if soft else levels.spot_lu) + levels.effects_db
+
+
+def layer_lufs(samples: Samples, layer: Layer) -> float:
+    """Loudness of a cue's samples [2 n] as its layer is measured; -inf for silence.
+
+    That of a spot is its loudest 0.4 s, as is that of whatever is too short to be gated.
+    """
+    level = -np.inf if layer == "spot" else integrated_lufs(Waveform(samples, RATE_HZ))
+    return level if np.isfinite(level) else loudest_db(samples, RATE_HZ)

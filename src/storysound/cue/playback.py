@@ -8,9 +8,9 @@ import numpy as np
 
 from storysound.cue.score import Cue, Piece
 from storysound.media.arrays import RATE_HZ, Floats, Samples
-from storysound.media.audio import Waveform, read_audio
+from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
-from storysound.media.recording import Recording, of_wave
+from storysound.media.recording import Recording, record_audio
 from storysound.progress import check
 from storysound.story import Span
 
@@ -103,8 +103,9 @@ class CuePlayer:
         return out
 
     def gains(self, start: int, end: int) -> Floats:
-        """What those samples are multiplied with: gain and fades, [end - start]."""
-        gains = np.full(end - start, self.gain)
+        """What those samples are multiplied with: gain and fades, 0 outside the cue's span: [end - start]."""
+        gains = np.zeros(end - start, np.float32)
+        gains[max(0, self.start - start) : max(0, self.end - start)] = self.gain
         for at, fade in (
             (self.start, self._fade_in),
             (self._out_at, self._fade_out),
@@ -154,7 +155,7 @@ def _read(sound: Waveform | Recording, start: int, end: int) -> Samples:
     return out
 
 
-def sound_of(cue: Cue) -> tuple[Waveform, float]:
+def sound_of(cue: Cue) -> tuple[Recording, float]:
     """The stretch of the cue's file that its pieces use, stereo at RATE_HZ, and where in the file it begins.
 
     Which stretch depends on this cue alone, so that changing another changes none of its samples; of short files it is
@@ -162,10 +163,10 @@ def sound_of(cue: Cue) -> tuple[Waveform, float]:
     """
     path = Path(cue.sound.root) / cue.sound.path
     if cue.sound.duration_s <= _SHARED_S:
-        return read_audio(path, rate_hz=RATE_HZ, channels=2), 0.0
+        return record_audio(path, rate_hz=RATE_HZ, channels=2), 0.0
     from_s = float(max(0, int(min(piece.in_s for piece in cue.pieces) - _MARGIN_S)))
     end_s = max(piece.out_s for piece in cue.pieces) + _MARGIN_S
-    return read_audio(path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s), from_s
+    return record_audio(path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s), from_s
 
 
 class Players:
@@ -193,8 +194,7 @@ class Players:
         file = (cue.sound.root, cue.sound.path)
         sound, from_s = self._shared.get(file), 0.0
         if sound is None or cue.sound.duration_s > _SHARED_S:
-            wave, from_s = sound_of(cue)
-            sound = of_wave(wave)
+            sound, from_s = sound_of(cue)
             if cue.sound.duration_s <= _SHARED_S:
                 self._shared[file] = sound
         return CuePlayer(

@@ -22,6 +22,26 @@ class Loudness(TypedDict):
 
 
 @dataclass(frozen=True)
+class BandLevel:
+    """How far speech stands above the bed in a band while someone speaks, in dB."""
+
+    band: str
+    before_db: float  # without ducking
+    after_db: float
+
+
+@dataclass(frozen=True)
+class DuckingFacts:
+    """What ducking does to the bed of a film; all 0 and no bands where nobody speaks or there is no bed."""
+
+    ducking_db: float = 0.0  # how far the bed sits lower while someone speaks
+    swings_per_min: float = 0.0  # by more than 6 dB
+    rise_db_per_s: float = 0.0  # fastest
+    fall_db_per_s: float = 0.0  # fastest, positive
+    bands: tuple[BandLevel, ...] = field(default=())
+
+
+@dataclass(frozen=True)
 class Piece:
     """Source stretch [in_s, out_s) of a sound, placed at story time `at_s`.
 
@@ -166,6 +186,7 @@ class Score:
     stepped_aside: str = ""  # why no sound was added, e.g. because the clip already has music; else empty
     own_music: tuple[Span, ...] = ()  # where the clip plays its own, as it is kept
     levels: Levels = field(default_factory=Levels)  # of the mix; its one gain stays on an edit
+    ducking: DuckingFacts = DuckingFacts()  # measured when the mix was levelled
     story: FileReference | None = None
     original: FileReference | None = None  # the sound under which the cues lie: the story, or a file made of it
     track: int = 0  # which of the story's sounds that is, counted from 0

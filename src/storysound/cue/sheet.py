@@ -16,6 +16,7 @@ import msgspec
 
 from storysound.cue.form import (
     CueForm,
+    DuckingForm,
     EditForm,
     FileForm,
     LoudnessForm,
@@ -28,7 +29,9 @@ from storysound.cue.form import (
 from storysound.cue.levels import Levels
 from storysound.cue.score import (
     VERSION,
+    BandLevel,
     Cue,
+    DuckingFacts,
     Edit,
     FileReference,
     Loudness,
@@ -174,6 +177,7 @@ def as_dict(score: Score) -> dict[str, Any]:
         "stepped_aside": score.stepped_aside,
         "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
         "levels": asdict(score.levels),
+        "ducking": _ducking(score.ducking),
         "speech": [_span(span) for span in score.speech],
         "own_music": [_span(span) for span in score.own_music],
         "scenes": [
@@ -253,6 +257,13 @@ def _edit(edit: Edit) -> dict[str, Any]:
     }
 
 
+def _ducking(facts: DuckingFacts) -> dict[str, Any]:
+    bands = [
+        {"band": b.band, "before_db": round(b.before_db, 2), "after_db": round(b.after_db, 2)} for b in facts.bands
+    ]
+    return {name: round(value, 2) for name, value in asdict(facts).items() if name != "bands"} | {"bands": bands}
+
+
 def _file(reference: FileReference | None) -> dict[str, Any] | None:
     return asdict(reference) if reference else None
 
@@ -289,6 +300,7 @@ def _score(form: SheetForm) -> Score:
         own_music=_spans("own_music", form.own_music),
         stepped_aside=form.stepped_aside,
         levels=_levels_of(form.levels),
+        ducking=_ducking_of(form.ducking),
         story=_file_of(form.story),
         original=_file_of(form.original),
         track=form.track,
@@ -315,6 +327,11 @@ def _levels_of(form: Any) -> Levels:
         return Levels(**msgspec.structs.asdict(form))
     except ValueError as error:
         raise SheetError(f"levels: {error}") from error
+
+
+def _ducking_of(form: DuckingForm) -> DuckingFacts:
+    bands = tuple(BandLevel(band.band, band.before_db, band.after_db) for band in form.bands)
+    return DuckingFacts(form.ducking_db, form.swings_per_min, form.rise_db_per_s, form.fall_db_per_s, bands)
 
 
 def _scene_of(place: str, form: SceneForm) -> Scene:

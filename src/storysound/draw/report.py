@@ -17,13 +17,13 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.cue.handoff.timecode import timecode
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Cue, Scene, Score
-from storysound.cue.timecode import timecode
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.media.files import atomic
-from storysound.media.recording import Recording
+from storysound.media.sketch import STEP_S
 from storysound.progress import check
 from storysound.story import MoodCurve
 
@@ -41,16 +41,17 @@ def write_report(
     out_html: Path,
     *,
     thumbnails: Thumbnails = (),
-    waveforms: Mapping[str, Recording | None] | None = None,
+    waveforms: Mapping[str, NDArray[np.float32]] | None = None,
     attention: Mapping[str, Attention] | None = None,
     moods: Mapping[str, MoodCurve] | None = None,
     video: str | Path | None = None,
 ) -> None:
     """Writes the page for `score` to `out_html`, whole or not at all.
 
-    `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has "original", "added" and "mix"; missing ones and None
-    are left out. `attention` is by cue id. `moods` maps "pictures", "words" and "music" to their moods over time, on
-    one scale. `video` is linked relatively and shown as player. Raises OutputError when the page can't be written.
+    `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and "mix" in
+    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words" and
+    "music" to their moods over time, on one scale. `video` is linked relatively and shown as player. Raises OutputError
+    when the page can't be written.
     """
     view = _View(score, _pick(thumbnails), attention or {})
     page = _template().render(
@@ -91,16 +92,12 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html.j2")
 
 
-def spread(count: int) -> list[int]:
-    """Which of `count` pictures in order are shown: at most 240, evenly."""
-    most = min(count, _MAX_THUMBS)
-    return [int(i) for i in np.linspace(0, count - 1, most).round()] if most else []
-
-
 def _pick(thumbnails: Thumbnails) -> list[tuple[float, NDArray[np.uint8]]]:
     """At most 240 pictures uint8 [h w 3] with their times, spread evenly."""
     ordered = sorted(thumbnails, key=lambda item: item[0])
-    return [ordered[i] for i in spread(len(ordered))]
+    if len(ordered) <= _MAX_THUMBS:
+        return ordered
+    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, _MAX_THUMBS).round().astype(int)]
 
 
 def _link(video: str | Path | None, out_html: Path) -> str:
@@ -179,10 +176,12 @@ class _View:
             "cues": [cue for cue in self.cues if cue.start_s < scene.end_s - 0.05 and cue.end_s > scene.start_s + 0.05],
         }
 
-    def waves(self, waveforms: Mapping[str, Recording | None]) -> list[dict[str, Any]]:
+    def waves(self, waveforms: Mapping[str, NDArray[np.float32]]) -> list[dict[str, Any]]:
         """Envelopes on one common scale, so that heights compare."""
         names = {"original": "Original", "added": "Added", "mix": "Result"}
-        found = {name: draw.peaks(wave, self.score.duration_s) for name in names if (wave := waveforms.get(name))}
+        found = {
+            name: draw.peaks(waveforms[name], STEP_S, self.score.duration_s) for name in names if name in waveforms
+        }
         top = max((float(values.max()) for values in found.values()), default=0.0)
         return [
             {"key": name, "label": names[name], "columns": len(values), "path": draw.wave_path(values, top)}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storysound.media.recording import Recording
+from storysound.media.sketch import columns
 from storysound.story import Span
 
 BRIEF_S = 3.0  # shorter stretches are told to the tenth of a second
@@ -75,18 +75,13 @@ def tick_step_s(duration_s: float, wanted: int = 12) -> float:
     return next((float(step) for step in steps if duration_s / step <= wanted), 7200.0)
 
 
-def peaks(sound: Recording, duration_s: float) -> NDArray[np.float32]:
-    """Largest magnitude over all channels in each of up to 1,400 equal stretches of [0, duration_s) [columns]."""
-    total = max(1, round(duration_s * sound.rate_hz))
-    columns = min(_WAVE_COLUMNS, total)
-    edges = np.arange(columns) * total // columns
-    found = np.zeros(columns, np.float32)
-    for start, block in sound.part(0, total).blocks():
-        loudest = np.nan_to_num(np.abs(block).max(axis=0), nan=0.0, posinf=1.0)
-        first, last = np.searchsorted(edges, start, "right") - 1, np.searchsorted(edges, start + len(loudest))
-        own = found[first:last]
-        own[:] = np.maximum(own, np.maximum.reduceat(loudest, np.maximum(edges[first:last] - start, 0)))
-    return found
+def peaks(values: NDArray[np.float32], step_s: float, duration_s: float) -> NDArray[np.float32]:
+    """The largest of peaks [t], one every `step_s`, in up to 1,400 equal stretches of [0, duration_s): [columns]."""
+    total = max(1, round(duration_s / step_s))
+    count = min(_WAVE_COLUMNS, total)
+    padded = np.zeros(total, np.float32)
+    padded[: len(values)] = np.nan_to_num(values[:total], nan=0.0, posinf=1.0)
+    return columns(padded, count)
 
 
 def wave_path(values: NDArray[np.float32], full_scale: float) -> str:

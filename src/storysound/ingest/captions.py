@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from storysound.errors import InputError, UsageError
-from storysound.ingest.languages import code_of, parted
+from storysound.ingest.languages import code_of, parts
 from storysound.ingest.naming import Files, same
 from storysound.ingest.subtitles import SUBTITLES, read_cues
 from storysound.ingest.tables import TABLES, TIME, Row, first_of, is_nothing, said_in, seconds_of, table_rows
@@ -63,7 +63,7 @@ class _CaptionMatch:
 
     named: _CaptionName
     language: str  # a tag, as the name of the file ends with it where the video's own name doesn't
-    least: int = 0  # how little the file tells, see `languages.parted`
+    least: int = 0  # how little the file tells, see `languages.parts`
 
     @property
     def code(self) -> str:
@@ -190,10 +190,10 @@ def _found(named: _CaptionName, files: Files, *, anywhere: bool) -> tuple[list[P
     if found or not named.file:
         return found, _CaptionMatch(named, named.language)
     folder, slash, last = named.path.rpartition("/")
-    base, tag, least = parted(last)
-    if not (tag or least):
-        return [], _CaptionMatch(named, named.language)
-    return files.called(folder + slash + base, anywhere=anywhere), _CaptionMatch(named, tag or named.language, least)
+    for base, tag, least in parts(last):
+        if found := files.called(folder + slash + base, anywhere=anywhere):
+            return found, _CaptionMatch(named, tag or named.language, least)
+    return [], _CaptionMatch(named, named.language)
 
 
 def read_captions(path: str | Path | None, language: str = "") -> Captions:

@@ -67,13 +67,13 @@ class Footage:
         return tuple(frame.time_s for frame in self.story.frames)
 
 
-def read_footage(path: Path, watch: Watch | None = None) -> Footage:
-    """Looks at and listens to a video, or a folder of pictures with a story.txt.
+def read_footage(path: Path, watch: Watch | None = None, track: int = 0) -> Footage:
+    """Looks at and listens to a video, or a folder of pictures with a story.txt; `track`: which of its sounds.
 
     Raises MediaError: missing, empty, no video, without a single picture that decodes. A sound stream that can't be
     decoded counts as absent, with a warning. InputError for a text that can't be read.
     """
-    return _read_folder(path, watch or Watch()) if path.is_dir() else _read_video(path, watch or Watch())
+    return _read_folder(path, watch or Watch()) if path.is_dir() else _read_video(path, watch or Watch(), track)
 
 
 def _read_folder(folder: Path, watch: Watch) -> Footage:
@@ -85,7 +85,7 @@ def _read_folder(folder: Path, watch: Watch) -> Footage:
     return Footage(story.with_step(_step()), tuple(pictures))
 
 
-def _read_video(path: Path, watch: Watch) -> Footage:
+def _read_video(path: Path, watch: Watch, track: int) -> Footage:
     info = probe(path)
     if info.video is None:
         raise MediaError(path, "has no video stream", "give a video, or a folder of pictures with a story.txt")
@@ -95,7 +95,7 @@ def _read_video(path: Path, watch: Watch) -> Footage:
     shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
     units = split_long(shots or (Span(0.0, duration_s),))
     pictures, times_s = _pictures(kept, units)
-    original, fault = read_sound(path, duration_s, watch) if info.audio else (None, "")
+    original, fault = read_sound(path, duration_s, watch, track) if info.audio else (None, "")
     faults = [fault] if fault else []
     there_s = max(duration_s, original.duration_s if original else 0.0)
     stated_s = info.duration_s + info.missing_s
@@ -193,9 +193,10 @@ def split_long(shots: tuple[Span, ...], longest_s: float = LONGEST_UNIT_S) -> tu
     return tuple(units)
 
 
-def read_sound(path: Path, duration_s: float, watch: Watch) -> tuple[Recording | None, str]:
+def read_sound(path: Path, duration_s: float, watch: Watch, track: int = 0) -> tuple[Recording | None, str]:
     """The sound of a file at RATE_HZ, and "": or None and why it is left out, where it can't be decoded."""
     try:
-        return record_audio(path, rate_hz=RATE_HZ, at=lambda done_s: watch.at(done_s, duration_s, "sound")), ""
+        seconds = lambda done_s: watch.at(done_s, duration_s, "sound")  # noqa: E731
+        return record_audio(path, rate_hz=RATE_HZ, track=track, at=seconds), ""
     except MediaError as error:
         return None, f"its own sound is left out: {error}"

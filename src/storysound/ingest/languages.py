@@ -1,6 +1,7 @@
 """Languages as people write them into names of caption files: talk.en-US.vtt, scene.ger.srt, film.English.sdh.srt."""
 
 import re
+from collections.abc import Iterator
 
 # Code of two letters, then others for the same language, and names.
 _SEVERAL = """
@@ -38,21 +39,25 @@ def code_of(tag: str) -> str:
     return _CODES.get(re.split("[-_]", tag.strip().lower())[0], "")
 
 
-def parted(name: str) -> tuple[str, str, int]:
-    """A name without ending in three: its base, the language it ends with ("" for none), and how little it tells.
+def parts(name: str) -> Iterator[tuple[str, str, int]]:
+    """Ways to part a name without ending in three, the longest base first: its base, its language, how little it tells.
 
-    The last is 0 for subtitles of everything and higher for those of less (for the deaf, made by machine, forced).
+    The language is "" where none is named. The last is 0 for subtitles of everything and higher for those of less (for
+    the deaf, made by machine, forced).
 
-    >>> parted("talk.en-US"), parted("film.hi"), parted("film.en.hi"), parted("scene.v2"), parted("day_en.forced")
-    (('talk', 'en-US', 0), ('film', 'hi', 0), ('film', 'en', 5), ('scene.v2', '', 0), ('day', 'en', 9))
+    >>> list(parts("talk.en-US")), list(parts("day_en.forced")), list(parts("scene.v2"))
+    ([('talk', 'en-US', 0)], [('day_en', '', 9), ('day', 'en', 9)], [])
+    >>> list(parts("film.hi")), list(parts("film.en.hi"))  # Hindi, or English for the hearing impaired
+    ([('film', 'hi', 0)], [('film.en', 'hi', 0), ('film', 'en', 5)])
     """
-    tag, least, rest = "", 0, name
-    while match := _TAIL.fullmatch(rest):
+    tag, least, base = "", 0, name
+    while match := _TAIL.fullmatch(base):
         kind = (match["kind"] or "").lower()
-        if kind == "hi" and not parted(match["base"])[1]:  # Hindi, not "hearing impaired"
-            return match["base"], "hi", least
         if not kind and tag:
-            break
-        rest, tag = match["base"], tag or match["tag"] or ""
+            return
+        base, tag = match["base"], tag or match["tag"] or ""
+        if kind == "hi" and not tag:
+            yield base, "hi", least
         least = max(least, _KINDS.index(kind) if kind else 0)
-    return (rest, tag, least) if tag or least else (name, "", 0)
+        if kind != "hi" or tag:
+            yield base, tag, least

@@ -60,7 +60,7 @@ def read_ratings(file: Path, scale: RatingScale | None = None) -> list[Rating]:
         raise InputError(file, "holds no ratings", "give a heading and a row per file")
     raw = np.array([[_rating(row, axis, file, number) for axis in ("valence", "arousal")] for number, row in rows])
     datasets = [str(first_of(row, _COLUMNS["dataset"]) or "") for _, row in rows]
-    moods = _stated(raw, scale, file) if scale else _stretched(raw, datasets, file)
+    moods = _stated(raw, scale, file, [number for number, _ in rows]) if scale else _stretched(raw, datasets, file)
     near: dict[Path, Files] = {}
     return [
         _described(row, Mood(*map(float, mood)), file, number, near)
@@ -81,10 +81,12 @@ def _rating(row: Row, axis: str, file: Path, number: int) -> float:
     return rating
 
 
-def _stated(raw: NDArray[np.float64], scale: RatingScale, file: Path) -> NDArray[np.float64]:
-    if raw.min() < scale.low or raw.max() > scale.high:
-        fault = f"holds ratings from {raw.min():g} to {raw.max():g}, outside {scale.low:g} to {scale.high:g}"
-        raise InputError(file, fault, "give the scale that people rated on")
+def _stated(raw: NDArray[np.float64], scale: RatingScale, file: Path, numbers: Sequence[int]) -> NDArray[np.float64]:
+    outside = np.argwhere((raw < scale.low) | (raw > scale.high))
+    if len(outside):
+        row, axis = outside[0]
+        fault = f"line {numbers[row]}: {('valence', 'arousal')[axis]} is {raw[row, axis]:g}, outside {scale.low:g} to "
+        raise InputError(file, f"{fault}{scale.high:g}", "give the scale that people rated on")
     result: NDArray[np.float64] = (raw - scale.low) / (scale.high - scale.low)
     return result
 

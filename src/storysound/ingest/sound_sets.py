@@ -5,8 +5,9 @@ Audio is looked for with any ending, so sets that were converted are read too.
 """
 
 import csv
+import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from storysound.media.files import read_text
 from storysound.story import Event
 
 TRAIN, TEST = "train", "test"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def read_desed(table: Path, audio: Path) -> dict[Path, tuple[Event, ...]]:
     """Strong labels of DESED (Turpault et al. 2019): a table filename, onset, offset, event_label, and its sounds.
 
     A row without onset (empty, or NaN as programs write it) says that nothing is heard in a file. Raises InputError,
-    with the line, for another table, for what is no event, or without sounds.
+    with the line, for another table, for what is no event, or without sounds; warns of sounds that aren't there.
     """
     found: dict[Path, list[Event]] = {}
     for number, row in table_rows(table):
@@ -134,10 +136,8 @@ def read_desed(table: Path, audio: Path) -> dict[Path, tuple[Event, ...]]:
             raise InputError(table, f"line {number} names no file", "see DESED's own table")
         event = _event(row, table, number)
         found.setdefault(_sound(audio, str(name)), []).extend([event] if event else [])
-    there = {path: tuple(events) for path, events in found.items() if path.is_file()}
-    if not there:
-        raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
-    return there
+    _check_there(found, table, audio)
+    return {path: tuple(events) for path, events in found.items() if path.is_file()}
 
 
 def _event(row: Row, table: Path, number: int) -> Event | None:
@@ -158,7 +158,8 @@ def _event(row: Row, table: Path, number: int) -> Event | None:
 def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
     """Sounds and their captions of Clotho (Drossos et al. 2020): a table file_name, caption_1 … caption_5.
 
-    Any table with a file name and columns caption… is read so. Raises InputError for one without, or without sounds.
+    Any table with a file name and columns caption… is read so. Raises InputError for one without, or without sounds;
+    warns of sounds that aren't there.
     """
     found = []
     for _, row in table_rows(table):
@@ -168,10 +169,17 @@ def read_clotho(table: Path, audio: Path) -> list[tuple[Path, tuple[str, ...]]]:
             raise InputError(table, "lacks the columns file_name and caption_1 …", "give a table like Clotho's")
         if told := tuple(str(value).strip() for value in cells if not is_nothing(value)):
             found.append((_sound(audio, str(name)), told))
-    there = [pair for pair in found if pair[0].is_file()]
-    if not there:
+    _check_there([path for path, _ in found], table, audio)
+    return [pair for pair in found if pair[0].is_file()]
+
+
+def _check_there(paths: Collection[Path], table: Path, audio: Path) -> None:
+    """Warns of sounds that aren't there. Raises InputError where none is."""
+    lacking = [path for path in paths if not path.is_file()]
+    if len(lacking) == len(paths):
         raise InputError(audio, f"has none of the sounds that {table.name} names", "give the folder that holds them")
-    return there
+    if lacking:
+        log.warning("%s: %d of %d files are not in %s, as %r", table, len(lacking), len(paths), audio, lacking[0].name)
 
 
 def _rows(folder: Path, *tables: str) -> Iterator[Row]:

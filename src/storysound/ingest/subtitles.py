@@ -11,8 +11,10 @@ from itertools import pairwise
 
 SUBTITLES = (".vtt", ".srt", ".ass", ".ssa")  # the first is taken where a video has several
 
-_CLOCK = r"-?(?:\d{1,6}\s?:\s?-?)?\d{1,3}\s?:\s?-?\d{1,2}(?:\s?[.,:]\s?-?\d{1,9})?"
-_TIMES = re.compile(rf"[\s\u200e\u200f\u202a-\u202e\ufeff]*({_CLOCK})\s*(?:-+|[–—−])\s?[>›]\s*({_CLOCK})(?!\d)")
+_CLOCK = r"-?(?:\d{1,6}\s?[:：]\s?-?)?\d{1,3}\s?[:：]\s?-?\d{1,2}(?:\s?[.,:．，：]\s?-?\d{1,9})?"
+_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
+_TIMES = re.compile(rf"[\s{_DIRECTIONS}]*({_CLOCK})\s*(?:-+|[–—−])\s?[>›]\s*({_CLOCK})(?!\d)")
+_BROKEN_TIMES = re.compile(r"\s*(?=\S*\d)\S*[:：]\S*\s*-->\s*(?=\S*\d)\S*[:：]\S*(?:\s.*)?")
 _COUNT = re.compile(r"\s*\d{1,9}\s*")
 _ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 # Words in angle brackets that are none of these were written to be read.
@@ -23,6 +25,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
+_BRACES = re.compile(r"(?<!\\)\{[^{}]*\}")  # of SubStation Alpha: overrides and comments, which are not shown
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?:\{[^{}]*\\p0[^{}]*\}|$)", re.DOTALL)
 _UNSAID = ("comment", "picture", "sound", "movie", "command")  # events of SubStation Alpha that are not written
 _SETTINGS = re.compile(r"(?:\s*[A-Za-z][A-Za-z0-9]*\s?:\s?[\w%.,:+-]+)*\s*")  # of a cue, after its times
@@ -84,9 +87,9 @@ def _seconds(clock: str) -> float:
     """A time of a cue; one before the start counts as the start."""
     if "-" in clock:
         return 0.0
-    parts = re.split(r"\s?[:.,]\s?", clock)
+    parts = re.split(r"\s?[:.,：．，]\s?", clock)
     fraction = "0"
-    if re.search(r"[.,]", clock) or len(parts) == 4:
+    if re.search(r"[.,．，]", clock) or len(parts) == 4:
         fraction = parts.pop()
     whole = 0
     for part in parts:
@@ -107,7 +110,8 @@ def _timed(lines: Sequence[str], stray: list[str], *, is_vtt: bool) -> Iterator[
         match = _TIMES.match(lines[number])
         assert match
         own = _without_asides(lines[number + 1 : end], stray) if is_vtt else list(lines[number + 1 : end])
-        if not _SETTINGS.fullmatch(after := lines[number][match.end() :]):
+        own = _without_broken_times(own, stray)
+        if not _SETTINGS.fullmatch(after := lines[number][match.end() :].strip(_DIRECTIONS)):
             own.insert(0, after)
         told = tuple(text for line in _joined(own) if (text := plain(line)))
         yield SubtitleCue(_seconds(match[1]), _seconds(match[2]), told)
@@ -152,6 +156,19 @@ def _without_asides(lines: Sequence[str], stray: list[str]) -> list[str]:
     return kept
 
 
+def _without_broken_times(lines: Sequence[str], stray: list[str]) -> list[str]:
+    """Lines of a cue without the times, and the number before them, of one that follows and whose times are broken."""
+    kept: list[str] = []
+    for line in lines:
+        if not _BROKEN_TIMES.fullmatch(line):
+            kept.append(line)
+            continue
+        stray.append(line.strip())
+        if kept and _COUNT.fullmatch(kept[-1]):
+            del kept[-1]
+    return kept
+
+
 def _joined(lines: Sequence[str]) -> list[str]:
     """Lines; one whose tag ends in the next is one with it."""
     joined: list[str] = []
@@ -179,7 +196,8 @@ def _substation(text: str, stray: list[str]) -> Iterator[SubtitleCue]:
             if not (re.fullmatch(_CLOCK, start) and re.fullmatch(_CLOCK, end)):
                 stray.append(line.strip())
             else:
-                shown = re.split(r"\\[Nn]", _DRAWING.sub("", row.get("text", "")).replace("\\h", " "))
+                told = _BRACES.sub("", _DRAWING.sub("", row.get("text", ""))).replace("\\{", "{").replace("\\}", "}")
+                shown = re.split(r"\\[Nn]", told.replace("\\h", " "))
                 yield SubtitleCue(
                     _seconds(start), _seconds(end), tuple(words for part in shown if (words := plain(part)))
                 )

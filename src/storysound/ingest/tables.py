@@ -17,6 +17,7 @@ TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)"
 _LSMDC_TIME = re.compile(r"\d\d\.\d\d\.\d\d\.\d\d\d")
 _LONGEST_CELL = 2**31 - 1  # of what csv takes on every system; its own limit of 131,072 is below long texts
 _END = "\0end"
+_QUOTED = re.compile(r'(?:(?<=\t)|^)"(?:[^"]|"")*"(?=\t|\n|\Z)', re.MULTILINE)  # cells of tables with tabs
 # How programs write that there is nothing (those that pandas reads as missing).
 _NOTHING = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|NAN".split("|")
@@ -28,9 +29,10 @@ Row = Mapping[str, Any]
 def table_rows(file: Path) -> Iterator[tuple[int, Row]]:
     """Each row with the number of its line, by the lower-case names of its columns.
 
-    CSV may be separated by semicolons or tabs. The heading-less tables of LSMDC are known: columns "clip" and
-    "sentence". Raises InputError, with the line, for a file that is no table, can't be read, or holds what can't be
-    written as UTF-8; where a row has more cells than the heading, or a quote is never closed, so that nothing is lost.
+    CSV may be separated by commas, semicolons, tabs or bars, as its first line is or, after `sep=`, says. The
+    heading-less tables of LSMDC are known: columns "clip" and "sentence". Raises InputError, with the line, for a file
+    that is no table, can't be read, or holds what can't be written as UTF-8; where a row has more cells than the
+    heading or a column twice, or a quote is never closed, so that nothing is lost.
     """
     suffix = file.suffix.lower()
     if suffix not in TABLES:
@@ -38,7 +40,10 @@ def table_rows(file: Path) -> Iterator[tuple[int, Row]]:
     is_json = suffix in (".jsonl", ".ndjson")
     rows = json_lines(file, None, _whole) if is_json else _separated_rows(file, suffix)
     for number, row in rows:
-        yield number, {str(name).strip().lower(): value for name, value in row.items()}
+        named = {str(name).strip().lower(): value for name, value in row.items()}
+        if len(named) < len(row):
+            raise InputError(file, f"line {number} has a column twice", "leave one of them out")
+        yield number, named
 
 
 def first_of(row: Row, names: Iterable[str]) -> Any:
@@ -110,12 +115,11 @@ def _whole(row: Row, number: int) -> tuple[int, Row]:
 
 def _separated_rows(file: Path, suffix: str) -> Iterator[tuple[int, Row]]:
     text = read_text(file)
-    first = text.split("\n", 1)[0]
-    tabs = suffix == ".tsv" or first.count("\t") > first.count(",")
-    semicolons = not tabs and first.count(";") > first.count(",")
-    form: type[csv.Dialect] = _Tabs if tabs else _Semicolons if semicolons else csv.excel
-    rows = _cells(text, form, file)
-    if len(_LSMDC_TIME.findall(first)) >= 3 and tabs:
+    first, _, rest = text.partition("\n")
+    stated = re.fullmatch(r'"?sep=(\S|\t)"?', first, re.IGNORECASE)  # as Excel writes it
+    mark = "\t" if suffix == ".tsv" else stated[1] if stated else max(",\t;|", key=first.count)
+    rows = _cells(rest if stated else text, mark, file, 2 if stated else 1)
+    if len(_LSMDC_TIME.findall(first)) >= 3 and mark == "\t":
         for number, cells in rows:
             yield number, {"clip": cells[0], "sentence": cells[-1]}
         return
@@ -130,12 +134,14 @@ def _separated_rows(file: Path, suffix: str) -> Iterator[tuple[int, Row]]:
         yield number, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
 
 
-def _cells(text: str, form: type[csv.Dialect], file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each row that is not empty, with the number of its first line."""
+def _cells(text: str, mark: str, file: Path, begins: int) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row that is not empty, with the number of its first line; `begins`: that of the text's."""
     csv.field_size_limit(_LONGEST_CELL)
-    spaced = bool(re.search(r'^[^"\n]*[,;] +"(?!")', text, re.MULTILINE))  # a quote after a space is one all the same
-    reader = csv.reader(io.StringIO(f"{text}\n{_END}\n", newline=""), form, skipinitialspace=spaced)
-    number = 1
+    spaced = bool(re.search(r'^[^"\n]*[,;|] +"(?!")', text, re.MULTILINE))  # a quote after a space is one all the same
+    form = _Tabs if mark == "\t" and re.search(r'(?:^|\t)"', _QUOTED.sub("", text), re.MULTILINE) else csv.excel
+    lines = io.StringIO(f"{text}\n{_END}\n", newline="")
+    reader = csv.reader(lines, form, delimiter=mark, skipinitialspace=spaced)
+    number = begins
     for cells in reader:
         if cells == [_END]:
             return
@@ -143,14 +149,10 @@ def _cells(text: str, form: type[csv.Dialect], file: Path) -> Iterator[tuple[int
             raise InputError(file, f"line {number}: a quote is opened and never closed", "close it, or double it")
         if cells:
             yield number, cells
-        number = reader.line_num + 1
+        number = begins + reader.line_num
 
 
 class _Tabs(csv.excel_tab):
-    """LSMDC does not quote: a quote in it is part of the sentence."""
+    """Cells may begin with a quote that doesn't end them, as sentences of LSMDC do: quotes are part of the text."""
 
     quoting = csv.QUOTE_NONE
-
-
-class _Semicolons(csv.excel):
-    delimiter = ";"

@@ -13,7 +13,9 @@ from av.video.reformatter import VideoReformatter
 
 from storysound.media.audio import Waveform
 from storysound.media.files import atomic, opened, video_stream
-from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.media.film.containers import container_for
+from storysound.media.film.soundtrack import soundtrack
+from storysound.media.recording import of_wave
 from storysound.media.video import DecodedFrame, iter_shown
 from storysound.story import Span
 
@@ -37,13 +39,13 @@ def render_excerpts(path: str | Path, spans: Sequence[Span], wave: Waveform | No
         raise ValueError(f"needs spans in order that don't overlap, got {spans}")
     target = container_for(out, "h264")
     total_s = sum(span.duration_s for span in spans)
-    sound = None if wave is None else EncodedSound(fitted(wave, total_s, target.audio), target.audio, None)
+    sound = None if wave is None else soundtrack(of_wave(wave), total_s, target)
     with opened(path) as source:
         stream = video_stream(source, path)
         rate, aspect = stream.average_rate or Fraction(25), Fraction(stream.sample_aspect_ratio or 1)
     with (
         atomic(out) as temporary,
-        av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
+        av.open(str(temporary), "w", format=target.format, container_options=dict(target.options)) as result,
     ):
         pictures = kept(path, spans)
         first = next(pictures)

@@ -263,7 +263,7 @@ def read_text(path: str | Path) -> str:
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError(path, f"holds a zero byte, as no text does (line {line})", "save it again as UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")  # joined files may have several marks
 
 
 def _encoding(data: bytes) -> str:
@@ -288,7 +288,7 @@ def json_lines(
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_once)
             if not isinstance(row, dict):
                 raise ValueError("is no JSON object")
             if keys is not None and (odd := row.keys() - keys):
@@ -297,6 +297,15 @@ def json_lines(
         except (ValueError, TypeError, RecursionError, UsageError) as error:
             do = "write one object a line" if keys is None else f"keys are {', '.join(sorted(keys))}"
             raise InputError(path, f"line {number}: {error}", do) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for a key that it has twice, of which one would be lost."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"has the key {twice!r} twice")
+    return row
 
 
 @contextmanager

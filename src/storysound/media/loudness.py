@@ -87,7 +87,7 @@ class _KWeighted:
         """Weighted square [n] of the next samples [c n]."""
         energy = np.zeros(samples.shape[1])
         for i, (weight, channel) in enumerate(zip(self._weights, samples, strict=True)):
-            if weight and (self._states[i].any() or channel.any()):
+            if weight and energy.size and (self._states[i].any() or channel.any()):
                 filtered, self._states[i] = scipy.signal.sosfilt(self._filter, channel, zi=self._states[i])
                 energy += weight * np.square(filtered, out=filtered)
         return energy

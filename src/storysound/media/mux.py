@@ -1,62 +1,126 @@
-"""Puts sound to pictures: onto a video whose packets stay as they are, or (`render_slideshow`) under still pictures."""
+"""Puts sound to pictures: onto a film whose every other stream stays as it is, packet by packet."""
 
 import logging
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.stream import Stream
 
 from storysound.media.audio import Waveform
-from storysound.media.clock import HELD_S, PictureTimes, clock_of, packets_of, picture_times
+from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, packets_of, picture_times
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
-from storysound.media.slideshow import render_slideshow
-from storysound.media.soundtrack import EncodedSound, container_for, fitted
-
-__all__ = ["container_for", "mux_copy", "picture_end_s", "render_slideshow"]
+from storysound.media.film.containers import Container, Unable, container_for, unable
+from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
+from storysound.media.film.streams import CopiedStreams, keep_tag, label, moved_chapters, mux_options, tags_of
+from storysound.media.film.subtitles import converts
+from storysound.media.film.tracks import StreamInfo, streams_of
+from storysound.media.recording import Recording, of_wave
 
 log = logging.getLogger(__name__)
 
-_TAGS_KEPT = frozenset({"hvc1", "hev1", "dvh1", "dvhe", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x", "avc1", "avc3"})
 
-# Tags that speak of the file itself, not of what is in it.
-_OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "creation_time", "duration"}
+@dataclass(frozen=True)
+class ScoredTrack:
+    """Sound of a film, and the number of the sound track of the source that it stands for (None: of none)."""
+
+    sound: Recording
+    replaces: int | None = None
 
 
-def mux_copy(video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling_dbtp: float | None = None) -> None:
-    """Writes the pictures of a video with `wave` as their only sound; the video packets are copied byte for byte.
+@dataclass(frozen=True)
+class Delivered:
+    """What was written: each new sound as it decodes, and what of the source isn't in it."""
 
-    Second 0 of `wave` is second 0 of the file's clock, as in `read_audio`; it is cut or followed by silence so that it
-    ends with the pictures. Rotation, tags, chapters and times stay. The container follows the suffix of `out`, the
-    sound is AAC (Opus in WebM). `ceiling_dbtp`: the sound as a listener will decode it keeps to this true peak;
-    encoding raises peaks, so it is then limited a little lower where needed.
+    sounds: tuple[DeliveredSound, ...]
+    left_out: tuple[Unable, ...] = ()
+    notes: tuple[str, ...] = ()  # what was changed for the container's sake, a line each
+
+    @property
+    def lufs(self) -> float:
+        """Integrated loudness of the first new sound."""
+        return self.sounds[0].lufs if self.sounds else -math.inf
+
+    @property
+    def dbtp(self) -> float:
+        """True peak of the loudest new sound."""
+        return max((sound.dbtp for sound in self.sounds), default=-math.inf)
+
+    @property
+    def rounds(self) -> int:
+        """How often the sound that took longest was encoded."""
+        return max((sound.rounds for sound in self.sounds), default=0)
+
+
+def mux_film(
+    video_path: str | Path,
+    tracks: Sequence[ScoredTrack],
+    out: str | Path,
+    *,
+    ceiling_dbtp: float | None = None,
+    other_sounds: bool = True,
+) -> Delivered:
+    """Writes a film with new sound; its pictures and every other stream are copied packet by packet.
+
+    Second 0 of a track is second 0 of the file's clock, as in `read_audio`; it is cut or followed by silence so that
+    it ends with the pictures. A track that stands for one of the source takes its place, language, title and uses, and
+    its form as far as the container holds it (`form_for`). Times, rotation, colour, chapters and tags stay; subtitles
+    made of text become those of the container. What `unable` lists is left out. `other_sounds`: whether sound tracks
+    that nothing stands for are kept. The container follows the suffix of `out`. `ceiling_dbtp`: the true peak that the
+    sound keeps to as a listener decodes it.
     Raises MediaError for an input without decodable pictures; OutputError for a container that can't hold them, a full
-    disk or missing rights, with nothing left behind.
+    disk or missing rights, with nothing left behind; ValueError for a track that stands for one that isn't there.
     """
     with opened(video_path) as source:
         stream = video_stream(source, video_path)
-        target, index = container_for(out, codec_of(stream)), stream.index
-        times = picture_times(source, stream, video_path)
+        container, times = container_for(out, codec_of(stream)), picture_times(source, stream, video_path)
+        clock, infos = clock_of(source, video_path), streams_of(source)
         end_s = _end_s(source, times, video_path)
-        if float(np.abs(wave.samples).max(initial=0.0)) > 1.0:
-            log.warning("%s: sound beyond full scale is clipped in a video; a .wav keeps it", out)
-        sound = EncodedSound(fitted(wave, end_s, target.audio), target.audio, ceiling_dbtp)
+        layout = _Layout.of(infos, stream.index, tracks, other_sounds=other_sounds)
+    left_out = unable(layout.copied, out)
+    sounds = [
+        soundtrack(track.sound, end_s, container, like=layout.replaced.get(n), ceiling_dbtp=ceiling_dbtp)
+        for n, track in enumerate(tracks)
+    ]
     with (
         atomic(out) as temporary,
         opened(video_path) as source,
         writing(out),  # innermost: what fails here and is not the reading of a packet is the output
-        av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
+        av.open(
+            str(temporary), "w", format=container.format, container_options=mux_options(container, tags_of(source))
+        ) as result,
     ):
-        _copy(source, index, times, end_s, sound, result, video_path)
+        film = _Film(source, result, container, clock, times, end_s, video_path)
+        film.add(layout, sounds, {each.stream.index for each in left_out})
+        film.write()
+    notes = [f"{track.note}" for track in (sound.delivered for sound in sounds) if track.note]
+    notes += [f"{each} becomes {container.text}" for each in layout.copied if _is_converted(each, container)]
+    return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes))
+
+
+def mux_copy(
+    video_path: str | Path, wave: Waveform, out: str | Path, *, ceiling_dbtp: float | None = None
+) -> Delivered:
+    """`mux_film` with `wave` as the only sound, in place of the first of the source."""
+    with opened(video_path) as source:
+        first = 0 if source.streams.audio else None
+    if not wave.samples.shape[1]:  # no encoder takes nothing
+        wave = Waveform(wave.samples, 48_000, wave.layout)
+    track = ScoredTrack(of_wave(wave), first)
+    delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
+    for each in delivered.left_out:
+        log.warning("%s: left out: %s", out, each)
+    return delivered
 
 
 def picture_end_s(path: str | Path) -> float:
-    """When the last picture of a video ends, on the clock of the file: the length of what `mux_copy` makes of it.
+    """When the last picture of a video ends, on the clock of the file: the length of what `mux_film` makes of it.
 
     Told from what is there, not from what the container states. Where the file's own sound goes on for more than
-    `HELD_S` the last picture stands until it ends, as players do. Raises MediaError as `mux_copy`.
+    `HELD_S` the last picture stands until it ends, as players do. Raises MediaError as `mux_film`.
     """
     with opened(path) as source:
         return _end_s(source, picture_times(source, video_stream(source, path), path), path)
@@ -69,64 +133,111 @@ def _end_s(source: InputContainer, times: PictureTimes, path: str | Path) -> flo
     return heard_s if heard_s > times.end_s + HELD_S else times.end_s
 
 
-def _copy(
-    source: InputContainer,
-    index: int,
-    times: PictureTimes,
-    end_s: float,
-    sound: EncodedSound,
-    result: OutputContainer,
-    path: str | Path,
-) -> None:
-    """Copies the pictures of stream `index` and writes the sound beside them."""
-    stream = source.streams[index]
-    assert isinstance(stream, av.VideoStream)
-    video = result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
-    _keep_tag(stream, video, result.format.name)
-    video.time_base = stream.time_base
-    video.metadata.update(stream.metadata)
-    audio = sound.add_to(result)
-    result.metadata.update({name: text for name, text in source.metadata.items() if name not in _OWN_TAGS})
-    if chapters := _moved(source.chapters(), clock_of(source, path).origin_s, end_s):
-        result.set_chapters(chapters)
-    hidden = count = 0
-    shown_last = max(time for time in times.shown if time is not None)
-    for packet, shown, decoded in zip(packets_of(source, [stream], path), times.shown, times.decoded, strict=False):
-        packet.pts, packet.dts = shown, decoded
-        if shown == shown_last and end_s > times.end_s:
-            packet.duration = round(end_s / times.base_s) - shown
-        time = decoded if decoded is not None else shown
-        sound.mux_until(float((time or 0) * packet.time_base), audio, result)
-        hidden += packet.is_discard
-        count += 1
-        packet.stream = video
-        result.mux(packet)
-    if count < len(times.shown):
-        log.warning("%s: damaged after %d pictures", path, count)
-    if hidden and result.format.name not in ("mp4", "mov"):
-        log.warning("%s: %s can't hide its %d cut pictures; .mp4 can", path, result.format.name, hidden)
-    sound.mux_until(math.inf, audio, result)
+def _is_converted(stream: StreamInfo, container: Container) -> bool:
+    return stream.kind == "subtitle" and converts(stream.codec, container)
 
 
-def _keep_tag(stream: av.VideoStream, video: av.VideoStream, form: str) -> None:
-    """Which of a codec's two names stands in an MP4 or MOV file: players of Apple take HEVC by the name hvc1 alone.
+@dataclass(frozen=True)
+class _Layout:
+    """Which streams of the source go where."""
 
-    ProRes has a name for each of its kinds. What comes from another container gets the name that all players take.
-    """
-    tag = stream.codec_context.codec_tag
-    if form in ("mp4", "mov") and tag in _TAGS_KEPT:
-        video.codec_context.codec_tag = tag
-    elif form in ("mp4", "mov") and codec_of(stream) == "hevc" and tag not in _TAGS_KEPT:
-        video.codec_context.codec_tag = "hvc1"
+    pictures: int  # index of the stream
+    order: tuple[StreamInfo, ...]  # of all streams of the source that have a place in the result
+    copied: tuple[StreamInfo, ...]
+    replaced: dict[int, StreamInfo]  # by number of the track that stands for it
+
+    @classmethod
+    def of(
+        cls, infos: Sequence[StreamInfo], pictures: int, tracks: Sequence[ScoredTrack], *, other_sounds: bool
+    ) -> "_Layout":
+        """Raises ValueError for a track that stands for one that isn't there."""
+        sounds = {info.number: info for info in infos if info.kind == "audio"}
+        if strange := [each.replaces for each in tracks if each.replaces is not None and each.replaces not in sounds]:
+            raise ValueError(f"stands for sound track {strange[0]} of {len(sounds)}")
+        replaced = {n: sounds[each.replaces] for n, each in enumerate(tracks) if each.replaces is not None}
+        gone = {info.index for info in replaced.values()} | {pictures}
+        if not other_sounds:
+            gone |= {info.index for info in sounds.values()}
+        copied = tuple(info for info in infos if info.index not in gone)
+        return cls(pictures, tuple(infos), copied, replaced)
 
 
-def _moved(chapters: list[Any], origin_s: float, end_s: float) -> list[Any]:
-    """Chapters on the clock of the file, those that begin before its end."""
-    moved = []
-    for chapter in chapters:
-        base = chapter["time_base"]
-        shift, last = round(origin_s / base), round(end_s / base)
-        start, end = max(0, chapter["start"] - shift), min(last, chapter["end"] - shift)
-        if start < end:
-            moved.append({**chapter, "start": start, "end": end})
-    return moved
+class _Film:
+    """A result that is being written."""
+
+    def __init__(
+        self,
+        source: InputContainer,
+        result: OutputContainer,
+        container: Container,
+        clock: FileClock,
+        times: PictureTimes,
+        end_s: float,
+        path: str | Path,
+    ) -> None:
+        self._source, self._result, self._times, self._end_s, self._path = source, result, times, end_s, path
+        self._copied = CopiedStreams(source, container, clock, result)
+        self._sounds: list[tuple[Soundtrack, av.AudioStream]] = []
+        result.metadata.update(tags_of(source))
+        if chapters := moved_chapters(source.chapters(), clock.origin_s, end_s):
+            result.set_chapters(chapters)
+
+    def add(self, layout: _Layout, sounds: Sequence[Soundtrack], left_out: set[int]) -> None:
+        """Streams of the result, in the order of the source; sound that stands for none follows the pictures."""
+        standing = {layout.replaced[n].index: sound for n, sound in enumerate(sounds) if n in layout.replaced}
+        copied = {info.index for info in layout.copied} - left_out
+        for info in layout.order:
+            if info.index == layout.pictures:
+                self._add_pictures(info.index)
+                for n, sound in enumerate(sounds):
+                    if n not in layout.replaced:
+                        self._add_sound(sound, None)
+            elif info.index in standing:
+                self._add_sound(standing[info.index], self._source.streams[info.index])
+            elif info.index in copied:
+                self._copied.add(info, self._path)
+
+    def _add_pictures(self, index: int) -> None:
+        stream = self._source.streams[index]
+        assert isinstance(stream, av.VideoStream)
+        self._pictures = stream
+        self._video = self._result.add_stream_from_template(stream, opaque=True)  # no encoder is wanted
+        keep_tag(stream, self._video, self._result.format.name)
+        self._video.time_base = stream.time_base
+        label(stream, self._video)
+
+    def _add_sound(self, sound: Soundtrack, replaces: Stream | None) -> None:
+        stream = sound.add_to(self._result)
+        if replaces is not None:
+            label(replaces, stream, is_new=True)
+        self._sounds.append((sound, stream))
+
+    def write(self) -> None:
+        """All packets, in the order of the source; the new sound lies beside the pictures."""
+        times, base = self._times, self._times.base_s
+        shown_last = max(time for time in times.shown if time is not None)
+        hidden = count = 0
+        for packet in packets_of(self._source, [self._pictures, *self._copied.wanted], self._path):
+            if packet.stream.index != self._pictures.index:
+                self._write_sounds(self._copied.write(packet))
+                continue
+            if count == len(times.shown):
+                continue
+            shown, decoded = times.shown[count], times.decoded[count]
+            packet.pts, packet.dts = shown, decoded
+            if shown == shown_last and self._end_s > times.end_s:
+                packet.duration = round(self._end_s / base) - shown
+            self._write_sounds(float(((decoded if decoded is not None else shown) or 0) * packet.time_base))
+            hidden += packet.is_discard
+            count += 1
+            packet.stream = self._video
+            self._result.mux(packet)
+        if count < len(times.shown):
+            log.warning("%s: damaged after %d pictures", self._path, count)
+        if hidden and self._result.format.name not in ("mp4", "mov"):
+            log.warning("%s: %s can't hide its %d cut pictures; .mp4 can", self._path, self._result.format.name, hidden)
+        self._write_sounds(math.inf)
+
+    def _write_sounds(self, time_s: float) -> None:
+        for sound, stream in self._sounds:
+            sound.mux_until(time_s, stream, self._result)

@@ -1,6 +1,7 @@
 """What is in a media file, without decoding it."""
 
 import math
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,9 +23,11 @@ _SAME_TAG = {
     "description": "comment", "albumartist": "album_artist", "tempo": "bpm", "tbpm": "bpm", "tkey": "initialkey",
     "key": "initialkey", "wcop": "license",
 }  # fmt: skip
+_TIMECODE = re.compile(r"\d\d:[0-5]\d:[0-5]\d[:;.]\d\d")
 _STILL_FORMATS = ("image2", "_pipe", "gif", "webp", "apng")
 # Frames counted before a rate is called variable: enough to see phones' jitter, cheap to demux.
 _RATE_SAMPLE = 240
+_MOST = 0.8  # so many steps alike are a steady pace
 _ABOUT = 0.05  # millisecond clocks say 33 or 34 for a thirtieth
 _SAME_RATE = 4e-4  # 23.976 and 24 differ by 1e-3
 _REORDER = 16  # B-frames come early: the last packets' neighbours may not have been seen yet (H.264's limit)
@@ -108,6 +111,7 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     format: str = ""
     missing_s: float = 0.0
+    start_timecode: str = ""  # of the first picture, HH:MM:SS:FF, drop-frame HH:MM:SS;FF; empty where it states none
 
     @property
     def is_still(self) -> bool:
@@ -127,8 +131,16 @@ def probe(path: str | Path) -> MediaInfo:
         clock = clock_of(container, path)
         # The container's own length where its packets give no time at all.
         duration_s = 0.0 if still else clock.end_s or (container.duration or 0) / 1_000_000
-        missing_s = 0.0 if still else clock.missing_s
-        return MediaInfo(Path(path), duration_s, video, audio, _tags(container), container.format.name, missing_s)
+        return MediaInfo(
+            Path(path),
+            duration_s,
+            video,
+            audio,
+            _tags(container),
+            container.format.name,
+            missing_s=0.0 if still else clock.missing_s,
+            start_timecode=_start_timecode(container),
+        )
 
 
 def _clock(container: InputContainer, stream: av.stream.Stream) -> tuple[float, float]:
@@ -159,14 +171,19 @@ def _video(container: InputContainer, stream: av.VideoStream, path: str | Path) 
 
 
 def _fps(stream: av.VideoStream, mean_fps: float, steps: Sequence[int]) -> float:
-    """Pictures a second: as stated, where most `steps` (ticks between pictures) or all pictures on average agree.
+    """Pictures a second: as stated, where that is the pace of what is there, else that pace; holes have none.
 
-    Recorders state the rate of their clock, such as 1000, where the screen gave what it had.
+    Recorders state the rate of their clock, such as 1000, where the screen gave what it had. Without a steady pace
+    between pictures (`steps`, in ticks) it is what all of them have on average.
     """
     stated = float(stream.average_rate or stream.base_rate or 0)
-    usual = float(1 / (median(steps) * stream.time_base)) if steps and median(steps) and stream.time_base else 0.0
-    is_so = any(stated and abs(fps / stated - 1) < _ABOUT for fps in (mean_fps, usual))
-    return stated if is_so or not mean_fps else mean_fps
+    usual = median(steps) if steps else 0
+    alike = [step for step in steps if abs(step - usual) <= max(_ABOUT * usual, 1.5)]
+    if sum(alike) and len(alike) >= _MOST * len(steps):
+        pace = float(len(alike) / (sum(alike) * (stream.time_base or 1)))
+    else:
+        pace = mean_fps
+    return stated if not pace or (stated and abs(pace / stated - 1) < _ABOUT) else pace
 
 
 def _first_packets(container: InputContainer, stream: av.VideoStream) -> tuple[int, list[int]]:
@@ -189,6 +206,15 @@ def _audio(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
     start_s, duration_s = _clock(container, stream)
     context = stream.codec_context
     return AudioInfo(context.sample_rate, context.channels, codec_of(stream), start_s, duration_s)
+
+
+def _start_timecode(container: InputContainer) -> str:
+    """As a tag or a track of time code (`tmcd`) states it; players of MOV give the track's to the pictures too."""
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for name, value in metadata.items():
+            if name.lower() == "timecode" and _TIMECODE.fullmatch(first_line(value)):
+                return first_line(value).replace(".", ";")
+    return ""
 
 
 def _tags(container: InputContainer) -> dict[str, str]:

@@ -134,13 +134,15 @@ def record_audio(
     rate_hz: int | None = None,
     channels: int | None = None,
     track: int = 0,
+    start_s: float = 0.0,
+    end_s: float | None = None,
     at: Callable[[float], None] | None = None,
 ) -> Recording:
-    """All that `read_audio` reads of a file, with its warnings and errors, however long it is.
+    """What `read_audio` reads of a file, with its warnings and errors, however long it is.
 
     `at` is given how many seconds are decoded, now and then. Raises OutputError as `Recorder.append`.
     """
-    sound = decode_sound(path, Recorder, channels=channels, track=track, at=at)
+    sound = decode_sound(path, Recorder, channels=channels, track=track, start_s=start_s, end_s=end_s, at=at)
     if rate_hz in (None, sound.rate_hz) and isinstance(sound.plain, Recorder):
         return sound.plain.finish()
     return recorded(sound.blocks(rate_hz), rate_hz or sound.rate_hz, sound.layout)

@@ -48,6 +48,27 @@ def sketch(wave: Waveform) -> Sketch:
     return Sketch(np.minimum(peaks, 1.0), levels.astype(np.uint8))
 
 
+class Peaks:
+    """The largest magnitude of a sound over all channels in each step of 10 ms, taken block by block."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._step = max(1, round(STEP_S * rate_hz))
+        self._rest = np.zeros(0, np.float32)
+        self._done: list[NDArray[np.float32]] = []
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """The next samples [c n]."""
+        loudest = np.concatenate([self._rest, np.abs(samples).max(axis=0)])
+        whole = len(loudest) // self._step * self._step
+        self._done.append(loudest[:whole].reshape(-1, self._step).max(axis=1))
+        self._rest = loudest[whole:]
+
+    def values(self) -> NDArray[np.float32]:
+        """All steps so far [t], the last one shorter."""
+        rest = self._rest.max(keepdims=True) if self._rest.size else self._rest
+        return np.concatenate([*self._done, rest]).astype(np.float32)
+
+
 def joined(parts: Sequence[Sketch]) -> Sketch:
     """Sketches one after the other."""
     return Sketch(np.concatenate([part.peaks for part in parts]), np.concatenate([part.mels for part in parts]))

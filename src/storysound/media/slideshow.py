@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from storysound.media.arrays import Pixels
-from storysound.media.audio import Waveform
 from storysound.media.files import atomic
+from storysound.media.film.containers import container_for
+from storysound.media.film.soundtrack import DeliveredSound, soundtrack
 from storysound.media.image import read_image
-from storysound.media.soundtrack import EncodedSound, container_for, fitted
+from storysound.media.recording import Recording
 from storysound.progress import check
 
 CROSSFADE_S = 0.5
@@ -26,14 +27,14 @@ _BT709 = 1  # FFmpeg's number for it as colour space, primaries and transfer
 def render_slideshow(
     images: Sequence[str | Path | Pixels],
     durations_s: Sequence[float],
-    wave: Waveform,
+    sound: Recording,
     out: str | Path,
     *,
     size: tuple[int, int] = (1280, 720),
     fps: int = 25,
     ceiling_dbtp: float | None = None,
-) -> None:
-    """Writes an H.264 video that shows each picture for its duration, with `wave` as its sound.
+) -> DeliveredSound:
+    """Writes an H.264 video that shows each picture for its duration, with its sound.
 
     Pictures (files, or RGB arrays [h w 3]) are fitted into `size` = (width, height) over a blurred copy of themselves
     and fade into the next within CROSSFADE_S around the change. The video lasts sum(durations_s), rounded to frames;
@@ -50,20 +51,21 @@ def render_slideshow(
     if min(lengths) < 1:
         raise ValueError(f"each picture must be shown for a frame at least, got {min(durations_s)} s")
     target = container_for(out, "h264")
-    sound = EncodedSound(fitted(wave, ends[-1] / fps, target.audio), target.audio, ceiling_dbtp)
+    track = soundtrack(sound, ends[-1] / fps, target, ceiling_dbtp=ceiling_dbtp)
     with (
         atomic(out) as temporary,
-        av.open(str(temporary), "w", format=target.format, options=dict(target.options)) as result,
+        av.open(str(temporary), "w", format=target.format, container_options=dict(target.options)) as result,
     ):
         video = _add_video(result, size, fps)
-        audio = sound.add_to(result)
+        audio = track.add_to(result)
         for index, frame in enumerate(_frames(images, lengths, size, fps)):
             check()
             frame.pts, frame.time_base = index, Fraction(1, fps)
-            sound.mux_until(index / fps, audio, result)
+            track.mux_until(index / fps, audio, result)
             result.mux(video.encode(frame))
         result.mux(video.encode(None))
-        sound.mux_until(float("inf"), audio, result)
+        track.mux_until(float("inf"), audio, result)
+    return track.delivered
 
 
 def _add_video(result: av.container.OutputContainer, size: tuple[int, int], fps: int) -> av.VideoStream:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from storysound.errors import MediaError
 from storysound.media.clock import USUAL_STEP_S, clock_of
 from storysound.media.files import decoded, opened, video_stream
+from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,31 @@ def iter_shown(
         raise MediaError(path, f"not one picture of it can be decoded: {fault}", "export or download it again")
     if faults:
         log.warning("%s: damaged (%s); %d pictures could be decoded", path, "; ".join(dict.fromkeys(faults)), seen)
+
+
+def key_pictures(
+    path: str | Path, times_s: Sequence[float], *, max_side: int | None = None
+) -> list[tuple[float, NDArray[np.uint8]]]:
+    """For each time the nearest picture before it that decodes by itself, and when it is shown: uint8 [h w 3].
+
+    Far quicker than decoding what lies between; times that meet in one picture give one. Raises MediaError.
+    """
+    found: dict[float, NDArray[np.uint8]] = {}
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        stream.codec_context.skip_frame = "NONKEY"
+        aspect, stamps = pixel_aspect_of(stream), clock_of(container, path).reader()
+        faults: list[str] = []
+        for time_s in times_s:
+            check()
+            with suppress(av.FFmpegError):  # where nothing can be sought, the first picture stands for all
+                container.seek(int((time_s + stamps.origin_s) * 1_000_000), backward=True)
+            for frame in decoded(container, stream, faults):
+                shown_s = max(0.0, stamps.at(frame.time) or 0.0)
+                if shown_s not in found:
+                    found[shown_s] = to_rgb(frame, max_side, aspect)
+                break
+    return sorted(found.items(), key=lambda shown: shown[0])
 
 
 def rotation_of(frame: av.VideoFrame) -> int:

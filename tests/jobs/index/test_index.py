@@ -117,6 +117,17 @@ def test_a_moved_folder_keeps_its_analyses(sounds: Path, tmp_path: Path) -> None
     assert "one.wav" in paths(lib)
 
 
+def test_what_was_deleted_before_a_folder_moved_is_forgotten_when_asked(sounds: Path, tmp_path: Path) -> None:
+    ears, lib = EarsModels(), tmp_path / "lib"
+    index([sounds], lib, ears)
+    (sounds / "one.wav").unlink()
+    sounds.rename(tmp_path / "moved")
+    assert counts(index([tmp_path / "moved"], lib, ears)) == (0, 0, 2, 0, 0)
+    assert "one.wav" in paths(lib)
+    assert counts(index([tmp_path / "moved"], lib, ears, forget=True)) == (0, 0, 0, 2, 1)
+    assert "one.wav" not in paths(lib)
+
+
 def test_copies_are_heard_once(sounds: Path, tmp_path: Path) -> None:
     ears, lib = EarsModels(), tmp_path / "lib"
     shutil.copy(sounds / "one.wav", sounds / "copy.wav")

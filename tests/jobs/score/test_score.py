@@ -15,9 +15,10 @@ import pytest
 
 from jobs import score_fakes
 from jobs.score_fakes import FPS, SPEECH, Shelf, ends, make_models, packets, score, tone, video
+from storysound.cue.score import VERSION
 from storysound.errors import InputError, LibraryError, MediaError, OutputError, UsageError
+from storysound.jobs.render.deliver import together
 from storysound.jobs.score import score as job
-from storysound.jobs.score.deliver import together
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
@@ -26,6 +27,11 @@ from storysound.progress import Cancelled, Progress, Stop, Watch
 from storysound.story import Sound
 
 sounds, short, talking = score_fakes.sounds, score_fakes.short, score_fakes.talking  # fixtures
+
+
+SHEETS = [
+    "cues.csv", "cues.json", "music.csv", "report.html", "timeline.edl", "timeline.otio", "timeline.xml",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +125,7 @@ def test_requests_are_obeyed(short: Path, sounds: list[Sound], tmp_path: Path) -
     assert {cue.layer for cue in scored.score.cues} <= {"spot", "ambience"}
     assert not scored.score.speech
     assert scored.files["json"] == sheets / "cues.json"
-    assert sorted(p.name for p in sheets.iterdir()) == ["cues.csv", "cues.json", "report.html", "timeline.otio"]
+    assert sorted(p.name for p in sheets.iterdir()) == SHEETS
     asked = {"licence_policy": "commercial", "effects": False, "music_gain_db": 6.0}
     second = score(Shelf(sounds), models, short, tmp_path / "p.mp4", **asked)
     assert [cue.layer for cue in second.score.cues] == ["music"]
@@ -242,7 +248,7 @@ def test_the_story_tells_what_was_found_and_how(scored: ScoreResult, talking: Pa
     assert (story.video, story.audio, story.speech) == (str(talking), str(talking), SPEECH)
     assert [step.tool for step in story.steps] == ["footage", "listening", "breakdown by eyes"]
     assert {name for name, curve in story.moods.items() if curve} == {"pictures"}
-    assert scored.score.version == json.loads(scored.files["json"].read_text("utf-8"))["version"] == 1
+    assert scored.score.version == json.loads(scored.files["json"].read_text("utf-8"))["version"] == VERSION
 
 
 def test_each_model_is_loaded_once_and_each_picture_seen_once(short: Path, sounds: list[Sound], tmp_path: Path) -> None:

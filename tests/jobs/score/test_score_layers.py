@@ -10,7 +10,8 @@ import pytest
 from jobs import score_fakes
 from jobs.score_fakes import SPEECH, TONE_HZ, FakeEars, Shelf, make_models, packets, score, video, voice
 from storysound.annotate.own_sound import SMOOTH_S
-from storysound.jobs.score.choice import CROSS_S
+from storysound.errors import LibraryError
+from storysound.jobs.plan.choice import CROSS_S
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
@@ -132,11 +133,20 @@ def test_a_clip_with_music_is_left_alone_unless_told(sounds: list[Sound], tmp_pa
 def test_a_sound_that_has_gone_gives_way_to_its_runner_up(
     short: Path, sounds: list[Sound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gone = [Sound("gone.wav", "/nowhere", 12.0, "music", tags=("red",)), *sounds[1:]]
+    gone = [Sound("gone.wav", sounds[0].root, 12.0, "music", tags=("red",)), *sounds[1:]]
     scored = score(Shelf(gone), make_models(), short, tmp_path / "o.mp4", effects=False)
     assert all(cue.sound.path != "gone.wav" for cue in scored.score.cues)
     assert any(cue.start_s == 0 for cue in scored.score.cues)
     assert "gone.wav" in caplog.text
+
+
+def test_a_folder_of_sounds_that_has_gone_is_said_before_anything_is_made(
+    short: Path, sounds: list[Sound], tmp_path: Path
+) -> None:
+    moved = [Sound("red.wav", "/nowhere", 12.0, "music", tags=("red",)), *sounds[1:]]
+    with pytest.raises(LibraryError, match=r"/nowhere: is gone, .* index its new place"):
+        score(Shelf(moved), make_models(), short, tmp_path / "o.mp4", effects=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_library_without_music_is_said(short: Path, sounds: list[Sound], tmp_path: Path) -> None:

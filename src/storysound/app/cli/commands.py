@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from storysound.app.cli import (
-    endings,
+    cue,
     evaluate,
     export,
     find,
@@ -19,6 +19,7 @@ from storysound.app.cli import (
     models,
     mood,
     papers,
+    process,
     score,
     split_speech,
     stats,
@@ -32,6 +33,10 @@ app = typer.Typer(help="Give it a story, get its sound.", no_args_is_help=True, 
 app.command()(index.index)
 app.command()(find.find)
 app.command()(score.score)
+app.command()(score.plan)
+app.command()(score.render)
+app.command(context_settings=cue.SETTINGS)(cue.cue)
+app.command()(cue.schema)
 app.command()(summarize.summarize)
 app.command()(listen.listen)
 app.command()(mood.mood)
@@ -56,8 +61,8 @@ def _root() -> None:
 def run() -> None:
     """Runs a command; whatever goes wrong becomes one line on stderr and an exit code."""
     streams.prepare()
-    endings.prepare()
-    endings.leave(_outcome())
+    process.prepare()
+    process.leave(_outcome())
 
 
 _OPTION_OF = {  # fields of requests whose option is called otherwise

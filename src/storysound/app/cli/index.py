@@ -23,20 +23,28 @@ def index(
     engine: Annotated[
         str, typer.Option(metavar="native|ray|ray://HOST:PORT", help="Where files are analysed: here, or on Ray.")
     ] = "native",
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Sounds of other folders whose files are gone leave the library too.")
+    ] = False,
     profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Add the sounds of folders to a library, or refresh it: only what is new or changed is analysed."""
-    from storysound.app.cli.cores import one_thread, usable_cores
+    from storysound.app.cli.process import one_thread, usable_cores
     from storysound.app.cli.progress import shown
     from storysound.jobs.index.request import IndexRequest
     from storysound.session import Session
 
     address = "" if engine == "native" else engine
-    request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address)
+    request = IndexRequest(tuple(folders), library, jobs or usable_cores(), address, forget)
     with Session(profile) as session, one_thread(), shown("index") as watch:
         result = session.index(
-            request.folders, to=request.library, jobs=request.jobs, engine=request.engine, watch=watch
+            request.folders,
+            to=request.library,
+            jobs=request.jobs,
+            engine=request.engine,
+            forget=request.forget,
+            watch=watch,
         )
     show(result, library, as_json)
     if not result.present:

@@ -67,7 +67,7 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """Make a data set of stories from videos and what people wrote about them; goes on where it was interrupted."""
-    from storysound.app.cli.cores import one_thread, usable_cores
+    from storysound.app.cli.process import one_thread, usable_cores
     from storysound.app.cli.progress import shown
     from storysound.ingest.clips import Join
     from storysound.jobs.ingest.request import IngestRequest

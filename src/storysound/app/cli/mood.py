@@ -19,6 +19,9 @@ def mood(
     captions: Annotated[
         Path | None, typer.Option(readable=False, help="What is said in videos: subtitles, a table, or a folder.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Captions to take where a video has them in several languages.")
+    ] = "",
     plot: Annotated[
         Path | None, typer.Option(readable=False, help="Draw the mood of a video or a sound over time: .svg or .png.")
     ] = None,
@@ -28,9 +31,18 @@ def mood(
     from storysound.jobs.mood.request import MoodRequest
 
     progress.check_one(files, plot)
-    requests = [MoodRequest(file, captions, len(files) > 1, plot) for file in files]
+    requests = [
+        MoodRequest(file, captions, tuple(other for other in files if other != file), plot, language) for file in files
+    ]
+    notes: dict[str, None] = {}
     for told in progress.one_by_one("mood", "embedded", requests, lambda session: session.mood):
         show(told, as_json)
+        notes |= dict.fromkeys(told.notes)
+    for note in notes:
+        if as_json:
+            streams.json_line({"note": note})
+        else:
+            streams.tell(f"note: {note}")
 
 
 def show(told: "MoodResult", as_json: bool) -> None:

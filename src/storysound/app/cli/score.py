@@ -1,7 +1,9 @@
-"""`storysound score`."""
+"""`storysound score`, and the two steps it is made of: `storysound plan` and `storysound render`."""
 
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,99 +11,278 @@ from storysound.app.cli import streams
 from storysound.app.cli.models import Policy
 
 if TYPE_CHECKING:
-    from storysound.jobs.score.request import ScoreResult
-
-Gain = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
-
-
-def score(
-    story: Annotated[
-        Path, typer.Argument(metavar="STORY", readable=False, help="A video, or a folder of pictures with a story.txt.")
-    ],
-    library: Annotated[
-        Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")
-    ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", readable=False, help="Video to write: .mp4, .mov, .mkv or .webm.")
-    ],
-    text: Annotated[str, typer.Option(help="What the story is about, in your words.")] = "",
-    mood: Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")] = "",
-    report: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder for cue sheet and report; else beside the video.")
-    ] = None,
-    music: Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")] = True,
-    effects: Annotated[bool, typer.Option("--effects/--no-effects", help="Ambience and spot effects.")] = True,
-    keep_original: Annotated[
-        bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")
-    ] = True,
-    replace: Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")] = False,
-    music_gain: Annotated[float, Gain] = 0.0,
-    effects_gain: Annotated[float, Gain] = 0.0,
-    ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
-    licence_policy: Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")] = Policy.any,
-    rerank: Annotated[
-        str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
-    ] = "none",
-    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
-) -> None:
-    """Give a video, or a folder of pictures with a text, its sound."""
-    from storysound.app.cli.progress import shown
-    from storysound.app.queries import parse_mood
+    from storysound.cue.score import Score
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
 
-    request = ScoreRequest(
-        story,
-        library,
-        out,
-        text,
-        parse_mood(mood) if mood else None,
-        music,
-        effects,
-        keep_original,
-        replace,
-        music_gain,
-        effects_gain,
-        ignore_names,
-        licence_policy.value,
-        rerank,
-        report,
-    )
+log = logging.getLogger(__name__)
 
-    with Session(profile) as session, shown("score") as watch:
+_GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
+Library = Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")]
+Text = Annotated[str, typer.Option(help="What the story is about, in your words.")]
+MoodOption = Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")]
+Music = Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")]
+Effects = Annotated[bool, typer.Option("--effects/--no-effects", help="Ambience and spot effects.")]
+KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
+Gain = Annotated[float, _GAIN]
+IgnoreNames = Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")]
+PolicyOption = Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")]
+Rerank = Annotated[
+    str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
+]
+Avoid = Annotated[
+    list[str] | None, typer.Option(metavar="SOUND", help="Never this sound, by its path in the library; repeatable.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other number another good one.")]
+Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
+Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
+Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
+Report = Annotated[
+    Path | None, typer.Option(readable=False, help="Folder for cue sheet and report; else beside the film.")
+]
+Stems = Annotated[
+    Path | None, typer.Option(readable=False, help="Folder for dialogue, music, ambience and effects as WAV.")
+]
+ProfileOption = Annotated[str, typer.Option(help="Profile by name, or a .toml file.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of PlanOptions from the words of the command line."""
+    from storysound.app.queries import parse_mood
+    from storysound.errors import UsageError
+
+    if given["seed"] and given["take"] > 1:
+        raise UsageError("a `take` is a seed: give one of them", field="seed")
+    same = ("text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank")
+    return {name: given[name] for name in same} | {
+        "mood": parse_mood(given["mood"]) if given["mood"] else None,
+        "music_gain_db": given["music_gain"],
+        "effects_gain_db": given["effects_gain"],
+        "licence_policy": given["licence_policy"].value,
+        "avoid": tuple(given["avoid"] or ()),
+        "seed": given["seed"] or given["take"] - 1,
+        "track": None if given["track"] is None else given["track"] - 1,
+        "loudness": given["loudness"],
+    }
+
+
+def score(
+    stories: Annotated[
+        list[Path],
+        typer.Argument(metavar="STORY...", readable=False, help="A video, a folder of pictures, a text, a sound."),
+    ],
+    library: Library,
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", readable=False, help="Film or sound to write; of several stories: a folder."),
+    ],
+    text: Text = "",
+    mood: MoodOption = "",
+    report: Report = None,
+    stems: Stems = None,
+    music: Music = True,
+    effects: Effects = True,
+    keep_original: KeepOriginal = True,
+    replace: Replace = False,
+    music_gain: Gain = 0.0,
+    effects_gain: Gain = 0.0,
+    loudness: Loudness = "",
+    track: Track = None,
+    avoid: Avoid = None,
+    seed: Seed = 0,
+    take: Take = 1,
+    ignore_names: IgnoreNames = False,
+    licence_policy: PolicyOption = Policy.any,
+    rerank: Rerank = "none",
+    profile: ProfileOption = "embedded",
+    as_json: Json = False,
+) -> None:
+    """Give stories their sound: videos, folders of pictures with a text, texts, sounds."""
+    options = _options(locals())  # before anything else is local
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.score.request import ScoreRequest
+    from storysound.session import Session
+
+    if len(stories) > 1 or out.is_dir():
+        _many(stories, library, out, options | {"stems": stems, "report": report}, profile, as_json)
+        return
+    request = ScoreRequest(stories[0], library, out, report=report, stems=stems, **options)
+    with Session(profile) as session:
+        _one(session, request, as_json, shown)
+
+
+def _one(session: "Session", request: "ScoreRequest", as_json: bool, shown: Any, title: str = "score") -> None:
+    with shown(title) as watch:
         result = session.score(request, watch=watch)
-    show(result, as_json)
+    show(result.score, result.files, result.notes, result.seconds, as_json)
 
 
-def show(scored: "ScoreResult", as_json: bool) -> None:
+def _many(
+    stories: Sequence[Path], library: Path, folder: Path, options: dict[str, Any], profile: str, as_json: bool
+) -> None:
+    """Scores each into the folder; those that are there already stay, and one that fails doesn't stop the others."""
+    from storysound.app.cli.progress import shown
+    from storysound.errors import InputError, UsageError
+    from storysound.jobs.score.batch import is_done, outputs
+    from storysound.jobs.score.request import ScoreRequest
+    from storysound.session import Session
+
+    if options["report"] or options["stems"]:
+        raise UsageError("`report` and `stems` are for one story: call it once for each")
+    faults: list[InputError] = []
+    with Session(profile) as session:
+        for number, (story, out) in enumerate(outputs(stories, folder), 1):
+            request = ScoreRequest(story, library, out, **options)
+            if is_done(request):
+                streams.tell(f"{story}: done already, {out}")
+                continue
+            try:
+                _one(session, request, as_json, shown, f"score {number}/{len(stories)}")
+            except InputError as error:
+                log.warning("%s", error)
+                faults.append(error)
+    if faults:
+        raise InputError(folder, f"{len(faults)} of {len(stories)} stories failed", "see above; run it again to go on")
+
+
+def plan(
+    source: Annotated[
+        Path, typer.Argument(metavar="STORY|SHEET", readable=False, help="A story, or a cue sheet to plan anew.")
+    ],
+    library: Annotated[
+        Path | None,
+        typer.Option("--library", "-l", readable=False, help="Library; of a sheet by default its own."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", readable=False, help="Sheet to write, for a story: .json.")
+    ] = None,
+    text: Text = "",
+    mood: MoodOption = "",
+    music: Music = True,
+    effects: Effects = True,
+    keep_original: KeepOriginal = True,
+    replace: Replace = False,
+    music_gain: Gain = 0.0,
+    effects_gain: Gain = 0.0,
+    loudness: Loudness = "",
+    track: Track = None,
+    avoid: Avoid = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
+    take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,
+    ignore_names: IgnoreNames = False,
+    licence_policy: PolicyOption = Policy.any,
+    rerank: Rerank = "none",
+    profile: ProfileOption = "embedded",
+    as_json: Json = False,
+) -> None:
+    """Plan the sound of a story into a cue sheet; or plan a sheet anew: what isn't locked is chosen again."""
+    given = locals() | {"seed": seed or 0, "take": take or 1}
+    from storysound.app.cli.progress import shown
+    from storysound.errors import UsageError
+    from storysound.jobs.plan.request import PlanRequest, ReplanRequest
+    from storysound.session import Session
+
+    options = _options(given)
+    with Session(profile) as session:
+        if source.suffix.lower() == ".json":
+            _refuse_wishes(given)
+            chosen = None if seed is None and take is None else options["seed"]
+            with shown("plan", "the sheet is as it was") as watch:
+                result = session.replan(ReplanRequest(source, library, chosen), watch=watch)
+        else:
+            if library is None or out is None:
+                raise UsageError("a story needs a library and a sheet to write", field="library" if out else "out")
+            with shown("plan") as watch:
+                result = session.plan(PlanRequest(source, library, out, **options), watch=watch)
+    show(result.score, {"sheet": result.sheet}, result.notes, result.seconds, as_json)
+
+
+_STANDS_IN_SHEET = {
+    "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
+    "effects_gain": 0.0, "loudness": "", "track": None, "avoid": None, "ignore_names": False,
+    "licence_policy": Policy.any, "rerank": "none", "out": None,
+}  # fmt: skip
+
+
+def _refuse_wishes(given: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option whose value stands in the sheet."""
+    from storysound.errors import UsageError
+
+    for name, usual in _STANDS_IN_SHEET.items():
+        if given[name] != usual:
+            raise UsageError("stands in the sheet: change it there, and plan it anew", field=name)
+
+
+def render(
+    sheet: Annotated[Path, typer.Argument(metavar="SHEET", readable=False, help="A cue sheet (cues.json).")],
+    out: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Film or sound to write.")],
+    stems: Stems = None,
+    report: Report = None,
+    otio: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="This sheet's timeline as it was edited elsewhere: it changes the sheet."),
+    ] = None,
+    relink: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", readable=False, help="Where files that moved are now.")
+    ] = None,
+    loudness: Loudness = "",
+    relevel: Annotated[bool, typer.Option("--relevel", help="Bring the mix to its loudness anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make film, stems and hand-off of a cue sheet; nothing is analysed again."""
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.render.request import RenderRequest
+    from storysound.session import Session
+
+    request = RenderRequest(
+        sheet, out, otio, tuple(relink or ()), relevel, report=report, stems=stems, loudness=loudness
+    )
+    with Session() as session, shown("render") as watch:
+        result = session.render(request, watch=watch)
+    show(result.score, result.files, result.notes, result.seconds, as_json)
+
+
+def show(
+    score: "Score",
+    files: Mapping[str, Path],
+    notes: Sequence[str],
+    seconds: Mapping[str, float],
+    as_json: bool,
+) -> None:
     """A line per cue, then what to know and where the files are."""
     from storysound.cue.sheet import as_dict
 
     if as_json:
-        sheet = as_dict(scored.score)
+        sheet = as_dict(score)
         rows = [{"type": "cue"} | cue for cue in sheet["cues"]]
-        files = {kind: str(path) for kind, path in scored.files.items()}
-        seconds = {step: round(spent, 3) for step, spent in scored.seconds.items()}
-        result = {"type": "result", "files": files, "notes": list(scored.notes), "seconds": seconds}
+        result = {
+            "type": "result",
+            "files": {kind: str(path) for kind, path in files.items()},
+            "notes": list(notes),
+            "seconds": {step: round(spent, 3) for step, spent in seconds.items()},
+        }
         result |= {name: sheet[name] for name in ("loudness", "stepped_aside", "duration_s")}
         for row in [*rows, result]:
             streams.json_line(row)
         return
-    for line in summary(scored):
+    for line in summary(score, files, notes):
         streams.line(line)
 
 
-def summary(scored: "ScoreResult") -> list[str]:
+def summary(score: "Score", files: Mapping[str, Path], notes: Sequence[str]) -> list[str]:
     """What was done, for people."""
     from storysound.draw.shapes import clock
 
     lines = []
-    for cue in scored.score.cues:
+    for cue in score.cues:
         why = f"  ({'; '.join(cue.why)})" if cue.why else ""
-        lines.append(f"{cue.layer:<9}{clock(cue.start_s)}–{clock(cue.end_s)}  {cue.sound.path}{why}")
-    lines += [f"note: {streams.flags(note)}" for note in scored.notes]
-    level = scored.score.loudness
+        marks = "".join(f", {mark}" for mark in ("muted", "locked") if getattr(cue, mark))
+        when = f"{clock(cue.start_s)}–{clock(cue.end_s)}"
+        lines.append(f"{cue.id:<12}{when}  {cue.gain_db:+5.1f} dB{marks}  {cue.sound.path}{why}")
+    lines += [f"note: {streams.flags(note)}" for note in notes]
+    level = score.loudness
     if level["lufs"] > float("-inf"):
         lines.append(f"loudness {level['lufs']:.1f} LUFS, true peak {level['dbtp']:.1f} dBTP")
-    return lines + [f"{kind:<9}{path}" for kind, path in scored.files.items()]
+    return lines + [f"{kind:<9}{path}" for kind, path in files.items()]

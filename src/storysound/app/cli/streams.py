@@ -51,6 +51,11 @@ def line(text: str) -> None:
     sys.stdout.write(one_line(text) + "\n")
 
 
+def block(text: str) -> None:
+    """Writes a text of many lines to stdout as it is."""
+    sys.stdout.write(text + "\n")
+
+
 def tell(text: str) -> None:
     """Writes a line for people to stderr. Nobody listening there is no reason to stop."""
     with suppress(OSError, ValueError):

@@ -28,9 +28,9 @@ COMPACT_EVERY = 64  # commits
 class LibraryUpdate:
     """One pass over the files of a walk: decides what each needs, and commits what comes of it in batches."""
 
-    def __init__(self, writer: LibraryWriter, found: Walk, watch: Watch) -> None:
-        """Nothing is done yet."""
-        self.writer, self.found, self.watch = writer, found, watch
+    def __init__(self, writer: LibraryWriter, found: Walk, watch: Watch, *, forget: bool = False) -> None:
+        """Nothing is done yet. `forget`: what is gone anywhere is removed, not in the folders of the walk alone."""
+        self.writer, self.found, self.watch, self.forget = writer, found, watch, forget
         self.counts = Counter({"ignored": found.ignored})  # by the names they have in the result
         self.skipped = list(found.skipped)
         self.duration_s = 0.0
@@ -92,7 +92,10 @@ class LibraryUpdate:
         """Removes what is gone, commits the rest and tidies up."""
         for entry in self.entries.values():
             file = _file(entry)
-            if file not in self.wanted and self.found.covers(file) and _presence(file) != "hidden":
+            if file in self.wanted:
+                continue
+            presence = _presence(file)
+            if (self.found.covers(file) and presence != "hidden") or (self.forget and presence == "gone"):
                 self.remove.add(entry.id)
                 self.count("removed")
         self.commit()

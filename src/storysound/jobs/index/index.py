@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
     """Only new and changed content is analysed; a renamed file keeps its analysis, a copy shares it.
 
-    Files that are gone from these folders leave the library. A sound's `path` is relative to the folder it was indexed
-    from; where another sound has that path, the folder's own name (and as much above it as is needed) comes before it.
+    Files that are gone from these folders leave the library; with `forget` those that are gone anywhere. A sound's
+    `path` is relative to the folder it was indexed from; where another sound has that path, the folder's own name
+    (and as much above it as is needed) comes before it.
     Sounds are committed in batches, and whatever ends this, what is finished is committed: the library is readable at
     any moment, and the next call goes on from there.
     Raises InputError for a missing folder, LibraryError, OutputError (rights, full disk), MissingModelError,
@@ -38,15 +39,15 @@ def run(request: IndexRequest, models: Models, watch: Watch) -> IndexResult:
             watch.step("models")
             shape = analysers.ask(analysis.NAME, attrgetter("shape"))
             watch.step("sounds")
-            return _updated(library, shape, found, analysers, watch)
+            return _updated(library, shape, found, analysers, watch, request.forget)
     finally:
         if is_new:
             library.discard()
 
 
-def _updated(library: Library, shape: Shape, found: Walk, analysers: Runner, watch: Watch) -> IndexResult:
+def _updated(library: Library, shape: Shape, found: Walk, analysers: Runner, watch: Watch, forget: bool) -> IndexResult:
     with library.writer(shape) as writer:
-        update = LibraryUpdate(writer, found, watch)
+        update = LibraryUpdate(writer, found, watch, forget=forget)
         rows: Iterator[Row] = ({"file": target.file, "target": target, "sha256": s} for target, s in update.work())
         said: set[str] = set()
         try:

@@ -20,6 +20,7 @@ class IndexRequest:
     library: Path
     jobs: int = 1
     engine: str = ""
+    forget: bool = False  # sounds whose files are gone leave the library, also those of folders that aren't named
 
     def __post_init__(self) -> None:
         if not self.folders:

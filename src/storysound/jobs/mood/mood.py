@@ -4,6 +4,7 @@ All moods are on one scale (`encode/mood.py`), so those of a film's pictures, it
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +41,23 @@ def run(request: MoodRequest, models: Models, watch: Watch) -> MoodResult:
     file, plot = request.file, request.plot
     if plot:
         check_target(plot, file)
-    told = read_captions(request.captions)
+    told = read_captions(request.captions, request.language)
     check_readable(file)
     info = _media(file)
     if plot and (info is None or info.is_still):
         raise UsageError(f"{file} has no time that a curve could be drawn over: give a video or a sound", field="plot")
-    captions = told.of(file, alone=not request.captions_by_name)
+    told.meet([file, *request.beside])
+    is_video = info is not None and info.video is not None and not info.is_still
+    captions: Sequence[Caption] = ()
+    for each in sorted({file, *request.beside}):  # in one order, so that the notes of all of them are the same
+        if each != file:
+            told.of(each)
+        elif is_video:
+            captions = told.of(file, alone=not request.beside)
     result = _felt(file, info, MoodReader(models), captions, watch, curve=plot is not None)
     if plot:
         write_curve(file.name, result.curve, result.duration_s, plot)
-    return result
+    return replace(result, notes=tuple(told.left_out()))
 
 
 def _felt(

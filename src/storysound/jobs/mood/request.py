@@ -13,10 +13,11 @@ class MoodRequest:
 
     file: Path
     captions: Path | None = None  # what is said in a video: subtitles, a table, or a folder
-    captions_by_name: bool = (
-        False  # only those that name the file; else a file of them is of this video whatever it says
-    )
+    # Others that the captions are of as well: then those of `file` must name it, whereas a file of subtitles is of an
+    # only video whatever it is called.
+    beside: tuple[Path, ...] = ()
     plot: Path | None = None  # where the mood over time is drawn: .svg or .png
+    language: str = ""  # which captions to take where a video has them in several
 
     def __post_init__(self) -> None:
         check_plot(self.plot)
@@ -31,3 +32,4 @@ class MoodResult:
     mood: Mood
     curve: tuple[MoodMoment, ...] = ()
     duration_s: float = 0.0  # 0 for what has no time
+    notes: tuple[str, ...] = ()  # what of the captions isn't used

@@ -36,10 +36,10 @@ from storysound.media.arrays import RATE_HZ, Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
+from storysound.media.film.containers import container_for
 from storysound.media.image import from_jpeg
 from storysound.media.mux import picture_end_s
 from storysound.media.probe import MediaInfo, VideoInfo, probe
-from storysound.media.soundtrack import container_for
 from storysound.metrics.summary import knapsack
 from storysound.progress import Watch
 from storysound.story import Span

@@ -1,8 +1,10 @@
 """From drafts to cues: reads each chosen sound once, cuts it to its cues, and sets their levels."""
 
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,12 @@ from numpy.typing import NDArray
 
 from storysound.cue.fit import Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
-from storysound.cue.mix import cue_gain_db
+from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import CuePlayer
 from storysound.cue.rendered import RenderedCue
-from storysound.cue.score import Cue, Piece, RunnerUp
+from storysound.cue.score import Cue, Layer, Piece, RunnerUp
 from storysound.errors import MediaError
-from storysound.jobs.score.choice import Draft
+from storysound.jobs.plan.choice import Draft
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
@@ -30,9 +32,22 @@ LONG_S = 900.0
 MARGIN_S = 60.0
 
 MOST_TRIED = 4  # sounds for one cue
+MOST_GAIN_DB = 20.0  # what is fainter than that in a library is noise
 
 
 Accepts = Callable[[Draft, Hit, RenderedCue], bool]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cue lies, and how long it overlaps the ones before and after it."""
+
+    id: str
+    layer: Layer
+    start_s: float
+    end_s: float
+    cross_in_s: float = 0.0
+    cross_out_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,9 @@ def cut(
     levels: Levels,
     accept: Accepts | None = None,
     watch: Watch | None = None,
+    taken: Collection[str] = (),
 ) -> list[RenderedCue]:
-    """Cues in order of time.
+    """Cues in order of time; none gets an id of those `taken`.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
@@ -59,16 +75,18 @@ def cut(
     watch = watch or Watch()
     loaded: dict[str, _LibrarySound | None] = {}
     rendered: list[RenderedCue] = []
+    ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
         watch.at(i, len(ordered), draft.layer)
-        number = sum(other.cue.layer == draft.layer for other in rendered) + 1
+        number = next(n for n in count(1) if f"{draft.layer}-{n}" not in ids)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
                 rendered.append(one)
+                ids.add(one.cue.id)
                 break
         else:
             log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)
@@ -83,57 +101,68 @@ def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _L
     path = hit.sound.path
     if path not in loaded:
         try:
-            loaded[path] = _read(hit, draft)
+            loaded[path] = _read(hit, draft.layer, draft.end_s - draft.start_s)
         except MediaError as error:
             log.warning("a sound of the library is skipped: %s", error)
             loaded[path] = None
     return loaded[path]
 
 
-def _read(hit: Hit, draft: Draft) -> _LibrarySound:
+def _read(hit: Hit, layer: Layer, length_s: float) -> _LibrarySound:
     sound = hit.sound
     from_s, end_s = 0.0, None
     if sound.duration_s > LONG_S:
         from_s = max(0.0, hit.start_s - MARGIN_S)
-        end_s = hit.start_s + max(draft.end_s - draft.start_s, 10.0) + MARGIN_S
+        end_s = hit.start_s + max(length_s, 10.0) + MARGIN_S
     wave = read_audio(Path(sound.root) / sound.path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s)
     points: NDArray[np.float64] = np.empty(0)
-    if draft.layer == "music":
+    if layer == "music":
         spectrogram = rhythm.analyse(wave)
         points = np.concatenate([rhythm.beat_times_s(spectrogram), rhythm.quiet_points_s(spectrogram)])
     return _LibrarySound(wave, analyse(wave, points), from_s)
 
 
 def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
-    length_s = draft.end_s - draft.start_s
-    hint_s = max(0.0, hit.start_s - sound.from_s)
-    is_spot = draft.layer == "spot"
-    track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
-    fitted = fit(track, length_s, at_s=draft.start_s, hint_s=hint_s, once=is_spot)
-    played_s = fitted.pieces[-1].end_s - draft.start_s
-    fitted = replace(
-        fitted,
-        fade_in_s=max(fitted.fade_in_s, min(draft.cross_in_s, played_s / 3)),
-        fade_out_s=max(fitted.fade_out_s, min(draft.cross_out_s, played_s / 3)),
+    place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
+    wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
+    one = _fitted(place, hit, sound, wanted)
+    runners = tuple(
+        RunnerUp(h.sound.path, h.score, h.start_s, h.end_s, h.why) for h in draft.hits if h.sound.path != hit.sound.path
     )
-    player = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fitted.fade_in_s, fade_out_s=fitted.fade_out_s)
-    samples = player.whole()
-    gain_db = cue_gain_db(samples, draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
+    return replace(one, cue=replace(one.cue, runners_up=runners))
+
+
+def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
+    """A sound cut to a place and brought to a loudness there. Raises MediaError where it can't be read."""
+    return _fitted(place, hit, _read(hit, place.layer, place.end_s - place.start_s), wanted_lufs).cue
+
+
+def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:
+    """A silent sound keeps its level."""
+    length_s = place.end_s - place.start_s
+    hint_s = max(0.0, hit.start_s - sound.from_s)
+    is_spot = place.layer == "spot"
+    track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
+    fitted = fit(track, length_s, at_s=place.start_s, hint_s=hint_s, once=is_spot)
+    played_s = fitted.pieces[-1].end_s - place.start_s
+    fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
+    fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))
+    samples = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fade_in_s, fade_out_s=fade_out_s).whole()
+    level = layer_lufs(samples, place.layer)
+    gain_db = min(wanted_lufs - level, MOST_GAIN_DB) if math.isfinite(level) else 0.0
     pieces = tuple(Piece(p.in_s + sound.from_s, p.out_s + sound.from_s, p.at_s) for p in fitted.pieces)
-    runners = tuple(RunnerUp(h.sound.path, h.score) for h in draft.hits if h.sound.path != hit.sound.path)
-    end_s = pieces[-1].end_s
     cue = Cue(
-        cue_id,
-        draft.layer,
-        draft.start_s,
-        end_s,
+        place.id,
+        place.layer,
+        place.start_s,
+        pieces[-1].end_s,
         hit.sound,
         pieces,
         gain_db,
-        fitted.fade_in_s,
-        fitted.fade_out_s,
+        fade_in_s,
+        fade_out_s,
         hit.score,
         hit.why,
-        runners,
+        level_lufs=level,
     )
     return RenderedCue(cue, samples)

@@ -1,4 +1,7 @@
-"""How the program ends when it is told to: by Ctrl-C, or by the system. Either way it cleans up after itself."""
+"""What a command does to its process: how it ends when it is told to, and how much of the machine it takes.
+
+By Ctrl-C or by the system: either way it cleans up after itself.
+"""
 
 import _thread
 import contextlib
@@ -6,8 +9,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SIGNALLED = 128  # exit codes above tell by which signal a program was ended
 
 
@@ -43,3 +49,31 @@ def _unraisable(lost: "sys.UnraisableHookArgs") -> None:
         threading.Timer(0.02, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(lost)
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch: more of them cost processor time and gain little on single sounds and pictures."""
+    torch = sys.modules.get("torch")
+    if torch is None:  # not imported yet, and perhaps not needed: it will read the environment
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, "1"))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

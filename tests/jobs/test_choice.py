@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from storysound.cue.score import Scene
 from storysound.encode.labels import LabelSpace
 from storysound.ingest.footage import Footage
-from storysound.jobs.score.choice import CROSS_S, SHORTEST_BED_S, Draft, beside, effect_drafts, music_drafts
-from storysound.jobs.score.request import ScoreRequest
-from storysound.jobs.score.scenes import Breakdown, Sight
+from storysound.jobs.plan.choice import CROSS_S, SHORTEST_BED_S, Draft, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.request import PlanOptions
+from storysound.jobs.plan.scenes import Breakdown, Sight
 from storysound.match.query import Hit, Query
 from storysound.story import Frame, Mood, Sound, Source, Span, Story
 
@@ -43,8 +42,8 @@ class Shelf:
         return tuple(sorted(self.answers.pop(0), key=lambda h: -h.score)[:k])
 
 
-def asked(**wishes: Any) -> ScoreRequest:
-    return ScoreRequest(Path("s.mp4"), Path("l"), Path("o.mp4"), **wishes)
+def asked(**wishes: Any) -> PlanOptions:
+    return PlanOptions(**wishes)
 
 
 def story(*lengths_s: float) -> tuple[Footage, Breakdown]:
@@ -103,6 +102,27 @@ def test_sounds_that_may_not_be_sold_are_refused(licence: str) -> None:
     assert [h.sound for h in draft.hits] == [A]
     (draft,) = music_drafts(understood, Shelf(offer), asked())
     assert draft.hits[0].sound.path == "bad"
+
+
+def test_a_seed_gives_another_good_choice_and_the_same_one_again() -> None:
+    _, understood = story(20)
+    good = [sound(f"good-{n}") for n in range(4)]
+    bad = [sound(f"bad-{n}") for n in range(4)]
+    offer = [*(hit(one, 3 - 0.1 * n) for n, one in enumerate(good)), *(hit(one, -4) for one in bad)]
+
+    def chosen(seed: int) -> str:
+        return music_drafts(understood, Shelf(offer), asked(seed=seed))[0].hits[0].sound.path
+
+    assert chosen(0) == "good-0"
+    takes = [chosen(seed) for seed in range(1, 12)]
+    assert takes == [chosen(seed) for seed in range(1, 12)]
+    assert set(takes) == {"good-1", "good-2", "good-3"}
+
+
+def test_a_sound_to_avoid_is_not_offered() -> None:
+    _, understood = story(20)
+    (draft,) = music_drafts(understood, Shelf([hit(A, 3), hit(B, 1)]), asked(avoid=("a",)))
+    assert [one.sound for one in draft.hits] == [B]
 
 
 def test_an_empty_shelf_gives_no_music() -> None:

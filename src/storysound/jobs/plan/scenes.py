@@ -58,8 +58,13 @@ class Breakdown:
     sight: Sight | None  # None where nobody can tell what pictures show
 
 
-def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | None = None) -> tuple[Story, Breakdown]:
-    """The story with its moods, and its scenes. Each picture is looked at once; `text`: what is said of the whole."""
+def break_down(
+    footage: Footage, models: Models, text: str = "", watch: Watch | None = None, scenes: tuple[Scene, ...] = ()
+) -> tuple[Story, Breakdown]:
+    """The story with its moods, and its scenes. Each picture is looked at once; `text`: what is said of the whole.
+
+    `scenes` that are given stay as they are.
+    """
     story = footage.story
     watch = watch or Watch()
     seen = _looked_at(footage, models.picture, watch)
@@ -71,7 +76,8 @@ def break_down(footage: Footage, models: Models, text: str = "", watch: Watch | 
     looks = _means(np.concatenate([e.embedding for e in seen]), owner)
     features = np.stack([np.concatenate([_unit(look), said]) for look, said in zip(looks, words, strict=True)])
     sight = _sight(models, seen, owner)
-    scenes, near = _scenes(story, features, tone, sight)
+    scenes = scenes or _scenes(story, features, tone, sight)
+    near = _alike(scenes, story.units, features)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
     story = story.with_step(Step(f"breakdown by {models.picture.name}", models.picture.revision), moods=curves)
@@ -119,19 +125,22 @@ def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) ->
     return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
-def _scenes(
-    story: Story, features: Floats, tone: Floats, sight: Sight | None
-) -> tuple[tuple[Scene, ...], NDArray[np.float32]]:
-    """Scenes by the features [units d] and moods [units 2] of units, and the cosines of scenes [s s]."""
+def _scenes(story: Story, features: Floats, tone: Floats, sight: Sight | None) -> tuple[Scene, ...]:
+    """Scenes by the features [units d] and moods [units 2] of units."""
     members = group_scenes(story.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
     lengths_s = np.array([unit.duration_s for unit in story.units])
-    scenes, means = [], []
+    scenes = []
     for first, last in members:
-        weights = lengths_s[first:last]
-        mood = Mood(*np.average(tone[first:last], axis=0, weights=weights).clip(0, 1).tolist())
+        mood = Mood(*np.average(tone[first:last], axis=0, weights=lengths_s[first:last]).clip(0, 1).tolist())
         scenes.append(_scene(story, range(first, last), mood, sight))
-        means.append(_unit(np.average(features[first:last], axis=0, weights=weights)))
-    return tuple(scenes), np.stack(means) @ np.stack(means).T
+    return tuple(scenes)
+
+
+def _alike(scenes: Sequence[Scene], units: Sequence[Span], features: Floats) -> NDArray[np.float32]:
+    """Cosines of scenes [s s] by the features [units d] of the units in each."""
+    shared = np.array([[Span(s.start_s, s.end_s).overlap_s(unit) for unit in units] for s in scenes])
+    means = np.stack([_unit(weights @ features) for weights in shared])
+    return np.asarray(means @ means.T, np.float32)
 
 
 def _scene(story: Story, units: range, mood: Mood, sight: Sight | None) -> Scene:

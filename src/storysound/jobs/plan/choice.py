@@ -1,7 +1,8 @@
 """Which sounds of a library go where: a music bed over the scenes, ambience and spot effects under the shots."""
 
+import hashlib
 import logging
-import re
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,11 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.cue.licences import allows_commerce
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.cue.score import Layer, Scene
 from storysound.ingest.footage import Footage
-from storysound.jobs.score.request import ScoreRequest
-from storysound.jobs.score.scenes import Breakdown
+from storysound.jobs.plan.request import PlanOptions
+from storysound.jobs.plan.scenes import Breakdown
 from storysound.match.query import Hit, Query
 from storysound.progress import Watch
 from storysound.story import Kind, Sound, Span, Story
@@ -33,6 +35,8 @@ CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
 AMBIENCE_S = 6.0  # an effect of this length is ambience and lies under the whole shot; a shorter one is a spot
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
+VARIETY = 0.7  # scale of what another choice adds to fits: near ones change places, far ones don't
+FIRST_CHOICE_COST = 1.0  # of what the best choice took, for every other choice
 
 
 class Searches(Protocol):
@@ -62,7 +66,7 @@ CROSS_S = 1.6  # music changes over this long around a scene's edge
 
 
 def music_drafts(
-    breakdown: Breakdown, finder: Searches, request: ScoreRequest, watch: Watch | None = None
+    breakdown: Breakdown, finder: Searches, options: PlanOptions, watch: Watch | None = None
 ) -> list[Draft]:
     """The music bed: one track a scene, the same over several where that fits as well."""
     watch = watch or Watch()
@@ -72,9 +76,9 @@ def music_drafts(
         watch.at(number, len(scenes), f"music of scene {number + 1}")
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
-        text = " ".join(part for part in (request.text, scene.text) if part)
-        query = Query(text=text, mood=request.mood or scene.mood)
-        found.append(_search(finder, query, MUSIC_HITS, "music", request))
+        text = " ".join(part for part in (options.text, scene.text) if part)
+        query = Query(text=text, mood=options.mood or scene.mood)
+        found.append(_search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
     if not sounds:
         return []
@@ -84,8 +88,28 @@ def music_drafts(
         np.array([scene.mood.arousal for scene in scenes]),
         np.array([sounds[name].mood.arousal for name in names]),
     )
-    path = choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=breakdown.alike)
+
+    def chosen(fits: NDArray[np.float64]) -> NDArray[np.intp]:
+        return choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=breakdown.alike)
+
+    path = chosen(fits)
+    if options.seed:  # what was best is no better than it is; all others may be
+        varied = fits + VARIETY * np.array([_chance(options.seed, name) for name in names])
+        best = (np.arange(len(scenes)), path)
+        varied[best] = fits[best] - FIRST_CHOICE_COST
+        fits = varied
+        path = chosen(fits)
     return _beds(scenes, path, names, found)
+
+
+def _chance(seed: int, name: str) -> float:
+    """What another choice adds to the fit of a sound, 0 or more and seldom over 3; the same on every machine.
+
+    >>> round(_chance(1, "b"), 3)
+    0.046
+    """
+    drawn = int.from_bytes(hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogateescape")).digest()[:6])
+    return max(0.0, -math.log(-math.log((drawn + 0.5) / (1 << 48))))
 
 
 def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
@@ -128,21 +152,12 @@ def _beds(
     return drafts
 
 
-def _search(finder: Searches, query: Query, k: int, kind: Kind, request: ScoreRequest) -> tuple[Hit, ...]:
-    hits = finder.search(query, k, kind=kind, ignore_names=request.ignore_names)
-    if request.licence_policy == "commercial":
+def _search(finder: Searches, query: Query, k: int, kind: Kind, options: PlanOptions) -> tuple[Hit, ...]:
+    hits = finder.search(query, k + len(options.avoid), kind=kind, ignore_names=options.ignore_names)
+    hits = tuple(hit for hit in hits if hit.sound.path not in options.avoid)[:k]
+    if options.licence_policy == "commercial":
         hits = tuple(hit for hit in hits if allows_commerce(hit.sound.source.licence))
     return hits
-
-
-def allows_commerce(licence: str) -> bool:
-    """Whether a licence as stated lets one sell what is made with the sound; no statement is a no.
-
-    >>> allows_commerce("CC BY 4.0"), allows_commerce("CC BY-NC 3.0"), allows_commerce("")
-    (True, False, False)
-    """
-    forbidding = r"\bnc\b|non.?commercial|personal use|research (use )?only|test use"
-    return bool(licence.strip()) and not re.search(forbidding, licence, re.IGNORECASE)
 
 
 def log_odds(score: float) -> float:
@@ -176,7 +191,7 @@ def effect_drafts(
     footage: Footage,
     breakdown: Breakdown,
     finder: Searches,
-    request: ScoreRequest,
+    options: PlanOptions,
     audible: Sequence[bool],
     watch: Watch | None = None,
 ) -> list[Draft]:
@@ -196,15 +211,24 @@ def effect_drafts(
             continue
         shown = own[:1] if breakdown.sight else ()
         query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
-        hits = _search(finder, query, EFFECT_HITS, "sfx", request)
+        hits = _search(finder, query, EFFECT_HITS, "sfx", options)
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))
-            offers.append(EffectOffer(index, sound, log_odds(hit.score), hit.sound.duration_s >= AMBIENCE_S))
+            offers.append(EffectOffer(index, sound, _offered(hit, options.seed), hit.sound.duration_s >= AMBIENCE_S))
     picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
     drafts = [_effect(story, breakdown, offer, list(names), found[offer.shot], audible[offer.shot]) for offer in picked]
     least_s = min(SHORTEST_AMBIENCE_S, story.duration_s)
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
+
+
+def _offered(hit: Hit, seed: int) -> float:
+    """The fit of an effect; another choice changes the order of those that are sure, not which are."""
+    fit = log_odds(hit.score)
+    if not seed or fit < SURE:
+        return fit
+    least, most = (SURER, math.inf) if fit >= SURER else (SURE, math.nextafter(SURER, 0))
+    return min(max(fit + VARIETY * _chance(seed, hit.sound.path), least), most)
 
 
 def _clearness(breakdown: Breakdown, unit: int) -> float:

@@ -1,0 +1,350 @@
+"""A score as a timeline for editing programs: OpenTimelineIO, Final Cut Pro XML and CMX 3600 lists.
+
+What of it which program reads is told in docs/EDITORS.md.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import opentimelineio as otio
+from opentimelineio.opentime import RationalTime, TimeRange
+
+from storysound.cue.handoff.automation import (
+    PREMIERE,
+    RESOLVE,
+    Ducking,
+    level_keys,
+    levels_in,
+    premiere_effect,
+    resolve_effect,
+    xmeml_filter,
+)
+from storysound.cue.handoff.segments import Segment, lanes
+from storysound.cue.handoff.timecode import frame_of, is_drop_frame, start_frame
+from storysound.cue.score import Layer, Score
+from storysound.cue.sheet import cue_dict, finite
+from storysound.errors import MediaError, one_line
+from storysound.media.arrays import RATE_HZ
+from storysound.media.files import write_whole
+from storysound.media.probe import MediaInfo, probe
+
+OURS = "storysound"  # the key of our own metadata
+TRACKS: Mapping[str, Layer] = {"Music": "music", "Ambience": "ambience", "Effects": "spot"}
+PICTURE, ORIGINAL = "Video", "Original sound"
+_EDL_RATE = {24000 / 1001: 24.0, 30000 / 1001: 30.0, 60000 / 1001: 60.0}
+
+
+def write_otio(
+    score: Score,
+    path: Path,
+    *,
+    video: Path,
+    scored: Path,
+    has_audio: bool,
+    stems: Mapping[str, Path] | None = None,
+    ducking: Ducking = (),
+    master_db: float = 0.0,
+) -> None:
+    """Writes an OpenTimelineIO timeline: the picture, and either the cues or the stems.
+
+    `video` is the story's picture (and original sound if `has_audio`), `scored` the finished file. Cues lie on a track
+    for each layer, and more where they overlap, as clips of their own files with gain, fades, `ducking` (points of
+    film time and dB) and `master_db`, the one gain of the film, as level keyframes; the original has that gain alone.
+    Crossfades between pieces are dissolves. With `stems` (files as long as the film, by name) these lie there instead,
+    a track each, at no gain. Raises OutputError.
+    """
+    timeline = _Builder(score, path, video, ducking, master_db).timeline(has_audio=has_audio, stems=stems)
+    timeline.metadata[OURS] = identity(score) | {
+        "scored": str(scored.resolve()),
+        "stepped_aside": score.stepped_aside,
+        "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
+    }
+    write_whole(path, otio.adapters.write_to_string(timeline, "otio_json"))
+
+
+def write_fcpxml(
+    score: Score,
+    path: Path,
+    *,
+    video: Path,
+    scored: Path,
+    has_audio: bool,
+    stems: Mapping[str, Path] | None = None,
+    ducking: Ducking = (),
+    master_db: float = 0.0,
+) -> None:
+    """Writes the timeline of `write_otio` as Final Cut Pro XML (xmeml), levels included. Raises OutputError."""
+    builder = _Builder(score, path, video, ducking, master_db)
+    timeline = builder.timeline(has_audio=has_audio, stems=stems)
+    timeline.tracks.name = one_line(scored.name)
+    builder.for_xmeml(timeline)
+    write_whole(path, otio.adapters.write_to_string(timeline, "fcp_xml"))
+
+
+def write_edl(
+    score: Score,
+    path: Path,
+    *,
+    video: Path,
+    scored: Path,
+    has_audio: bool,
+    stems: Mapping[str, Path] | None = None,
+    ducking: Ducking = (),
+    master_db: float = 0.0,
+) -> None:
+    """Writes the timeline of `write_otio` as a CMX 3600 edit decision list, which holds no levels. Raises OutputError.
+
+    Of muted cues there is nothing in it. Sounds beyond four tracks go on A5 and so on, as programs of today read.
+    """
+    builder = _Builder(score, path, video, ducking, master_db)
+    timeline = builder.timeline(has_audio=has_audio, stems=stems)
+    drop = is_drop_frame(builder.picture.timecode, score.fps)
+    title = one_line(f"{score.title} ({scored.name})")
+    head = f"TITLE: {title}\nFCM: {'' if drop else 'NON-'}DROP FRAME\n\n"
+    # The adapter counts drop-frame wherever a rate has it; at the whole rate it doesn't, and counts the same frames.
+    rate = score.fps if drop else _EDL_RATE.get(score.fps, score.fps)
+    events: list[str] = []
+    number = sounds = 0
+    for track in timeline.tracks:
+        text, channel = _events(track, builder.picture.start, rate), "V"
+        if track.kind == otio.schema.TrackKind.Audio:
+            sounds += 1
+            channel = f"A{sounds}" if sounds > 1 else "A"
+        was = ""
+        for line in re.split(r"(?m)^(?=\d{3,}  )", text)[1:]:
+            number += line.split()[0] != was  # both lines of a dissolve have one number
+            was = line.split()[0]
+            events.append(re.sub(r"^\d+  (\S+ +)[VA] +", rf"{number:03d}  \g<1>{channel:6}", line))
+    write_whole(path, head + "".join(events))
+
+
+def _events(track: otio.schema.Track, start: int, rate: float) -> str:
+    """A track as the adapter lists it, the record times from frame `start` on."""
+    alone = otio.schema.Timeline()
+    track = track.deepcopy()
+    track.insert(0, otio.schema.Gap(duration=RationalTime(start, rate)))
+    for item in track.find_children(otio.core.Item):
+        begin, length = item.source_range.start_time, item.source_range.duration
+        item.source_range = TimeRange(RationalTime(round(begin.value), rate), RationalTime(length.value, rate))
+        item.metadata["cmx_3600"] = {"reel": "AX"}
+        item.effects.clear()
+        item.markers.clear()
+    for transition in track.find_children(otio.schema.Transition):
+        transition.in_offset = RationalTime(transition.in_offset.value, rate)
+        transition.out_offset = RationalTime(transition.out_offset.value, rate)
+    alone.tracks.append(track)
+    if track.kind != otio.schema.TrackKind.Video:  # the adapter wants one
+        alone.tracks.append(otio.schema.Track(kind=otio.schema.TrackKind.Video))
+    return str(otio.adapters.write_to_string(alone, "cmx_3600", rate=rate))
+
+
+@dataclass(frozen=True)
+class _Medium:
+    """A file as a timeline knows it: where its own time code starts, in frames of the film, and what else is known."""
+
+    path: Path
+    start: int
+    timecode: str
+    info: MediaInfo | None
+
+
+def _medium(path: Path, fps: float) -> _Medium:
+    """What a file says of itself; of one that isn't there, or not yet, nothing is known."""
+    try:
+        info = probe(path)
+    except MediaError:
+        return _Medium(path, 0, "", None)
+    start = start_frame(info.start_timecode, fps)
+    reference = info.tags.get("time_reference", "")  # broadcast WAV: samples since midnight
+    if not info.start_timecode and reference.isdecimal() and info.audio:
+        start = frame_of(int(reference) / info.audio.rate_hz, fps)
+    return _Medium(path, start, info.start_timecode, info)
+
+
+class _Builder:
+    """Builds the timeline of a score for a file at `path`."""
+
+    def __init__(self, score: Score, path: Path, video: Path, ducking: Ducking, master_db: float) -> None:
+        self.score, self.fps = score, score.fps
+        self.folder = path.absolute().parent
+        self.picture = _medium(video, score.fps)
+        self.frames = max(1, frame_of(score.duration_s, score.fps))
+        self._ducking, self._master_db = ducking, master_db
+        self._media: dict[Path, _Medium] = {}
+
+    def timeline(self, *, has_audio: bool, stems: Mapping[str, Path] | None) -> otio.schema.Timeline:
+        start = RationalTime(self.picture.start, self.fps)
+        timeline = otio.schema.Timeline(name=one_line(self.score.title), global_start_time=start)
+        timeline.metadata[RESOLVE] = {"Resolve OTIO Meta Version": "1.0"}
+        timeline.metadata[PREMIERE] = {"MetadataVersion": "1.0"}
+        if self.picture.info and self.picture.info.video:
+            shown = self.picture.info.video
+            timeline.tracks.metadata[PREMIERE] = {
+                "AudioFrameRate": float(RATE_HZ),
+                "PixelAspectRatio": {"numerator": 1.0, "denominator": 1.0},
+                "VideoFrameRate": self.fps,
+                "VideoResolution": {"width": shown.width, "height": shown.height},
+            }
+        if self.picture.info is None or self.picture.info.video:
+            timeline.tracks.append(self._whole(PICTURE, otio.schema.TrackKind.Video, self.picture.path))
+        if stems is not None:
+            for name, stem in stems.items():
+                timeline.tracks.append(self._whole(name.capitalize(), otio.schema.TrackKind.Audio, stem))
+        else:
+            if has_audio:
+                track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, self.picture.path)
+                if self._master_db:
+                    self._put_levels(track[0], {0: round(self._master_db, 2)})
+                timeline.tracks.append(track)
+            for name, layer in TRACKS.items():
+                cues = [cue for cue in self.score.cues if cue.layer == layer]
+                for number, lane in enumerate(lanes(cues, self.fps)):
+                    timeline.tracks.append(self._lane(f"{name} {number + 1}", lane))
+        timeline.tracks.markers.extend(self._markers())
+        return timeline
+
+    def _whole(self, name: str, kind: str, path: Path) -> otio.schema.Track:
+        """A track of one file as long as the film, which starts at the picture's time code."""
+        track = otio.schema.Track(name=name, kind=kind, metadata=_of_track(kind))
+        start = self.picture.start
+        clip = self._clip(path, TimeRange(self._time(start), self._time(self.frames)), start, self.frames)
+        clip.metadata[OURS] = {"role": name}
+        track.append(clip)
+        return track
+
+    def _lane(self, name: str, cues: Sequence[Sequence[Segment]]) -> otio.schema.Track:
+        kind = otio.schema.TrackKind.Audio
+        track = otio.schema.Track(name=name, kind=kind, metadata=_of_track(kind))
+        cursor = 0
+        for segment in (segment for cue in cues for segment in cue):
+            if segment.first > cursor:
+                track.append(otio.schema.Gap(duration=self._time(segment.first - cursor)))
+            if segment.dissolve:
+                half, dissolve = self._time(segment.dissolve), otio.schema.TransitionTypes.SMPTE_Dissolve
+                track.append(otio.schema.Transition("Cross Dissolve", dissolve, half, half))
+            track.append(self._of_cue(segment))
+            cursor = segment.end
+        return track
+
+    def _of_cue(self, segment: Segment) -> otio.schema.Clip:
+        cue = segment.cue
+        path = Path(cue.sound.root) / cue.sound.path
+        if path not in self._media:
+            self._media[path] = _medium(path, self.fps)
+        medium = self._media[path]
+        played = TimeRange(self._time(medium.start + segment.source), self._time(segment.frames))
+        length = max(1, frame_of(cue.sound.duration_s, self.fps))
+        clip = self._clip(path, played, medium.start, length)
+        clip.enabled = not cue.muted
+        keys = level_keys(segment, self.fps, self._ducking, self._master_db)
+        self._put_levels(clip, keys)
+        clip.metadata[OURS] = {
+            "cue": cue.id,
+            "piece": segment.piece,
+            "first": segment.first,
+            "frames": segment.frames,
+            "source": segment.source,
+            "rate": self.fps,
+            "muted": cue.muted,
+            "levels": {str(frame): level for frame, level in keys.items()},
+            "sound": cue_dict(cue)["sound"],
+            "why": list(cue.why),
+        }
+        return clip
+
+    def _clip(self, path: Path, played: TimeRange, start: int, length: int) -> otio.schema.Clip:
+        name = one_line(path.name)  # with its ending: programs find files again by it
+        available = TimeRange(self._time(start), self._time(length))
+        media = otio.schema.ExternalReference(target_url=url(path, self.folder), available_range=available)
+        media.name = name
+        return otio.schema.Clip(name=name, media_reference=media, source_range=played)
+
+    def _put_levels(self, clip: otio.schema.Clip, keys: dict[int, float]) -> None:
+        clip.effects.extend([resolve_effect(keys), premiere_effect(keys, clip.source_range.start_time)])
+
+    def _markers(self) -> list[otio.schema.Marker]:
+        markers = []
+        for number, scene in enumerate(self.score.scenes, 1):
+            first, end = (frame_of(time_s, self.fps) for time_s in (scene.start_s, scene.end_s))
+            name = one_line(f"scene {number}" + (f": {scene.gloss}" if scene.gloss else ""))
+            marked = TimeRange(self._time(first), self._time(end - first))
+            # Kdenlive shows the comment alone, other programs the name first.
+            comment = one_line(f"{name}. {scene.text}" if scene.text else name)
+            markers.append(otio.schema.Marker(name=name, marked_range=marked, comment=comment))
+        return markers
+
+    def _time(self, frames: float) -> RationalTime:
+        return RationalTime(frames, self.fps)
+
+    def for_xmeml(self, timeline: otio.schema.Timeline) -> None:
+        """Adds what Final Cut Pro XML wants, and puts what it has whole frames for on whole frames."""
+        if is_drop_frame(self.picture.timecode, self.fps):
+            timeline.metadata["fcp_xml"] = {"timecode": {"displayformat": "DF"}}
+        for clip in timeline.find_clips():
+            begin, media = clip.source_range.start_time, clip.media_reference
+            whole = RationalTime(round(begin.value), begin.rate)
+            clip.source_range = TimeRange(whole, clip.source_range.duration)
+            file = self.folder / path_of(media.target_url)
+            media.target_url = "file://localhost" + quote(file.as_posix())
+            holds: dict[str, object] = {"audio": {"channelcount": "2"}}
+            media.metadata["fcp_xml"] = {
+                "media": {"video": {}} | holds if file == self.picture.path.absolute() else holds
+            }
+            clip.metadata["fcp_xml"] = self._of_xmeml(clip, round(whole.value - media.available_range.start_time.value))
+        for transition in timeline.find_children(otio.schema.Transition):
+            effect = {"name": "Cross Fade (+3dB)", "effectid": "KGAudioTransCrossFade3dB"}
+            transition.metadata["fcp_xml"] = {"effect": effect | {"effecttype": "transition", "mediatype": "audio"}}
+
+    def _of_xmeml(self, clip: otio.schema.Clip, source: int) -> dict[str, object]:
+        """What the adapter doesn't know of a clip that begins at frame `source` of its file."""
+        own: dict[str, object] = {"enabled": "TRUE" if clip.enabled else "FALSE"}
+        if clip.parent().kind == otio.schema.TrackKind.Audio:
+            own |= {"@premiereChannelType": "stereo", "sourcetrack": {"mediatype": "audio", "trackindex": "1"}}
+        levels = levels_in(clip)
+        return own | ({"filter": xmeml_filter(levels[RESOLVE], source)} if levels else {})
+
+
+def _of_track(kind: str) -> dict[str, object]:
+    if kind == otio.schema.TrackKind.Video:
+        return {RESOLVE: {"Locked": False}}
+    premiere = {"AudioChannels": {"ChannelType": "Stereo", "NumberOfChannels": 2}}
+    return {RESOLVE: {"Audio Type": "Stereo", "Locked": False, "SoloOn": False}, PREMIERE: premiere}
+
+
+def identity(score: Score) -> dict[str, object]:
+    """What tells a film's timeline from another's."""
+    return {
+        "title": score.title,
+        "duration_s": round(score.duration_s, 3),
+        "story": score.story.sha256 if score.story else "",
+    }
+
+
+def url(file: Path, folder: Path) -> str:
+    """The URL of a file in a timeline in `folder`: relative beneath it, so that both can be moved together.
+
+    Only what would be read as another part of a URL is escaped: DaVinci Resolve refuses a timeline with `%20`, and
+    writes, like Premiere's and Kdenlive's exporters, plain paths.
+
+    >>> url(Path("/films/stems/a b.wav"), Path("/films")), url(Path("/sounds/50%.wav"), Path("/films"))
+    ('stems/a b.wav', 'file:///sounds/50%25.wav')
+    """
+    file = file.absolute()
+    beneath = file.is_relative_to(folder)
+    text = file.relative_to(folder).as_posix() if beneath else file.as_posix()
+    text = text.replace("%", "%25").replace("#", "%23").replace("?", "%3F")
+    if beneath:
+        return text if ":" not in text.split("/")[0] else f"./{text}"
+    return "file://" + ("" if text.startswith("/") else "/") + text
+
+
+def path_of(target_url: str) -> Path:
+    """The path that a URL of a timeline names, escaped or not.
+
+    >>> path_of("file://localhost/a%20b.wav"), path_of("stems/a b.wav"), path_of("/sounds/50%25.wav")
+    (PosixPath('/a b.wav'), PosixPath('stems/a b.wav'), PosixPath('/sounds/50%.wav'))
+    """
+    return Path(otio.url_utils.filepath_from_url(target_url))

@@ -1,0 +1,1 @@
+"""`cue`: edits of a cue sheet."""

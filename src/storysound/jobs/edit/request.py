@@ -1,0 +1,54 @@
+"""What an edit of a cue sheet is asked for, and what comes of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from storysound.cue.score import Layer, Score
+from storysound.errors import UsageError
+
+Action = Literal[
+    "swap", "move", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "ban", "allow", "remove", "add", "undo",
+    "redo",
+]  # fmt: skip
+_NEEDS_CUE = frozenset({"swap", "move", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "remove"})
+_NEEDS_SOUND = frozenset({"ban", "allow", "add"})
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """One edit of a sheet. What an action doesn't need is left as it is."""
+
+    sheet: Path
+    action: Action
+    cue: str = ""  # id
+    sound: str = ""  # path in the library, or a file; of `swap`: empty takes the next runner-up
+    text: str = ""  # of `swap`: words for the sound to look for
+    change_db: float | None = None  # of `gain`
+    change_s: float | None = None  # of `move`
+    start_s: float | None = None  # of `trim` and `add`, in the film
+    end_s: float | None = None  # likewise; of `add`: None lets it play as long as it lasts
+    in_s: float | None = None  # of `fade`
+    out_s: float | None = None
+    layer: Layer | None = None  # of `add`: None goes by the sound
+
+    def __post_init__(self) -> None:
+        if self.action not in get_args(Action):
+            raise UsageError(f"is {', '.join(get_args(Action))}; got {self.action!r}", field="action")
+        if self.action in _NEEDS_CUE and not self.cue:
+            raise UsageError(f"{self.action} needs the id of a cue", field="cue")
+        if self.action in _NEEDS_SOUND and not self.sound:
+            raise UsageError(f"{self.action} needs a sound", field="sound")
+        if self.action == "swap" and self.sound and self.text:
+            raise UsageError("a swap goes by `sound` or by `text`, not by both")
+        for action, field in (("gain", "change_db"), ("move", "change_s"), ("add", "start_s")):
+            if self.action == action and getattr(self, field) is None:
+                raise UsageError(f"{action} needs it", field=field)
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """What came of it."""
+
+    score: Score
+    changed: tuple[str, ...]  # ids of the cues that are another now

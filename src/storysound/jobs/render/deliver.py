@@ -1,0 +1,244 @@
+"""Film, stems, sheets, hand-off and page of a score: all are there in the end, or none is."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.cue.duck import duck_points
+from storysound.cue.handoff.tables import write_csv, write_rights
+from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
+from storysound.cue.rendered import Attention
+from storysound.cue.score import Loudness, Score
+from storysound.cue.sheet import write_json
+from storysound.draw.report import write_report
+from storysound.errors import OutputError
+from storysound.ingest.footage import SIDE_PX, Footage
+from storysound.jobs.render.request import RenderOptions
+from storysound.media.files import atomic, check_target, opened
+from storysound.media.film.containers import container_for, unable
+from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
+from storysound.media.film.soundtrack import DeliveredSound
+from storysound.media.film.tracks import streams_of
+from storysound.media.image import read_image
+from storysound.media.mux import Delivered, ScoredTrack, mux_film
+from storysound.media.probe import probe
+from storysound.media.recording import Recording
+from storysound.media.slideshow import render_slideshow
+from storysound.media.video import key_pictures
+from storysound.progress import Watch
+from storysound.story import MoodCurve
+
+log = logging.getLogger(__name__)
+
+STEMS = ("dialogue", "music", "ambience", "effects")
+DELIVERED = 3  # things done to deliver: film, sheets, page
+MOST_PICTURES = 60  # of a film, on its page
+
+_NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
+    "json": (".cues.json", "cues.json"),
+    "csv": (".cues.csv", "cues.csv"),
+    "rights": (".music.csv", "music.csv"),
+    "otio": (".otio", "timeline.otio"),
+    "edl": (".edl", "timeline.edl"),
+    "xml": (".xml", "timeline.xml"),
+    "report": (".report.html", "report.html"),
+}
+
+
+@dataclass(frozen=True)
+class Film:
+    """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.sketch`)."""
+
+    mix: Recording
+    shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
+    stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows beside the score."""
+
+    film: Film
+    footage: Footage | None  # None: pictures are taken from the story
+    maps: Mapping[str, Attention]  # by cue id
+
+
+def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict[str, Path]:
+    """Where everything goes, by kind; tells mistakes before any work is done.
+
+    Raises OutputError, and MediaError for a story that can't be read.
+    """
+    is_sound = out.suffix.lower() in SOUND_SUFFIXES
+    files = {"sound" if is_sound else "video": out} | sheets_of(out, options.report)
+    if options.stems:
+        files |= {name: options.stems / f"{name}.wav" for name in STEMS} | {"stems": options.stems / "stems.otio"}
+    for file in files.values():
+        check_target(file, story)
+    if not is_sound:
+        check_film(story, out)
+    return files
+
+
+def sheets_of(out: Path, report: Path | None = None) -> dict[str, Path]:
+    """Where sheets and page go: into their own folder, or beside the film under its name."""
+    if report:
+        return {kind: report / name for kind, (_, name) in _NAMES.items()}
+    return {kind: out.with_name(out.stem + ending) for kind, (ending, _) in _NAMES.items()}
+
+
+def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -> tuple[Score, tuple[str, ...]]:
+    """Writes everything: the score with what was measured on the sound as it decodes, and what to know of the film.
+
+    Raises OutputError and MediaError; whatever happens, all files are there in the end or none is.
+    """
+    with together(files) as parts:
+        watch.at(0, DELIVERED, "film")
+        delivered = _write_sound(score, page.film.mix, files, parts)
+        for name, stem in page.film.stems.items():
+            write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
+        score = replace(score, loudness=_measured(score, delivered))
+        watch.at(1, DELIVERED, "sheets")
+        _write_sheets(score, files, parts)
+        watch.at(2, DELIVERED, "page")
+        _write_page(score, page, files, parts["report"])
+        watch.at(DELIVERED, DELIVERED)
+    return score, delivered.notes
+
+
+def check_film(story: Path | None, out: Path) -> None:
+    """Says what of a film its new container can't hold.
+
+    Raises OutputError where those are its pictures; MediaError.
+    """
+    info = probe(story) if story is not None and story.is_file() else None
+    container_for(out, info.video.codec if info and info.video else "h264")
+    if story is not None and info is not None:
+        with opened(story) as container:
+            copied = [stream for stream in streams_of(container) if stream.kind not in ("audio", "video")]
+        for each in unable(copied, out):
+            log.warning("%s: will be left out: %s", out, each)
+
+
+def _write_sound(score: Score, mix: Recording, files: Mapping[str, Path], parts: Mapping[str, Path]) -> Delivered:
+    """The film, or where that is wanted its sound alone."""
+    ceiling = score.levels.ceiling_dbtp
+    if "sound" in files:
+        return _alone(write_sound(mix, parts["sound"], {"title": score.title}, ceiling_dbtp=ceiling))
+    if score.slideshow is not None:
+        stills, size = score.slideshow.stills, (score.slideshow.width, score.slideshow.height)
+        lengths_s = [still.end_s - still.start_s for still in stills]
+        paths = [still.path for still in stills]
+        return _alone(render_slideshow(paths, lengths_s, mix, parts["video"], size=size, ceiling_dbtp=ceiling))
+    assert score.story is not None
+    own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
+    return mux_film(score.story.path, [ScoredTrack(mix, own)], parts["video"], ceiling_dbtp=ceiling)
+
+
+def _alone(sound: DeliveredSound) -> Delivered:
+    return Delivered((sound,), notes=(sound.note,) if sound.note else ())
+
+
+def _measured(score: Score, delivered: Delivered) -> Loudness:
+    return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
+
+
+def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
+    write_json(score, parts["json"])
+    scored = files.get("video") or files["sound"]
+    is_video = score.story is not None and score.slideshow is None and "video" in files
+    video = Path(score.story.path) if is_video and score.story else scored
+    start = probe(video).start_timecode if is_video else ""
+    write_csv(score, parts["csv"], start_timecode=start)
+    write_rights(score, parts["rights"], start_timecode=start)
+    write: Any
+    common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
+    ducking = duck_points(score.speech, score.levels, score.duration_s)
+    for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
+        write(score, parts[kind], ducking=ducking, master_db=score.levels.master_db or 0.0, **common)
+    if "stems" in files:
+        write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
+
+
+def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:
+    footage = page.footage
+    if footage is not None:
+        shown = [picture for own in footage.pictures for picture in own]
+        thumbnails = list(zip(footage.times_s, shown, strict=True))
+        moods = dict(footage.story.moods)
+    else:
+        thumbnails, moods = _pictures(score), {"scenes": _scene_moods(score)}
+    write_report(
+        score,
+        out_html,
+        thumbnails=thumbnails,
+        waveforms=page.film.shapes,
+        attention=page.maps,
+        moods={**moods, "music": _music_moods(score)},
+        video=files.get("video"),
+    )
+
+
+def _pictures(score: Score) -> list[tuple[float, NDArray[np.uint8]]]:
+    """Pictures uint8 [h w 3] of the story's shots and when they are shown, few of a long film."""
+    if score.slideshow is not None:
+        stills = score.slideshow.stills
+        return [
+            ((still.start_s + still.end_s) / 2, read_image(still.path, max_side=SIDE_PX))
+            for still in stills[:: -(-len(stills) // MOST_PICTURES)]
+        ]
+    shots = [shot for scene in score.scenes for shot in scene.shots]
+    if score.story is None or not shots or not probe(score.story.path).video:
+        return []
+    times_s = [(shot.start_s + shot.end_s) / 2 for shot in shots[:: -(-len(shots) // MOST_PICTURES)]]
+    return key_pictures(score.story.path, times_s, max_side=SIDE_PX)
+
+
+def _scene_moods(score: Score) -> MoodCurve:
+    """The mood of each scene, from its start to its end."""
+    return tuple((t, s.mood.valence, s.mood.arousal) for s in score.scenes for t in (s.start_s, s.end_s))
+
+
+@contextmanager
+def together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """Temporary names for files that replace their targets all together at the end, or not at all.
+
+    Raises OutputError that names the target.
+    """
+    parts: dict[str, Path] = {}
+    made: dict[Path, int] = {}
+    new_folders = [folder for folder in {path.parent for path in files.values()} if not folder.exists()]
+    try:
+        with ExitStack() as stack:
+            parts.update({kind: stack.enter_context(atomic(path)) for kind, path in files.items()})
+            yield parts
+            made = {files[kind]: part.stat().st_ino for kind, part in parts.items()}
+    except BaseException as error:
+        for path, inode in made.items():  # of those that stand in their places already
+            with suppress(OSError):
+                if path.stat().st_ino == inode:
+                    path.unlink()
+        for folder in new_folders:
+            with suppress(OSError):
+                folder.rmdir()
+        target = {str(part): files[kind] for kind, part in parts.items()}
+        if isinstance(error, OutputError) and error.path in target:
+            raise OutputError(target[error.path], error.fault, error.do) from error
+        raise
+
+
+def _music_moods(score: Score) -> MoodCurve:
+    """The mood of the music that is laid, over time; where beds cross, the next one's from the middle on."""
+    beds = sorted((cue for cue in score.cues if cue.layer == "music"), key=lambda cue: cue.start_s)
+    edges = [[cue.start_s, cue.end_s] for cue in beds]
+    for before, after in pairwise(edges):
+        if after[0] < before[1]:
+            before[1] = after[0] = (before[1] + after[0]) / 2
+    moods = [cue.sound.mood for cue in beds]
+    return tuple((at_s, m.valence, m.arousal) for own, m in zip(edges, moods, strict=True) for at_s in own)

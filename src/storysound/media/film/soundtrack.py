@@ -1,0 +1,250 @@
+"""Sound as a file carries it: encoded block by block, and again until what a listener decodes keeps to a ceiling."""
+
+import array
+import logging
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import IO, cast
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.container import OutputContainer
+from av.packet import PacketSideData
+
+from storysound.errors import OutputError
+from storysound.media.arrays import Samples
+from storysound.media.audio import Waveform, resample
+from storysound.media.film.containers import Container
+from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial
+from storysound.media.film.gain import CELL, Gain
+from storysound.media.film.meter import Meter
+from storysound.media.film.tracks import StreamInfo
+from storysound.media.recording import IN_MEMORY, Recording, of_wave
+from storysound.progress import check
+
+log = logging.getLogger(__name__)
+
+_DIPS = 8  # rounds of short dips; what is still beyond then gets a constant gain
+_MOST_ROUNDS = 20
+_NEAR_DB = 0.1  # what lies so near under the ceiling is lowered as well: the next encoding may lift it
+_MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit rate
+_READ = 512  # frames read at a time
+_PLAIN_FRAME = 4096  # samples of a packet of plain samples
+_DECODERS = {"libopus": "opus", "libmp3lame": "mp3float"}
+
+Packets = Iterator["av.Packet[av.AudioStream]"]
+
+
+@dataclass(frozen=True)
+class DeliveredSound:
+    """Sound as it decodes from the file. `rounds`: how often it was encoded; `note`: what of its form wasn't kept."""
+
+    codec: str
+    layout: str
+    bit_rate: int  # 0 where nothing was lost
+    lufs: float
+    dbtp: float
+    rounds: int
+    dip_db: float = 0.0  # the deepest of the short dips that keep it under its ceiling
+    gain_db: float = 0.0  # of the whole, where dips weren't enough
+    note: str = ""
+
+
+class Soundtrack:
+    """Encoded sound of exactly `length` samples; its packets lie in a scratch file, or are made as they are written."""
+
+    def __init__(self, sound: Recording, length: int, form: Form, ceiling_dbtp: float | None, note: str = "") -> None:
+        self._sound, self._length, self._form = sound, length, form
+        self._gain = Gain(length)
+        self._store = _Packets()
+        self._ceiling = ceiling_dbtp
+        self._partial = 0.0  # amplitude of the loudest sine in it, where that matters
+        self._next: Packets | None = None
+        self._ahead: av.Packet[av.AudioStream] | None = None
+        self.delivered = self._settled(note)
+
+    def _settled(self, note: str) -> DeliveredSound:
+        """Encodes until the decoded sound keeps to the ceiling, and says what it then is."""
+        ceiling = math.inf if self._ceiling is None else self._ceiling
+        for rounds in range(1, _MOST_ROUNDS + 1):
+            meter = self._round(ceiling - _NEAR_DB)
+            over_db = meter.dbtp - ceiling
+            if over_db <= 0 or rounds == _MOST_ROUNDS:
+                break
+            self._lower(meter, ceiling, rounds, over_db)
+        if over_db > 0:
+            log.warning("the encoded sound stands %.1f dB over %.1f dBTP", over_db, ceiling)
+        form = self._form
+        return DeliveredSound(
+            form.encoder.removeprefix("lib").removesuffix("lame"),
+            form.layout,
+            form.bit_rate,
+            meter.lufs,
+            meter.dbtp,
+            rounds,
+            self._gain.deepest_db,
+            self._gain.constant_db,
+            note,
+        )
+
+    def _lower(self, meter: Meter, ceiling: float, rounds: int, over_db: float) -> None:
+        """What the next round does about what this one found."""
+        if rounds > _DIPS:
+            self._gain.constant_db -= over_db + 0.02 * 2 ** (rounds - _DIPS)
+            return
+        for cell, peak in meter.overs.items():
+            self._gain.cut(cell, max(0.0, peak - ceiling) + _NEAR_DB * (1 + rounds / 4))
+        if self._form.bit_rate and len(meter.overs) * CELL > _MANY * self._length:
+            raised = min(self._form.most_bit_rate, self._form.bit_rate * 4 // 3)
+            self._form = replace(self._form, bit_rate=raised)
+
+    # --- a round
+
+    def _round(self, near_dbtp: float) -> Meter:
+        """Encodes all, and measures what comes out of the decoder; plain sound only as it will be rounded."""
+        places = tuple(channel.name for channel in av.AudioLayout(self._form.layout).channels)
+        meter = Meter(self._form.rate_hz, places, ceiling_dbtp=near_dbtp, cell=CELL)
+        if not self._form.bit_rate:
+            for _, block in self._blocks(_READ * _PLAIN_FRAME):
+                meter.add(self._form.decoded(block))
+            meter.finish()
+            return meter
+        self._store, self._partial = _Packets(), 0.0
+        encoder = self._form.context()
+        decoder = _Decoder(self._form, encoder, meter)
+        for packet in self._encoded(encoder):
+            self._store.append(packet)
+            decoder.take(packet)
+        decoder.take(None)
+        meter.finish()
+        if self._form.encoder == "aac" and self._form.aac_coder == "fast" and self._partial > LOUDEST_PARTIAL:
+            self._form = replace(self._form, aac_coder="twoloop")
+            return self._round(near_dbtp)
+        return meter
+
+    def _blocks(self, size: int) -> Iterator[tuple[int, Samples]]:
+        """The sound in blocks [c size], with its gain, in the encoder's rate and loudspeakers."""
+        for start in range(0, self._length, size):
+            check()
+            block = self._sound.read(start, min(start + size, self._length))
+            if layout_name(self._sound.layout) != self._form.layout and self._form.channels != len(block):
+                block = Waveform(block, self._form.rate_hz, self._sound.layout).stereo().samples
+            yield start, self._gain.apply(block, start)
+
+    def _encoded(self, encoder: AudioCodecContext) -> Packets:
+        """Packets of all of it."""
+        size = encoder.frame_size or _PLAIN_FRAME
+        for start, block in self._blocks(size * _READ):
+            if self._form.encoder == "aac" and self._partial <= LOUDEST_PARTIAL and block.shape[1] >= 2 * size:
+                self._partial = max(self._partial, loudest_partial(block))
+            for offset in range(0, block.shape[1], size):
+                yield from encoder.encode(self._form.frame(block[:, offset : offset + size], start + offset))
+        yield from encoder.encode(None)
+
+    # --- into a file
+
+    def add_to(self, result: OutputContainer) -> av.AudioStream:
+        """A stream of the output for this sound's packets."""
+        stream = result.add_stream(self._form.encoder, rate=self._form.rate_hz)
+        assert isinstance(stream, av.AudioStream)
+        self._form.configure(stream.codec_context)
+        stream.time_base = Fraction(1, self._form.rate_hz)
+        return stream
+
+    def mux_until(self, time_s: float, stream: av.AudioStream, result: OutputContainer) -> None:
+        """Writes the packets that begin before `time_s`, so that sound and picture lie side by side in the file."""
+        if self._next is None:
+            # Nothing but the file's own encoder can end a lossless stream as its header says.
+            self._next = iter(self._store) if self._form.bit_rate else self._encoded(stream.codec_context)
+            self._ahead = next(self._next, None)
+        while self._ahead is not None and float((self._ahead.pts or 0) * self._ahead.time_base) <= time_s:
+            self._ahead.stream = stream
+            result.mux(self._ahead)
+            self._ahead = next(self._next, None)
+
+
+def soundtrack(
+    sound: Recording,
+    end_s: float,
+    container: Container,
+    *,
+    like: StreamInfo | None = None,
+    ceiling_dbtp: float | None = None,
+) -> Soundtrack:
+    """The sound, cut or followed by silence to end at `end_s`, in the form that `form_for` finds for the container."""
+    form, note = form_for(container, sound.layout, sound.rate_hz, like)
+    if sound.rate_hz != form.rate_hz:
+        sound = of_wave(resample(sound.cut(), form.rate_hz))
+    return Soundtrack(sound, max(1, round(end_s * form.rate_hz)), form, ceiling_dbtp, note)
+
+
+class _Decoder:
+    """What a listener hears, into a meter: from the first sample of the sound on."""
+
+    def __init__(self, form: Form, encoder: AudioCodecContext, meter: Meter) -> None:
+        context = av.CodecContext.create(_DECODERS.get(form.encoder, form.encoder), "r")
+        assert isinstance(context, AudioCodecContext)
+        context.extradata = encoder.extradata
+        context.sample_rate, context.layout = form.rate_hz, form.layout
+        self._context, self._meter = context, meter
+        self._skip: int | None = None  # samples before the sound's first
+
+    def take(self, packet: "av.Packet[av.AudioStream] | None") -> None:
+        """One more packet; None after the last."""
+        for frame in self._context.decode(packet):
+            samples = np.asarray(frame.to_ndarray(), np.float32)
+            if self._skip is None:
+                self._skip = max(0, -(frame.pts or 0))
+            if not frame.format.is_planar:
+                samples = samples.reshape(-1, frame.layout.nb_channels).T
+            drop = min(self._skip, samples.shape[1])
+            self._skip -= drop
+            if drop:  # encoders' delay: players leave it out, but not all of them
+                self._meter.dbtp = max(self._meter.dbtp, _peak_db(samples[:, :drop]))
+            if drop < samples.shape[1]:
+                self._meter.add(samples[:, drop:])
+
+
+def _peak_db(samples: Samples) -> float:
+    """Largest sample of [c n] in dB."""
+    most = float(np.abs(samples).max(initial=0.0))
+    return 20 * math.log10(most) if most else -math.inf
+
+
+class _Packets:
+    """Packets in a scratch file, in order."""
+
+    def __init__(self) -> None:
+        self._scratch: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self._sizes, self._times, self._lasts = array.array("l"), array.array("q"), array.array("q")
+        self._base = Fraction(1, 1)
+        self._sides: dict[int, list[PacketSideData]] = {}  # by number of the packet: few have any
+
+    def append(self, packet: "av.Packet[av.AudioStream]") -> None:
+        """One more."""
+        if sides := list(packet.iter_sidedata()):
+            self._sides[len(self._sizes)] = sides
+        try:
+            self._scratch.write(bytes(packet))
+        except OSError as error:
+            fault = f"takes no more scratch files: {error.strerror}"
+            folder = tempfile.gettempdir()
+            raise OutputError(folder, fault, "free space there, or name another folder as TMPDIR") from error
+        self._sizes.append(packet.size)
+        self._times.append(packet.pts or 0)
+        self._lasts.append(packet.duration or 0)
+        self._base = packet.time_base
+
+    def __iter__(self) -> Packets:
+        self._scratch.seek(0)
+        for number, (size, time, lasts) in enumerate(zip(self._sizes, self._times, self._lasts, strict=True)):
+            packet = cast("av.Packet[av.AudioStream]", av.Packet(self._scratch.read(size)))
+            packet.pts = packet.dts = time
+            packet.duration, packet.time_base, packet.is_keyframe = lasts, self._base, True
+            for side in self._sides.get(number, ()):
+                packet.set_sidedata(side)
+            yield packet
