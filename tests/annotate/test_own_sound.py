@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from storysound.annotate import hearing
 from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
 from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.media.arrays import Samples
@@ -96,6 +97,28 @@ def test_soft_music_is_found_under_speech() -> None:
     assert spans_of(voice + music, speech=(Span(12, 18),), background=without_440) == [(7, 20)]
     traces = tone(20, 440, 0.01)  # what a separator leaves of a voice alone
     assert spans_of(voice + traces, speech=(Span(2, 18),), background=without_440) == []
+
+
+@pytest.mark.parametrize("before_s", [0.0, 4.0, 17.0, 124.0])
+def test_the_same_footage_gets_the_same_answer(before_s: float) -> None:
+    """Soft music under speech, and a break in it, wherever they stand in a film of whatever length."""
+    quiet = tone(14, 900, 0.05)
+    footage = np.concatenate([quiet, tone(14, 900) + tone(14, 440, 0.02), quiet, tone(9, 440, 0.05), quiet], axis=1)
+    film = np.concatenate([tone(before_s, 900, 0.05), footage], axis=1)
+    spoken = (Span(before_s + 14, before_s + 28),)
+    found = spans_of(film, speech=spoken, background=without_440)
+    assert found == [(before_s + 14, before_s + 28), (before_s + 42, before_s + 51)]
+
+
+def test_hours_are_heard_as_minutes_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of eight seconds as in one, in 5.1 as in stereo."""
+    parts = tone(7, 900), tone(16, 440), tone(12, 900), tone(9, 440)
+    assert spans_of(*parts) == [(7, 23), (35, 44)]
+    monkeypatch.setattr(hearing, "PIECE_S", 8.0)
+    monkeypatch.setattr(hearing, "CONTEXT_S", 2.0)
+    assert spans_of(*parts) == [(7, 23), (35, 44)]
+    surround = [np.concatenate([part, np.zeros((4, part.shape[1]), np.float32)]) for part in parts]
+    assert spans_of(*surround) == [(7, 23), (35, 44)]
 
 
 def test_faint_noise_is_not_brought_up() -> None:

@@ -142,7 +142,8 @@ class Voice:
     def __init__(self, speech: tuple[Span, ...]) -> None:
         self.speech = speech
 
-    def speech_spans(self, sound: Recording) -> tuple[Span, ...]:
+    def speech_spans(self, sound: Recording, at: Callable[[float], None]) -> tuple[Span, ...]:
+        at(sound.duration_s)
         return self.speech
 
 

@@ -20,7 +20,7 @@ from storysound.jobs.summarize.request import By, SummarizeRequest, SummarizeRes
 from storysound.jobs.summarize.summarize import Shot, choose, joined, on_frames, placed
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.mux import mux_copy
+from storysound.media.film.mux import mux_copy
 from storysound.media.probe import VideoInfo, probe
 from storysound.media.video import iter_frames
 from storysound.progress import Progress, Watch

@@ -11,10 +11,10 @@ from media_making import full_disk_after, noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError, OutputError
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.film.mux import mux_copy
+from storysound.media.film.slideshow import letterbox, render_slideshow
 from storysound.media.loudness import limit, true_peak_dbtp
-from storysound.media.mux import mux_copy
 from storysound.media.probe import probe
-from storysound.media.slideshow import letterbox, render_slideshow
 from storysound.media.video import iter_frames
 
 

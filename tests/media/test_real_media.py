@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from storysound.media.audio import read_audio, resample
-from storysound.media.mux import mux_copy
+from storysound.media.film.mux import mux_copy
 from storysound.media.probe import probe
 from storysound.media.rhythm import tempo_bpm
 from storysound.media.tonality import key

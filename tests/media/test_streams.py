@@ -14,8 +14,8 @@ from media_making import tone
 
 from storysound.media.audio import read_audio
 from storysound.media.film.containers import CONTAINERS, TEXTS, unable
+from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.film.tracks import StreamInfo, original_track, streams_of
-from storysound.media.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.probe import probe
 from storysound.media.recording import of_wave
 

@@ -1,7 +1,7 @@
 """From an encoder's scores of a whole sound to the events heard in it, the same for a file and for a library."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,19 +145,24 @@ class Piece:
         return self.start_s, self.end_s
 
 
-def pieces(sound: Recording) -> Iterator[Piece]:
-    """A sound piece by piece, each with enough around it to be heard as if it were one."""
+def pieces(sound: Recording, at: Callable[[float], None] | None = None) -> Iterator[Piece]:
+    """A sound piece by piece, each with enough around it to be heard as if it were one.
+
+    `at` is given how many seconds are done, after each.
+    """
     count = max(1, math.ceil(sound.duration_s / PIECE_S - 0.5))  # the last is longer, or at least half as long
     for number in unless_stopped(range(count)):
         start_s, is_last = number * PIECE_S, number == count - 1
         from_s, end_s = max(0.0, start_s - CONTEXT_S), sound.duration_s if is_last else start_s + PIECE_S
         yield Piece(sound.cut(from_s, end_s + CONTEXT_S).mono(), from_s, start_s, end_s, is_last)
+        if at is not None:
+            at(end_s)
 
 
-def heard_in(sound: Recording, ear: Ear) -> tuple[Event, ...]:
-    """What is heard when in a sound at hand."""
+def heard_in(sound: Recording, ear: Ear, at: Callable[[float], None] | None = None) -> tuple[Event, ...]:
+    """What is heard when in a sound at hand; `at` as in `pieces`."""
     rows, levels, step_s = [], [], 0.0
-    for piece in pieces(sound):
+    for piece in pieces(sound, at):
         heard = ear.encoder.encode([piece.wave])[0]
         step_s = heard.step_s
         rows.append(piece.steps(ear.scores(heard), step_s))

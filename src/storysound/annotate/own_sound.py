@@ -114,12 +114,13 @@ def music_spans(
     speech: Sequence[Span],
     ears: Mapping[str, Encoder[Waveform]],
     background: TakesSpeechOut,
+    at: Callable[[float], None] | None = None,
 ) -> tuple[Span, ...]:
     """Where music plays, also softly under speech.
 
     Where somebody speaks the voice is taken out first (`background`), and what is left is brought up to a usual level:
     else the encoders would hear only the voice. What is said of a moment depends on the seconds around it alone, so
-    that the same footage gets the same answer in another film.
+    that the same footage gets the same answer in another film. `at` as in `hearing.pieces`.
     """
     ear = music_ear_among(ears)
     if ear is None:
@@ -129,7 +130,7 @@ def music_spans(
     voiceless, gains = _voiceless(sound, speech, background)
     curve: list[NDArray[np.float32]] = []
     step_s = 0.0
-    for piece in pieces(voiceless):
+    for piece in pieces(voiceless, at):
         part = _lifted(piece, gains)
         heard = ear.encoder.encode([part])[0]
         step_s = heard.step_s

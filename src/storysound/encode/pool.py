@@ -1,5 +1,7 @@
 """The models of a session: each is loaded once, when it is first needed, and belongs to nobody else."""
 
+import ctypes
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,6 +13,12 @@ from storysound.encode.encoder import Encoder, Traits
 from storysound.weights.resolver import Resolver
 
 Model = TypeVar("Model")
+
+
+def _give_back() -> None:
+    """Gives memory that loading took for a moment back to the system; glibc would hold on to it."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 class Models:
@@ -35,6 +43,7 @@ class Models:
         with lock:
             if name not in self._models:
                 self._models[name] = load(self.weights)
+                _give_back()
                 self.loads[name] += 1
             return cast(Model, self._models[name])
 

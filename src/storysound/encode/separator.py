@@ -20,7 +20,7 @@ from storysound.media.recording import Recording, of_wave, recorded
 from storysound.progress import interruptible, unless_stopped
 from storysound.weights.resolver import Resolver
 
-_BLOCK_S, _LEAD_S, _FADE_S = 120, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
+_BLOCK_S, _LEAD_S, _FADE_S = 60, 15, 1  # at a time; before it, so that NSNet2's memory has settled; across a seam
 _SILENT = 1e-8  # mean power below which there is nothing to split
 
 
@@ -59,7 +59,7 @@ class Separator:
         yield from resampled(self._voices_at_48k(at_48k), RATE_HZ, sound.rate_hz, sound.length)
 
     def _voices_at_48k(self, sound: Recording) -> Iterator[Samples]:
-        """The speech in a sound at 48 kHz, two minutes at a time."""
+        """The speech in a sound at 48 kHz, a minute at a time."""
         block, lead, fade = (RATE_HZ * seconds for seconds in (_BLOCK_S, _LEAD_S, _FADE_S))
         rest = np.zeros((sound.channels, 0), np.float32)  # the block before reaches one fade into this one
         for start in unless_stopped(range(0, sound.length, block)):

@@ -4,7 +4,7 @@ The 16-kHz "sequence" form of the model: a frame is 32 ms, preceded by the last 
 recurrent state runs through the whole sound (https://github.com/snakers4/silero-vad).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,11 @@ class Silero:
         options.intra_op_num_threads = 1
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def probabilities(self, sound: Recording) -> NDArray[np.float32]:
-        """[t] in [0, 1], one for each 32 ms begun, of the mean of the channels."""
+    def probabilities(self, sound: Recording, at: Callable[[float], None] | None = None) -> NDArray[np.float32]:
+        """[t] in [0, 1], one for each 32 ms begun, of the mean of the channels.
+
+        `at` is given how many seconds are done, now and then.
+        """
         hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
         before = np.zeros(_CONTEXT, np.float32)  # silence goes before the first frame
         parts = [np.zeros(0, np.float32)]
@@ -53,11 +56,13 @@ class Silero:
             feeds = {"input": np.concatenate([context, frames], axis=1), "h": hidden, "c": cell}
             speech, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], feeds)
             parts.append(speech.reshape(-1))
+            if at is not None:
+                at(min(sound.duration_s, (len(parts) - 1) * _BLOCK_FRAMES * FRAME_S))
         return np.concatenate(parts)
 
-    def speech_spans(self, sound: Recording) -> tuple[Span, ...]:
-        """Stretches of speech of 0.25 s or more, in order, without overlap, inside the sound."""
-        return spans_of(self.probabilities(sound), sound.duration_s)
+    def speech_spans(self, sound: Recording, at: Callable[[float], None] | None = None) -> tuple[Span, ...]:
+        """Stretches of speech of 0.25 s or more, in order, without overlap, inside the sound; `at` as below."""
+        return spans_of(self.probabilities(sound, at), sound.duration_s)
 
 
 def _framed(sound: Recording) -> Iterator[NDArray[np.float32]]:

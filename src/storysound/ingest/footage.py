@@ -22,8 +22,8 @@ from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.pictures import story_of_folder
 from storysound.ingest.shots import detect_shots
 from storysound.media.arrays import RATE_HZ, Pixels
+from storysound.media.film.mux import picture_end_s
 from storysound.media.image import Jpegs, from_jpeg, read_image, to_jpeg
-from storysound.media.mux import picture_end_s
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, record_audio
 from storysound.media.video import VideoFrame, iter_frames

@@ -8,8 +8,8 @@ import numpy as np
 from storysound.errors import MediaError
 from storysound.ingest.shots import detect_shots
 from storysound.media.audio import Waveform, read_audio, resample
+from storysound.media.film.mux import picture_end_s
 from storysound.media.image import to_jpeg
-from storysound.media.mux import picture_end_s
 from storysound.media.video import VideoFrame, iter_shown
 from storysound.story import Span
 

@@ -168,6 +168,19 @@ def is_level(effect: otio.schema.Effect) -> bool:
     )
 
 
+def has_faders(clip: otio.schema.Clip) -> bool:
+    """Whether a clip has the fades of DaVinci Resolve, which lie beside its level."""
+    parameters = [
+        parameter
+        for effect in clip.effects
+        if is_level(effect)
+        for parameter in effect.metadata.get(RESOLVE, {}).get("Parameters", ())
+    ]
+    return any(
+        each.get("Parameter ID") in ("faderIn", "faderOut") and each.get("Parameter Value") for each in parameters
+    )
+
+
 # --- Final Cut Pro XML
 
 

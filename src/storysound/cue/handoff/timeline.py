@@ -58,6 +58,8 @@ def write_otio(
     """
     timeline = _Builder(score, path, video, ducking, master_db).timeline(has_audio=has_audio, stems=stems)
     timeline.metadata[OURS] = identity(score) | {
+        "holds": "cues" if stems is None else "stems",
+        "cues": [cue.id for cue in score.cues],
         "scored": str(scored.resolve()),
         "stepped_aside": score.stepped_aside,
         "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
@@ -247,7 +249,6 @@ class _Builder:
             "first": segment.first,
             "frames": segment.frames,
             "source": segment.source,
-            "rate": self.fps,
             "muted": cue.muted,
             "levels": {str(frame): level for frame, level in keys.items()},
             "sound": cue_dict(cue)["sound"],

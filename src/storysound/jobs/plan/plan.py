@@ -260,18 +260,21 @@ def _own_sound(
 def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
     """What a clip sounds like; silence needs no model."""
 
+    def said(number: int, what: str, duration_s: float) -> Callable[[float], None]:
+        """Says how many seconds of the film are listened to, of all that it is listened to for."""
+        watch.at(number * duration_s, LISTENED * duration_s, what)
+        return lambda done_s: watch.at(number * duration_s + done_s, LISTENED * duration_s, what)
+
     def speech(sound: Recording) -> tuple[Span, ...]:
-        watch.at(0, LISTENED, "speech")
-        return _voice(models).speech_spans(sound)
+        return _voice(models).speech_spans(sound, said(0, "speech", sound.duration_s))
 
     def music(sound: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
-        watch.at(1, LISTENED, "music")
-        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part))
+        at = said(1, "music", sound.duration_s)
+        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part), at)
 
     def events(sound: Recording) -> tuple[Event, ...]:
-        watch.at(2, LISTENED, "events")
         ear = ear_among(models.audio)
-        return heard_in(sound, ear) if ear else ()
+        return heard_in(sound, ear, said(2, "events", sound.duration_s)) if ear else ()
 
     heard = listen(footage.original, speech, music, events)
     if heard.sound is None:

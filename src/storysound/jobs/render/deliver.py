@@ -27,14 +27,14 @@ from storysound.ingest.footage import SIDE_PX, Footage
 from storysound.jobs.render.request import RenderOptions
 from storysound.media.files import atomic, check_target, opened
 from storysound.media.film.containers import container_for, unable
+from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
+from storysound.media.film.slideshow import render_slideshow
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
 from storysound.media.film.soundtrack import DeliveredSound
 from storysound.media.film.tracks import streams_of
 from storysound.media.image import read_image
-from storysound.media.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
-from storysound.media.slideshow import render_slideshow
 from storysound.media.video import key_pictures
 from storysound.progress import Watch
 from storysound.story import MoodCurve

@@ -8,7 +8,7 @@ from storysound.encode.pool import Models
 from storysound.jobs.split_speech.request import VIDEO, SplitSpeechRequest, SplitSpeechResult
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.files import atomic, check_readable, check_target
-from storysound.media.mux import mux_copy
+from storysound.media.film.mux import mux_copy
 from storysound.progress import Watch
 
 _COSTS = {"read": 1.0, "split": 20.0, "write": 2.0}

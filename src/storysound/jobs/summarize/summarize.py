@@ -37,8 +37,8 @@ from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
 from storysound.media.files import check_readable, check_target
 from storysound.media.film.containers import container_for
+from storysound.media.film.mux import picture_end_s
 from storysound.media.image import from_jpeg
-from storysound.media.mux import picture_end_s
 from storysound.media.probe import MediaInfo, VideoInfo, probe
 from storysound.metrics.summary import knapsack
 from storysound.progress import Watch

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from storysound.ingest.shots import detect_shots
 from storysound.library.stories import StoryMaterial, clip_of
-from storysound.media.mux import picture_end_s
+from storysound.media.film.mux import picture_end_s
 from storysound.media.video import iter_frames
 from storysound.story import Span
 

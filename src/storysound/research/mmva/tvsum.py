@@ -20,7 +20,7 @@ from storysound.ingest.change_points import change_points
 from storysound.ingest.tvsum import People, read_importances
 from storysound.jobs.summarize.summarize import sample_frames
 from storysound.media.arrays import Doubles, Ints, Pixels
-from storysound.media.mux import picture_end_s
+from storysound.media.film.mux import picture_end_s
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import kendall, leave_one_out, overlap, pairwise, spearman, summarise
