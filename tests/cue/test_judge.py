@@ -319,7 +319,7 @@ def test_what_is_simple_is_mended_and_passes_then(tmp_path: Path) -> None:
     long = bed(0.0, 14.0)
     long = replace(long, sound=sound(tmp_path, "m.wav", music(20.0)))
     hard = cue("hard", sound(tmp_path, "t.wav", tone(3.0, 100.0, 0.4)), 37.0, 38.0025, layer="spot", fades_s=(0.0, 0.0))
-    score = score_of([faint, lost, long, hard], 40.0, edges=[10.0, 16.0, 26.0, 36.0])
+    score = score_of([faint, lost, long, hard], 40.0, edges=[10.0, 18.0, 26.0, 36.0])
     mended, lines = repaired(score, tuple(judged(score, room(40.0)).values()))
     by_id = {one.id: one for one in mended.cues}
     assert by_id["faint"].gain_db == pytest.approx(-7.5, abs=1.0)

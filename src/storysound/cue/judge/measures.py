@@ -11,8 +11,10 @@ from storysound.cue.duck import CHUNK, HOP
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
 
 CENTRES_HZ = (63, 125, 250, 500, 1000, 2000, 4000, 8000)  # of octaves
-# Where programmes of -23 LUFS play at 66 dB SPL, -66 dB of full scale are the noise of a quiet room in an octave.
-ROOM = 10 ** (-66 / 10)
+# Noise of a quiet living room in those octaves, in dB SPL (the curve NC-25 of Beranek), where a programme of -23 LUFS
+# plays at 66 dB SPL: what lies under it isn't heard, whatever else is silent.
+_ROOM_DB = np.array([54.0, 44.0, 37.0, 31.0, 27.0, 24.0, 22.0, 21.0])
+ROOM = 10 ** ((_ROOM_DB - 66.0 - 23.0) / 10)
 REACH_S = 0.25  # sound is looked for so far from its place
 _CHANCE = 1.5  # standard deviations of what two sounds have in common by chance are not counted as common
 _SURE = 8.0  # standard deviations that a peak of the correlation stands out; by chance the highest of all has 4.2
@@ -77,7 +79,8 @@ def standing(stem: Spectrum, heard: Spectrum, late_s: float) -> Standing:
     turned = stem * np.exp(-2j * np.pi * _HZ * late_s).astype(np.complex64)
     own, both = _octaves(np.square(np.abs(stem))), _octaves(np.square(np.abs(heard)))
     common = _octaves((np.conj(turned) * heard).real)
-    coherence = common / np.sqrt(np.maximum(own * both, 1e-12)) - _CHANCE / np.sqrt(len(stem) * _FREE)
+    coherence = np.clip(common / np.sqrt(np.maximum(own * both, 1e-12)), 0.0, 1.0)
+    coherence -= _CHANCE * (1.0 - np.square(coherence)) / np.sqrt(len(stem) * _FREE)
     share = np.square(np.maximum(coherence, 0.0)) * both
     room = ROOM * _POWER * len(stem)
     found = (share + 1e-6 * room) / (np.maximum(both - share, 0.0) + room)
