@@ -60,7 +60,7 @@ Pictures of a story: {endings(PICTURE_SUFFIXES)}. Captions: {endings(CAPTIONS)}
 
 ## Written
 
-| film | new sound: of a lossy one, of a lossless one | pictures | sound that is copied | subtitles, too | other text | attachments |
+| film | new sound: lossy, lossless | pictures | sound that is copied | subtitles, too | other text | attachments |
 |---|---|---|---|---|---|---|
 {rows}
 
