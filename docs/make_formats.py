@@ -6,26 +6,27 @@ python docs/make_formats.py
 import re
 from pathlib import Path
 
-from storysound.media.soundtrack import CONTAINERS
-
 from storysound.ingest.captions import SUFFIXES as CAPTIONS
 from storysound.ingest.pictures import PICTURE_SUFFIXES
 from storysound.media import clock
 from storysound.media.endings import MEDIA_SUFFIXES
+from storysound.media.film.containers import CONTAINERS
+from storysound.media.film.sound_files import SOUND_SUFFIXES
 
 DOCS = Path(__file__).resolve().parent
 TESTS = DOCS.parent / "tests"
 # What happens to a thing on its way, and the test that holds it.
 PASSES = [tuple(line.split("\t")) for line in (DOCS / "formats.tsv").read_text("utf-8").splitlines()]
-NOT_YET = (
-    "Not kept yet, and not said: further audio tracks, subtitles, data streams and attachments of a film that is "
-    "scored; 24-bit PCM becomes AAC."
-)
 
 
 def endings(names: object) -> str:
     """Endings in alphabetical order."""
     return " ".join(f"`{name}`" for name in sorted(names))  # type: ignore[call-overload]
+
+
+def listed(names: frozenset[str] | None) -> str:
+    """Names of codecs in alphabetical order; None is any."""
+    return "any" if names is None else " ".join(sorted(names))
 
 
 def page() -> str:
@@ -37,7 +38,8 @@ def page() -> str:
     table = re.search(r"\| stamps.*?(?=\n\n|\Z)", clock.__doc__ or "", re.DOTALL)
     assert table
     rows = "\n".join(
-        f"| `{suffix}` | {each.audio} | {'any' if each.video is None else ', '.join(sorted(each.video))} |"
+        f"| `{suffix}` | {each.audio}, {' '.join(each.lossless) or '-'} | {listed(each.video)} | {listed(each.sound)} "
+        f"| {listed(each.subtitles)} | {each.text} | {'yes' if each.attachments else 'no'} |"
         for suffix, each in CONTAINERS.items()
     )
     kept = "\n".join(
@@ -58,11 +60,12 @@ Pictures of a story: {endings(PICTURE_SUFFIXES)}. Captions: {endings(CAPTIONS)}
 
 ## Written
 
-| film | its sound | codecs of pictures it can hold |
-|---|---|---|
+| film | new sound: lossy, lossless | pictures | sound that is copied | subtitles, too | other text | attachments |
+|---|---|---|---|---|---|---|
 {rows}
 
-Sound alone: WAV, 24 bit, or 32-bit float where samples go beyond full scale.
+What a container can't hold is said before any work, with one that can. Sound alone: {endings(SOUND_SUFFIXES)};
+WAV and FLAC have 24 bits, WAV 32-bit float where samples go beyond full scale.
 
 ## The clock of a file
 
@@ -73,8 +76,6 @@ Sound alone: WAV, 24 bit, or 32-bit float where samples go beyond full scale.
 | what | what becomes of it | the test that holds it |
 |---|---|---|
 {kept}
-
-{NOT_YET}
 """
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from storysound.cue.levels import Levels
 from storysound.cue.score import Cue, FileReference, Layer, Piece, Scene, Score
 from storysound.story import Mood, Sound, Source, Span
 
@@ -33,7 +34,7 @@ def film(path: Path, fps: Fraction, start: str) -> Path:
 def noise(seconds: float, seed: int) -> NDArray[np.float32]:
     """Sound [2 n] that is like no other."""
     rng = np.random.default_rng(seed)
-    return np.asarray(np.clip(0.1 * rng.standard_normal((2, round(seconds * RATE_HZ))), -1, 1), np.float32)
+    return np.asarray(np.clip(0.05 * rng.standard_normal((2, round(seconds * RATE_HZ))), -1, 1), np.float32)
 
 
 def score(folder: Path, fps: float = 25.0) -> Score:
@@ -58,4 +59,5 @@ def score(folder: Path, fps: float = 25.0) -> Score:
         Scene(20.0, LENGTH_S, Mood(0.3, 0.8), "", (Span(20, LENGTH_S),)),
     )
     story = FileReference(str(folder / "film.mov"), "cd" * 32, 1, 1)
-    return Score("Ünder way", LENGTH_S, fps, scenes, cues, (Span(8, 11),), story=story)
+    levels = Levels(master_db=-2.0, dip_db=0.0, deepest_dip_db=0.0)  # a dip can't be keyed
+    return Score("Ünder way", LENGTH_S, fps, scenes, cues, (Span(8, 11),), levels=levels, story=story)

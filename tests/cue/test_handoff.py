@@ -16,11 +16,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from cue.handoff_making import LENGTH_S, RATE_HZ, film, noise, score
+from cue.mix_making import mixed
 from storysound.cue.handoff.tables import RIGHTS_COLUMNS, write_csv, write_rights
 from storysound.cue.handoff.timecode import frame_of, start_frame, timecode
 from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
-from storysound.cue.score import Cue, Score
+from storysound.cue.score import Score
+from storysound.media.audio import Waveform
 from storysound.media.probe import probe
+from storysound.media.recording import Recording, of_wave
 
 NTSC_24, NTSC_30, NTSC_60 = Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001)
 RATES = [
@@ -33,7 +36,6 @@ RATES = [
     (NTSC_60, "01:00:00:00"),
     (NTSC_60, "01:09:59;58"),
 ]
-DUCKING = ((7.5, 0.0), (7.9, -11.0), (11.1, -11.0), (13.0, 0.0))
 
 
 def written(folder: Path, made: Score, name: str = "t.otio", **more: object) -> otio.schema.Timeline:
@@ -186,12 +188,12 @@ def resolve_levels(clip: otio.schema.Clip) -> dict[int, float]:
 
 def test_levels_are_the_same_for_every_program(tmp_path: Path) -> None:
     made = score(tmp_path)
-    timeline = written(tmp_path, made, ducking=DUCKING, master_db=-2.0)
+    timeline = written(tmp_path, made)
     clip = clip_of(timeline, "m1")
     keys = resolve_levels(clip)
-    middle = [frame for frame in keys if 7.9 <= (frame + 12) / 25 <= 11.1]  # the clip begins at frame 12
-    assert middle
-    assert all(keys[frame] == pytest.approx(-3.0 - 2.0 - 11.0, abs=0.1) for frame in middle)
+    spoken = [frame - 12 for frame in range(8 * 25, 11 * 25)]  # the clip begins at frame 12
+    under = np.interp(spoken, sorted(keys), [keys[frame] for frame in sorted(keys)])
+    assert under == pytest.approx(-3.0 - 2.0 - 11.0, abs=0.1)
     assert keys[0] == pytest.approx(-3.0 - 2.0 - 60.0)  # a fade begins with silence
 
     (premiere,) = [e.metadata["PremierePro_OTIO"] for e in clip.effects if "PremierePro_OTIO" in e.metadata]
@@ -204,7 +206,7 @@ def test_levels_are_the_same_for_every_program(tmp_path: Path) -> None:
 
     original = timeline.tracks[1][0]
     assert resolve_levels(original) == {0: -2.0}
-    written(tmp_path, made, "t.xml", ducking=DUCKING, master_db=-2.0)
+    written(tmp_path, made, "t.xml")
     items = ElementTree.parse(tmp_path / "t.xml").iter("clipitem")
     item = next(item for item in items if item.findtext("name") == "theme one.wav")
     in_keys = {int(key.findtext("when", "")): float(key.findtext("value", "")) for key in item.iter("keyframe")}
@@ -215,24 +217,6 @@ def test_levels_are_the_same_for_every_program(tmp_path: Path) -> None:
 
 
 # --- put together again
-
-
-def played(cue: Cue) -> NDArray[np.float64]:
-    """A cue [2 n] over the whole film, by the book: crossfades at constant power, fades as raised cosines."""
-    out = np.zeros((2, round(LENGTH_S * RATE_HZ)))
-    samples = soundfile.read(Path(cue.sound.root) / cue.sound.path)[0].T
-    for number, piece in enumerate(cue.pieces):
-        at, n = round(piece.at_s * RATE_HZ), round((piece.out_s - piece.in_s) * RATE_HZ)
-        part = samples[:, round(piece.in_s * RATE_HZ) :][:, :n].copy()
-        if number:
-            overlap = round((cue.pieces[number - 1].end_s - piece.at_s) * RATE_HZ)
-            angle = np.pi / 2 * (np.arange(overlap) + 0.5) / overlap
-            part[:, :overlap] = part[:, :overlap] * np.sin(angle) + out[:, at : at + overlap] * np.cos(angle)
-        out[:, at : at + n] = part
-    t = np.arange(out.shape[1]) / RATE_HZ
-    for length, way in ((cue.fade_in_s, t - cue.start_s), (cue.fade_out_s, cue.end_s - t)):
-        out *= 0.5 - 0.5 * np.cos(np.pi * np.clip(way / length, 0, 1))
-    return out * 10 ** (cue.gain_db / 20)
 
 
 def put_together(file: Path, tracks: tuple[str, ...]) -> NDArray[np.float64]:
@@ -273,35 +257,31 @@ def off_db(made: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     return 10 * float(np.log10(np.square(made - wanted).sum() / np.square(wanted).sum()))
 
 
-def ducked() -> NDArray[np.float64]:
-    at_s, level_db = np.array(DUCKING).T
-    return np.asarray(10 ** (np.interp(np.arange(round(LENGTH_S * RATE_HZ)) / RATE_HZ, at_s, level_db) / 20))
+def mix_of(made: Score, original: Recording | None) -> dict[str, NDArray[np.float64]]:
+    """The stems of a score's film and their sum, as the film has them."""
+    parts = mixed(original, made.cues, made.levels, round(LENGTH_S * RATE_HZ), made.speech)
+    return {name: np.asarray(part, np.float64) for name, part in parts.items()}
 
 
 def test_stems_and_timeline_make_the_film(tmp_path: Path) -> None:
     made = score(tmp_path)
     film(tmp_path / "film.mov", Fraction(25), "01:00:00:00")
-    sums = {
-        layer: sum(played(c) * ducked() for c in made.cues if c.layer == layer)
-        for layer in ("music", "ambience", "spot")
-    }
-    parts = {"original": noise(LENGTH_S, 9) * 10 ** (-2 / 20)} | {
-        name: part * 10 ** (-2 / 20) for name, part in sums.items()
-    }
+    parts = mix_of(made, of_wave(Waveform(noise(LENGTH_S, 9), RATE_HZ)))
+    whole = parts.pop("mix")
     stems = {name: tmp_path / "stems" / f"{name}.wav" for name in parts}
     (tmp_path / "stems").mkdir()
     for name, part in parts.items():
-        soundfile.write(stems[name], np.asarray(part).T, RATE_HZ, subtype="PCM_24")
+        soundfile.write(stems[name], part.T, RATE_HZ, subtype="PCM_24")
     timeline = written(tmp_path, made, stems=stems)
-    assert [track.name for track in timeline.tracks] == ["Video", "Original", "Music", "Ambience", "Spot"]
+    names = ("Dialogue", "Music", "Ambience", "Effects")
+    assert [track.name for track in timeline.tracks] == ["Video", *names]
     assert timeline.tracks[1][0].media_reference.available_range.start_time.to_seconds() == 3600.0
-    rebuilt = put_together(tmp_path / "t.otio", ("Original", "Music", "Ambience", "Spot"))
-    assert off_db(rebuilt, np.sum([np.asarray(part) for part in parts.values()], axis=0)) < -100
+    assert off_db(put_together(tmp_path / "t.otio", names), whole) < -100
 
 
 @pytest.mark.parametrize(
     ("track", "layer", "edge_s", "most_db"),
-    [("Music", "music", 0.0, -40), ("Ambience", "ambience", 0.0, -55), ("Effects", "spot", 0.1, -60)],
+    [("Music", "music", 0.0, -40), ("Ambience", "ambience", 0.0, -55), ("Effects", "spot", 0.1, -45)],
 )
 def test_cues_and_keyframes_make_the_stems(
     track: str, layer: str, edge_s: float, most_db: float, tmp_path: Path
@@ -309,12 +289,12 @@ def test_cues_and_keyframes_make_the_stems(
     """As well as keys at frames do: a hard edge between two frames is up to a frame off, all else is in place."""
     made = score(tmp_path)
     film(tmp_path / "film.mov", Fraction(25), "01:00:00:00")
-    written(tmp_path, made, ducking=DUCKING, master_db=-2.0)
-    cues = [cue for cue in made.cues if cue.layer == layer]
-    wanted = np.asarray(sum(played(cue) for cue in cues)) * ducked() * 10 ** (-2 / 20)
+    written(tmp_path, made)
+    wanted = mix_of(made, None)[track.lower()]
     rebuilt = put_together(tmp_path / "t.otio", (track,))
     t = np.arange(wanted.shape[1]) / RATE_HZ
-    inside = np.any([(t >= cue.start_s + edge_s) & (t < cue.end_s - edge_s) for cue in cues], axis=0)
+    spans = [(cue.start_s + edge_s, cue.end_s - edge_s) for cue in made.cues if cue.layer == layer]
+    inside = np.any([(t >= start_s) & (t < end_s) for start_s, end_s in spans], axis=0)
     assert off_db(rebuilt[:, inside], wanted[:, inside]) < most_db
 
 

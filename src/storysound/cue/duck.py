@@ -28,7 +28,6 @@ _HALF_HZ = (900.0, 3200.0)  # half of the band's edges is outside it: inside, al
 _TAPS = 1023  # odd: the delay is whole samples, and taken off
 _MEET_DB = (-24.0, -9.0)  # bed beside voice in the band: where they hardly meet, and where they meet most
 _LONG_AGO_S = 1e9
-_POINT_S = 0.04  # between points of the level for editing programs
 _BED_HOPS, _VOICE_HOPS = 2, 4  # to both sides, over which levels of the band are averaged
 
 
@@ -65,15 +64,6 @@ class DuckCurve:
         start_s, low, high = self._times[before], self._amounts[before], self._amounts[after]
         way = (times_s - start_s) / np.maximum(self._times[after] - start_s, 1e-9)
         return np.asarray(low + (high - low) * _smooth(way))
-
-
-def duck_points(speech: Sequence[Span], levels: Levels, duration_s: float) -> list[tuple[float, float]]:
-    """Times of the film and the gain in dB that the level of ducking has there; straight lines between come near it."""
-    times_s = np.arange(0.0, duration_s + _POINT_S, _POINT_S)
-    amount = DuckCurve(speech, levels).amount(times_s)
-    turns = np.ones(len(times_s), np.bool_)
-    turns[1:-1] = (amount[1:-1] != amount[:-2]) | (amount[1:-1] != amount[2:])
-    return [(float(t), -levels.duck_db * float(a)) for t, a in zip(times_s[turns], amount[turns], strict=True)]
 
 
 def _smooth(way: Doubles) -> Doubles:

@@ -4,18 +4,19 @@ OpenTimelineIO has no levels of its own. DaVinci Resolve and Premiere Pro each w
 effect, and read them there; Final Cut Pro XML has a filter. Between keyframes programs go in a straight line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import opentimelineio as otio
 
+from storysound.cue.duck import DuckCurve
 from storysound.cue.handoff.segments import Segment
+from storysound.cue.levels import Levels
 from storysound.cue.score import Cue
 from storysound.media.arrays import Doubles
 
 Keys = dict[int, float]  # frame of the clip → dB; one key: the level stays
-Ducking = Sequence[tuple[float, float]]  # (time of the film, dB) from which the bed's level goes in straight lines
 
 TOLERANCE = 0.003  # of a cue's own gain: how far the straight lines may be from the curve
 DEPTH_DB = 60.0  # below a cue's own gain: silence; lines from deeper down would be silent for most of a fade
@@ -27,17 +28,14 @@ _PREMIERE_BEGIN_S = -360_000.0  # where Premiere puts what holds for a whole cli
 _XMEML_MOST = 3.98107  # 12 dB: levels of Final Cut Pro XML are amplitudes up to there
 
 
-def level_keys(segment: Segment, fps: float, ducking: Ducking, master_db: float) -> Keys:
-    """What a segment's sound is made louder by, with the one gain of the film, `master_db`, and as few keys as do."""
+def level_keys(segment: Segment, fps: float, ducked: DuckCurve, levels: Levels) -> Keys:
+    """What a segment's sound is made louder by, the one gain of the film with it, and as few keys as say it."""
     frames = np.arange(segment.frames)
     times_s = (segment.first + frames) / fps
-    gain = _fades(segment.cue, times_s, fps)
-    if ducking:
-        at_s, duck_db = np.array(ducking, np.float64).T
-        gain = gain * 10 ** (np.interp(times_s, at_s, duck_db) / 20)
-    own_db = segment.cue.gain_db + master_db
-    level_db = own_db + np.maximum(20 * np.log10(np.maximum(gain, 1e-9)), -DEPTH_DB)
-    keys = {int(frame): round(float(level_db[frame]), 2) for frame in _thinned(level_db - own_db)}
+    fades_db = 20 * np.log10(np.maximum(_fades(segment.cue, times_s, fps), 1e-9))
+    level_db = np.maximum(fades_db - levels.duck_db * ducked.amount(times_s), -DEPTH_DB)
+    own_db = segment.cue.gain_db + (levels.master_db or 0.0)
+    keys = {frame: round(own_db + float(level_db[frame]), 2) for frame in _thinned(level_db)}
     return {0: keys[0]} if len(set(keys.values())) == 1 else keys
 
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
+from storysound.cue.duck import DuckCurve
 from storysound.cue.handoff.automation import (
     PREMIERE,
     RESOLVE,
-    Ducking,
     level_keys,
     levels_in,
     premiere_effect,
@@ -45,18 +45,15 @@ def write_otio(
     scored: Path,
     has_audio: bool,
     stems: Mapping[str, Path] | None = None,
-    ducking: Ducking = (),
-    master_db: float = 0.0,
 ) -> None:
     """Writes an OpenTimelineIO timeline: the picture, and either the cues or the stems.
 
     `video` is the story's picture (and original sound if `has_audio`), `scored` the finished file. Cues lie on a track
-    for each layer, and more where they overlap, as clips of their own files with gain, fades, `ducking` (points of
-    film time and dB) and `master_db`, the one gain of the film, as level keyframes; the original has that gain alone.
-    Crossfades between pieces are dissolves. With `stems` (files as long as the film, by name) these lie there instead,
-    a track each, at no gain. Raises OutputError.
+    for each layer, and more where they overlap, as clips of their own files with gain, fades, ducking and the one gain
+    of the film as level keyframes; the original has that gain alone. Crossfades between pieces are dissolves. With
+    `stems` (files as long as the film, by name) these lie there instead, a track each, at no gain. Raises OutputError.
     """
-    timeline = _Builder(score, path, video, ducking, master_db).timeline(has_audio=has_audio, stems=stems)
+    timeline = _Builder(score, path, video).timeline(has_audio=has_audio, stems=stems)
     timeline.metadata[OURS] = identity(score) | {
         "holds": "cues" if stems is None else "stems",
         "cues": [cue.id for cue in score.cues],
@@ -75,11 +72,9 @@ def write_fcpxml(
     scored: Path,
     has_audio: bool,
     stems: Mapping[str, Path] | None = None,
-    ducking: Ducking = (),
-    master_db: float = 0.0,
 ) -> None:
     """Writes the timeline of `write_otio` as Final Cut Pro XML (xmeml), levels included. Raises OutputError."""
-    builder = _Builder(score, path, video, ducking, master_db)
+    builder = _Builder(score, path, video)
     timeline = builder.timeline(has_audio=has_audio, stems=stems)
     timeline.tracks.name = one_line(scored.name)
     builder.for_xmeml(timeline)
@@ -94,14 +89,12 @@ def write_edl(
     scored: Path,
     has_audio: bool,
     stems: Mapping[str, Path] | None = None,
-    ducking: Ducking = (),
-    master_db: float = 0.0,
 ) -> None:
     """Writes the timeline of `write_otio` as a CMX 3600 edit decision list, which holds no levels. Raises OutputError.
 
     Of muted cues there is nothing in it. Sounds beyond four tracks go on A5 and so on, as programs of today read.
     """
-    builder = _Builder(score, path, video, ducking, master_db)
+    builder = _Builder(score, path, video)
     timeline = builder.timeline(has_audio=has_audio, stems=stems)
     drop = is_drop_frame(builder.picture.timecode, score.fps)
     title = one_line(f"{score.title} ({scored.name})")
@@ -169,12 +162,12 @@ def _medium(path: Path, fps: float) -> _Medium:
 class _Builder:
     """Builds the timeline of a score for a file at `path`."""
 
-    def __init__(self, score: Score, path: Path, video: Path, ducking: Ducking, master_db: float) -> None:
+    def __init__(self, score: Score, path: Path, video: Path) -> None:
         self.score, self.fps = score, score.fps
         self.folder = path.absolute().parent
         self.picture = _medium(video, score.fps)
         self.frames = max(1, frame_of(score.duration_s, score.fps))
-        self._ducking, self._master_db = ducking, master_db
+        self._ducked = DuckCurve(score.speech, score.levels)
         self._media: dict[Path, _Medium] = {}
 
     def timeline(self, *, has_audio: bool, stems: Mapping[str, Path] | None) -> otio.schema.Timeline:
@@ -198,8 +191,7 @@ class _Builder:
         else:
             if has_audio:
                 track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, self.picture.path)
-                if self._master_db:
-                    self._put_levels(track[0], {0: round(self._master_db, 2)})
+                self._put_levels(track[0], {0: round(self.score.levels.master_db or 0.0, 2)})
                 timeline.tracks.append(track)
             for name, layer in TRACKS.items():
                 cues = [cue for cue in self.score.cues if cue.layer == layer]
@@ -241,7 +233,7 @@ class _Builder:
         length = max(1, frame_of(cue.sound.duration_s, self.fps))
         clip = self._clip(path, played, medium.start, length)
         clip.enabled = not cue.muted
-        keys = level_keys(segment, self.fps, self._ducking, self._master_db)
+        keys = level_keys(segment, self.fps, self._ducked, self.score.levels)
         self._put_levels(clip, keys)
         clip.metadata[OURS] = {
             "cue": cue.id,

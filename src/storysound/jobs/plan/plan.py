@@ -346,7 +346,7 @@ def _check_shelves(drafts: Sequence[Draft], library: Path) -> None:
     """Raises LibraryError where a folder of the library's sounds is gone: moved, or a disk that isn't mounted."""
     for root in sorted({hit.sound.root for draft in drafts for hit in draft.hits}):
         if not Path(root).is_dir():
-            do = f"mount it or move it back, or index its new place: `storysound index FOLDER -o {library} --forget`"
+            do = f"mount it or move it back, or `index` its new place into {library} with `forget`"
             raise LibraryError(root, "is gone, and the sounds of the library are there", do)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.cue.duck import duck_points
 from storysound.cue.handoff.tables import write_csv, write_rights
 from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
 from storysound.cue.judge.delivered import FilmSound
@@ -183,9 +182,8 @@ def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, P
     write_rights(score, parts["rights"], start_timecode=start)
     write: Any
     common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
-    ducking = duck_points(score.speech, score.levels, score.duration_s)
     for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
-        write(score, parts[kind], ducking=ducking, master_db=score.levels.master_db or 0.0, **common)
+        write(score, parts[kind], **common)
     if "stems" in files:
         write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
 

@@ -74,7 +74,7 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
 
 def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
     """The score with what was edited in a timeline, and what of that was and wasn't understood."""
-    from storysound.cue.handoff.edited import read_edited
+    from storysound.cue.handoff.returned import read_edited
 
     assert request.otio is not None
     back = read_edited(request.otio, score)

@@ -11,7 +11,7 @@ import pytest
 
 from cue.handoff_making import film, score
 from storysound.cue import edit
-from storysound.cue.handoff.edited import Returned, read_edited
+from storysound.cue.handoff.returned import Returned, read_edited
 from storysound.cue.handoff.timeline import write_otio
 from storysound.cue.score import FileReference, Score
 from storysound.cue.sheet import check
@@ -68,7 +68,7 @@ def of(returned: Returned, cue: str) -> Any:
 
 
 def test_a_timeline_that_nobody_touched_changes_nothing(made: Score, tmp_path: Path) -> None:
-    returned = brought_back(made, tmp_path, lambda timeline: None, ducking=((5.0, 0.0), (6.0, -11.0)), master_db=-4.0)
+    returned = brought_back(made, tmp_path, lambda timeline: None)
     assert returned == Returned(made, (), ())
 
 
@@ -182,7 +182,7 @@ def turned(clip: otio.schema.Clip, by_db: float) -> None:
 
 
 def test_turned_down_in_resolve(made: Score, tmp_path: Path) -> None:
-    returned = brought_back(made, tmp_path, lambda t: [turned(clip, -6.0) for clip in clips(t, "m1")], master_db=-2.0)
+    returned = brought_back(made, tmp_path, lambda t: [turned(clip, -6.0) for clip in clips(t, "m1")])
     assert of(returned, "m1").gain_db == pytest.approx(-9.0)
     assert returned.understood == ("m1 -6 dB",)
 
