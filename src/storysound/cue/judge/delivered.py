@@ -25,6 +25,8 @@ class FilmSound:
         """
         if self._whole is not None:
             found = self._whole[:, start:end]
+        elif start >= self.duration_s * RATE_HZ:
+            return np.zeros((1, end - start), np.float32)
         else:
             found = self._front(start / RATE_HZ, min(end / RATE_HZ, self.duration_s))[:, : end - start]
         return np.pad(found, ((0, 0), (0, end - start - found.shape[1])))

@@ -109,7 +109,8 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
         delivered = _write_sound(score, page.film.mix, files, parts)
         for name, stem in page.film.stems.items():
             write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
-        score = replace(score, loudness=_measured(score, delivered), verdicts=_judged(score, page.film.probes, parts))
+        verdicts = _judged(score, page.film.probes, parts, delivered)
+        score = replace(score, loudness=_measured(score, delivered), verdicts=verdicts)
         watch.at(1, DELIVERED, "sheets")
         _write_sheets(score, files, parts)
         watch.at(2, DELIVERED, "page")
@@ -155,20 +156,20 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
     return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
-def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:
+def _judged(score: Score, probes: Probes, parts: Mapping[str, Path], delivered: Delivered) -> tuple[Verdict, ...]:
     """What is heard of each cue in the file as it decodes."""
-    track = score.track if "video" in parts and score.original is not None and score.slideshow is None else 0
-    sound = FilmSound(parts.get("video") or parts["sound"], score.duration_s, track)
+    before = [each.stream for each in delivered.left_out if each.stream.kind == "audio"]
+    is_film = "video" in parts and score.slideshow is None
+    track = score.track - sum(stream.number < score.track for stream in before) if is_film else 0
+    sound = FilmSound(parts["video"] if "video" in parts else parts["sound"], score.duration_s, track)
     return judge(score, probes, sound.read)
 
 
 def judged_notes(score: Score) -> tuple[str, ...]:
     """What is wrong with cues, a line each; of many the first."""
     lines = verdict_lines(score, score.verdicts)
-    more = (
-        [f"{len(lines) - MOST_TOLD} more cues have faults: `verdicts` of the sheet"] if len(lines) > MOST_TOLD else []
-    )
-    return (*lines[:MOST_TOLD], *more)
+    more = len(lines) - MOST_TOLD
+    return (*lines[:MOST_TOLD], *([f"{more} more cues have faults: `verdicts` in the sheet"] if more > 0 else []))
 
 
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
