@@ -112,10 +112,10 @@ def _chance(seed: int, name: str) -> float:
     return max(0.0, -math.log(-math.log((drawn + 0.5) / (1 << 48))))
 
 
-def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
+def beside(drafts: Sequence[Draft], music: Sequence[Span], shortest_s: float = SHORTEST_BED_S) -> list[Draft]:
     """Drafts without music where the clip plays its own (`music`, in order): beds fade across the edges of that.
 
-    What would be left of a bed for less than SHORTEST_BED_S isn't worth beginning.
+    What would be left of a bed for less than `shortest_s` isn't worth beginning.
     """
     out: list[Draft] = []
     for draft in drafts:
@@ -128,7 +128,7 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
         for span in own:
             parts.append(replace(rest, end_s=span.start_s + CROSS_S / 2, cross_out_s=CROSS_S))
             rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
-        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= SHORTEST_BED_S]
+        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= shortest_s]
     return out
 
 

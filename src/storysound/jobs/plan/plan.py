@@ -28,7 +28,7 @@ from storysound.errors import InputError, LibraryError, MediaError, UsageError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.choice import AMBIENCE_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.choice import AMBIENCE_S, CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
 from storysound.jobs.plan.notes import mix_notes, notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
@@ -359,7 +359,8 @@ def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
         own = Span(draft.start_s, draft.end_s)
         return not any(c.layer == draft.layer and own.overlap_s(Span(c.start_s, c.end_s)) > 0 for c in effects)
 
-    return [draft for draft in beside(drafts, sorted(beds, key=lambda bed: bed.start_s)) if is_free(draft)]
+    around = beside(drafts, sorted(beds, key=lambda bed: bed.start_s), 2 * CROSS_S)
+    return [draft for draft in around if is_free(draft)]
 
 
 def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Callable[[], Listener]) -> Accepts:
