@@ -196,7 +196,7 @@ def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Sc
         score = replace(score, verdicts=judge(score, probes))
         better, lines = (score, ()) if mended else repaired(score, score.verdicts)
         if not lines:
-            return score, mastered, mended
+            return as_read(score), mastered, mended
         score, mended = as_read(better), lines
 
 
