@@ -51,7 +51,9 @@ class DuckMeter:
         if not self._broad.all():
             return DuckingFacts()
         step_s = HOP / RATE_HZ
-        moves = -self._duck_db * self._curve.amount(np.arange(self._hops, dtype=np.float64) * step_s)  # a dip moves as the music does
+        moves = -self._duck_db * self._curve.amount(
+            np.arange(self._hops, dtype=np.float64) * step_s
+        )  # a dip moves as the music does
         rise, fall = slopes_db_per_s(moves, step_s)
         voice, before, after = 10 * np.log10(self._power + 1e-15)
         bands = tuple(

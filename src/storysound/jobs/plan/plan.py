@@ -6,7 +6,7 @@ The same story, library and request give the same sheet on one machine, and on a
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,9 @@ from storysound.media.recording import Recording, record_audio
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 
-__all__ = ["AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again"]
+__all__ = [
+    "AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +82,9 @@ def run(request: PlanRequest, models: Models, watch: Watch) -> PlanResult:
     check_story(request.story)
     check_target(request.sheet, request.story)
     watch.plan(SHARES)
-    planned = plan(request.story, request.library, request, models, watch, request.sheet)
-    write_json(planned.score, request.sheet)
+    with voices_beside(request.sheet):
+        planned = plan(request.story, request.library, request, models, watch, request.sheet)
+        write_json(planned.score, request.sheet)
     return PlanResult(planned.score, planned.footage.story, request.sheet, planned.notes, planned.seconds)
 
 
@@ -114,6 +117,27 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
     planned = plan(story, library, options, models, watch, request.sheet, old)
     write_json(planned.score, request.sheet)
     return PlanResult(planned.score, planned.footage.story, request.sheet, planned.notes, planned.seconds)
+
+
+@contextmanager
+def voices_beside(sheet: Path) -> Iterator[None]:
+    """Removes what was made of a story's own sound where its sheet isn't written in the end."""
+    voices, new_folder = _voices_of(sheet), not sheet.parent.exists()
+    was_there = voices.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            voices.unlink(missing_ok=True)
+        if new_folder:
+            with suppress(OSError):
+                sheet.parent.rmdir()
+        raise
+
+
+def _voices_of(sheet: Path) -> Path:
+    """Where a story's own sound lies once it was changed."""
+    return sheet.with_name(sheet.stem + ".voices.flac")
 
 
 def check_story(story: Path) -> None:
@@ -317,7 +341,7 @@ def _beside_sheet(
         return own, None
     if own.sound is footage.original:
         return own, reference_to(Path(footage.story.video))
-    voices = sheet.with_name(sheet.stem + ".voices.flac")
+    voices = _voices_of(sheet)
     write_sound(own.sound, voices)
     return own, reference_to(voices)
 
