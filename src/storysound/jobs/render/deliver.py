@@ -158,7 +158,7 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
 def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:
     """What is heard of each cue in the file as it decodes."""
     track = score.track if "video" in parts and score.original is not None and score.slideshow is None else 0
-    sound = FilmSound(parts.get("video") or parts["sound"], score.duration_s, track)
+    sound = FilmSound(parts.get("video") or parts["sound"], track)
     return judge(score, probes, sound.read)
 
 
