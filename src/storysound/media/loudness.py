@@ -79,8 +79,8 @@ def _k_response(rate_hz: int, size: int) -> NDArray[np.complex128]:
     """The K filter at the frequencies of a real transform of `size`, [f], its impulse response cut after _RINGS_S."""
     taps = round(_RINGS_S * rate_hz)
     at = np.exp(-2j * np.pi * np.arange(taps // 2 + 1) / taps)
-    response = np.prod([np.polyval(row[2::-1], at) / np.polyval(row[:2:-1], at) for row in _k_weighting(rate_hz)], axis=0)
-    return np.asarray(np.fft.rfft(np.fft.irfft(response, taps), size))
+    sections = [np.polyval(row[2::-1], at) / np.polyval(row[:2:-1], at) for row in _k_weighting(rate_hz)]
+    return np.asarray(np.fft.rfft(np.fft.irfft(sections[0] * sections[1], taps), size))
 
 
 class _KWeighted:

@@ -11,7 +11,8 @@ from storysound.media.levels import STEP_S
 from storysound.media.spectrogram import LogMel, Stft, hz_to_mel, log_mel
 
 RATE_HZ = 32000
-_MELS = LogMel(RATE_HZ, Stft(1024, round(STEP_S * RATE_HZ), pad="constant"), 80, f_min=40.0, norm="sum", log="10", floor=1e-12, gain=10.0)
+_STFT = Stft(1024, round(STEP_S * RATE_HZ), pad="constant")
+_MELS = LogMel(RATE_HZ, _STFT, 80, f_min=40.0, norm="sum", log="10", floor=1e-12, gain=10.0)
 FLOOR_DB, _CEILING_DB = -100.0, 27.5  # of the mel levels that are told apart, in half decibels
 
 
