@@ -26,7 +26,7 @@ from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.draw.excerpts import Excerpt, sound_uri
 from storysound.media.files import atomic
-from storysound.media.sketch import STEP_S
+from storysound.media.levels import STEP_S
 from storysound.progress import check
 from storysound.story import MoodCurve
 

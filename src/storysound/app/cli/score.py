@@ -101,6 +101,7 @@ def score(
 ) -> None:
     """Give stories their sound: videos, folders of pictures with a text, texts, sounds."""
     options = _options(locals())  # before anything else is local
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
@@ -109,7 +110,7 @@ def score(
         _many(stories, library, out, options | {"stems": stems, "report": report}, profile, as_json)
         return
     request = ScoreRequest(stories[0], library, out, report=report, stems=stems, **options)
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         _one(session, request, as_json, shown)
 
 
@@ -123,6 +124,7 @@ def _many(
     stories: Sequence[Path], library: Path, folder: Path, options: dict[str, Any], profile: str, as_json: bool
 ) -> None:
     """Scores each into the folder; those that are there already stay, and one that fails doesn't stop the others."""
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.errors import InputError, UsageError
     from storysound.jobs.score.batch import is_done, outputs
@@ -132,7 +134,7 @@ def _many(
     if options["report"] or options["stems"]:
         raise UsageError("`report` and `stems` are for one story: call it once for each")
     faults: list[InputError] = []
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         for number, (story, out) in enumerate(outputs(stories, folder), 1):
             request = ScoreRequest(story, library, out, **options)
             if is_done(request):
@@ -179,13 +181,14 @@ def plan(
 ) -> None:
     """Plan the sound of a story into a cue sheet; or plan a sheet anew: what isn't locked is chosen again."""
     given = locals() | {"seed": seed or 0, "take": take or 1}
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.errors import UsageError
     from storysound.jobs.plan.request import PlanRequest, ReplanRequest
     from storysound.session import Session
 
     options = _options(given)
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         if source.suffix.lower() == ".json":
             _refuse_wishes(given)
             chosen = None if seed is None and take is None else options["seed"]

@@ -161,7 +161,7 @@ def _judged(score: Score, probes: Probes, parts: Mapping[str, Path], delivered: 
     before = [each.stream for each in delivered.left_out if each.stream.kind == "audio"]
     is_film = "video" in parts and score.slideshow is None
     track = score.track - sum(stream.number < score.track for stream in before) if is_film else 0
-    sound = FilmSound(parts["video"] if "video" in parts else parts["sound"], score.duration_s, track)
+    sound = FilmSound(parts.get("video") or parts["sound"], track)
     return judge(score, probes, sound.read)
 
 

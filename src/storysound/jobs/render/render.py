@@ -19,8 +19,8 @@ from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, del
 from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
+from storysound.media.levels import Peaks
 from storysound.media.recording import Recorder, Recording, record_audio
-from storysound.media.sketch import Peaks
 from storysound.progress import Watch
 
 __all__ = ["SHARES", "Extras", "RenderOptions", "Rendered", "check_targets", "render", "run", "sheets_of"]
