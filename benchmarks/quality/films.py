@@ -2,10 +2,10 @@
 
 Run: python -m benchmarks.quality.films [--rows ROWS.jsonl] [--films N]
 
-Each film is made of a seed: its own sound (a voice, blows to one side, noise, a quiet street, music, or none), two or
-three cues (music with cymbals, ambience, an effect), a container and codec, a target. The voice is pulses of a glottis
-through formants, compressed as voices on films are; a "loud voice" has single peaks of 7 dB more. The sheet is levelled and rendered (`jobs.render`); the file
-is then decoded and measured by FFmpeg's ebur128 filter, which is none of our code.
+Each film is made of a seed: its own sound (a voice, blows to one side, noise, a quiet street, music, or none), cues
+(music with cymbals, ambience, an effect), a container and codec, a target. The voice is pulses of a glottis through
+formants, compressed as voices on films are; a "loud voice" has single peaks of 7 dB more. The sheet is levelled and
+rendered (`jobs.render`); the file is then decoded and measured by FFmpeg's ebur128 filter, which is none of our code.
 """
 
 import argparse
