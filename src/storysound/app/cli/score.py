@@ -1,5 +1,6 @@
 """`storysound score`, and the two steps it is made of: `storysound plan` and `storysound render`."""
 
+import enum
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from storysound.session import Session
 
 log = logging.getLogger(__name__)
+
+
+class Layout(enum.StrEnum):
+    """Choices of --layout; the names are those of `PlanOptions.layout`."""
+
+    own = "own"
+    stereo = "stereo"
+
 
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 Library = Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")]
@@ -38,6 +47,11 @@ Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other
 Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
 Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
+VoicePeaks = Annotated[
+    float,
+    typer.Option(min=0, max=6, metavar="DB", help="Lower single peaks of voices by so much, to be as loud as asked."),
+]
+LayoutOption = Annotated[Layout, typer.Option(help="Loudspeakers of the result: the film's own, or two.")]
 Report = Annotated[
     Path | None, typer.Option(readable=False, help="Folder for cue sheet and report; else beside the film.")
 ]
@@ -65,6 +79,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
         "loudness": given["loudness"],
+        "voice_peaks_db": given["voice_peaks"],
+        "layout": given["layout"].value,
     }
 
 
@@ -89,6 +105,8 @@ def score(
     music_gain: Gain = 0.0,
     effects_gain: Gain = 0.0,
     loudness: Loudness = "",
+    voice_peaks: VoicePeaks = 0.0,
+    layout: LayoutOption = Layout.own,
     track: Track = None,
     avoid: Avoid = None,
     seed: Seed = 0,
@@ -169,6 +187,8 @@ def plan(
     music_gain: Gain = 0.0,
     effects_gain: Gain = 0.0,
     loudness: Loudness = "",
+    voice_peaks: VoicePeaks = 0.0,
+    layout: LayoutOption = Layout.own,
     track: Track = None,
     avoid: Avoid = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
@@ -204,7 +224,8 @@ def plan(
 
 _STANDS_IN_SHEET = {
     "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
-    "effects_gain": 0.0, "loudness": "", "track": None, "avoid": None, "ignore_names": False,
+    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "avoid": None,
+    "ignore_names": False,
     "licence_policy": Policy.any, "rerank": "none", "out": None,
 }  # fmt: skip
 
@@ -231,6 +252,12 @@ def render(
         list[Path] | None, typer.Option(metavar="FOLDER", readable=False, help="Where files that moved are now.")
     ] = None,
     loudness: Loudness = "",
+    voice_peaks: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=6, metavar="DB", help="Lower single peaks of voices by so much; else as the sheet has it."
+        ),
+    ] = None,
     relevel: Annotated[bool, typer.Option("--relevel", help="Bring the mix to its loudness anew.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -240,7 +267,15 @@ def render(
     from storysound.session import Session
 
     request = RenderRequest(
-        sheet, out, otio, tuple(relink or ()), relevel, report=report, stems=stems, loudness=loudness
+        sheet,
+        out,
+        otio,
+        tuple(relink or ()),
+        relevel,
+        report=report,
+        stems=stems,
+        loudness=loudness,
+        voice_peaks_db=voice_peaks,
     )
     with Session() as session, shown("render") as watch:
         result = session.render(request, watch=watch)

@@ -121,7 +121,7 @@ def _usual_loudness(score: Score, layer: Layer) -> float:
     if there:
         return there[len(there) // 2]
     original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track) if score.original else None
-    bed = bed_lufs(original, score.speech, score.levels)
+    bed = bed_lufs(original, score.speech, score.levels, score.layout)
     return wanted_lufs(layer, bed, score.levels, arousal=0.5, soft=original is not None)
 
 

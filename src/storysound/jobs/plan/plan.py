@@ -30,7 +30,7 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.choice import AMBIENCE_S, CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
-from storysound.jobs.plan.notes import mix_notes, notes_of
+from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
@@ -111,6 +111,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         avoid=old.bans,
         seed=wishes.seed,
         track=old.track,
+        layout="stereo" if old.layout == STEREO else "own",
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
@@ -178,9 +179,11 @@ def plan(
         _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
+        layout = own.sound.layout if own.sound and options.layout == "own" else STEREO
         accept = _accepts(footage, breakdown, own, listener)
         taken = {cue.id for cue in locked}
-        cut_now = cut(drafts, bed_lufs(own.sound, own.speech, levels), levels, accept, watch, taken)
+        bed = bed_lufs(own.sound, own.speech, levels, layout)
+        cut_now = cut(drafts, bed, levels, accept, watch, taken)
         explain: Explains = ranker.attention if ranker else listener().attention
         maps = explain(footage, breakdown.sight, cut_now) if cut_now else {}
     score = Score(
@@ -196,7 +199,7 @@ def plan(
         story=reference_to(story),
         original=original,
         track=track,
-        layout=own.sound.layout if own.sound else STEREO,
+        layout=layout,
         library=str(library.absolute()),
         slideshow=None if told.video else _slideshow(footage),
         bans=options.avoid,
@@ -206,7 +209,7 @@ def plan(
         score, mastered, mended = _levelled(as_read(score), own.sound, footage.samples)
     if old is not None:
         score = _as_edit(score, old)
-    notes = (*notes_of(score, told), *mix_notes(mastered), *mended)
+    notes = (*notes_of(score, told), *mastered.notes(), *mended)
     return Plan(score, footage, own.sound, maps, notes, steps.seconds)
 
 
@@ -267,8 +270,9 @@ def _own_sound(
     """
     if old is None:
         footage, heard = _listened(footage, models, watch)
-        if not options.replace:
-            heard = replace(heard, music=heard.fights_with(bed_lufs(heard.sound, heard.speech, options.levels)))
+        if not options.replace and heard.sound is not None:
+            bed = bed_lufs(heard.sound, heard.speech, options.levels, heard.sound.layout)
+            heard = replace(heard, music=heard.fights_with(bed))
         return _kept(heard, options, models), footage, _stepped_aside(heard, options)
     wave = footage.original
     if old.original is None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storysound.cue.levels import Levels, loudness_target
+from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
 from storysound.cue.score import Score, Wishes
 from storysound.errors import UsageError
 from storysound.story import Mood, Story
 
+Layout = Literal["own", "stereo"]
 LicencePolicy = Literal["any", "commercial"]
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
 
@@ -30,6 +31,10 @@ class PlanOptions:
     licence_policy: LicencePolicy = "any"  # commercial: only sounds that may be sold
     rerank: str = "none"  # a trained model that judges the best again, as `jobs.find` takes it
     loudness: str = ""  # a target by name (film, ebu, youtube, podcast) or in LUFS; "" is podcast's
+    voice_peaks_db: float = (
+        0.0  # single peaks of voices may be lowered by so much, for a loudness they leave no room for
+    )
+    layout: Layout = "own"  # loudspeakers of the result: the film's own, or two
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else the first
@@ -44,6 +49,9 @@ class PlanOptions:
                 raise UsageError(fault, field=field)
         if self.loudness:
             loudness_target(self.loudness)
+        check_voice_peaks(self.voice_peaks_db)
+        if self.layout not in ("own", "stereo"):
+            raise UsageError(f"is own or stereo, got {self.layout!r}", field="layout")
         if self.licence_policy not in ("any", "commercial"):
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
         for field in ("seed", "track"):
@@ -53,7 +61,9 @@ class PlanOptions:
     @property
     def levels(self) -> Levels:
         """The usual levels, with the user's gains on top and at the loudness that is asked for."""
-        levels = Levels(music_db=self.music_gain_db, effects_db=self.effects_gain_db)
+        levels = Levels(
+            music_db=self.music_gain_db, effects_db=self.effects_gain_db, voice_peaks_db=self.voice_peaks_db
+        )
         return levels.aimed(self.loudness) if self.loudness else levels
 
     def wishes(self, profile: str) -> Wishes:

@@ -19,6 +19,7 @@ from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, del
 from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
+from storysound.media.layouts import STEREO
 from storysound.media.levels import Peaks
 from storysound.media.recording import Recorder, Recording, record_audio
 from storysound.progress import Watch
@@ -62,10 +63,14 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
     story = Path(score.story.path) if score.story else None
     files = check_targets(story, request.out, request)
     original = original_of(score)
-    if request.loudness or request.relevel or score.levels.master_db is None:
+    asked = request.loudness or request.relevel or request.voice_peaks_db is not None
+    if asked or score.levels.master_db is None:
         levels = score.levels.aimed(request.loudness) if request.loudness else score.levels
+        if request.voice_peaks_db is not None:
+            levels = replace(levels, voice_peaks_db=request.voice_peaks_db)
         mastered = level(original, score.audible, score.speech, levels, samples_of(score), score.layout)
         score = as_read(replace(score, levels=mastered.levels, ducking=mastered.ducking))
+        notes += mastered.notes()
     if request.otio is not None:
         write_json(score, request.sheet)
     rendered = render(score, files, watch, original=original)
@@ -104,7 +109,7 @@ def original_of(score: Score) -> Recording | None:
         return None
     own = score.story is None or score.original.path == score.story.path
     original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track if own else 0)
-    if original.layout != score.layout:
+    if original.layout != score.layout and score.layout != STEREO:
         fault = f"has sound for {' '.join(original.layout)}, the sheet mixes {' '.join(score.layout)}"
         raise InputError(score.original.path, fault, "plan it anew")
     return original
