@@ -19,7 +19,7 @@ from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, del
 from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
-from storysound.media.recording import Recorder, Recording, record_audio
+from storysound.media.recording import Recorder, Recording, record_audio, recorded
 from storysound.media.sketch import Peaks
 from storysound.progress import Watch
 
@@ -63,13 +63,24 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
     files = check_targets(story, request.out, request)
     original = original_of(score)
     if request.loudness or request.relevel or score.levels.master_db is None:
-        levels = score.levels.aimed(request.loudness) if request.loudness else score.levels
-        mastered = level(original, score.audible, score.speech, levels, samples_of(score), score.layout)
-        score = as_read(replace(score, levels=mastered.levels, ducking=mastered.ducking))
+        score = _levelled(score, original, request.loudness)
     if request.otio is not None:
         write_json(score, request.sheet)
     rendered = render(score, files, watch, original=original)
     return RenderResult(rendered.score, files, (*notes, *moved, *rendered.notes), rendered.seconds)
+
+
+def _levelled(score: Score, original: Recording | None, loudness: str) -> Score:
+    """The score with a new gain of its mix, and of that on each other track; at another `loudness` unless it is ""."""
+    levels = score.levels.aimed(loudness) if loudness else score.levels
+    mastered = level(original, score.audible, score.speech, levels, samples_of(score), score.layout)
+    score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
+    tracks = []
+    for track in score.tracks:
+        on = score.on(track)
+        own = level(original_of(on), on.audible, on.speech, on.levels, samples_of(on), on.layout)
+        tracks.append(replace(track, master_db=own.levels.master_db or 0.0))
+    return as_read(replace(score, tracks=tuple(tracks)))
 
 
 def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
@@ -129,12 +140,21 @@ def render(
     watch.step("mix")
     original = extras.original if extras else original
     film = mixed(score, original, watch, with_stems=STEMS[0] in files)
+    if "video" in files:
+        film = replace(film, others={track.number: _mixed_on(score.on(track), watch) for track in score.tracks})
     seconds["mix"], started_s = time.perf_counter() - started_s, time.perf_counter()
     watch.step("deliver")
     page = Page(film, extras.footage if extras else None, extras.maps if extras else {})
     score, notes = deliver(score, page, files, watch)
     seconds["deliver"] = time.perf_counter() - started_s
     return Rendered(score, notes, seconds)
+
+
+def _mixed_on(score: Score, watch: Watch) -> Recording:
+    """The mix of a score on another of the film's tracks."""
+    watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
+    parts = stems(original_of(score), score.audible, score.speech, score.levels, samples_of(score), score.layout)
+    return recorded((block.sum for block in parts), RATE_HZ, score.layout)
 
 
 def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems: bool) -> Film:
