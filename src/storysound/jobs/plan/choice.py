@@ -76,7 +76,7 @@ def music_drafts(
         watch.at(number, len(scenes), f"music of scene {number + 1}")
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
-        text = " ".join(part for part in (options.text, scene.text) if part)
+        text = " ".join(dict.fromkeys(part for part in (options.text, scene.text) if part))
         query = Query(text=text, mood=options.mood or scene.mood)
         found.append(_search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
@@ -212,6 +212,8 @@ def effect_drafts(
         shown = own[:1] if breakdown.sight else ()
         query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
         hits = _search(finder, query, EFFECT_HITS, "sfx", options)
+        if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
+            hits = tuple(hit for hit in hits if hit.sound.duration_s >= AMBIENCE_S)
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))

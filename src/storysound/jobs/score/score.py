@@ -18,7 +18,7 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, all files are there in the end or none is.
     """
-    check_story(request.story)
+    check_story(request.story, request)
     files = check_targets(request.story, request.out, request)
     watch.plan(SHARES)
     with voices_beside(files["json"]):
