@@ -2,10 +2,10 @@
 
 Clips of ESC-50 (`benchmarks/quality/quality.py` says where), a minute of each, seed 0:
 
-- class: which of ESC-50's 50 names the ears hear, through AudioSet's classes and the words for them, as `find` does; and
-  AudioSet's own strongest class. Five seconds at a time, averaged; share of the clips whose source is heard as the same.
+- class: which of ESC-50's 50 names the ears hear, through AudioSet's classes and the words for them, as `find` does,
+  and AudioSet's own strongest class. Five seconds at a time, averaged; share of the clips heard as their source is.
 - repetition: the largest autocorrelation at lags of .6 to 20 s, of the waveform, and of the levels of 32 bands (each
-  band's largest, averaged). A loop has 1.
+  band's largest, averaged). A loop has 1; of a source, at lags up to half of it: what hums repeats itself.
 - seams: by how much the spectra 60 ms before and after a seam differ, as a rank among all places of the source, less
   that of its usual place, .5. A loop's are where it begins anew.
 - speed: seconds made for each of processor time, analysis included, from samples to samples.
@@ -18,6 +18,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,8 @@ APART_S = 0.06
 HEARD_S = 5.0
 MOST_CLIPS = 4  # of a class
 TEXTURES = (
-    "rain sea_waves wind crackling_fire insects crickets pouring_water washing_machine vacuum_cleaner engine helicopter "
-    "airplane train chainsaw clapping"
+    "rain sea_waves wind crackling_fire insects crickets pouring_water washing_machine vacuum_cleaner engine "
+    "helicopter airplane train chainsaw clapping"
 ).split()
 OTHERS = (
     "dog rooster cow pig hen crow cat sheep crying_baby sneezing coughing laughing door_wood_knock mouse_click "
@@ -84,7 +85,7 @@ class Judge:
 
 def autocorrelation(signals: Floats, rate_hz: float) -> float:
     """The largest at the lags, of each of [n c] and averaged; unbiased for the shrinking overlap."""
-    low, high = (round(lag * rate_hz) for lag in LAGS_S)
+    low, high = round(LAGS_S[0] * rate_hz), min(round(LAGS_S[1] * rate_hz), len(signals) // 2)
     largest = []
     for signal in signals.T:
         spectrum = np.fft.rfft(signal - signal.mean(), 2 * len(signal))
@@ -110,7 +111,7 @@ def seam_ranks(source: Texture, made: Texture, seams_s: Sequence[float]) -> NDAr
 
 def seams_of(pieces: Sequence[Piece]) -> list[float]:
     """The middles of the crossfades."""
-    return [(before.end_s + after.at_s) / 2 for before, after in zip(pieces, pieces[1:], strict=False)]
+    return [(before.end_s + after.at_s) / 2 for before, after in pairwise(pieces)]
 
 
 def ways(wave: Waveform, texture: Texture, length_s: float, seed: int) -> Iterator[tuple[str, Samples, list[float]]]:
@@ -118,7 +119,11 @@ def ways(wave: Waveform, texture: Texture, length_s: float, seed: int) -> Iterat
     clip = wave.samples[:, texture.first : texture.first + len(texture.mono)]
     n, period = round(length_s * RATE_HZ), clip.shape[1]
     yield "source", clip, []
-    yield "plain loop", np.tile(clip, (1, -(-n // period)))[:, :n], [i * period / RATE_HZ for i in range(1, n // period)]
+    yield (
+        "plain loop",
+        np.tile(clip, (1, -(-n // period)))[:, :n],
+        [i * period / RATE_HZ for i in range(1, n // period)],
+    )
     fitted = fit(track_of(wave, []), length_s).pieces
     yield "crossfaded loop", played(wave, fitted), seams_of(fitted)
     pieces = walk(texture, length_s, seed=seed, endless=True)
@@ -158,8 +163,8 @@ def compared(data: Path, length_s: float, seed: int) -> tuple[Table, list[str]]:
                 found = judge.classes(samples)
                 heard = found if way == "source" else heard
                 made = analyse(Waveform(samples, RATE_HZ))
-                waves = autocorrelation(samples.mean(axis=0)[:, None], RATE_HZ) if way != "source" else np.nan
-                bands = autocorrelation(made.bands, 1 / HOP_S) if way != "source" else np.nan
+                waves = autocorrelation(samples.mean(axis=0)[:, None], RATE_HZ)
+                bands = autocorrelation(made.bands, 1 / HOP_S)
                 figures[way].append((found[0] == heard[0], found[1] == heard[1], waves, bands))
                 seams[way] += seam_ranks(texture, made, at).tolist()
                 if way == "walk" and found[0] != heard[0]:
@@ -210,7 +215,9 @@ def main() -> None:
     console, data = Console(width=140), data_folder()
     if args.only != "told_apart":
         table, lines = compared(data, args.seconds, args.seed)
-        console.print(f"{args.seconds:g} s of each, seed {args.seed}; sounds of {LEAST_S:g} s or more", table, *lines, sep="\n")
+        console.print(
+            f"{args.seconds:g} s of each, seed {args.seed}; sounds of {LEAST_S:g} s or more", table, *lines, sep="\n"
+        )
     if args.only != "compared":
         console.print(told_apart(data))
 

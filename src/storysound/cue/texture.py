@@ -15,7 +15,7 @@ HOP_S = 0.01  # between frames
 LEAST_S = 2.0  # audible time below which there is too little to go on with
 _BANDS = 32
 _FLOOR_DB = 45.0  # this far below its loud parts the beginning or the end of a sound is silence
-_SILENT_DBFS = -70.0
+_SILENT_DBFS = -60.0  # a peak below this
 _LEVEL_S = 0.05  # over which levels are taken
 _PART_S = 0.5  # whose spectra are compared
 _RANGE_DB = 50.0  # below the strongest band nothing is heard
@@ -140,9 +140,17 @@ def flaw(texture: Texture) -> str:
         return f"sounds for {texture.duration_s:.1f} s, and {LEAST_S:g} s of a texture are the least to go on with"
     found = traits(texture)
     if found.swing_db > MOST_SWING_DB:
-        return f"is made of single events: its level swings by {found.swing_db:.1f} dB, by {MOST_SWING_DB:g} at the most"
+        return (
+            f"is made of single events: its level swings by {found.swing_db:.1f} dB, by {MOST_SWING_DB:g} at the most"
+        )
     if found.drift_db > STEADY_DB and found.lines > MOST_LINES:
         return f"is a tune: {found.lines:.0%} of it are tones that change, {MOST_LINES:.0%} at the most"
     if found.drift_db > STEADY_DB and found.pulse > MOST_PULSE:
         return f"has a beat: {found.pulse:.0%} of its onsets come again, {MOST_PULSE:.0%} at the most"
     return ""
+
+
+def texture_of(wave: Waveform) -> Texture | None:
+    """A sound as the texture that it is, or None where it has a `flaw`."""
+    texture = analyse(wave)
+    return None if flaw(texture) else texture

@@ -16,7 +16,7 @@ from storysound.media.arrays import Doubles, Floats, Ints
 from storysound.progress import check
 
 LEAST_LENGTH_S = 1.0
-FADE_S = 0.12  # of the crossfade at a jump
+FADE_S = 0.25  # of the crossfade at a jump
 _REACH_S = 0.01  # by which a jump is moved so that the waves line up
 _MOST_PLACES = 1500  # between which jumps are; all pairs of them are compared
 _PLAYED = (0.1, 0.44)  # shares of the sound that are played between two jumps, at least and at most
@@ -82,8 +82,7 @@ def _places(texture: Texture) -> _Places:
     step = skip * texture.hop
     step_s, duration_s, margin_s = step / texture.rate_hz, texture.duration_s, FADE_S / 2 + _REACH_S
     least, most = (
-        min(max(share * duration_s, low), high) / step_s
-        for share, (low, high) in zip(_PLAYED, _PLAYED_S, strict=True)
+        min(max(share * duration_s, low), high) / step_s for share, (low, high) in zip(_PLAYED, _PLAYED_S, strict=True)
     )
     return _Places(
         step,
@@ -154,9 +153,7 @@ def _drawn(cost: Doubles, rng: np.random.Generator) -> tuple[int, int]:
     return row, column
 
 
-def _pieces(
-    texture: Texture, grains: list[_Grain], total: int, at_s: float, endless: bool
-) -> tuple[Piece, ...]:
+def _pieces(texture: Texture, grains: list[_Grain], total: int, at_s: float, endless: bool) -> tuple[Piece, ...]:
     """Grains with their crossfades. The first begins without one; `endless`: the last leads to where it began."""
     rate, half = texture.rate_hz, round(FADE_S / 2 * texture.rate_hz)
     pieces: list[Piece] = []

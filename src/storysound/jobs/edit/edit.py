@@ -12,7 +12,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.edit.request import EditRequest, EditResult
 from storysound.jobs.find.find import finder_of
-from storysound.jobs.plan.plan import AMBIENCE_S, Place, fitted_cue
+from storysound.jobs.plan.plan import Lasting, Place, fitted_cue
 from storysound.library.store import Library
 from storysound.match.query import Hit, Query
 from storysound.media.arrays import RATE_HZ
@@ -96,8 +96,7 @@ def _end_s(score: Score, cue: Cue, hit: Hit) -> float:
 
 def _add(score: Score, request: EditRequest, models: Models) -> Score:
     sound = _sound(score, request.sound, request.layer or "music")
-    is_long = sound.duration_s >= AMBIENCE_S
-    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if is_long else "spot")
+    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if Lasting()(sound) else "spot")
     start_s = request.start_s or 0.0
     end_s = min(score.duration_s, start_s + sound.duration_s) if request.end_s is None else request.end_s
     if not 0 <= start_s < end_s - edit.SHORTEST_S or end_s > score.duration_s + edit.SHORTEST_S:

@@ -28,8 +28,9 @@ from storysound.errors import InputError, LibraryError, MediaError, UsageError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.choice import AMBIENCE_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.choice import Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
+from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.notes import mix_notes, notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
@@ -45,7 +46,7 @@ from storysound.media.recording import Recording, record_audio
 from storysound.progress import Watch
 from storysound.story import Event, Span, Step
 
-__all__ = ["AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again"]
+__all__ = ["SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again"]
 
 log = logging.getLogger(__name__)
 
