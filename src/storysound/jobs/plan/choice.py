@@ -14,6 +14,7 @@ from storysound.cue.licences import allows_commerce
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.cue.score import Layer, Scene
 from storysound.ingest.footage import Footage
+from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.match.query import Hit, Query
@@ -32,7 +33,6 @@ MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
-AMBIENCE_S = 6.0  # an effect of this length is ambience and lies under the whole shot; a shorter one is a spot
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
 VARIETY = 0.7  # scale of what another choice adds to fits: near ones change places, far ones don't
@@ -201,6 +201,7 @@ def effect_drafts(
     """
     watch = watch or Watch()
     story = footage.story
+    lasting = Lasting()
     found: list[tuple[Hit, ...]] = []
     offers: list[EffectOffer] = []
     names: dict[str, int] = {}
@@ -213,13 +214,18 @@ def effect_drafts(
         query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
         hits = _search(finder, query, EFFECT_HITS, "sfx", options)
         if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
-            hits = tuple(hit for hit in hits if hit.sound.duration_s >= AMBIENCE_S)
+            hits = tuple(hit for hit in hits if lasting(hit.sound))
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))
-            offers.append(EffectOffer(index, sound, _offered(hit, options.seed), hit.sound.duration_s >= AMBIENCE_S))
+            fit = _offered(hit, options.seed)
+            if fit >= SURE:  # others aren't picked, and needn't be read
+                offers.append(EffectOffer(index, sound, fit, lasting(hit.sound)))
     picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
-    drafts = [_effect(story, breakdown, offer, list(names), found[offer.shot], audible[offer.shot]) for offer in picked]
+    drafts = []
+    for offer in picked:
+        others = [hit for hit in found[offer.shot] if lasting(hit.sound) == offer.long]
+        drafts.append(_effect(story, breakdown, offer, list(names), others, audible[offer.shot]))
     least_s = min(SHORTEST_AMBIENCE_S, story.duration_s)
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
 
@@ -240,9 +246,9 @@ def _clearness(breakdown: Breakdown, unit: int) -> float:
 def _effect(
     story: Story, breakdown: Breakdown, offer: EffectOffer, names: Sequence[str], found: Sequence[Hit], soft: bool
 ) -> Draft:
-    """The cue of an effect that was picked; `found` for its unit."""
+    """The cue of an effect that was picked; `found` for its unit: what lasts as it does."""
     unit = story.units[offer.shot]
-    hits = _chosen_first(names[offer.sound], [[h for h in found if (h.sound.duration_s >= AMBIENCE_S) == offer.long]])
+    hits = _chosen_first(names[offer.sound], [found])
     arousal = breakdown.mood[offer.shot][2]
     if offer.long:
         return Draft("ambience", unit.start_s, unit.end_s, hits, arousal, soft, offer.shot)

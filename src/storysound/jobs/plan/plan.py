@@ -28,8 +28,9 @@ from storysound.ingest.kinds import StoryKind, kind_of
 from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.choice import AMBIENCE_S, CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
+from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
@@ -44,7 +45,7 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+    "SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
