@@ -15,8 +15,8 @@ from storysound.weights.resolver import Resolver
 Model = TypeVar("Model")
 
 
-def _give_back() -> None:
-    """Gives memory that loading took for a moment back to the system; glibc would hold on to it."""
+def give_back() -> None:
+    """Gives memory that was needed for a moment back to the system; glibc would hold on to it."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
@@ -43,7 +43,7 @@ class Models:
         with lock:
             if name not in self._models:
                 self._models[name] = load(self.weights)
-                _give_back()
+                give_back()
                 self.loads[name] += 1
             return cast(Model, self._models[name])
 
