@@ -2,6 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -179,13 +181,18 @@ def sound_of(cue: Cue) -> tuple[Recording, float]:
 
 
 class Players:
-    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it."""
+    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it.
+
+    While one sounds the file of the next is decoded, on another core.
+    """
 
     def __init__(self, cues: Sequence[Cue], length: int) -> None:
         """`length`: of the film in samples."""
         self._cues, self._length = cues, length
         self._shared: dict[tuple[str, str], Recording] = {}
         self._players: dict[str, CuePlayer] = {}
+        self._pool = ThreadPoolExecutor(1)
+        self._ahead: dict[str, Future[tuple[Recording, float]]] = {}  # by cue id
 
     def at(self, start: int, end: int) -> list[tuple[Cue, CuePlayer]]:
         """The cues that sound in [start, end), in their order. Stretches are asked for in order of time.
@@ -197,15 +204,28 @@ class Players:
         self._shared = {file: sound for file, sound in self._shared.items() if file in files}
         now = [cue for cue in reached if round(cue.start_s * RATE_HZ) < end]
         self._players = {cue.id: self._players.get(cue.id) or self._player(cue) for cue in now}
+        self._look_ahead(reached, end)
         return [(cue, self._players[cue.id]) for cue in now]
+
+    def _look_ahead(self, reached: Sequence[Cue], end: int) -> None:
+        """Begins to decode the sound of the next cue that sounds from `end` or later on."""
+        later = [cue for cue in reached if round(cue.start_s * RATE_HZ) >= end]
+        following = min(later, key=lambda cue: cue.start_s, default=None)
+        if following is not None and following.id not in self._ahead and self._is_to_read(following):
+            self._ahead[following.id] = self._pool.submit(copy_context().run, sound_of, following)
+
+    def _is_to_read(self, cue: Cue) -> bool:
+        return cue.sound.duration_s > _SHARED_S or (cue.sound.root, cue.sound.path) not in self._shared
 
     def _player(self, cue: Cue) -> CuePlayer:
         file = (cue.sound.root, cue.sound.path)
-        sound, from_s = self._shared.get(file), 0.0
-        if sound is None or cue.sound.duration_s > _SHARED_S:
-            sound, from_s = sound_of(cue)
+        coming = self._ahead.pop(cue.id, None)
+        if self._is_to_read(cue):
+            sound, from_s = coming.result() if coming else sound_of(cue)
             if cue.sound.duration_s <= _SHARED_S:
                 self._shared[file] = sound
+        else:
+            sound, from_s = self._shared[file], 0.0
         return CuePlayer(
             sound,
             cue.pieces,

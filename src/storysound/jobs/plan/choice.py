@@ -76,7 +76,7 @@ def music_drafts(
         watch.at(number, len(scenes), f"music of scene {number + 1}")
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
-        text = " ".join(part for part in (options.text, scene.text) if part)
+        text = " ".join(dict.fromkeys(part for part in (options.text, scene.text) if part))
         query = Query(text=text, mood=options.mood or scene.mood)
         found.append(_search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
@@ -112,10 +112,10 @@ def _chance(seed: int, name: str) -> float:
     return max(0.0, -math.log(-math.log((drawn + 0.5) / (1 << 48))))
 
 
-def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
+def beside(drafts: Sequence[Draft], music: Sequence[Span], shortest_s: float = SHORTEST_BED_S) -> list[Draft]:
     """Drafts without music where the clip plays its own (`music`, in order): beds fade across the edges of that.
 
-    What would be left of a bed for less than SHORTEST_BED_S isn't worth beginning.
+    What would be left of a bed for less than `shortest_s` isn't worth beginning.
     """
     out: list[Draft] = []
     for draft in drafts:
@@ -128,7 +128,7 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
         for span in own:
             parts.append(replace(rest, end_s=span.start_s + CROSS_S / 2, cross_out_s=CROSS_S))
             rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
-        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= SHORTEST_BED_S]
+        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= shortest_s]
     return out
 
 
@@ -213,6 +213,8 @@ def effect_drafts(
         shown = own[:1] if breakdown.sight else ()
         query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
         hits = _search(finder, query, EFFECT_HITS, "sfx", options)
+        if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
+            hits = tuple(hit for hit in hits if lasting(hit.sound))
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))
