@@ -8,6 +8,7 @@ import pytest
 from mix_making import SPEECH, cue, mixed, noise, sound, talk
 
 from storysound.cue.levels import LOUDNESS, Levels
+from storysound.cue.limiter import AFTER, BEFORE
 from storysound.cue.master import Mastered, level
 from storysound.cue.score import Cue
 from storysound.media.arrays import RATE_HZ, Samples
@@ -76,14 +77,14 @@ def test_a_voice_that_peaks_sets_the_gain_and_what_is_missing_is_said(bed: list[
     samples[:, 3 * RATE_HZ] = 0.9
     original = of_wave(Waveform(samples, RATE_HZ))
     done, mix, wave = mastered(original, bed, LEVELS)
-    assert done.levels.master_db == pytest.approx(LEVELS.mix_ceiling_dbtp - true_peak_dbtp(original.cut()), abs=1e-3)
+    assert done.levels.master_db == pytest.approx(LEVELS.ceiling_dbtp - true_peak_dbtp(original.cut()), abs=1e-3)
     assert done.shortfall_lu == pytest.approx(-16 - integrated_lufs(wave), abs=0.01)
     assert done.shortfall_lu > 1
     assert done.limited_db == 0
     words = slice(2 * RATE_HZ, 4 * RATE_HZ)
     gain = np.float32(10 ** ((done.levels.master_db or 0) / 20))
     np.testing.assert_array_equal(mix["dialogue"][:, words], samples[:, words] * gain)
-    assert true_peak_dbtp(wave) <= LEVELS.mix_ceiling_dbtp + 0.05
+    assert true_peak_dbtp(wave) <= LEVELS.ceiling_dbtp + 0.001
 
 
 def test_the_bed_gives_way_to_a_voice_that_fills_the_room(bed: list[Cue]) -> None:
@@ -130,3 +131,59 @@ def test_clicks_in_silence_are_lowered_by_a_limit(tmp_path: Path) -> None:
     assert done.limited_db <= 12.1
     assert done.lufs == pytest.approx(integrated_lufs(wave), abs=1e-3)
     assert true_peak_dbtp(wave) <= LEVELS.mix_ceiling_dbtp + 0.05
+
+
+def peaked(at_s: float = 3.0, peak: float = 0.4) -> Recording:
+    """A voice with one peak in the midst of a word."""
+    samples = talk(16).read(0, N)
+    at = round(at_s * RATE_HZ)
+    samples[:, at : at + 24] += (peak * np.hanning(24)).astype(np.float32)
+    return of_wave(Waveform(samples, RATE_HZ))
+
+
+def test_single_peaks_of_voices_are_lowered_where_that_is_allowed(bed: list[Cue]) -> None:
+    original = peaked()
+    short, _, _ = mastered(original, bed, LEVELS)
+    assert short.is_short_of_room
+    assert short.levels.coding_db == 0.0
+    (note,) = short.notes()
+    named = float(note.split("`voice_peaks_db` ")[1].split()[0])
+    assert named == pytest.approx(short.shortfall_lu, abs=0.11)
+    assert "would reach it" in note
+
+    done, mix, wave = mastered(original, bed, replace(LEVELS, voice_peaks_db=named))
+    assert integrated_lufs(wave) == pytest.approx(-16, abs=0.2)
+    assert done.shortfall_lu < 0.2
+    assert true_peak_dbtp(wave) <= LEVELS.ceiling_dbtp + 1e-3
+    assert 0.5 < done.voice_limited_db <= named
+    assert done.limited_db == 0
+    gain = mix["dialogue"] / (original.read(0, N) * np.float32(10 ** ((done.levels.master_db or 0) / 20)))
+    changed = np.flatnonzero((np.abs(gain - 1) > 1e-6).any(axis=0))
+    assert changed[0] > 3 * RATE_HZ - BEFORE * 16 - 50
+    assert changed[-1] < 3 * RATE_HZ + 24 + AFTER * 16 + 50  # a window of some 60 ms, and nothing else
+    assert -20 * np.log10(gain.min()) <= named + 0.01
+
+    half, _, _ = mastered(original, bed, replace(LEVELS, voice_peaks_db=named / 2))
+    assert half.shortfall_lu == pytest.approx(short.shortfall_lu - named / 2, abs=0.1)
+    assert float(half.notes()[0].split("`voice_peaks_db` ")[1].split()[0]) == pytest.approx(named, abs=0.2)
+
+
+def test_a_voice_may_take_the_room_that_was_left_for_the_coder(bed: list[Cue]) -> None:
+    samples = talk(16).read(0, N)
+    room_db = LEVELS.ceiling_dbtp - true_peak_dbtp(Waveform(samples, RATE_HZ))
+    open_, _, _ = mastered(of_wave(Waveform(samples, RATE_HZ)), bed, LEVELS)
+    gain_db = open_.levels.master_db or 0.0
+    at = 3 * RATE_HZ
+    samples[:, at] = 10 ** ((LEVELS.ceiling_dbtp - 0.2 - gain_db) / 20)  # 0.2 dB below the ceiling at the target
+    done, _, wave = mastered(of_wave(Waveform(samples, RATE_HZ)), bed, LEVELS)
+    assert room_db > gain_db
+    assert done.shortfall_lu < 0.11
+    assert 0.0 < done.levels.coding_db < 0.3
+    assert LEVELS.mix_ceiling_dbtp < true_peak_dbtp(wave) <= LEVELS.ceiling_dbtp
+    assert done.notes() == ()
+
+
+def test_clicks_in_silence_are_no_voices() -> None:
+    done, _, _ = mastered(bangs(0.9, 1.0, 0.0003, 2.0, 0.0003), [], LEVELS, ())
+    assert not done.is_short_of_room
+    assert "voice" not in " ".join(done.notes())

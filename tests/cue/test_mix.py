@@ -247,10 +247,12 @@ def test_cells_from_which_the_gain_would_reach_speech_are_protected() -> None:
 
 def test_bed_follows_what_is_there() -> None:
     loud, faint = (Waveform(noise(5, level), RATE_HZ) for level in (0.1, 1e-4))
-    assert bed_lufs(of_wave(loud), (), LEVELS) == pytest.approx(integrated_lufs(loud) - LEVELS.bed_under_sound_lu)
-    assert bed_lufs(of_wave(faint), (), LEVELS) == LEVELS.faint_lufs - LEVELS.bed_under_sound_lu
-    assert bed_lufs(of_wave(loud), [Span(1, 2)], LEVELS) == pytest.approx(integrated_lufs(loud) - 4, abs=0.2)
-    assert bed_lufs(None, (), LEVELS) == LEVELS.target_lufs
+    assert bed_lufs(of_wave(loud), (), LEVELS, STEREO) == pytest.approx(
+        integrated_lufs(loud) - LEVELS.bed_under_sound_lu
+    )
+    assert bed_lufs(of_wave(faint), (), LEVELS, STEREO) == LEVELS.faint_lufs - LEVELS.bed_under_sound_lu
+    assert bed_lufs(of_wave(loud), [Span(1, 2)], LEVELS, STEREO) == pytest.approx(integrated_lufs(loud) - 4, abs=0.2)
+    assert bed_lufs(None, (), LEVELS, STEREO) == LEVELS.target_lufs
 
 
 def test_layers_have_their_places() -> None:

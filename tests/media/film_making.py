@@ -185,3 +185,7 @@ def box(name: bytes, content: bytes) -> bytes:
 MASTERING = box(b"mdcv", struct.pack(">8H2I", 13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450, 10000000, 50))
 LIGHT = box(b"clli", struct.pack(">2H", 1000, 400))
 STEREO_3D = box(b"st3d", struct.pack(">IB", 0, 2))  # left and right side by side
+SPHERICAL = box(  # all around, looking ahead
+    b"sv3d",
+    box(b"svhd", bytes(4) + b"maker\0") + box(b"proj", box(b"prhd", bytes(16)) + box(b"equi", bytes(20))),
+)

@@ -9,13 +9,13 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from film_making import LIGHT, MASTERING, STEREO_3D, Plan, Track, make, with_boxes
+from film_making import LIGHT, MASTERING, SPHERICAL, STEREO_3D, Plan, Track, make, with_boxes
 from media_making import tone
 
 from storysound.media.audio import read_audio
 from storysound.media.film.containers import CONTAINERS, TEXTS, unable
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
-from storysound.media.film.tracks import StreamInfo, original_track, streams_of
+from storysound.media.film.tracks import StreamInfo, original_tracks, streams_of
 from storysound.media.probe import probe
 from storysound.media.recording import of_wave
 
@@ -179,10 +179,46 @@ def test_hdr_stays(tmp_path: Path, suffix: str) -> None:
         assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= kinds, path
 
 
-def test_side_by_side_stays_side_by_side(tmp_path: Path) -> None:
-    source = with_boxes(make(tmp_path, Plan("in.mp4")), [STEREO_3D])
-    scored(source, tmp_path / "out.mp4")
-    assert STEREO_3D in (tmp_path / "out.mp4").read_bytes()
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_3d_and_spherical_pictures_stay_so(tmp_path: Path, suffix: str) -> None:
+    source = with_boxes(make(tmp_path, Plan("in.mp4")), [STEREO_3D, SPHERICAL])
+    out = tmp_path / f"out{suffix}"
+    scored(source, out)
+    for path in (source, out):
+        with av.open(str(path)) as container:
+            kinds = {side.type.name for side in next(container.decode(video=0)).side_data}
+        assert {"STEREO3D", "SPHERICAL"} <= kinds, path
+    if suffix == ".mp4":
+        assert STEREO_3D in out.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        (("title", "Sea"), ("location", "+12.3000+045.6000/"), ("com.android.version", "14"), ("make", "Google")),
+        (("title", "Sea"), ("location", "+12.3000+045.6000/"), *PHONE),
+    ],
+)
+def test_what_a_phone_says_is_found_by_apples_programs_and_by_others(
+    tmp_path: Path, suffix: str, tags: tuple[tuple[str, str], ...]
+) -> None:
+    source = make(tmp_path, Plan("in.mov", tags=tags))
+    scored(source, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        found = dict(container.metadata)
+    assert dict(tags).items() <= found.items()
+    assert found["com.apple.quicktime.title"] == "Sea"
+    assert found["com.apple.quicktime.location.ISO6709"] == "+12.3000+045.6000/"
+    assert found["com.apple.quicktime.make"] == dict(tags).get("make", "Apple")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_title_stands_where_every_player_looks(tmp_path: Path, suffix: str) -> None:
+    scored(make(tmp_path, Plan("in.mp4")), tmp_path / f"out{suffix}")
+    data = (tmp_path / f"out{suffix}").read_bytes()
+    assert b"\xa9nam" in data
+    assert b"mdta" not in data
 
 
 def test_what_a_container_cannot_hold_is_known_before() -> None:
@@ -208,10 +244,12 @@ def test_what_a_container_cannot_hold_is_known_before() -> None:
 def test_the_original_is_what_players_choose() -> None:
     plain, comment = StreamInfo(1, "audio", 0, "aac"), StreamInfo(1, "audio", 0, "aac", uses=frozenset({"comment"}))
     second = StreamInfo(2, "audio", 1, "aac", uses=frozenset({"default"}))
-    assert original_track([plain, second]) == 1
-    assert original_track([comment, StreamInfo(2, "audio", 1, "aac")]) == 1
-    assert original_track([plain, second], 0) == 0
-    assert original_track([]) == 0
+    assert original_tracks([plain, second]) == (1,)
+    assert original_tracks([comment, StreamInfo(2, "audio", 1, "aac")]) == (1,)
+    assert original_tracks([plain, StreamInfo(2, "audio", 1, "aac")]) == (0, 1)
+    assert original_tracks([]) == ()
+    chosen = StreamInfo(1, "audio", 0, "aac", uses=frozenset({"comment", "default"}))
+    assert original_tracks([chosen, StreamInfo(2, "audio", 1, "aac")]) == (1,)
 
 
 def test_two_languages_are_scored_in_their_places(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from storysound.errors import UsageError
 
 Anchor = Literal["programme", "dialogue"]
 QUIETEST_LUFS, LOUDEST_LUFS = -40.0, -5.0
+MOST_VOICE_PEAKS_DB = 6.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "target_lufs": (QUIETEST_LUFS, LOUDEST_LUFS),
         "ceiling_dbtp": (-20.0, -1.0),
         "coding_db": (0.0, 6.0),
+        "voice_peaks_db": (0.0, MOST_VOICE_PEAKS_DB),
         "bed_under_speech_lu": (-20.0, 40.0),
         "bed_under_sound_lu": (-20.0, 40.0),
         "faint_lufs": (-70.0, 0.0),
@@ -71,7 +73,8 @@ class Levels:
     target_lufs: float = -16.0
     anchor: Anchor = "programme"  # what is brought to it
     ceiling_dbtp: float = -1.0  # true peak of what is delivered
-    coding_db: float = 0.6  # left below the ceiling, as a coder overshoots by some tenths
+    coding_db: float = 0.6  # left below the ceiling, as a coder overshoots by some tenths; less where a voice needs it
+    voice_peaks_db: float = 0.0  # single peaks of voices may be lowered by so much at most
     bed_under_speech_lu: float = 4.0  # music where it is open, below the speech's loudness
     bed_under_sound_lu: float = 2.0  # music below a clip's own sound where nobody speaks
     faint_lufs: float = -34.0  # own sound below this is background noise; the bed doesn't follow it down
@@ -118,6 +121,12 @@ class Levels:
     def mix_ceiling_dbtp(self) -> float:
         """True peak of the mix before it is coded, at most."""
         return self.ceiling_dbtp - self.coding_db
+
+
+def check_voice_peaks(db: float) -> None:
+    """Raises UsageError for what `voice_peaks_db` can't be."""
+    if not 0.0 <= db <= MOST_VOICE_PEAKS_DB:
+        raise UsageError(f"must lie in [0, {MOST_VOICE_PEAKS_DB:g}] dB, got {db}", field="voice_peaks_db")
 
 
 def loudness_target(name_or_lufs: str) -> LoudnessTarget:

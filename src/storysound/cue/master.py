@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from storysound.cue.duck import CHUNK
 from storysound.cue.duck_measure import DuckMeter
 from storysound.cue.judge.probes import Probes
-from storysound.cue.levels import LEAST_DIALOGUE, Levels
+from storysound.cue.levels import LEAST_DIALOGUE, MOST_VOICE_PEAKS_DB, Levels
 from storysound.cue.limiter import peaks
 from storysound.cue.mix import Mixer, protected
 from storysound.cue.score import Cue, DuckingFacts
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 DEEPEST_DB = 12.0  # peaks are lowered by no more to reach a loudness
 NEAR_LU = 0.1  # near enough
+LIMITED_DB, SHORT_LU = 3.0, 0.3  # more is said
 _MOST_ROUNDS = 6
 
 
@@ -34,10 +35,35 @@ class Mastered:
 
     levels: Levels
     lufs: float  # integrated loudness of the whole; -inf for silence
-    shortfall_lu: float  # by how much the loudness asked for isn't reached, as voices would have to be limited
-    limited_db: float  # peaks of the original lowered, at most; never where someone speaks
+    shortfall_lu: float  # by how much the loudness asked for isn't reached
+    is_short_of_room: bool  # for voices, that is: their peaks are why
+    limited_db: float  # peaks of the original lowered, at most, where nobody speaks
+    voice_limited_db: float  # and where someone does: by `voice_peaks_db` at most
     gave_way_db: float  # by how much what was added is lowered for a moment, at most, so that a sum has room
     ducking: DuckingFacts
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of what it took, a line each."""
+        notes, levels = [], self.levels
+        if self.shortfall_lu > SHORT_LU:
+            short = f"{self.shortfall_lu:.1f} LU below {levels.target_lufs:g} LUFS"
+            why = "loud moments in quiet sound are lowered no further"
+            if self.is_short_of_room:
+                by = f"by {levels.voice_peaks_db:g} dB at most" if levels.voice_peaks_db else "never"
+                why = f"the voices' own peaks leave no room, and are {by} lowered; {self._remedy()}"
+            notes.append(f"the mix stays {short}: {why}")
+        if self.limited_db > LIMITED_DB:
+            notes.append(f"peaks outside speech had to be lowered by up to {self.limited_db:.1f} dB")
+        if self.voice_limited_db > 0.05:
+            notes.append(f"single peaks of voices were lowered by up to {self.voice_limited_db:.1f} dB")
+        return tuple(notes)
+
+    def _remedy(self) -> str:
+        """What of `voice_peaks_db` would help."""
+        wanted_db = math.ceil(10 * (self.levels.voice_peaks_db + self.shortfall_lu)) / 10
+        if wanted_db <= MOST_VOICE_PEAKS_DB:
+            return f"`voice_peaks_db` {wanted_db:.1f} would reach it"
+        return f"`voice_peaks_db` {MOST_VOICE_PEAKS_DB:g} would come nearer"
 
 
 def level(
@@ -53,8 +79,9 @@ def level(
 
     One pass measures the mix without its gain. Where peaks then go over the ceiling, the finished mix is measured
     until it is within NEAR_LU of the target or can't come nearer: the peaks of the original where someone speaks stay
-    under the ceiling at that gain, and others are lowered by DEEPEST_DB at most. `probes` are taken of every cue and of
-    the mix. Raises what `stems` raises.
+    under the ceiling at that gain, or are lowered by `voice_peaks_db` at most, others by DEEPEST_DB. Where voices need
+    it, what was left for the coder (`coding_db`) is given up: whoever encodes keeps to the ceiling anyway. `probes` are
+    taken of every cue and of the mix. Raises what `stems` raises.
     """
     open_ = _measured(original, cues, speech, levels, length, layout, probes)
     anchor = _Anchor(speech, levels, length)
@@ -62,33 +89,44 @@ def level(
     ceiling = levels.mix_ceiling_dbtp
     if not math.isfinite(loudness):  # silence, or too short to be measured: only the ceiling counts
         gain_db = min(0.0, ceiling - open_.peak_dbtp) if math.isfinite(open_.peak_dbtp) else 0.0
-        return Mastered(replace(levels, master_db=gain_db), -math.inf, 0.0, 0.0, 0.0, open_.ducking)
-    most_db = min(ceiling - open_.voice_dbtp, ceiling - open_.peak_dbtp + DEEPEST_DB)
+        silent = replace(levels, master_db=gain_db)
+        return Mastered(silent, -math.inf, 0.0, False, 0.0, 0.0, 0.0, open_.ducking)
+    voice_room_db = levels.ceiling_dbtp - open_.voice_dbtp
+    voices_db, others_db = voice_room_db + levels.voice_peaks_db, ceiling - open_.peak_dbtp + DEEPEST_DB
+    most_db = min(voices_db, others_db)
+
+    def at(gain_db: float) -> Levels:
+        coding_db = min(levels.coding_db, max(0.0, voice_room_db - gain_db))
+        return replace(levels, master_db=gain_db, coding_db=coding_db)
+
     gain_db = min(levels.target_lufs - loudness, most_db)
     done = Mastered(
-        replace(levels, master_db=gain_db),
+        at(gain_db),
         gated_lufs(open_.energies) + gain_db,
         max(0.0, levels.target_lufs - loudness - gain_db),
+        voices_db < others_db,
+        0.0,
         0.0,
         0.0,
         open_.ducking,
     )
-    if open_.peak_dbtp + gain_db <= ceiling:
+    if open_.peak_dbtp + gain_db <= done.levels.mix_ceiling_dbtp:
         return done
     for _ in range(_MOST_ROUNDS):
-        mixer = Mixer(original, cues, speech, replace(levels, master_db=gain_db), length, layout)
+        mixer = Mixer(original, cues, speech, at(gain_db), length, layout)
         meter = LoudnessMeter(RATE_HZ, layout)
         for chunk in range(mixer.chunks):
             meter.add(mixer.stems(chunk).sum)
         energies = meter.energies()
         missing_lu = levels.target_lufs - anchor.lufs(energies)
-        done = Mastered(
-            mixer.levels,
-            gated_lufs(energies),
-            max(0.0, missing_lu),
-            mixer.original_cut_db,
-            mixer.added_cut_db,
-            open_.ducking,
+        done = replace(
+            done,
+            levels=mixer.levels,
+            lufs=gated_lufs(energies),
+            shortfall_lu=max(0.0, missing_lu),
+            limited_db=mixer.original_cut_db,
+            voice_limited_db=mixer.voice_cut_db,
+            gave_way_db=mixer.added_cut_db,
         )
         if abs(missing_lu) <= NEAR_LU or (missing_lu > 0 and gain_db >= most_db):
             break
@@ -121,7 +159,7 @@ def _measured(
 ) -> _Open:
     mixer = Mixer(original, cues, speech, levels, length, layout, probes)
     meter, peak = LoudnessMeter(RATE_HZ, layout), TruePeak(len(layout))
-    ducking, voice = DuckMeter(speech), _VoicePeak(mixer, speech)
+    ducking, voice = DuckMeter(speech, levels), _VoicePeak(mixer, speech)
     for chunk in range(mixer.chunks):
         laid = mixer.laid(chunk)
         start = chunk * CHUNK

@@ -1,9 +1,9 @@
 """Lays cues under the original sound: levels, ducking under speech, stems block by block.
 
-The original gets one gain and nothing else where someone speaks: where the sum would go over the ceiling, what was
-added gives way. A peak of the original that has no voice in it may be limited. What a cue does to the mix stays within
-its span: it is ducked by the speech alone, and peaks near its edges are not looked for but held back where they stand,
-so that changing a cue changes no sample outside it.
+The original gets one gain and nothing else where someone speaks, unless `voice_peaks_db` allows it: where the sum would
+go over the ceiling, what was added gives way. A peak of the original that has no voice in it may be limited. What a cue
+does to the mix stays within its span: it is ducked by the speech alone, and peaks near its edges are not looked for but
+held back where they stand, so that changing a cue changes no sample outside it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +125,7 @@ class Mixer:
         self._own = lru_cache(_CACHED)(self._limit_original)
         self._own_cuts = lru_cache(_CACHED)(self._cut_original)
         self._cuts = lru_cache(_CACHED)(self._cut_added)
-        self.original_cut_db = self.added_cut_db = 0.0  # deepest so far
+        self.original_cut_db = self.voice_cut_db = self.added_cut_db = 0.0  # deepest so far
 
     # ---- before the one gain
 
@@ -158,9 +158,7 @@ class Mixer:
         samples = np.zeros((self._original.channels, end - start), np.float32)
         last = min(end, self.length)
         samples[:, : last - start] = self._original.read(start, last)
-        if self._original.layout != self.layout:
-            samples = Waveform(samples, RATE_HZ, self._original.layout).stereo().samples
-        return samples
+        return _on(samples, self._original.layout, self.layout)
 
     def spread(self, stereo: Samples) -> Samples:
         """Added sound [2 n] on the film's loudspeakers [c n]."""
@@ -184,12 +182,18 @@ class Mixer:
         return np.concatenate([before[:, -REACH:], own, after[:, :REACH]], axis=1)
 
     def _cut_original(self, chunk: int) -> Doubles | None:
-        """By how much peaks of the original have to fall in each cell, [CHUNK / CELL]; never near speech."""
+        """By how much peaks of the original fall in each cell, [CHUNK / CELL].
+
+        Near speech by `voice_peaks_db` at most.
+        """
         original = self._around(lambda c: self.laid(c).original, chunk) * self._gain
         cuts = cuts_db(np.zeros_like(original), original, self._ceiling)
         if cuts is None:
             return None
-        cuts[self._protected(chunk)] = 0.0
+        spoken = self._protected(chunk)
+        cuts[spoken] = np.minimum(cuts[spoken], self.levels.voice_peaks_db)
+        self.voice_cut_db = max(self.voice_cut_db, float(cuts[spoken].max(initial=0.0)))
+        self.original_cut_db = max(self.original_cut_db, float(cuts[~spoken].max(initial=0.0)))
         return cuts if cuts.any() else None
 
     def _limit_original(self, chunk: int) -> Samples:
@@ -198,7 +202,6 @@ class Mixer:
         samples = self.laid(chunk).original * self._gain
         if gain is not None:
             samples *= gain
-            self.original_cut_db = max(self.original_cut_db, -20 * float(np.log10(gain.min())))
         return samples
 
     def _cut_added(self, chunk: int) -> Doubles | None:
@@ -302,20 +305,27 @@ def _spread(stereo: Samples, shares: Floats) -> Samples:
     return out
 
 
-def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels) -> float:
-    """Loudness for the music bed where nobody speaks, on the scale of the original before the final gain."""
+def _on(samples: Samples, own: tuple[str, ...], layout: tuple[str, ...]) -> Samples:
+    """Samples [c n] of some loudspeakers from those of the film, which are the same or two."""
+    return samples if own == layout else Waveform(samples, RATE_HZ, own).stereo().samples
+
+
+def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels, layout: tuple[str, ...]) -> float:
+    """Loudness for the music bed where nobody speaks, on the scale of the original in the film's layout, before the
+    final gain.
+    """
     if original is None:
         return levels.target_lufs
     if speech:
-        meter = LoudnessMeter(original.rate_hz, original.layout)
+        meter = LoudnessMeter(original.rate_hz, layout)
         for span in speech:
-            meter.add(original.cut(span.start_s, span.end_s).samples)
+            meter.add(_on(original.cut(span.start_s, span.end_s).samples, original.layout, layout))
         voice = meter.integrated_lufs()
         if voice > SILENCE_LUFS:
             return voice - levels.bed_under_speech_lu
-    meter = LoudnessMeter(original.rate_hz, original.layout)
+    meter = LoudnessMeter(original.rate_hz, layout)
     for _, block in original.blocks():
-        meter.add(block)
+        meter.add(_on(block, original.layout, layout))
     return max(meter.integrated_lufs(), levels.faint_lufs) - levels.bed_under_sound_lu
 
 

@@ -1,5 +1,6 @@
 """`storysound score`, and the two steps it is made of: `storysound plan` and `storysound render`."""
 
+import enum
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from storysound.session import Session
 
 log = logging.getLogger(__name__)
+
+
+class Layout(enum.StrEnum):
+    """Choices of --layout; the names are those of `PlanOptions.layout`."""
+
+    own = "own"
+    stereo = "stereo"
+
 
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 Library = Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")]
@@ -37,7 +46,20 @@ Avoid = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other number another good one.")]
 Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
+EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
+Fps = Annotated[float, typer.Option(help="Pictures a second of a slideshow.")]
+Seconds = Annotated[float | None, typer.Option(help="How long a slideshow shows each picture; else by its words.")]
+Transition = Annotated[float, typer.Option(metavar="S", help="Dissolve from picture to picture; 0 cuts.")]
+Narration = Annotated[
+    Path | None, typer.Option(readable=False, help="A voice that tells the pictures; they share its length.")
+]
 Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
+VoicePeaks = Annotated[
+    float,
+    typer.Option(min=0, max=6, metavar="DB", help="Lower single peaks of voices by so much, to be as loud as asked."),
+]
+LayoutOption = Annotated[Layout, typer.Option(help="Loudspeakers of the result: the film's own, or two.")]
 Report = Annotated[
     Path | None, typer.Option(readable=False, help="Folder for cue sheet and report; else beside the film.")
 ]
@@ -55,7 +77,10 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     if given["seed"] and given["take"] > 1:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
-    same = ("text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank")
+    same = (
+        "text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank", "every_track", "fps",
+        "seconds", "transition", "narration",
+    )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
         "music_gain_db": given["music_gain"],
@@ -64,14 +89,31 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
+        "size": _size(given["size"]),
         "loudness": given["loudness"],
+        "voice_peaks_db": given["voice_peaks"],
+        "layout": given["layout"].value,
     }
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    """Width and height of "1920x1080"; None of nothing."""
+    from storysound.errors import UsageError
+
+    if not text:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"is width x height as 1920x1080, got {text!r}", field="size")
+    return int(width), int(height)
 
 
 def score(
     stories: Annotated[
         list[Path],
-        typer.Argument(metavar="STORY...", readable=False, help="A video, a folder of pictures, a text, a sound."),
+        typer.Argument(
+            metavar="STORY...", readable=False, help="A video, a folder of pictures and films, a text, a sound."
+        ),
     ],
     library: Library,
     out: Annotated[
@@ -89,7 +131,15 @@ def score(
     music_gain: Gain = 0.0,
     effects_gain: Gain = 0.0,
     loudness: Loudness = "",
+    voice_peaks: VoicePeaks = 0.0,
+    layout: LayoutOption = Layout.own,
     track: Track = None,
+    every_track: EveryTrack = False,
+    size: Size = "",
+    fps: Fps = 25.0,
+    seconds: Seconds = None,
+    transition: Transition = 0.5,
+    narration: Narration = None,
     avoid: Avoid = None,
     seed: Seed = 0,
     take: Take = 1,
@@ -127,7 +177,7 @@ def _many(
     from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.errors import InputError, UsageError
-    from storysound.jobs.score.batch import is_done, outputs
+    from storysound.jobs.score.batch import fitting, is_done, outputs
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
 
@@ -136,7 +186,7 @@ def _many(
     faults: list[InputError] = []
     with Session(profile) as session, one_thread():
         for number, (story, out) in enumerate(outputs(stories, folder), 1):
-            request = ScoreRequest(story, library, out, **options)
+            request = ScoreRequest(story, library, out, **fitting(story, options))
             if is_done(request):
                 streams.tell(f"{story}: done already, {out}")
                 continue
@@ -169,7 +219,15 @@ def plan(
     music_gain: Gain = 0.0,
     effects_gain: Gain = 0.0,
     loudness: Loudness = "",
+    voice_peaks: VoicePeaks = 0.0,
+    layout: LayoutOption = Layout.own,
     track: Track = None,
+    every_track: EveryTrack = False,
+    size: Size = "",
+    fps: Fps = 25.0,
+    seconds: Seconds = None,
+    transition: Transition = 0.5,
+    narration: Narration = None,
     avoid: Avoid = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
     take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,
@@ -204,8 +262,9 @@ def plan(
 
 _STANDS_IN_SHEET = {
     "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
-    "effects_gain": 0.0, "loudness": "", "track": None, "avoid": None, "ignore_names": False,
-    "licence_policy": Policy.any, "rerank": "none", "out": None,
+    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "every_track": False,
+    "size": "", "fps": 25.0, "seconds": None, "transition": 0.5, "narration": None, "avoid": None,
+    "ignore_names": False, "licence_policy": Policy.any, "rerank": "none", "out": None,
 }  # fmt: skip
 
 
@@ -231,6 +290,12 @@ def render(
         list[Path] | None, typer.Option(metavar="FOLDER", readable=False, help="Where files that moved are now.")
     ] = None,
     loudness: Loudness = "",
+    voice_peaks: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=6, metavar="DB", help="Lower single peaks of voices by so much; else as the sheet has it."
+        ),
+    ] = None,
     relevel: Annotated[bool, typer.Option("--relevel", help="Bring the mix to its loudness anew.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -240,7 +305,15 @@ def render(
     from storysound.session import Session
 
     request = RenderRequest(
-        sheet, out, otio, tuple(relink or ()), relevel, report=report, stems=stems, loudness=loudness
+        sheet,
+        out,
+        otio,
+        tuple(relink or ()),
+        relevel,
+        report=report,
+        stems=stems,
+        loudness=loudness,
+        voice_peaks_db=voice_peaks,
     )
     with Session() as session, shown("render") as watch:
         result = session.render(request, watch=watch)

@@ -96,11 +96,10 @@ def _end_s(score: Score, cue: Cue, hit: Hit) -> float:
 
 
 def _add(score: Score, request: EditRequest, models: Models) -> Score:
-    from storysound.jobs.plan.plan import AMBIENCE_S, Place, fitted_cue
+    from storysound.jobs.plan.plan import Lasting, Place, fitted_cue
 
     sound = _sound(score, request.sound, request.layer or "music")
-    is_long = sound.duration_s >= AMBIENCE_S
-    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if is_long else "spot")
+    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if Lasting()(sound) else "spot")
     start_s = request.start_s or 0.0
     end_s = min(score.duration_s, start_s + sound.duration_s) if request.end_s is None else request.end_s
     if not 0 <= start_s < end_s - edit.SHORTEST_S or end_s > score.duration_s + edit.SHORTEST_S:
@@ -121,7 +120,7 @@ def _usual_loudness(score: Score, layer: Layer) -> float:
     if there:
         return there[len(there) // 2]
     original = record_audio(score.original.path, rate_hz=RATE_HZ, track=score.track) if score.original else None
-    bed = bed_lufs(original, score.speech, score.levels)
+    bed = bed_lufs(original, score.speech, score.levels, score.layout)
     return wanted_lufs(layer, bed, score.levels, arousal=0.5, soft=original is not None)
 
 

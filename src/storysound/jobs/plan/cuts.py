@@ -2,8 +2,10 @@
 
 import logging
 import math
+import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import CuePlayer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, Piece, RunnerUp
+from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.match.query import Hit
@@ -57,6 +60,11 @@ class _LibrarySound:
     wave: Waveform
     track: Track
     from_s: float
+
+    @cached_property
+    def texture(self) -> Texture | None:
+        """What may go on without end; None for other sounds."""
+        return texture_of(self.wave)
 
 
 def cut(
@@ -141,7 +149,16 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     hint_s = max(0.0, hit.start_s - sound.from_s)
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
-    fitted = fit(track, length_s, at_s=place.start_s, hint_s=hint_s, once=is_spot)
+    endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
+    fitted = fit(
+        track,
+        length_s,
+        at_s=place.start_s,
+        hint_s=hint_s,
+        once=is_spot,
+        texture=sound.texture if endless else None,
+        seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
+    )
     played_s = fitted.pieces[-1].end_s - place.start_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
     fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))

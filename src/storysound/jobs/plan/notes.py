@@ -1,12 +1,9 @@
 """What the user should know of a plan."""
 
 from storysound.cue.licences import allows_commerce
-from storysound.cue.master import Mastered
 from storysound.cue.score import Score
 from storysound.draw.shapes import times_of
 from storysound.story import Story
-
-LIMITED_DB, SHORT_LU = 3.0, 0.3  # more is said
 
 
 def notes_of(score: Score, story: Story) -> tuple[str, ...]:
@@ -19,18 +16,6 @@ def notes_of(score: Score, story: Story) -> tuple[str, ...]:
             places = ", ".join(times_of(span) for span in score.own_music)
             notes.append(f"the clip has music of its own at {places}: none is laid there")
         notes += _licences(score)
-    return tuple(notes)
-
-
-def mix_notes(mastered: Mastered) -> tuple[str, ...]:
-    """What it took to bring the mix to its loudness, a line each."""
-    notes = []
-    target = mastered.levels.target_lufs
-    if mastered.shortfall_lu > SHORT_LU:
-        short = f"{mastered.shortfall_lu:.1f} LU below {target:g} LUFS"
-        notes.append(f"the mix stays {short}: the voices' own peaks leave no room, and voices are never limited")
-    if mastered.limited_db > LIMITED_DB:
-        notes.append(f"peaks outside speech had to be lowered by up to {mastered.limited_db:.1f} dB")
     return tuple(notes)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from storysound.cue.levels import Levels, loudness_target
+from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
 from storysound.cue.score import Score, Wishes
 from storysound.errors import UsageError
 from storysound.story import Mood, Story
 
+Layout = Literal["own", "stereo"]
+SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
+LEAST_SIDE, MOST_SIDE = 16, 8192  # pixels of a slideshow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +33,20 @@ class PlanOptions:
     licence_policy: LicencePolicy = "any"  # commercial: only sounds that may be sold
     rerank: str = "none"  # a trained model that judges the best again, as `jobs.find` takes it
     loudness: str = ""  # a target by name (film, ebu, youtube, podcast) or in LUFS; "" is podcast's
+    voice_peaks_db: float = (
+        0.0  # single peaks of voices may be lowered by so much, for a loudness they leave no room for
+    )
+    layout: Layout = "own"  # loudspeakers of the result: the film's own, or two
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
-    track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else the first
+    track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
+    every_track: bool = False  # scores each other sound track of the film too, under its own speech
+    # Of a slideshow:
+    size: tuple[int, int] | None = None  # width and height; None: 1280 × 720, upright where most pictures are
+    fps: float = Wishes.fps
+    seconds: float | None = None  # that each picture is shown; None: by its words
+    transition: float = Wishes.transition  # seconds of a dissolve from one picture to the next; 0 cuts
+    narration: Path | None = None  # a voice that tells the pictures, which share its length
 
     def __post_init__(self) -> None:
         if self.replace and not self.keep_original:
@@ -44,16 +58,45 @@ class PlanOptions:
                 raise UsageError(fault, field=field)
         if self.loudness:
             loudness_target(self.loudness)
+        check_voice_peaks(self.voice_peaks_db)
+        if self.layout not in ("own", "stereo"):
+            raise UsageError(f"is own or stereo, got {self.layout!r}", field="layout")
         if self.licence_policy not in ("any", "commercial"):
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
+        if self.every_track and (self.replace or not self.keep_original):
+            raise UsageError(
+                "keeps the sound of each track: it can't go with `replace`, nor without `keep_original`",
+                field="every_track",
+            )
+        self._check_slideshow()
+
+    def _check_slideshow(self) -> None:
+        if self.size and any(side % 2 or not LEAST_SIDE <= side <= MOST_SIDE for side in self.size):
+            fault = f"takes even numbers from {LEAST_SIDE} to {MOST_SIDE}, got {self.size[0]} x {self.size[1]}"
+            raise UsageError(fault, field="size")
+        for field, least, most in (("fps", 1.0, 120.0), ("seconds", 0.2, 3600.0), ("transition", 0.0, 10.0)):
+            value = getattr(self, field)
+            if value is not None and not least <= value <= most:
+                raise UsageError(f"must lie in [{least:g}, {most:g}], got {value:g}", field=field)
+        if self.narration is not None and self.seconds is not None:
+            raise UsageError("a `narration` says how long pictures stay", field="seconds")
+        if self.narration is not None and not self.keep_original:
+            raise UsageError("is the original sound: it can't go without `keep_original`", field="narration")
+
+    @property
+    def of_slideshows(self) -> tuple[str, ...]:
+        """The fields that were set and mean something for pictures alone."""
+        return tuple(name for name in SLIDESHOW if getattr(self, name) != getattr(PlanOptions, name))
 
     @property
     def levels(self) -> Levels:
         """The usual levels, with the user's gains on top and at the loudness that is asked for."""
-        levels = Levels(music_db=self.music_gain_db, effects_db=self.effects_gain_db)
+        levels = Levels(
+            music_db=self.music_gain_db, effects_db=self.effects_gain_db, voice_peaks_db=self.voice_peaks_db
+        )
         return levels.aimed(self.loudness) if self.loudness else levels
 
     def wishes(self, profile: str) -> Wishes:
@@ -67,6 +110,12 @@ class PlanOptions:
             licence_policy=self.licence_policy,
             rerank=self.rerank,
             seed=self.seed,
+            every_track=self.every_track,
+            size=self.size,
+            fps=self.fps,
+            seconds=self.seconds,
+            transition=self.transition,
+            narration=str(self.narration.absolute()) if self.narration else "",
             profile=profile,
         )
 
@@ -75,7 +124,7 @@ class PlanOptions:
 class PlanRequest(PlanOptions):
     """A story whose sound is to be planned, and where the sheet goes."""
 
-    story: Path  # a video, or a folder of pictures with a story.txt
+    story: Path  # a video, a folder of pictures with a story.txt, a text, or a sound
     library: Path  # made by `index`
     sheet: Path  # cue sheet to write: .json
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from storysound.cue.levels import loudness_target
+from storysound.cue.levels import check_voice_peaks, loudness_target
 from storysound.cue.score import Score
 
 
@@ -26,10 +26,13 @@ class RenderRequest(RenderOptions):
     relink: tuple[Path, ...] = ()  # folders in which files that moved are looked for
     relevel: bool = False  # brings the mix to its target anew; else its one gain stays as the sheet has it
     loudness: str = ""  # another target, by name (film, ebu, youtube, podcast) or in LUFS; "" leaves the sheet's
+    voice_peaks_db: float | None = None  # how far single peaks of voices may be lowered; None leaves the sheet's
 
     def __post_init__(self) -> None:
         if self.loudness:
             loudness_target(self.loudness)
+        if self.voice_peaks_db is not None:
+            check_voice_peaks(self.voice_peaks_db)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,15 @@ from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, pa
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
 from storysound.media.film.containers import Container, Unable, container_for, unable
 from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
-from storysound.media.film.streams import CopiedStreams, label, moved_chapters, mux_options, tags_of, template
+from storysound.media.film.streams import (
+    CopiedStreams,
+    label,
+    moved_chapters,
+    mux_options,
+    tags_of,
+    template,
+    written_tags,
+)
 from storysound.media.film.subtitles import converts
 from storysound.media.film.tracks import StreamInfo, streams_of
 from storysound.media.recording import Recording, of_wave
@@ -178,7 +186,7 @@ class _Film:
         self._source, self._result, self._times, self._end_s, self._path = source, result, times, end_s, path
         self._copied = CopiedStreams(source, container, clock, result)
         self._sounds: list[tuple[Soundtrack, av.AudioStream]] = []
-        result.metadata.update(tags_of(source))
+        result.metadata.update(written_tags(container, tags_of(source)))
         if chapters := moved_chapters(source.chapters(), clock.origin_s, end_s):
             result.set_chapters(chapters)
 

@@ -1,4 +1,8 @@
-"""Sound as a file carries it: encoded block by block, and again until what a listener decodes keeps to a ceiling."""
+"""Sound as a file carries it: encoded block by block, and again until what a listener decodes is what was mixed.
+
+An encoder overshoots, and leaves out the highest frequencies: what it makes is brought back under the ceiling by short
+dips, and to the loudness of the mix by one gain.
+"""
 
 import array
 import logging
@@ -15,6 +19,7 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.fifo import AudioFifo
+from av.codec.context import Flags2
 from av.container import OutputContainer
 from av.packet import PacketSideData
 
@@ -24,8 +29,9 @@ from storysound.media.audio import Waveform, resample
 from storysound.media.film.containers import Container
 from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial, samples_of
 from storysound.media.film.gain import CELL, Gain
-from storysound.media.film.meter import Meter
+from storysound.media.film.overs import Overs
 from storysound.media.film.tracks import StreamInfo
+from storysound.media.loudness import LoudnessMeter, TruePeak
 from storysound.media.recording import IN_MEMORY, Recording, of_wave
 from storysound.progress import check
 
@@ -33,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _DIPS = 8  # rounds of short dips; what is still beyond then gets a constant gain
 _MOST_ROUNDS = 20
+NEAR_LU = 0.1  # of the loudness of the mix: near enough
 _NEAR_DB = 0.1  # what lies so near under the ceiling is lowered as well: the next encoding may lift it
 _MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit rate
 _READ = 512  # frames read at a time
@@ -53,7 +60,7 @@ class DeliveredSound:
     dbtp: float
     rounds: int
     dip_db: float = 0.0  # the deepest of the short dips that keep it under its ceiling
-    gain_db: float = 0.0  # of the whole, where dips weren't enough
+    gain_db: float = 0.0  # of the whole, for the loudness of the mix, and where dips weren't enough
     note: str = ""
 
 
@@ -70,16 +77,19 @@ class Soundtrack:
         self.delivered = self._settled(note)
 
     def _settled(self, note: str) -> DeliveredSound:
-        """Encodes until the decoded sound keeps to the ceiling, and says what it then is."""
+        """Encodes until the decoded sound keeps to the ceiling and is as loud as the mix, and says what it then is."""
         ceiling = math.inf if self._ceiling is None else self._ceiling
+        wanted = _loudness(self._sound, self._length) if self._ceiling is not None and self._form.bit_rate else math.nan
         if self._form.encoder == "aac" and self._has_loud_partial():
             self._form = replace(self._form, aac_coder="twoloop")
         for rounds in range(1, _MOST_ROUNDS + 1):
-            meter = self._round(ceiling - _NEAR_DB)
-            over_db = meter.dbtp - ceiling
-            if over_db <= 0 or rounds == _MOST_ROUNDS:
+            heard = self._round(ceiling - _NEAR_DB)
+            over_db, missing_lu = heard.dbtp - ceiling, wanted - heard.lufs
+            if not math.isfinite(missing_lu) or rounds > _DIPS:
+                missing_lu = 0.0
+            if (over_db <= 0 and abs(missing_lu) <= NEAR_LU) or rounds == _MOST_ROUNDS:
                 break
-            self._lower(meter, ceiling, rounds, over_db)
+            self._adjust(heard, ceiling, rounds, missing_lu)
         if over_db > 0:
             log.warning("the encoded sound stands %.1f dB over %.1f dBTP", over_db, ceiling)
         form = self._form
@@ -87,39 +97,41 @@ class Soundtrack:
             form.encoder.removeprefix("lib").removesuffix("lame"),
             form.layout,
             form.bit_rate,
-            meter.lufs,
-            meter.dbtp,
+            heard.lufs,
+            heard.dbtp,
             rounds,
             self._gain.deepest_db,
             self._gain.constant_db,
             note,
         )
 
-    def _lower(self, meter: Meter, ceiling: float, rounds: int, over_db: float) -> None:
+    def _adjust(self, heard: "_Heard", ceiling: float, rounds: int, missing_lu: float) -> None:
         """What the next round does about what this one found."""
         if rounds > _DIPS:
-            self._gain.constant_db -= over_db + 0.02 * 2 ** (rounds - _DIPS)
+            self._gain.constant_db -= heard.dbtp - ceiling + 0.02 * 2 ** (rounds - _DIPS)
             return
-        for cell, peak in meter.overs.items():
-            self._gain.cut(cell, max(0.0, peak - ceiling) + _NEAR_DB * (1 + rounds / 4))
-        if self._form.bit_rate and len(meter.overs) * CELL > _MANY * self._length:
+        if abs(missing_lu) > NEAR_LU:
+            self._gain.constant_db += missing_lu
+        overs = heard.overs.cells
+        for cell, peak in overs.items():
+            self._gain.cut(cell, max(0.0, peak + missing_lu - ceiling) + _NEAR_DB * (1 + rounds / 4))
+        if self._form.bit_rate and len(overs) * CELL > _MANY * self._length:
             raised = min(self._form.most_bit_rate, self._form.bit_rate * 4 // 3)
             self._form = replace(self._form, bit_rate=raised)
 
     # --- a round
 
-    def _round(self, near_dbtp: float) -> Meter:
+    def _round(self, near_dbtp: float) -> "_Heard":
         """Encodes all, and measures what comes out of the decoder; plain sound only as it will be rounded."""
-        places = tuple(channel.name for channel in av.AudioLayout(self._form.layout).channels)
-        meter = Meter(self._form.rate_hz, places, ceiling_dbtp=near_dbtp, cell=CELL)
+        heard = _Heard(self._form, near_dbtp)
         if not self._form.bit_rate:
             for _, block in self._blocks(_READ * _PLAIN_FRAME):
-                meter.add(self._form.decoded(block))
-            meter.finish()
-            return meter
+                heard.add(self._form.decoded(block))
+            heard.finish()
+            return heard
         self._store = _Packets()
         encoder = self._form.context()
-        decoder = _Decoder(self._form, encoder, meter)
+        decoder = _Decoder(self._form, encoder, heard)
         with ThreadPoolExecutor(1) as pool:  # what was encoded is decoded on another core
             decoding: Future[None] | None = None
             packets = self._encoded(encoder)
@@ -132,8 +144,8 @@ class Soundtrack:
         if decoding is not None:
             decoding.result()
         decoder.take([None])
-        meter.finish()
-        return meter
+        heard.finish()
+        return heard
 
     def _has_loud_partial(self) -> bool:
         """Whether there is a sine in it that FFmpeg's fast AAC coder would clip."""
@@ -198,15 +210,52 @@ def soundtrack(
     return Soundtrack(sound, max(1, round(end_s * form.rate_hz)), form, ceiling_dbtp, note)
 
 
-class _Decoder:
-    """What a listener hears, into a meter: from the first sample of the sound on."""
+def _loudness(sound: Recording, length: int) -> float:
+    """Integrated loudness of the first `length` samples."""
+    meter = LoudnessMeter(sound.rate_hz, sound.layout)
+    for _, block in sound.part(0, length).blocks():
+        meter.add(block)
+    return meter.integrated_lufs()
 
-    def __init__(self, form: Form, encoder: AudioCodecContext, meter: Meter) -> None:
+
+class _Heard:
+    """What a listener hears: its loudness, its true peak, and where that lies above `near_dbtp`."""
+
+    def __init__(self, form: Form, near_dbtp: float) -> None:
+        places = tuple(channel.name for channel in av.AudioLayout(form.layout).channels)
+        self._loudness, self._peak = LoudnessMeter(form.rate_hz, places), TruePeak(form.channels)
+        self._before = 0.0  # largest sample before second 0
+        self.overs = Overs(form.channels, near_dbtp)
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        self._loudness.add(samples)
+        self._peak.add(samples)
+        self.overs.add(samples)
+
+    def add_before(self, samples: Samples) -> None:
+        """Samples [c n] before second 0, an encoder's delay: players leave it out, but not all of them."""
+        self._before = max(self._before, float(np.abs(samples).max(initial=0.0)))
+
+    def finish(self) -> None:
+        """No more comes. What is too loud before second 0 is due to what follows."""
+        self.overs.finish()
+        self.lufs = self._loudness.integrated_lufs()
+        before_db = 20 * math.log10(self._before) if self._before else -math.inf
+        self.dbtp = max(self._peak.dbtp(), before_db)
+        self.overs.mark(0, before_db)
+
+
+class _Decoder:
+    """Decodes packets of an encoder for what a listener hears, from the first sample of the sound on."""
+
+    def __init__(self, form: Form, encoder: AudioCodecContext, heard: _Heard) -> None:
         context = av.CodecContext.create(_DECODERS.get(form.encoder, form.encoder), "r")
         assert isinstance(context, AudioCodecContext)
         context.extradata = encoder.extradata
         context.sample_rate, context.layout = form.rate_hz, form.layout
-        self._context, self._meter = context, meter
+        context.flags2 |= Flags2.skip_manual  # else it drops an encoder's delay itself, if the encoder states it
+        self._context, self._heard = context, heard
         self._skip: int | None = None  # samples before the sound's first
 
     def take(self, packets: "Sequence[av.Packet[av.AudioStream] | None]") -> None:
@@ -223,16 +272,10 @@ class _Decoder:
         samples = samples_of(whole)
         drop = min(self._skip or 0, samples.shape[1])
         self._skip = (self._skip or 0) - drop
-        if drop:  # encoders' delay: players leave it out, but not all of them
-            self._meter.dbtp = max(self._meter.dbtp, _peak_db(samples[:, :drop]))
+        if drop:
+            self._heard.add_before(samples[:, :drop])
         if drop < samples.shape[1]:
-            self._meter.add(samples[:, drop:])
-
-
-def _peak_db(samples: Samples) -> float:
-    """Largest sample of [c n] in dB."""
-    most = float(np.abs(samples).max(initial=0.0))
-    return 20 * math.log10(most) if most else -math.inf
+            self._heard.add(samples[:, drop:])
 
 
 class _Packets:

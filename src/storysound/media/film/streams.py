@@ -32,12 +32,32 @@ def tags_of(container: InputContainer) -> dict[str, str]:
     return {name: text for name, text in tags.items() if "-" not in name or name.split("-")[0] not in tags}
 
 
+# QuickTime's names of what a film says of itself; where tags of any name are written, Apple's programs look for these.
+_APPLE = "com.apple.quicktime."
+_APPLES = {
+    name: _APPLE + name
+    for name in "title artist author album comment copyright description genre keywords make model".split()
+} | {"location": f"{_APPLE}location.ISO6709"}
+
+
+def written_tags(container: Container, tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags of the whole as a container gets them: under names of its own, or any names and Apple's besides."""
+    if _has_places(container, tags):
+        return dict(tags)
+    known = {_APPLES[name.lower()]: text for name, text in tags.items() if name.lower() in _APPLES}
+    return known | dict(tags)
+
+
+def _has_places(container: Container, tags: Mapping[str, str]) -> bool:
+    return container.tags is None or {name.lower() for name in tags} <= container.tags
+
+
 def mux_options(container: Container, tags: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer that writes these tags of the whole."""
     options = dict(container.options) | {"max_interleave_delta": "2000000"}  # in µs; sparse streams hold back no more
     if container.format in ("matroska", "webm"):  # sound may begin before second 0: what an encoder puts in front
         options["avoid_negative_ts"] = "disabled"
-    if container.tags is not None and not {name.lower() for name in tags} <= container.tags:
+    if not _has_places(container, tags):
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"  # any name, as phones write them
     return options
 

@@ -1,0 +1,61 @@
+"""Where sound that comes block by block goes beyond a ceiling, between samples too."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storysound.media.arrays import Samples
+from storysound.media.film.gain import CELL
+from storysound.media.loudness import REACH, headroom, points_between
+
+_STEP = 4 * CELL  # samples looked at together; `points_between` takes multiples of 32
+
+
+class Overs:
+    """Cells of `CELL` samples whose true peak lies above `ceiling_dbtp`, each with its peak in dBTP."""
+
+    def __init__(self, channels: int, ceiling_dbtp: float) -> None:
+        self._ceiling_dbtp = ceiling_dbtp
+        self._ceiling = 10 ** (ceiling_dbtp / 20) if math.isfinite(ceiling_dbtp) else math.inf
+        self._held: Samples = np.zeros((channels, REACH), np.float32)  # before the first sample nothing is heard
+        self._start = 0  # of what comes after the first REACH samples that are held
+        self.cells: dict[int, float] = {}
+
+    def add(self, samples: Samples) -> None:
+        """The next samples [c n]."""
+        if math.isfinite(self._ceiling):
+            self._held = np.concatenate([self._held, samples], axis=1)
+            self._look((self._held.shape[1] - 2 * REACH) // _STEP)
+
+    def finish(self) -> None:
+        """No more comes."""
+        if math.isfinite(self._ceiling):
+            self._held = np.pad(self._held, ((0, 0), (0, REACH + _STEP)))
+            self._look((self._held.shape[1] - 2 * REACH) // _STEP)
+
+    def mark(self, cell: int, peak_dbtp: float) -> None:
+        """A peak of a cell that was found, here or elsewhere."""
+        if peak_dbtp > self._ceiling_dbtp:
+            self.cells[cell] = max(peak_dbtp, self.cells.get(cell, -math.inf))
+
+    def _look(self, steps: int) -> None:
+        """Looks through so many steps of what is held."""
+        if steps <= 0:
+            return
+        width = _STEP + 2 * REACH
+        around = np.lib.stride_tricks.sliding_window_view(self._held, width, axis=1)[:, ::_STEP][:, :steps]
+        loud = np.flatnonzero(np.abs(around).max(axis=(0, 2)) * headroom() > self._ceiling)
+        for step in loud:
+            peaks = _cell_peaks(around[:, step])
+            for cell in np.flatnonzero(peaks > self._ceiling):
+                self.mark((self._start + int(step) * _STEP) // CELL + int(cell), 20 * math.log10(peaks[cell]))
+        self._held = self._held[:, steps * _STEP :]
+        self._start += steps * _STEP
+
+
+def _cell_peaks(samples: Samples) -> NDArray[np.float32]:
+    """True peak of each cell: [c n + 2 · REACH] -> [n / CELL]."""
+    inner = np.abs(samples[:, REACH:-REACH]).max(axis=0)
+    between = np.abs(points_between(samples)).max(axis=(0, 2))
+    return np.asarray(np.maximum(inner, between).reshape(-1, CELL).max(axis=1))
