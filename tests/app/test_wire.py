@@ -17,9 +17,8 @@ from storysound.app import wire
 from storysound.errors import UsageError
 from storysound.story import Mood
 
-RECORDS = sorted(
-    name for name in storysound.__all__ if name.endswith(("Request", "Result")) and name not in ("ScoreResult",)
-)
+SCORED = {"ScoreResult", "PlanResult", "RenderResult", "EditResult"}  # a score has a form of its own: its sheet
+RECORDS = sorted(name for name in storysound.__all__ if name.endswith(("Request", "Result")) and name not in SCORED)
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
@@ -94,6 +93,8 @@ def _usual(kind: Any) -> Any:
         "Query": {"text": "rain"},
         "GenerateMusicRequest": {"text": "rain", "prompt_only": True},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
+        "EditRequest": {"action": "undo"},
+        "GenerateAmbienceRequest": {"text": "rain"},
         "SplitSpeechRequest": {"source": Path("a.wav"), "background": Path("b.wav")},
     }.get(kind.__name__, {})
     hints = get_type_hints(kind)
