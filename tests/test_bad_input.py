@@ -306,8 +306,8 @@ def test_missing_weights_say_how_to_get_them(run: Run, monkeypatch: pytest.Monke
 )
 def test_being_told_to_end(here: Path, tmp_path: Path, ending: signal.Signals, step: str, code: int) -> None:
     # So small a film is delivered before a busy machine has sent the signal: delivery waits for it.
-    slowly = "import time; from storysound.jobs.score import deliver; write = deliver.write_film; "
-    slowly += "deliver.write_film = lambda *given: (time.sleep(60), write(*given)); "
+    slowly = "import time; from storysound.jobs.render import deliver; write = deliver.write_json; "
+    slowly += "deliver.write_json = lambda *given: (time.sleep(60), write(*given)); "
     script = slowly + "from storysound.app.cli import main; main()"
     words = ["score", "ok.mp4", "-l", "lib", "-o", str(tmp_path / "o.mp4")]
     with subprocess.Popen([sys.executable, "-c", script, *words], stderr=subprocess.PIPE, text=True) as process:

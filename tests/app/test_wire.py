@@ -94,7 +94,7 @@ def _usual(kind: Any) -> Any:
         "GenerateMusicRequest": {"text": "rain", "prompt_only": True},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
         "EditRequest": {"action": "undo"},
-        "GenerateAmbienceRequest": {"text": "rain", "library": Path("l")},
+        "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
         "SplitSpeechRequest": {"source": Path("a.wav"), "background": Path("b.wav")},
     }.get(kind.__name__, {})
     hints = get_type_hints(kind)
