@@ -155,7 +155,7 @@ def _response() -> tuple[int, NDArray[np.complex64]]:
     at = np.arange(_TAPS) - _TAPS // 2
     taps = (high * np.sinc(high * at) - low * np.sinc(low * at)) * np.kaiser(_TAPS, 6.0)
     taps /= float((taps * np.cos(np.pi * (low + high) / 2 * at)).sum())  # 0 dB in the band's middle
-    return _TRANSFORM, np.fft.rfft(taps.astype(np.float32), _TRANSFORM).astype(np.complex64)
+    return _TRANSFORM, np.asarray(np.fft.rfft(taps.astype(np.float32), _TRANSFORM), np.complex64)
 
 
 def _band(read: Callable[[int, int], Samples], chunk: int) -> Samples:

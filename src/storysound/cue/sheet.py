@@ -130,6 +130,10 @@ def check(score: Score) -> None:
             raise SheetError(f"cues[{at}].id: {cue.id!r} is cues[{ids[cue.id]}] already")
         ids[cue.id] = at
         _check_cue(f"cues[{at}]", cue, score.duration_s)
+    numbers = [score.track, *(track.number for track in score.tracks)]
+    for at, track in enumerate(score.tracks):
+        if track.number in numbers[: at + 1]:
+            raise SheetError(f"tracks[{at}].number: {track.number} is scored already")
     for name, spans in (("speech", score.speech), ("own_music", score.own_music)):
         for at, span in enumerate(spans):
             _check_span(f"{name}[{at}]", span.start_s, span.end_s, math.inf)

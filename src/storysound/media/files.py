@@ -31,7 +31,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 _INDEXED = {"mov", "mp4"}  # formats that state for each stream where all of it lies
-_SAFE_CHANNELS = 8
+_SAFE_CHANNELS = 7  # planes of its own that a frame points to are eight, and the one after the last is looked at
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
 

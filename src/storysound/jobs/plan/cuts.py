@@ -3,7 +3,7 @@
 import logging
 import math
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -74,15 +74,14 @@ def cut(
     accept: Accepts | None = None,
     watch: Watch | None = None,
     taken: Collection[str] = (),
-) -> list[RenderedCue]:
-    """Cues in order of time; none gets an id of those `taken`.
+) -> Iterator[RenderedCue]:
+    """Cues in order of time, each when it is asked for: together their sound would fill memory. No id is of `taken`.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
     """
     watch = watch or Watch()
     loaded: dict[str, _LibrarySound | None] = {}
-    rendered: list[RenderedCue] = []
     ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
@@ -93,8 +92,8 @@ def cut(
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
-                rendered.append(one)
                 ids.add(one.cue.id)
+                yield one
                 break
         else:
             log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)
@@ -102,7 +101,6 @@ def cut(
         wanted = {hit.sound.path for later in ordered[i + 1 :] for hit in later.hits[:1]}
         for path in [p for p, kept in loaded.items() if kept is not None and p not in wanted]:
             del loaded[path]
-    return rendered
 
 
 def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _LibrarySound | None:

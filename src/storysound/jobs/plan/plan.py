@@ -21,7 +21,7 @@ from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
 from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
-from storysound.encode.pool import Models
+from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.ingest.kinds import StoryKind, kind_of
@@ -188,15 +188,18 @@ def plan(
         accept = _accepts(footage, breakdown, own, listener)
         taken = {cue.id for cue in locked}
         bed = bed_lufs(own.sound, own.speech, levels, layout)
-        cut_now = cut(drafts, bed, levels, accept, watch, taken)
-        explain: Explains = ranker.attention if ranker else listener().attention
-        maps = explain(footage, breakdown.sight, cut_now) if cut_now else {}
+        explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
+        cut_now: list[Cue] = []
+        maps: dict[str, Attention] = {}
+        for one in cut(drafts, bed, levels, accept, watch, taken):
+            maps |= explain(footage, breakdown.sight, [one])
+            cut_now.append(one.cue)
     score = Score(
         told.title,
         told.duration_s,
         told.fps,
         breakdown.scenes,
-        in_order((*locked, *(one.cue for one in cut_now))),
+        in_order((*locked, *cut_now)),
         own.speech,
         stepped_aside=aside,
         own_music=own.music,
@@ -259,7 +262,7 @@ def _as_edit(score: Score, old: Score) -> Score:
 
 
 class _Steps:
-    """Names the steps to whoever watches, and keeps how long each took."""
+    """Names the steps to whoever watches, keeps how long each took, and lets go of the memory it needed."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -270,6 +273,7 @@ class _Steps:
         self._watch.step(name)
         started_s = time.perf_counter()
         yield
+        give_back()
         self.seconds[name] = time.perf_counter() - started_s
 
 

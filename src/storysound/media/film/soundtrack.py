@@ -43,6 +43,7 @@ NEAR_LU = 0.1  # of the loudness of the mix: near enough
 _NEAR_DB = 0.1  # what lies so near under the ceiling is lowered as well: the next encoding may lift it
 _MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit rate
 _READ = 512  # frames read at a time
+_MEASURED = 1 << 17  # samples measured at a time
 _PLAIN_FRAME = 4096  # samples of a packet of plain samples
 _DECODERS = {"libopus": "opus", "libmp3lame": "mp3float"}
 
@@ -225,13 +226,25 @@ class _Heard:
         places = tuple(channel.name for channel in av.AudioLayout(form.layout).channels)
         self._loudness, self._peak = LoudnessMeter(form.rate_hz, places), TruePeak(form.channels)
         self._before = 0.0  # largest sample before second 0
+        self._held: list[Samples] = []  # a decoder gives little at a time, and each look costs
+        self._held_length = 0
         self.overs = Overs(form.channels, near_dbtp)
 
     def add(self, samples: Samples) -> None:
         """The next samples [c n]."""
-        self._loudness.add(samples)
-        self._peak.add(samples)
-        self.overs.add(samples)
+        self._held.append(samples)
+        self._held_length += samples.shape[1]
+        if self._held_length >= _MEASURED:
+            self._measure()
+
+    def _measure(self) -> None:
+        """Measures what is held."""
+        if self._held:
+            samples = np.concatenate(self._held, axis=1)
+            self._held, self._held_length = [], 0
+            self._loudness.add(samples)
+            self._peak.add(samples)
+            self.overs.add(samples)
 
     def add_before(self, samples: Samples) -> None:
         """Samples [c n] before second 0, an encoder's delay: players leave it out, but not all of them."""
@@ -239,6 +252,7 @@ class _Heard:
 
     def finish(self) -> None:
         """No more comes. What is too loud before second 0 is due to what follows."""
+        self._measure()
         self.overs.finish()
         self.lufs = self._loudness.integrated_lufs()
         before_db = 20 * math.log10(self._before) if self._before else -math.inf
