@@ -86,7 +86,7 @@ def test_stereo_stays_as_recorded(folder: Path) -> None:
     np.testing.assert_allclose(right, 0.5 * left, atol=1e-6)
 
 
-def test_what_goes_beyond_full_scale_is_turned_down(folder: Path) -> None:
+def test_what_could_go_beyond_full_scale_is_turned_down(folder: Path) -> None:
     write_wav(folder / "loud.wav", Waveform(np.clip(noise(5).samples * 5, -1, 1).astype(np.float32), RATE_HZ))
     samples = made(folder, like=folder / "loud.wav", seconds=20.0)[1]
     assert np.abs(samples).max() <= 10 ** (-1 / 20) + 1e-3

@@ -25,7 +25,8 @@ from storysound.story import Source
 MOST_READ_S = 600.0  # of a recording: more of it makes no difference that can be heard
 AROUND_S = 60.0  # read before and after the moment of a long sound that was found
 CANDIDATES = 8  # sounds for some words
-CEILING_DBTP = -1.0
+CEILING_DB = -1.0
+_SUM_DB = 3.02  # by which the sum of two sounds of one strength at constant power may go beyond either
 _WANTED = "give a recording of rain, wind, waves, crickets, a crowd or an engine"
 _COSTS = {"find": 2.0, "make": 4.0, "write": 2.0}
 
@@ -33,9 +34,9 @@ _COSTS = {"find": 2.0, "make": 4.0, "write": 2.0}
 def run(request: GenerateAmbienceRequest, models: Models, watch: Watch) -> GenerateAmbienceResult:
     """Makes ambience of exactly the wanted length that may be repeated without a seam.
 
-    It is as loud as its source, but for peaks above CEILING_DBTP. Raises MediaError for a sound that can't be read,
-    InputError for one that is no texture and for a library that has none for the words, LibraryError, OutputError as
-    `media.film.sound_files.write_sound`.
+    It is as loud as its source, or so much softer that no peak can go above CEILING_DB of full scale. Raises MediaError
+    for a sound that can't be read, InputError for one that is no texture and for a library that has none for the words,
+    LibraryError, OutputError as `media.film.sound_files.write_sound`.
     """
     if request.like is not None:
         check_readable(request.like)
@@ -51,7 +52,7 @@ def run(request: GenerateAmbienceRequest, models: Models, watch: Watch) -> Gener
     said = f"ambience made by Storysound of {source.uri}, seed {request.seed}"
     rights = {"copyright": source.licence} if source.licence else {}
     artist = {"artist": source.credit} if source.credit else {}
-    write_sound(sound, request.out, {"comment": said, **rights, **artist}, ceiling_dbtp=CEILING_DBTP)
+    write_sound(sound, request.out, {"comment": said, **rights, **artist})
     return GenerateAmbienceResult(
         str(request.out), source.uri, sound.duration_s, request.seed, source.licence, source.credit, why
     )
@@ -99,8 +100,11 @@ def _blocks(wave: Waveform, request: GenerateAmbienceRequest, watch: Watch) -> I
         wave = wave.stereo()
     total, step = round(request.seconds * RATE_HZ), round(BLOCK_S * RATE_HZ)
     width = request.width
-    one = _player(wave if width is None else wave.mono(), request.seconds, request.seed, total)
-    other = _player(wave.mono(), request.seconds, request.seed + 1, total) if width else None
+    wave = wave if width is None else wave.mono()
+    peak_db = 20 * float(np.log10(np.abs(wave.samples).max()))
+    gain_db = min(0.0, CEILING_DB - peak_db - (2 * _SUM_DB if width else _SUM_DB))
+    one = _player(wave, request.seconds, request.seed, total, gain_db)
+    other = _player(wave, request.seconds, request.seed + 1, total, gain_db) if width else None
     for start in range(0, total, step):
         watch.at(start, total)
         block = one.read(start, min(total, start + step))
@@ -109,9 +113,9 @@ def _blocks(wave: Waveform, request: GenerateAmbienceRequest, watch: Watch) -> I
         yield block
 
 
-def _player(wave: Waveform, seconds: float, seed: int, total: int) -> CuePlayer:
+def _player(wave: Waveform, seconds: float, seed: int, total: int, gain_db: float) -> CuePlayer:
     pieces = walk(analyse(wave), seconds, seed=seed, endless=True)
-    return CuePlayer(wave, pieces, fade_in_s=0.0, fade_out_s=0.0, length=total)
+    return CuePlayer(wave, pieces, fade_in_s=0.0, fade_out_s=0.0, gain_db=gain_db, length=total)
 
 
 def widened(left: Samples, other: Samples, width: float) -> Samples:
