@@ -186,7 +186,7 @@ BAD = [
     (SCORE, "text.mp4", 3, "holds text"),
     (SCORE, "cut1.mp4", 3, "can't be decoded"),
     (SCORE, "cut95.mp4", 3, "cut95.mp4"),
-    (SCORE, "sound only.mp4", 3, "no video stream"),
+    (SCORE, "sound only.mp4", 3, "a sound has no pictures"),
     (SCORE, "ok.png", 3, "is a picture"),
     (SCORE, "no pictures", 3, "no pictures in it"),
     (SCORE, "latin", 3, "story.txt: is not UTF-8"),

@@ -156,7 +156,7 @@ def score(
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
 
-    if len(stories) > 1 or out.is_dir():
+    if len(stories) > 1:
         _many(stories, library, out, options | {"stems": stems, "report": report}, profile, as_json)
         return
     request = ScoreRequest(stories[0], library, out, report=report, stems=stems, **options)
