@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from storysound.ingest.captions import SUFFIXES as CAPTIONS
-from storysound.ingest.pictures import PICTURE_SUFFIXES
+from storysound.ingest.kinds import TEXT_SUFFIXES
+from storysound.ingest.pictures import FILM_SUFFIXES, PICTURE_SUFFIXES
 from storysound.media import clock
 from storysound.media.endings import MEDIA_SUFFIXES
 from storysound.media.film.containers import CONTAINERS
@@ -55,7 +56,8 @@ Made by `python docs/make_formats.py` from the code and its tests.
 Sound and film: whatever FFmpeg reads inside the PyAV wheel. A file with one of these endings that can't be read is
 listed: {endings(MEDIA_SUFFIXES)}.
 
-Pictures of a story: {endings(PICTURE_SUFFIXES)}. Captions: {endings(CAPTIONS)}
+Stories: films, sounds, texts ({endings(TEXT_SUFFIXES)}), and folders of pictures ({endings(PICTURE_SUFFIXES)})
+with films among them ({endings(FILM_SUFFIXES)}). Captions: {endings(CAPTIONS)}
 ([DATASETS.md](DATASETS.md) says how they are matched and read).
 
 ## Written

@@ -90,9 +90,20 @@ def emptied(folder: Path, allowed: tuple[list[str], ...]) -> Callable[[], None]:
 
 @pytest.mark.models
 def test_score(session: ss.Session, media: Path, tmp_path: Path) -> None:
-    made = ["o.cues.csv", "o.cues.json", "o.mp4", "o.otio", "o.report.html"]
+    endings = "cues.csv cues.json edl mp4 music.csv otio report.html xml".split()
+    made = [f"o.{ending}" for ending in endings]
     request = ss.ScoreRequest(media / "films" / "0.mp4", media / "library", tmp_path / "o.mp4")
     stopped(lambda stop: session.score(request, stop=stop), "score", emptied(tmp_path, (made, [])))
+
+
+@pytest.mark.models
+def test_a_rendering(session: ss.Session, media: Path, tmp_path: Path) -> None:
+    sheet, made = tmp_path / "cues.json", tmp_path / "made"
+    session.plan(ss.PlanRequest(media / "films" / "0.mp4", media / "library", sheet))
+    made.mkdir()
+    request = ss.RenderRequest(sheet, made / "o.wav")
+    names = sorted(path.name for path in session.render(request).files.values())
+    stopped(lambda stop: session.render(request, stop=stop), "render", emptied(made, (names, [])))
 
 
 @pytest.mark.models

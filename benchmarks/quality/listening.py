@@ -41,6 +41,7 @@ from storysound.jobs.listen.listen import detectors_of, listen
 from storysound.match.query import Query
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.recording import of_wave
 from storysound.progress import Watch
 from storysound.story import Span
 from storysound.weights.resolver import Resolver
@@ -169,8 +170,8 @@ def music(shared: Path, profile: str, weights: Resolver) -> dict[str, float]:
     ]
 
     def has_music(samples: Samples) -> bool:
-        wave = Waveform(np.clip(samples, -1, 1, dtype=np.float32)[None], MIX_RATE_HZ)
-        spans = music_spans(wave, detector.speech_spans(wave), encoders, lambda part: splitter.split(part)[0])
+        sound = of_wave(Waveform(np.clip(samples, -1, 1, dtype=np.float32)[None], MIX_RATE_HZ))
+        spans = music_spans(sound, detector.speech_spans(sound), encoders, splitter.background)
         return sum(span.duration_s for span in spans) >= MIX_S / 2
 
     answers: dict[str, list[bool]] = {"voice_alone": []}

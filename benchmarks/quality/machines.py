@@ -14,7 +14,6 @@ from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from examples.demo import make_film, make_library
@@ -25,7 +24,6 @@ from typer.testing import CliRunner
 from benchmarks.speed.find_scale import QUERIES
 from storysound.app.cli.commands import app
 from storysound.encode.encoder import load
-from storysound.jobs.score import score
 from storysound.library.store import Library
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
@@ -92,15 +90,14 @@ def measure(folder: Path) -> dict[str, NDArray[Any]]:
     hits = [hit for of_text in rows for hit in sorted(of_text, key=itemgetter("sound"))]
     found["score of a find"] = np.array([hit["score"] for hit in hits])
     found["ranks of a find, places"] = np.array([hit["rank"] for hit in hits])
-    mixed: list[Any] = []
-    render = score.render
-    with patch.object(score, "render", lambda *given: mixed.append(render(*given)) or mixed[-1]):
-        run("score", str(folder / "film.mp4"), "-l", str(library), "-o", str(scored))
-    cues = json.loads(scored.with_suffix(".cues.json").read_text("utf-8"))["cues"]
+    sheet, mix = scored.with_suffix(".cues.json"), scored.with_suffix(".wav")
+    run("score", str(folder / "film.mp4"), "-l", str(library), "-o", str(scored))
+    run("render", str(sheet), "-o", str(mix))
+    cues = json.loads(sheet.read_text("utf-8"))["cues"]
     found["sounds of the film's cues"] = np.array([cue["sound"]["path"] for cue in cues])
     found["times of the cues, s"] = np.array([(cue["start_s"], cue["end_s"]) for cue in cues])
     found["gains of the cues, dB"] = np.array([cue["gain_db"] for cue in cues])
-    found["sound of the film, of full scale"] = mixed[0].wave.samples.T
+    found["sound of the film, of full scale"] = read_audio(mix).samples.T
     found["the same after AAC"] = read_audio(scored).samples.T
     return found
 

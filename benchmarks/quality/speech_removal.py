@@ -25,6 +25,7 @@ from storysound.encode import nsnet2, separator, silero
 from storysound.encode.silero import FRAME_S, Silero
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.recording import of_wave
 from storysound.weights.resolver import Resolver
 
 RATE_HZ = 48000
@@ -46,7 +47,7 @@ def heard(detector: Silero, samples: Samples) -> NDArray[np.bool_]:
     """Frames in which speech is heard: [t]."""
     wave = Waveform(samples, RATE_HZ)
     frames = np.zeros(-(-round(wave.duration_s * 1e6) // round(FRAME_S * 1e6)), bool)
-    for span in detector.speech_spans(wave):
+    for span in detector.speech_spans(of_wave(wave)):
         frames[round(span.start_s / FRAME_S) : round(span.end_s / FRAME_S)] = True
     return frames
 

@@ -1,11 +1,12 @@
 """How fast it is on this machine: `make bench`.
 
 One thread unless a row says otherwise. Absolute times depend on the machine and on what else runs on it; the `limit`
-column is the same machine doing only what can't be avoided, measured in the same run. The film and the library of the
-last row are those of `make demo`.
+column is the same machine doing only what can't be avoided, measured in the same run. Films and library of the rows
+about scores are those of `make demo`, the long film fifteen minutes of it.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
 from rich.console import Console
@@ -46,6 +48,8 @@ def main() -> None:
         ingesting,
         searching,
         scoring,
+        rendering,
+        long_film,
         retrieval.measure,
         dtw.measure,
         knapsack.measure,
@@ -108,6 +112,57 @@ def scoring() -> Iterator[Row]:
         command = [COMMAND, "score", film, "-l", library, "-o", Path(scratch) / "out.mp4"]
         value = wall_s(command, 3, {"OMP_NUM_THREADS": "2"})
     yield "score a 57-s 720p film", f"{value:.1f} s", "", "3"
+
+
+def rendering() -> Iterator[Row]:
+    """`storysound cue gain` and then `render` of the demo's film, both as a user starts them, on two cores."""
+    sheet = ROOT / "demo" / "film.scored.cues.json"
+    if not sheet.exists():
+        yield "cue gain + render", "run `make demo` first", "", "0"
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        own = Path(scratch) / "cues.json"
+        shutil.copy(sheet, own)
+        value = wall_s([COMMAND, "cue", own, "gain", "music-1", "-1"], 3)
+        value += wall_s([COMMAND, "render", own, "-o", Path(scratch) / "out.mp4"], 3)
+    yield "cue gain + render of a 57-s film", f"{value:.1f} s", "", "3"
+
+
+def long_film(length_s: float = 900.0) -> Iterator[Row]:
+    """`storysound score` of the demo's film again and again: share of real time, and memory at its most."""
+    film, library = ROOT / "demo" / "film.mp4", ROOT / "demo" / "library"
+    if not film.exists() or not library.exists():
+        yield "score a long film", "run `make demo` first", "", "0"
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        again(film, Path(scratch) / "film.mkv", length_s)
+        command = [COMMAND, "score", Path(scratch) / "film.mkv", "-l", library, "-o", Path(scratch) / "out.mkv"]
+        before = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        spent = time.perf_counter() - before
+    cpu = (used.ru_utime + used.ru_stime) / length_s
+    value = f"{spent / length_s:.2f} of real time ({cpu:.2f} CPU), {used.ru_maxrss / 1e6:.2f} GB"
+    yield f"score {length_s / 60:.0f} min of film", value if not status else "failed", "", "1"
+
+
+def again(film: Path, out: Path, length_s: float) -> None:
+    """A film of that length: another one over and over, its packets copied."""
+    shift_s = 0.0
+    with av.open(str(out), "w") as result:
+        streams: dict[int, av.stream.Stream] = {}
+        while shift_s < length_s:
+            with av.open(str(film)) as source:
+                streams = streams or {s.index: result.add_stream_from_template(s) for s in source.streams}
+                ends_s = [float((s.duration or 0) * (s.time_base or 0)) for s in source.streams]
+                for packet in source.demux():
+                    if packet.dts is None or packet.pts is None or packet.dts * packet.time_base >= length_s - shift_s:
+                        continue
+                    ticks = round(shift_s / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                    packet.stream = streams[packet.stream.index]
+                    result.mux(packet)
+            shift_s += max(ends_s)
 
 
 def wall_s(command: list[str | Path], runs: int, environment: dict[str, str] | None = None) -> float:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from storysound.jobs.export import ExportResult as ExportResult
     from storysound.jobs.find.request import FindRequest as FindRequest
     from storysound.jobs.find.request import FindResult as FindResult
+    from storysound.jobs.generate.request import GenerateAmbienceRequest as GenerateAmbienceRequest
+    from storysound.jobs.generate.request import GenerateAmbienceResult as GenerateAmbienceResult
     from storysound.jobs.generate.request import GenerateImageRequest as GenerateImageRequest
     from storysound.jobs.generate.request import GenerateImageResult as GenerateImageResult
     from storysound.jobs.generate.request import GenerateMusicRequest as GenerateMusicRequest
@@ -81,8 +83,8 @@ _PLACES = {
     "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
-    "jobs.generate.request": "GenerateImageRequest GenerateImageResult GenerateMusicRequest GenerateMusicResult "
-    "SoundShare",
+    "jobs.generate.request": "GenerateAmbienceRequest GenerateAmbienceResult GenerateImageRequest GenerateImageResult "
+    "GenerateMusicRequest GenerateMusicResult SoundShare",
     "jobs.gloss.request": "GlossRequest GlossResult",
     "jobs.index.request": "IndexResult",
     "jobs.ingest.request": "IngestRequest IngestResult",

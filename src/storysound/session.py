@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from storysound.jobs.export import ExportRequest, ExportResult
     from storysound.jobs.find.request import FindRequest, FindResult
     from storysound.jobs.generate.request import (
+        GenerateAmbienceRequest,
+        GenerateAmbienceResult,
         GenerateImageRequest,
         GenerateImageResult,
         GenerateMusicRequest,
@@ -276,6 +278,16 @@ class Session:
     ) -> "GenerateImageResult":
         """The picture that a sound calls up."""
         from storysound.jobs.generate.image import run
+
+        return self._run(run, request, watch, stop)
+
+    def generate_ambience(
+        self, request: "GenerateAmbienceRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "GenerateAmbienceResult":
+        """Ambience of any length out of a recording of it."""
+        if request.library is not None:
+            check_library(Path(request.library).expanduser())
+        from storysound.jobs.generate.ambience import run
 
         return self._run(run, request, watch, stop)
 

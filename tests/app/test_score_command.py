@@ -11,7 +11,7 @@ from storysound import session
 from storysound.app.cli.commands import app
 from storysound.cue.score import Cue, Loudness, Piece, Score
 from storysound.cue.sheet import read_json, write_json
-from storysound.errors import InputError, MediaError
+from storysound.errors import InputError, MediaError, UsageError
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.progress import Watch
@@ -45,6 +45,18 @@ def test_takes_tracks_and_sounds_to_avoid_arrive(called: dict[str, Any]) -> None
     request = called["request"]
     assert (request.seed, request.track, request.avoid, request.stems) == (1, 0, ("a.ogg", "b.ogg"), Path("s"))
     assert (request.levels.target_lufs, request.levels.ceiling_dbtp) == (-23.0, -1.0)
+
+
+def test_slideshows_and_tracks_arrive_as_wished(called: dict[str, Any]) -> None:
+    words = ["--size", "1920x1080", "--fps", "30", "--transition", "0", "--narration", "voice.wav", "--every-track"]
+    assert runner.invoke(app, ["score", "in", "-l", "lib", "-o", "out.mp4", *words]).exit_code == 0
+    request = called["request"]
+    assert (request.size, request.fps, request.transition) == ((1920, 1080), 30.0, 0.0)
+    assert (request.narration, request.seconds, request.every_track) == (Path("voice.wav"), None, True)
+    for size in ("1920", "1920x", "axb", "1920*1080", "-2x2"):
+        result = runner.invoke(app, ["score", "in", "-l", "lib", "-o", "out.mp4", "--size", size])
+        assert isinstance(result.exception, UsageError)
+        assert str(result.exception) == f"size: is width x height as 1920x1080, got {size!r}"
 
 
 @pytest.fixture

@@ -159,19 +159,18 @@ def test_coded_sound_is_in_place(tmp_path: Path) -> None:
         frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    (verdict,) = judge(score, probes, FilmSound(tmp_path / "film.m4a", 12.0).read)
+    (verdict,) = judge(score, probes, FilmSound(tmp_path / "film.m4a").read)
     assert verdict.faults == ()
     assert verdict.offset_s == pytest.approx(0.0, abs=0.0005)
 
 
-def test_stretches_of_a_long_file_are_those_of_the_whole(tmp_path: Path) -> None:
+def test_what_a_file_holds_is_read_from_any_place(tmp_path: Path) -> None:
     samples = noise(30.0, 0.1)
     write_wav(tmp_path / "a.wav", Waveform(samples, RATE_HZ))
-    whole, parts = (FilmSound(tmp_path / "a.wav", length_s).read for length_s in (30.0, 3000.0))
-    for start in (0, 5 * CHUNK, 29 * RATE_HZ):
-        np.testing.assert_array_equal(whole(start, start + CHUNK), parts(start, start + CHUNK))
+    read = FilmSound(tmp_path / "a.wav").read
+    for start in (29 * RATE_HZ, 0, 5 * CHUNK):
         np.testing.assert_allclose(
-            whole(start, start + CHUNK), padded(samples[:, start : start + CHUNK], CHUNK), atol=1e-6
+            read(start, start + CHUNK), padded(samples[:, start : start + CHUNK], CHUNK), atol=1e-6
         )
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_making import cue, noise, sound
 
-from storysound.cue.playback import CuePlayer, Players, crossfade, sound_of
+from storysound.cue.playback import CuePlayer, Players, crossfade, likeness, sound_of
 from storysound.cue.score import Piece
 from storysound.errors import MediaError
 from storysound.media.arrays import RATE_HZ, Samples
@@ -30,7 +30,7 @@ def slow(pieces: tuple[Piece, ...], wave: Waveform, length: int, fade_in: int, f
         first, at = round(piece.in_s * wave.rate_hz), round(piece.at_s * wave.rate_hz)
         samples = wave.samples[:, first : first + round((piece.out_s - piece.in_s) * wave.rate_hz) + 1]
         n = max(0, min(at if filled is None else filled, at + samples.shape[1]) - at)
-        leaving, coming = crossfade(out[:, at : at + n], samples[:, :n])
+        leaving, coming = crossfade(n, likeness(out[:, at : at + n], samples[:, :n]))
         out[:, at : at + n] = out[:, at : at + n] * leaving + samples[:, :n] * coming
         filled = at + samples.shape[1]
         out[:, at + n : filled] = samples[:, n:]

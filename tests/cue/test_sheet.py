@@ -19,6 +19,7 @@ from storysound.cue.score import (
     Edit,
     FileReference,
     Loudness,
+    OtherTrack,
     Piece,
     RunnerUp,
     Scene,
@@ -133,9 +134,10 @@ def test_a_sheet_comes_back_as_it_was(sheet: Score, tmp_path: Path) -> None:
         sheet,
         story=FileReference("/films/clip.mp4", "cd" * 32, 5, 7),
         levels=replace(sheet.levels, target_lufs=-23.0),
-        slideshow=Slideshow((Still("/a.png", 0.0, 4.0),), 640, 480, 0.5),
+        slideshow=Slideshow((Still("/a.png", 0.0, 4.0), Still("/b.mp4", 4.0, 9.5, True)), 640, 480, 0.5),
+        tracks=(OtherTrack(1, "deu", ("FC",), (Span(1.0, 2.5),), -3.25, 4.5),),
         bans=("loud.ogg",),
-        wishes=Wishes("of the sea", Mood(0.2, 0.9), seed=3),
+        wishes=Wishes("of the sea", Mood(0.2, 0.9), seed=3, every_track=True, size=(640, 480), seconds=4.0),
         edits=(edit,),
         undone=(edit,),
         verdicts=(Verdict("m1", -12.5, 0.0123, 0.304, 4.25, ("one tone throughout",)), Verdict("s1", 3.0)),
@@ -143,6 +145,22 @@ def test_a_sheet_comes_back_as_it_was(sheet: Score, tmp_path: Path) -> None:
     )
     write_json(score, tmp_path / "cues.json")
     assert read_json(tmp_path / "cues.json") == score == as_read(score)
+
+
+def test_a_track_is_scored_once(sheet: Score, tmp_path: Path) -> None:
+    write_json(replace(sheet, tracks=(OtherTrack(1), OtherTrack(1))), tmp_path / "cues.json")
+    with pytest.raises(InputError, match=r"tracks\[1\]\.number: 1 is scored already"):
+        read_json(tmp_path / "cues.json")
+    write_json(replace(sheet, tracks=(OtherTrack(0),)), tmp_path / "cues.json")
+    with pytest.raises(InputError, match=r"tracks\[0\]\.number: 0 is scored already"):
+        read_json(tmp_path / "cues.json")
+
+
+def test_the_score_on_another_track_has_its_speech_levels_and_louder_cues(sheet: Score) -> None:
+    on = sheet.on(OtherTrack(2, "fra", ("FC",), (Span(3, 4),), -2.0, 5.0))
+    assert (on.track, on.speech, on.layout, on.levels.master_db) == (2, (Span(3, 4),), ("FC",), 5.0)
+    assert [cue.gain_db for cue in on.cues] == [cue.gain_db - 2 for cue in sheet.cues]
+    assert on.tracks == ()
 
 
 def test_the_schema_takes_what_is_written(sheet: Score) -> None:

@@ -75,6 +75,8 @@ class Shelf:
             assert query.mood is not None
             wanted = np.array([word == self.music[0] for word in WORDS], float)
             self.music = self.music[1:] + self.music[:1]
+        elif not query.images:
+            wanted = np.array([word in query.text for word in WORDS], float)
         else:
             wanted = np.mean([Eyes().encode([image])[0].scores["imagenet"][0] for image in query.images], axis=0)
         of_kind = [s for s in self.sounds if s.kind == kind]
@@ -154,13 +156,27 @@ class Splitter:
         return (block for _, block in sound.blocks())
 
 
-def make_models(ears: FakeEars | None = None, speech: tuple[Span, ...] = ()) -> Models:
+class Louder(Voice):
+    """Takes for speech each second that is louder than -40 dBFS."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def speech_spans(self, sound: Recording, at: Callable[[float], None]) -> tuple[Span, ...]:
+        return tuple(
+            Span(start / sound.rate_hz, (start + block.shape[1]) / sound.rate_hz)
+            for start, block in sound.blocks(1.0)
+            if float(np.sqrt(np.mean(block**2))) > 0.01
+        )
+
+
+def make_models(ears: FakeEars | None = None, speech: tuple[Span, ...] = (), detector: Voice | None = None) -> Models:
     """A pool that holds stand-ins only: whatever else is asked for can't be had."""
     weights: Any = SimpleNamespace(cache=None)
     models = Models(Profile("fake", "minilm", "efficientnet_lite2", ("ears",)), weights)
     fakes = {
-        "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or FakeEars(), "silero": Voice(speech),
-        "separator": Splitter(),
+        "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or FakeEars(),
+        "silero": detector or Voice(speech), "separator": Splitter(),
     }  # fmt: skip
     for name, fake in fakes.items():
         models.get(name, lambda _, fake=fake: fake)  # type: ignore[misc]

@@ -90,7 +90,7 @@ def test_words_find_a_sound_that_is_neither_banned_nor_there(
             assert (query.text, more["kind"]) == ("slow strings", "music")
             return [Hit(sound, 1.0, 5.0, 0.9, ("strings",)) for sound in shelf[:3]]
 
-    monkeypatch.setattr(job, "finder_of", lambda *_: (Finder(), None))
+    monkeypatch.setattr("storysound.jobs.find.find.finder_of", lambda *_: (Finder(), None))
     edited(sheet, "ban", sound="b.wav")
     (cue,) = edited(sheet, "swap", cue="music-1", text="slow strings").score.cues
     assert (cue.sound.path, cue.why) == ("deep/c.wav", ("strings",))

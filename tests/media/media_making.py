@@ -1,5 +1,6 @@
 """Small media made on the spot for the tests of this folder."""
 
+import base64
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,21 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
+from av.stream import Disposition
 
 from storysound.media.audio import Waveform
+
+# A HEIC of 32 x 64 pixels, red above, blue below, made by pillow-heif 1.8.1: Image.save("a.heic", quality=60).
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
+    "ACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAHEAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRt"
+    "AAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMA"
+    "AAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5j"
+    "bHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAACAAAAABAAAAQAAAAAH////gAAAAAgAAAAAAAAACAAAAEHBp"
+    "eGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAHltZGF0AAAAbSgBrwngOSMkv//71C///kW7kP4w5K1XXP/+RtV9"
+    "/kjm//7zbbjysJ5x95nM1mqfziU5NQfK7hvpkbR1OnVhcQGGDFRywijw+T7BJeqCg2nEJOoIjmm78VB7sEPQCZgfgSb0FGuiSMA9"
+    "91cuL/A="
+)
 
 
 def tone(hz: float, duration_s: float, rate_hz: int = 48000, amplitude: float = 0.5, channels: int = 1) -> Waveform:
@@ -34,6 +48,25 @@ def write_sound(path: Path, wave: Waveform, codec: str, layout: str = "", tags: 
         out.metadata.update(tags or {})
         stream = out.add_stream(codec, rate=wave.rate_hz, layout=layout or ("mono", "stereo")[wave.channels - 1])
         _encode(out, stream, wave)
+    return path
+
+
+def add_sounds(pictures: Path, path: Path, sounds: dict[str, Waveform], default: tuple[int, ...] = (0,)) -> Path:
+    """A film with the pictures of another and sounds by their languages; `default`: those that players choose."""
+    with av.open(str(pictures)) as source, av.open(str(path), "w") as out:
+        video = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        streams = []
+        for number, language in enumerate(sounds):
+            stream = out.add_stream("flac", rate=48000, layout="stereo")
+            stream.metadata["language"] = language
+            stream.disposition = Disposition.default if number in default else Disposition(0)
+            streams.append(stream)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                out.mux(packet)
+        for stream, wave in zip(streams, sounds.values(), strict=True):
+            _encode(out, stream, wave)
     return path
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_making import HEIC
 from PIL import Image, PngImagePlugin
 
 from storysound.errors import MediaError
@@ -140,3 +141,15 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     for name, fault in [("empty.png", "is empty"), ("text.png", "not a picture"), ("no.png", "does not exist")]:
         with pytest.raises(MediaError, match=fault):
             read_image(tmp_path / name)
+
+
+def test_heic_is_read_as_it_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    rgb = read_image(tmp_path / "a.heic")
+    assert rgb.shape == (64, 32, 3)
+    assert rgb[8, 16].tolist() == pytest.approx([200, 0, 0], abs=8)
+    assert rgb[56, 16].tolist() == pytest.approx([0, 0, 200], abs=8)
+    assert read_image(tmp_path / "a.heic", max_side=16).shape == (16, 8, 3)
+    (tmp_path / "cut.heic").write_bytes(HEIC[:450])
+    with pytest.raises(MediaError, match="can't be decoded"):
+        read_image(tmp_path / "cut.heic")

@@ -15,6 +15,7 @@ from storysound.media.film.mux import mux_copy
 from storysound.media.film.slideshow import letterbox, render_slideshow
 from storysound.media.loudness import limit, true_peak_dbtp
 from storysound.media.probe import probe
+from storysound.media.recording import of_wave
 from storysound.media.video import iter_frames
 
 
@@ -168,7 +169,7 @@ def test_a_video_can_be_replaced_by_itself(tmp_path: Path) -> None:
 def test_slideshow(tmp_path: Path) -> None:
     grey = [np.full((90, 160, 3), value, np.uint8) for value in (40, 120, 220)]
     out = tmp_path / "out.mp4"
-    render_slideshow(grey, [1.0, 1.5, 0.51], tone(440, 1.2), out, size=(320, 180), fps=25)
+    render_slideshow(grey, [1.0, 1.5, 0.51], of_wave(tone(440, 1.2)), out, size=(320, 180), fps=25)
     info = probe(out)
     assert info.video is not None
     assert (info.video.width, info.video.height, info.video.frames, info.video.fps) == (320, 180, 75, 25)
@@ -190,7 +191,7 @@ def test_slideshow_reads_files_and_keeps_them_whole(tmp_path: Path) -> None:
     tall[..., 2] = 255
     tall[:10, :10] = (255, 0, 0)
     Image.fromarray(tall).save(tmp_path / "a.png")
-    render_slideshow([tmp_path / "a.png"], [0.2], tone(440, 1), tmp_path / "o.mkv", size=(320, 180), fps=10)
+    render_slideshow([tmp_path / "a.png"], [0.2], of_wave(tone(440, 1)), tmp_path / "o.mkv", size=(320, 180), fps=10)
     frames = list(iter_frames(tmp_path / "o.mkv"))
     assert len(frames) == 2
     picture = frames[0].rgb.astype(int)
@@ -200,15 +201,50 @@ def test_slideshow_reads_files_and_keeps_them_whole(tmp_path: Path) -> None:
     assert letterbox(tall, (50, 100)).shape == (100, 50, 3)
 
 
+def test_a_film_plays_in_its_place_among_pictures(tmp_path: Path) -> None:
+    # Frame k of the film is grey 8 k, at 10 a second; it lasts 1.2 s and is shown for 2.
+    write_video(tmp_path / "b.mp4", frames=12, fps=10, size=(320, 180))
+    black, white = (np.full((180, 320, 3), grey, np.uint8) for grey in (0, 255))
+    images = [white, tmp_path / "b.mp4", black]
+    out = tmp_path / "o.mp4"
+    shown = {"size": (320, 180), "fps": 30000 / 1001, "transition_s": 0.0, "films": frozenset({1})}
+    render_slideshow(images, [1.0, 2.0, 1.0], of_wave(tone(440, 4, channels=2)), out, **shown)  # type: ignore[arg-type]
+    frames = list(iter_frames(out))
+    assert probe(out).video.fps == pytest.approx(30000 / 1001, rel=1e-6)  # type: ignore[union-attr]
+    assert len(frames) == 120
+    level = [float(frame.rgb[100:, 200:].mean()) for frame in frames]
+    assert level[29] > 250  # a cut: no frame in between
+    assert [level[30 + round(k * 29.97 / 10) + 1] for k in range(12)] == pytest.approx(
+        [8 * k for k in range(12)], abs=3
+    )
+    assert level[80] == pytest.approx(88, abs=3)  # its last picture stands
+    assert level[90] < 5
+
+
+def test_a_dissolve_between_films_shows_both_moving(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames=20, fps=10, size=(64, 48))
+    shown = {"size": (64, 48), "fps": 10, "transition_s": 1.0, "films": frozenset({0, 1})}
+    files = [tmp_path / "a.mp4"] * 2
+    render_slideshow(files, [2.0, 2.0], of_wave(tone(440, 4, channels=2)), tmp_path / "o.mp4", **shown)  # type: ignore[arg-type]
+    level = [float(frame.rgb[24:, 32:].mean()) for frame in iter_frames(tmp_path / "o.mp4")]
+    assert len(level) == 40
+    # Step k of ten: the first one's frame 15 + k until its last, 19; the second one's frame k - 5 from its first on.
+    wanted = [
+        (1 - share) * 8 * min(15 + k, 19) + share * 8 * max(0, k - 5) for k in range(10) for share in [(k + 1) / 11]
+    ]
+    assert level[15:25] == pytest.approx(wanted, abs=4)
+    assert level[26] == pytest.approx(8 * 6, abs=3)
+
+
 def test_slideshow_refuses_nonsense(tmp_path: Path) -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
     for images, durations, size in [([], [], (32, 32)), ([picture], [1, 1], (32, 32)), ([picture], [1], (33, 32))]:
         with pytest.raises(ValueError, match=r"picture|even"):
-            render_slideshow(images, durations, tone(440, 1), tmp_path / "o.mp4", size=size)
+            render_slideshow(images, durations, of_wave(tone(440, 1)), tmp_path / "o.mp4", size=size)
     with pytest.raises(ValueError, match="frame at least"):
-        render_slideshow([picture, picture], [1, 0.001], tone(440, 1), tmp_path / "o.mp4", size=(32, 32))
+        render_slideshow([picture, picture], [1, 0.001], of_wave(tone(440, 1)), tmp_path / "o.mp4", size=(32, 32))
     with pytest.raises(MediaError, match="does not exist"):
-        render_slideshow([tmp_path / "none.png"], [1], tone(440, 1), tmp_path / "o.mp4", size=(32, 32))
+        render_slideshow([tmp_path / "none.png"], [1], of_wave(tone(440, 1)), tmp_path / "o.mp4", size=(32, 32))
     assert list(tmp_path.iterdir()) == []
 
 

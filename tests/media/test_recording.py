@@ -13,7 +13,7 @@ from storysound.errors import MediaError
 from storysound.media import decoding, recording
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.layouts import STEREO
-from storysound.media.recording import of_wave, record_audio, recorded
+from storysound.media.recording import laid, of_wave, record_audio, recorded
 
 
 @pytest.mark.parametrize("in_memory", [1 << 20, 100])
@@ -117,3 +117,15 @@ def test_hours_take_no_more_memory_than_minutes(tmp_path: Path, monkeypatch: pyt
         assert len(seconds) >= 3 * minutes - 1
         assert seconds == sorted(seconds)
     assert most[1] < 1.2 * most[0]
+
+
+def test_parts_are_laid_where_they_begin() -> None:
+    rate = 100  # three blocks of twenty seconds
+    ones, two = (Waveform(np.full((channels, 2500), 1.0, np.float32), rate) for channels in (1, 2))
+    laid_ = laid([(1000, of_wave(ones), 1.0), (3000, of_wave(two), 0.5), (4900, of_wave(ones), 1.0)], 5000)
+    wanted = np.zeros((2, 5000), np.float32)
+    wanted[:, 1000:3500] += 1.0
+    wanted[:, 3000:5000] += 0.5
+    wanted[:, 4900:] += 1.0
+    assert laid_.layout == ("FL", "FR")
+    np.testing.assert_array_equal(laid_.read(0, 5000), wanted)

@@ -15,7 +15,7 @@ from media_making import tone
 from storysound.media.audio import read_audio
 from storysound.media.film.containers import CONTAINERS, TEXTS, unable
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
-from storysound.media.film.tracks import StreamInfo, original_track, streams_of
+from storysound.media.film.tracks import StreamInfo, original_tracks, streams_of
 from storysound.media.probe import probe
 from storysound.media.recording import of_wave
 
@@ -244,13 +244,12 @@ def test_what_a_container_cannot_hold_is_known_before() -> None:
 def test_the_original_is_what_players_choose() -> None:
     plain, comment = StreamInfo(1, "audio", 0, "aac"), StreamInfo(1, "audio", 0, "aac", uses=frozenset({"comment"}))
     second = StreamInfo(2, "audio", 1, "aac", uses=frozenset({"default"}))
-    assert original_track([plain, second]) == 1
-    assert original_track([comment, StreamInfo(2, "audio", 1, "aac")]) == 1
-    assert original_track([plain, second], 0) == 0
+    assert original_tracks([plain, second]) == (1,)
+    assert original_tracks([comment, StreamInfo(2, "audio", 1, "aac")]) == (1,)
+    assert original_tracks([plain, StreamInfo(2, "audio", 1, "aac")]) == (0, 1)
+    assert original_tracks([]) == ()
     chosen = StreamInfo(1, "audio", 0, "aac", uses=frozenset({"comment", "default"}))
-    assert original_track([chosen, StreamInfo(2, "audio", 1, "aac")]) == 1
-    assert original_track([chosen, comment]) == 0
-    assert original_track([]) == 0
+    assert original_tracks([chosen, StreamInfo(2, "audio", 1, "aac")]) == (1,)
 
 
 def test_two_languages_are_scored_in_their_places(tmp_path: Path) -> None:

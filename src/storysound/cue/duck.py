@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
 from storysound.cue.levels import Levels
@@ -26,6 +24,7 @@ _STEP = 64  # between the points of a gain; a straight line between them
 BAND_HZ = (1000.0, 3000.0)
 _HALF_HZ = (900.0, 3200.0)  # half of the band's edges is outside it: inside, all of it is dipped
 _TAPS = 1023  # odd: the delay is whole samples, and taken off
+_TRANSFORM = 33_792  # CHUNK + _TAPS - 1 at least, of small factors
 _MEET_DB = (-24.0, -9.0)  # bed beside voice in the band: where they hardly meet, and where they meet most
 _LONG_AGO_S = 1e9
 _BED_HOPS, _VOICE_HOPS = 2, 4  # to both sides, over which levels of the band are averaged
@@ -152,9 +151,11 @@ def _fine(points: Doubles) -> Floats:
 @lru_cache(maxsize=1)
 def _response() -> tuple[int, NDArray[np.complex64]]:
     """Length of the transform of a chunk, and the response [f] of the linear-phase band-pass."""
-    taps = scipy.signal.firwin(_TAPS, _HALF_HZ, pass_zero=False, window=("kaiser", 6.0), fs=RATE_HZ)
-    length = scipy.fft.next_fast_len(CHUNK + _TAPS - 1, real=True)
-    return length, scipy.fft.rfft(taps.astype(np.float32), length)
+    low, high = (hz / (RATE_HZ / 2) for hz in _HALF_HZ)
+    at = np.arange(_TAPS) - _TAPS // 2
+    taps = (high * np.sinc(high * at) - low * np.sinc(low * at)) * np.kaiser(_TAPS, 6.0)
+    taps /= float((taps * np.cos(np.pi * (low + high) / 2 * at)).sum())  # 0 dB in the band's middle
+    return _TRANSFORM, np.asarray(np.fft.rfft(taps.astype(np.float32), _TRANSFORM), np.complex64)
 
 
 def _band(read: Callable[[int, int], Samples], chunk: int) -> Samples:
@@ -164,7 +165,7 @@ def _band(read: Callable[[int, int], Samples], chunk: int) -> Samples:
     samples = read(chunk * CHUNK - half, (chunk + 1) * CHUNK + half)
     if not samples.any():
         return np.zeros((len(samples), CHUNK), np.float32)
-    filtered = scipy.fft.irfft(scipy.fft.rfft(samples, length) * response, length)
+    filtered = np.fft.irfft(np.fft.rfft(samples, length) * response, length)
     return np.asarray(filtered[:, _TAPS - 1 : _TAPS - 1 + CHUNK], np.float32)
 
 

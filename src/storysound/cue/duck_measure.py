@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from storysound.cue.duck import CHUNK, HOP
+from storysound.cue.duck import CHUNK, HOP, DuckCurve
+from storysound.cue.levels import Levels
 from storysound.cue.score import BandLevel, DuckingFacts
 from storysound.media.arrays import RATE_HZ, Doubles, Samples
 from storysound.story import Span
@@ -16,25 +17,24 @@ BANDS_HZ: Mapping[str, tuple[float, float]] = {
     "3 to 8 kHz": (3000.0, 8000.0),
 }
 SWING_DB = 6.0  # the bed opens and closes again by more than this
-_AUDIBLE = 1e-7  # power; what lies below moves nothing
 
 
 class DuckMeter:
     """Measures ducking chunk by chunk."""
 
-    def __init__(self, speech: Sequence[Span]) -> None:
+    def __init__(self, speech: Sequence[Span], levels: Levels) -> None:
+        self._curve, self._duck_db = DuckCurve(speech, levels), levels.duck_db
         spans = sorted(speech, key=lambda span: span.start_s)
         self._starts = np.array([span.start_s for span in spans])
         self._ends = np.maximum.accumulate([span.end_s for span in spans]) if spans else np.empty(0)
-        self._moves: list[Doubles] = []
+        self._hops = 0
         self._power = np.zeros((3, len(BANDS_HZ)))  # of voice, bed before, bed after, while someone speaks
         self._broad = np.zeros(2)  # of the bed before and after there
 
     def add(self, chunk: int, voice: Samples | None, dry: Samples, ducked: Samples) -> None:
         """The next chunk: the voice [1 CHUNK], the bed without ducking [2 CHUNK], and with."""
         before, after = (np.square(x.reshape(2, -1, HOP), dtype=np.float64).mean(axis=(0, 2)) for x in (dry, ducked))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._moves.append(np.where(before > _AUDIBLE, 10 * np.log10(np.maximum(after / before, 1e-9)), np.nan))
+        self._hops += len(before)
         at_s = (chunk * CHUNK + (np.arange(CHUNK // HOP) + 0.5) * HOP) / RATE_HZ
         spoken = self._spoken(at_s)
         if spoken.any() and voice is not None:
@@ -50,14 +50,17 @@ class DuckMeter:
         """Of all that came."""
         if not self._broad.all():
             return DuckingFacts()
-        moves = np.concatenate(self._moves)
-        rise, fall = slopes_db_per_s(moves, HOP / RATE_HZ)
+        step_s = HOP / RATE_HZ
+        moves = -self._duck_db * self._curve.amount(
+            np.arange(self._hops, dtype=np.float64) * step_s
+        )  # a dip moves as the music does
+        rise, fall = slopes_db_per_s(moves, step_s)
         voice, before, after = 10 * np.log10(self._power + 1e-15)
         bands = tuple(
             BandLevel(name, float(v - b), float(v - a))
             for name, v, b, a in zip(BANDS_HZ, voice, before, after, strict=True)
         )
-        minutes = len(moves) * HOP / RATE_HZ / 60
+        minutes = len(moves) * step_s / 60
         ducking_db = 10 * float(np.log10(self._broad[0] / self._broad[1]))
         return DuckingFacts(ducking_db, swings(moves) / minutes, rise, fall, bands)
 
@@ -71,25 +74,24 @@ def _band_powers(samples: Samples, spoken: np.ndarray[tuple[int], np.dtype[np.bo
 
 
 def slopes_db_per_s(level_db: Doubles, step_s: float) -> tuple[float, float]:
-    """Fastest rise and fall, both positive, of a level [t] every `step_s`; NaN where it isn't known.
+    """Fastest rise and fall, both positive, of a level [t] every `step_s`.
 
-    >>> slopes_db_per_s(np.array([0.0, -2.0, np.nan, -5.0, -4.5]), 0.1)
-    (5.0, 20.0)
+    >>> slopes_db_per_s(np.array([0.0, -2.0, -5.0, -4.5]), 0.1)
+    (5.0, 30.0)
     """
     steps = np.diff(level_db) / step_s
-    steps = steps[np.isfinite(steps)]
     return float(max(0.0, steps.max(initial=0.0))), float(max(0.0, -steps.min(initial=0.0)))
 
 
 def swings(level_db: Doubles, least_db: float = SWING_DB) -> int:
-    """How often a level [t] rises by more than `least_db` and falls by more than that again; NaN is passed over.
+    """How often a level [t] rises by more than `least_db` and falls by more than that again.
 
     >>> swings(np.array([-11.0, -2.0, -11.0, -6.0, -11.0, 0.0]))
     1
     """
     count, opened = 0, False
     low = high = np.inf
-    for level in level_db[np.isfinite(level_db)].tolist():
+    for level in level_db.tolist():
         if not opened:
             low = min(low, level)
             opened, high = level > low + least_db, level

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.score import Piece
+from storysound.cue.texture import Texture
+from storysound.cue.walk import LEAST_LENGTH_S, walk
 from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform
 from storysound.progress import check
@@ -127,11 +129,21 @@ def _steepest(level_db: Doubles, low: int, floor_db: float) -> int:
     return int(np.argmax(level[3:] - level[:-3])) + max(3, low) if len(level) > 3 else low
 
 
-def fit(track: Track, length_s: float, *, at_s: float = 0.0, hint_s: float = 0.0, once: bool = False) -> Fit:
+def fit(
+    track: Track,
+    length_s: float,
+    *,
+    at_s: float = 0.0,
+    hint_s: float = 0.0,
+    once: bool = False,
+    texture: Texture | None = None,
+    seed: int = 0,
+) -> Fit:
     """Pieces of the sound that cover exactly [at_s, at_s + length_s) of the story.
 
     `hint_s`: where in the sound its best-fitting segment starts; the entry stays near unless a better cut is close.
-    A sound shorter than the cue is looped. With `once` it is played once from where it begins, and may end earlier.
+    A sound shorter than the cue is looped, or walked through where it is a `texture`, another way for each `seed`. With
+    `once` it is played once from where it begins, and may end earlier.
     Raises ValueError for a length that is not positive.
     """
     if length_s <= 0:
@@ -142,6 +154,8 @@ def fit(track: Track, length_s: float, *, at_s: float = 0.0, hint_s: float = 0.0
     elif room_s >= length_s:
         entry = _entry(track, length_s, hint_s)
         pieces = (Piece(entry, entry + length_s, at_s),)
+    elif texture and length_s >= LEAST_LENGTH_S:
+        pieces = walk(texture, length_s, seed=seed, at_s=at_s)
     else:
         pieces = _looped(track, length_s, at_s)
     length_s = pieces[-1].end_s - at_s

@@ -13,6 +13,7 @@ Seconds = Annotated[float, Meta(ge=0, description="seconds of the story")]
 Decibels = Annotated[float, Meta(ge=-120, le=60, description="decibels")]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Stretch = Annotated[tuple[Seconds, Seconds], Meta(description="[start, end) in seconds of the story")]
+Pixel = Annotated[int, Meta(ge=16, le=8192, multiple_of=2)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -100,14 +101,15 @@ class StillForm(Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     start_s: Seconds
     end_s: Seconds
+    is_film: bool = False
 
 
 class SlideshowForm(Struct, frozen=True, forbid_unknown_fields=True):
     """How pictures become a film."""
 
-    stills: tuple[StillForm, ...]
-    width: Annotated[int, Meta(ge=16, le=8192)]
-    height: Annotated[int, Meta(ge=16, le=8192)]
+    stills: Annotated[tuple[StillForm, ...], Meta(min_length=1)]
+    width: Pixel
+    height: Pixel
     transition_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
 
 
@@ -129,7 +131,27 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: Annotated[int, Meta(ge=0)] = 0
+    every_track: bool = False
+    size: tuple[Pixel, Pixel] | None = None
+    fps: Annotated[float, Meta(ge=1, le=120)] = 25.0
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+    transition: Annotated[float, Meta(ge=0, le=10)] = 0.5
+    narration: str = ""
     profile: str = "embedded"
+
+
+class TrackForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another sound track of the film under which the same cues lie; `bed_db` more of all of them, one gain of its own.
+
+    `number` counts the film's sounds from 0.
+    """
+
+    number: Annotated[int, Meta(ge=0)]
+    language: str = ""
+    layout: tuple[str, ...] = ("FL", "FR")
+    speech: tuple[Stretch, ...] = ()
+    bed_db: Decibels = 0.0
+    master_db: Annotated[float, Meta(ge=-80, le=80)] = 0.0
 
 
 class LoudnessForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -205,6 +227,7 @@ class SheetForm(Struct, frozen=True, forbid_unknown_fields=True):
     layout: tuple[str, ...] = ("FL", "FR")
     library: str = ""
     slideshow: SlideshowForm | None = None
+    tracks: tuple[TrackForm, ...] = ()
     bans: tuple[str, ...] = ()
     wishes: WishesForm = WishesForm()
     own_music: tuple[Stretch, ...] = ()

@@ -159,7 +159,7 @@ def _measured(
 ) -> _Open:
     mixer = Mixer(original, cues, speech, levels, length, layout, probes)
     meter, peak = LoudnessMeter(RATE_HZ, layout), TruePeak(len(layout))
-    ducking, voice = DuckMeter(speech), _VoicePeak(mixer, speech)
+    ducking, voice = DuckMeter(speech, levels), _VoicePeak(mixer, speech)
     for chunk in range(mixer.chunks):
         laid = mixer.laid(chunk)
         start = chunk * CHUNK

@@ -1,6 +1,9 @@
 """Plays cues: any stretch of one, sample by sample, without the rest of it."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +29,8 @@ class _Placed:
     first: int
     at: int
     end: int
-    leaving: Floats  # gain of what sounded before, over the overlap [n]
-    coming: Floats  # of this piece there
+    overlap: int = 0  # samples over which it takes over from what sounded before
+    alike: float = 0.0  # how much the two resemble each other there
 
 
 class CuePlayer:
@@ -71,27 +74,32 @@ class CuePlayer:
         rate = self._sound.rate_hz
         at, first = round(piece.at_s * rate), round(piece.in_s * rate) - origin
         end = at + min(round((piece.out_s - piece.in_s) * rate) + 1, _length(self._sound) - first)
-        overlap = min(max((other.end for other in self._placed), default=at), end) - at
-        leaving = coming = np.empty(0, np.float32)
-        if overlap > 0:
+        overlap = max(0, min(self._placed[-1].end if self._placed else at, end) - at)
+        alike = 0.0
+        if overlap:
             seam = at + overlap
-            leaving, coming = crossfade(self._pieces(at, seam), _read(self._sound, first, first + overlap))
-            self._placed = [replace(other, end=min(other.end, seam)) for other in self._placed]
-        self._placed.append(_Placed(first, at, max(at, end), leaving, coming))
+            alike = likeness(self._pieces(at, seam), _read(self._sound, first, first + overlap))
+            for number in range(len(self._placed) - 1, -1, -1):
+                if self._placed[number].end <= seam:
+                    break
+                self._placed[number] = replace(self._placed[number], end=seam)
+        self._placed.append(_Placed(first, at, max(at, end), overlap, alike))
 
     def _pieces(self, start: int, end: int) -> Samples:
         """What the pieces placed so far make of [start, end), [c end - start]."""
         out = np.zeros((self.channels, end - start), np.float32)
-        for piece in self._placed:
+        # No piece ends before one placed earlier: those of hours are not all looked at for every block.
+        for piece in self._placed[bisect_right(self._placed, start, key=lambda placed: placed.end) :]:
             low, high = max(piece.at, start), min(piece.end, end)
             if low >= high:
                 continue
             new = _read(self._sound, piece.first + low - piece.at, piece.first + high - piece.at)
-            faded = slice(low - piece.at, min(high - piece.at, len(piece.leaving)))
+            faded = slice(low - piece.at, min(high - piece.at, piece.overlap))
             n = max(0, faded.stop - faded.start)
             if n:
-                before = out[:, low - start : low - start + n] * piece.leaving[faded]
-                new = np.concatenate([before + new[:, :n] * piece.coming[faded], new[:, n:]], axis=1)
+                leaving, coming = crossfade(piece.overlap, piece.alike)
+                before = out[:, low - start : low - start + n] * leaving[faded]
+                new = np.concatenate([before + new[:, :n] * coming[faded], new[:, n:]], axis=1)
             out[:, low - start : high - start] = new
         return out
 
@@ -125,17 +133,20 @@ class CuePlayer:
         return self.read(self.start, self.end)
 
 
-def crossfade(leaving: Samples, coming: Samples) -> tuple[Floats, Floats]:
-    """Gains [n] for two stretches [c n] such that their sum keeps its power.
+def likeness(leaving: Samples, coming: Samples) -> float:
+    """Correlation of two stretches [c n], in [0, 1]: 0 where they are opposed, or one is silent."""
+    norm = float(np.linalg.norm(leaving) * np.linalg.norm(coming))
+    return max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
+
+
+def crossfade(n: int, alike: float) -> tuple[Floats, Floats]:
+    """Gains [n] for two stretches whose `likeness` is known such that their sum keeps its power.
 
     Constant power is cos² + sin² = 1, corrected by how much the two resemble each other: like waves add in amplitude,
     unlike ones in power.
     """
-    n = leaving.shape[-1]
     angle = np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1)
     out, into = np.cos(angle), np.sin(angle)
-    norm = float(np.linalg.norm(leaving) * np.linalg.norm(coming))
-    alike = max(0.0, float((leaving * coming).sum()) / norm) if norm > 0 else 0.0
     power = np.sqrt(1.0 + 2.0 * alike * out * into)
     return (out / power).astype(np.float32), (into / power).astype(np.float32)
 
@@ -170,13 +181,18 @@ def sound_of(cue: Cue) -> tuple[Recording, float]:
 
 
 class Players:
-    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it."""
+    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it.
+
+    While one sounds the file of the next is decoded, on another core.
+    """
 
     def __init__(self, cues: Sequence[Cue], length: int) -> None:
         """`length`: of the film in samples."""
         self._cues, self._length = cues, length
         self._shared: dict[tuple[str, str], Recording] = {}
         self._players: dict[str, CuePlayer] = {}
+        self._pool = ThreadPoolExecutor(1)
+        self._ahead: dict[str, Future[tuple[Recording, float]]] = {}  # by cue id
 
     def at(self, start: int, end: int) -> list[tuple[Cue, CuePlayer]]:
         """The cues that sound in [start, end), in their order. Stretches are asked for in order of time.
@@ -188,15 +204,28 @@ class Players:
         self._shared = {file: sound for file, sound in self._shared.items() if file in files}
         now = [cue for cue in reached if round(cue.start_s * RATE_HZ) < end]
         self._players = {cue.id: self._players.get(cue.id) or self._player(cue) for cue in now}
+        self._look_ahead(reached, end)
         return [(cue, self._players[cue.id]) for cue in now]
+
+    def _look_ahead(self, reached: Sequence[Cue], end: int) -> None:
+        """Begins to decode the sound of the next cue that sounds from `end` or later on."""
+        later = [cue for cue in reached if round(cue.start_s * RATE_HZ) >= end]
+        following = min(later, key=lambda cue: cue.start_s, default=None)
+        if following is not None and following.id not in self._ahead and self._is_to_read(following):
+            self._ahead[following.id] = self._pool.submit(copy_context().run, sound_of, following)
+
+    def _is_to_read(self, cue: Cue) -> bool:
+        return cue.sound.duration_s > _SHARED_S or (cue.sound.root, cue.sound.path) not in self._shared
 
     def _player(self, cue: Cue) -> CuePlayer:
         file = (cue.sound.root, cue.sound.path)
-        sound, from_s = self._shared.get(file), 0.0
-        if sound is None or cue.sound.duration_s > _SHARED_S:
-            sound, from_s = sound_of(cue)
+        coming = self._ahead.pop(cue.id, None)
+        if self._is_to_read(cue):
+            sound, from_s = coming.result() if coming else sound_of(cue)
             if cue.sound.duration_s <= _SHARED_S:
                 self._shared[file] = sound
+        else:
+            sound, from_s = self._shared[file], 0.0
         return CuePlayer(
             sound,
             cue.pieces,

@@ -3,7 +3,7 @@
 All times are seconds of the story unless said; `Piece.in_s` and `Piece.out_s` are seconds of the sound.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict
 
 from storysound.cue.levels import Levels
@@ -132,6 +132,7 @@ class Still:
     path: str
     start_s: float
     end_s: float
+    is_film: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,25 @@ class Wishes:
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: int = 0  # 0 is the best choice, each other one another good choice
+    every_track: bool = False
+    size: tuple[int, int] | None = None  # width and height of a slideshow; None: as its pictures are
+    fps: float = 25.0  # of a slideshow
+    seconds: float | None = None  # that each picture is shown; None: by its words
+    transition: float = 0.5  # seconds of a dissolve
+    narration: str = ""  # path of a voice that tells the pictures
     profile: str = "embedded"
+
+
+@dataclass(frozen=True)
+class OtherTrack:
+    """Another sound track of the film, scored under its own speech: the same cues beside other voices."""
+
+    number: int  # among the story's sounds, counted from 0
+    language: str = ""
+    layout: tuple[str, ...] = ("FL", "FR")  # loudspeakers
+    speech: tuple[Span, ...] = ()
+    bed_db: float = 0.0  # by how much all cues are louder there, as its voices are
+    master_db: float = 0.0  # the one gain of its mix
 
 
 @dataclass(frozen=True)
@@ -205,6 +224,7 @@ class Score:
     layout: tuple[str, ...] = ("FL", "FR")  # loudspeakers of the mix
     library: str = ""  # absolute
     slideshow: Slideshow | None = None  # of a story of pictures
+    tracks: tuple[OtherTrack, ...] = ()  # those that are scored beside `track`
     bans: tuple[str, ...] = ()  # sounds that `plan` may not use, by path
     wishes: Wishes = field(default_factory=Wishes)
     verdicts: tuple[Verdict, ...] = ()  # on the cues as they were when the score was last planned or rendered
@@ -216,3 +236,15 @@ class Score:
     def audible(self) -> tuple[Cue, ...]:
         """The cues that sound."""
         return tuple(cue for cue in self.cues if not cue.muted)
+
+    def on(self, other: OtherTrack) -> "Score":
+        """The score as it sounds on another of the film's tracks."""
+        return replace(
+            self,
+            cues=tuple(replace(cue, gain_db=cue.gain_db + other.bed_db) for cue in self.cues),
+            speech=other.speech,
+            levels=replace(self.levels, master_db=other.master_db),
+            layout=other.layout,
+            track=other.number,
+            tracks=(),
+        )

@@ -24,6 +24,7 @@ from storysound.cue.form import (
     SheetForm,
     SlideshowForm,
     SoundForm,
+    TrackForm,
     WishesForm,
 )
 from storysound.cue.levels import Levels
@@ -35,6 +36,7 @@ from storysound.cue.score import (
     Edit,
     FileReference,
     Loudness,
+    OtherTrack,
     Piece,
     RunnerUp,
     Scene,
@@ -128,6 +130,10 @@ def check(score: Score) -> None:
             raise SheetError(f"cues[{at}].id: {cue.id!r} is cues[{ids[cue.id]}] already")
         ids[cue.id] = at
         _check_cue(f"cues[{at}]", cue, score.duration_s)
+    numbers = [score.track, *(track.number for track in score.tracks)]
+    for at, track in enumerate(score.tracks):
+        if track.number in numbers[: at + 1]:
+            raise SheetError(f"tracks[{at}].number: {track.number} is scored already")
     for name, spans in (("speech", score.speech), ("own_music", score.own_music)):
         for at, span in enumerate(spans):
             _check_span(f"{name}[{at}]", span.start_s, span.end_s, math.inf)
@@ -173,6 +179,7 @@ def as_dict(score: Score) -> dict[str, Any]:
         "layout": list(score.layout),
         "library": score.library,
         "slideshow": asdict(score.slideshow) if score.slideshow else None,
+        "tracks": [_track(track) for track in score.tracks],
         "wishes": asdict(score.wishes),
         "bans": list(score.bans),
         "stepped_aside": score.stepped_aside,
@@ -249,6 +256,10 @@ def _sound(sound: Sound) -> dict[str, Any]:
     }
 
 
+def _track(track: OtherTrack) -> dict[str, Any]:
+    return asdict(track) | {"speech": [_span(span) for span in track.speech]}
+
+
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "cue": verdict.cue,
@@ -320,6 +331,7 @@ def _score(form: SheetForm) -> Score:
         layout=form.layout,
         library=form.library,
         slideshow=_slideshow_of(form.slideshow),
+        tracks=tuple(_track_of(f"tracks[{at}]", track) for at, track in enumerate(form.tracks)),
         bans=form.bans,
         wishes=_wishes_of(form.wishes),
         verdicts=tuple(Verdict(**msgspec.structs.asdict(verdict)) for verdict in form.verdicts),
@@ -413,8 +425,15 @@ def _file_of(form: FileForm | None) -> FileReference | None:
 def _slideshow_of(form: SlideshowForm | None) -> Slideshow | None:
     if form is None:
         return None
-    stills = tuple(Still(still.path, still.start_s, still.end_s) for still in form.stills)
+    for at, still in enumerate(form.stills):
+        _check_span(f"slideshow.stills[{at}]", still.start_s, still.end_s, math.inf)
+    stills = tuple(Still(still.path, still.start_s, still.end_s, still.is_film) for still in form.stills)
     return Slideshow(stills, form.width, form.height, form.transition_s)
+
+
+def _track_of(place: str, form: TrackForm) -> OtherTrack:
+    speech = _spans(f"{place}.speech", form.speech)
+    return OtherTrack(form.number, form.language, form.layout, speech, form.bed_db, form.master_db)
 
 
 def _wishes_of(form: WishesForm) -> Wishes:

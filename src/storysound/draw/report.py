@@ -26,7 +26,7 @@ from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.draw.excerpts import Excerpt, sound_uri
 from storysound.media.files import atomic
-from storysound.media.sketch import STEP_S
+from storysound.media.levels import STEP_S
 from storysound.progress import check
 from storysound.story import MoodCurve
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 Thumbnails = Sequence[tuple[float, NDArray[np.uint8]]]
 """(story time, picture uint8 [h w 3]) in time order."""
-_MODALITIES = ("pictures", "words", "scenes", "music")
+_MODALITIES = ("pictures", "sound", "words", "scenes", "music")
 _MAX_THUMBS = 240  # about 1.5 MB of page
 _MAX_MAP_ROWS = 12  # thumbnails beside an attention map
 _MAX_EDITS = 30  # shown, the last first
@@ -56,10 +56,10 @@ def write_report(
     """Writes the page for `score` to `out_html`, whole or not at all.
 
     `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and "mix" in
-    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "words",
-    "scenes" and "music" to their moods over time, on one scale. `excerpts` are embedded. `video` is linked relatively
-    and shown as player. The commands that change the film speak of its `sheet` and of `out`. Raises OutputError when
-    the page can't be written.
+    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "sound",
+    "words", "scenes" and "music" to their moods over time, on one scale. `excerpts` are embedded. `video` is linked
+    relatively and shown as player. The commands that change the film speak of its `sheet` and of `out`. Raises
+    OutputError when the page can't be written.
     """
     view = _View(score, _pick(thumbnails), attention or {}, shlex.quote(draw.shown(sheet.name)))
     page = _template().render(

@@ -20,8 +20,10 @@ def level(value: float, unit: str) -> str:
 def facts(score: Score) -> list[tuple[str, str]]:
     """Name and value of what the page opens with."""
     count = sum(len(scene.shots) for scene in score.scenes)
-    facts = [("Duration", draw.clock(score.duration_s)), ("Scenes", f"{len(score.scenes)}"), ("Shots", f"{count}")]
-    if score.fps > 0:
+    facts = [("Duration", draw.clock(score.duration_s)), ("Scenes", f"{len(score.scenes)}")]
+    if count:
+        facts.append(("Shots", f"{count}"))
+    if count and score.fps > 0:
         facts.append(("Frame rate", f"{score.fps:.5g} fps"))
     speech_s = sum(span.duration_s for span in score.speech)
     if speech_s > 0:

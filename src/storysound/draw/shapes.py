@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storysound.media.sketch import columns
+from storysound.media.levels import columns
 from storysound.story import Span
 
 BRIEF_S = 3.0  # shorter stretches are told to the tenth of a second

@@ -12,7 +12,8 @@ from storysound.annotate.events import EventConfig, FileEvents, surest
 from storysound.draw.shapes import clock, tick_step_s
 from storysound.media.canvas import RGB, Canvas, Png, Svg, text_width
 from storysound.media.files import atomic
-from storysound.media.sketch import Sketch, columns, height_of
+from storysound.media.levels import columns
+from storysound.media.sketch import Sketch, height_of
 from storysound.story import Event
 
 FORMATS: dict[str, Callable[[int, int], Canvas]] = {".svg": Svg, ".png": Png}

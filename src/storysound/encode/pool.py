@@ -1,6 +1,7 @@
 """The models of a session: each is loaded once, when it is first needed, and belongs to nobody else."""
 
 import ctypes
+import gc
 import sys
 import threading
 from collections import Counter
@@ -15,8 +16,9 @@ from storysound.weights.resolver import Resolver
 Model = TypeVar("Model")
 
 
-def _give_back() -> None:
-    """Gives memory that loading took for a moment back to the system; glibc would hold on to it."""
+def give_back() -> None:
+    """Gives memory that was needed for a moment back to the system; glibc would hold on to it."""
+    gc.collect()  # what refers to itself, as caches of methods do
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
@@ -43,7 +45,7 @@ class Models:
         with lock:
             if name not in self._models:
                 self._models[name] = load(self.weights)
-                _give_back()
+                give_back()
                 self.loads[name] += 1
             return cast(Model, self._models[name])
 

@@ -1,4 +1,4 @@
-"""A story with what it looks and sounds like: the one reader of videos and of folders of pictures.
+"""A story with what it looks and sounds like: the one reader of videos, folders of pictures, texts and sounds.
 
 A video is decoded once: the stream of small frames feeds the shot detector, and every half second the sharpest of
 them is kept, from which the key frames are taken when the shots are known.
@@ -8,26 +8,27 @@ import logging
 import math
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from storysound import __version__
 from storysound.errors import MediaError
 from storysound.ingest.keyframes import key_frames, sharpness
-from storysound.ingest.pictures import story_of_folder
+from storysound.ingest.kinds import kind_of, sound_story, text_story
+from storysound.ingest.pictures import Page, Show, pages_of
 from storysound.ingest.shots import detect_shots
 from storysound.media.arrays import RATE_HZ, Pixels
 from storysound.media.film.mux import picture_end_s
 from storysound.media.image import Jpegs, from_jpeg, read_image, to_jpeg
 from storysound.media.probe import probe
-from storysound.media.recording import Recording, record_audio
+from storysound.media.recording import Recording, laid, record_audio
 from storysound.media.video import VideoFrame, iter_frames
-from storysound.progress import Watch, unless_stopped
+from storysound.progress import Watch, check, unless_stopped
 from storysound.story import Frame, Source, Span, Step, Story
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ SIDE_PX = 320  # of kept frames; picture encoders look at 224 to 260
 LONGEST_UNIT_S = 15.0  # a longer shot is understood in parts: much can change in it
 _KEPT_BYTES = 16 << 20  # of pictures in memory; twenty minutes of a film
 FEW_UNITS = 8  # so few get two pictures each
+UNDER_NARRATION_DB = 12.0  # films among pictures are softer by this much while a narration tells the story
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Footage:
     """A story with its pixels and samples beside it."""
 
     story: Story
-    pictures: tuple[Sequence[Pixels], ...]  # per unit at least one, uint8 [h w 3]; in order those of `story.frames`
+    # Per unit at least one, uint8 [h w 3]; in order those of `story.frames`. None of a text or a sound.
+    pictures: tuple[Sequence[Pixels], ...]
     original: Recording | None = None  # in its own layout at RATE_HZ; None where there is no sound stream
+    pages: tuple[Page, ...] = ()  # of a folder: its pictures and films
 
     @property
     def samples(self) -> int:
@@ -67,22 +71,112 @@ class Footage:
         return tuple(frame.time_s for frame in self.story.frames)
 
 
-def read_footage(path: Path, watch: Watch | None = None, track: int = 0) -> Footage:
-    """Looks at and listens to a video, or a folder of pictures with a story.txt; `track`: which of its sounds.
+def read_footage(
+    path: Path, watch: Watch | None = None, track: int = 0, *, show: Show | None = None, about: str = ""
+) -> Footage:
+    """Looks at and listens to a story of any kind (`kinds.kind_of`); `track`: which of its sounds.
 
-    Raises MediaError: missing, empty, no video, without a single picture that decodes. A sound stream that can't be
-    decoded counts as absent, with a warning. InputError for a text that can't be read.
+    `show`: how long each picture of a folder stays; `about`: what is said of the whole, which is all that is told of a
+    sound. Raises MediaError: missing, empty, no media, without a single picture that decodes, a sound or a narration
+    that doesn't. A film's sound that can't be decoded counts as absent, with a warning. InputError for a text that
+    can't be read.
     """
-    return _read_folder(path, watch or Watch()) if path.is_dir() else _read_video(path, watch or Watch(), track)
+    watch, kind = watch or Watch(), kind_of(path)
+    if kind == "pictures":
+        return _read_folder(path, watch, show or Show())
+    if kind == "text":
+        story = text_story(path)
+        return Footage(story.with_step(_step()), ((),) * len(story.units))
+    if kind == "sound":
+        duration_s = probe(path).duration_s
+        sound = record_audio(
+            path, rate_hz=RATE_HZ, track=track, at=lambda done_s: watch.at(done_s, duration_s, "sound")
+        )
+        story = sound_story(path, sound, about)
+        return Footage(story.with_step(_step()), ((),) * len(story.units), sound)
+    return _read_video(path, watch, track)
 
 
-def _read_folder(folder: Path, watch: Watch) -> Footage:
-    story = story_of_folder(folder)
-    pictures = []
-    for number, frame in enumerate(story.frames):
-        watch.at(number, len(story.frames), Path(frame.uri).name)
-        pictures.append((read_image(frame.uri, max_side=SIDE_PX),))
-    return Footage(story.with_step(_step()), tuple(pictures))
+class _Look(NamedTuple):
+    """What is seen of a film: its shots and their parts, with the pictures of each part and when those are shown."""
+
+    shots: tuple[Span, ...]
+    units: tuple[Span, ...]
+    pictures: tuple[Sequence[Pixels], ...]
+    times_s: tuple[float, ...]
+
+    def moved(self, by_s: float) -> "_Look":
+        """The same, shown later."""
+        shots, units = (
+            tuple(Span(s.start_s + by_s, s.end_s + by_s) for s in spans) for spans in (self.shots, self.units)
+        )
+        return _Look(shots, units, self.pictures, tuple(time_s + by_s for time_s in self.times_s))
+
+
+def _read_folder(folder: Path, watch: Watch, show: Show) -> Footage:
+    narration = record_audio(show.narration, rate_hz=RATE_HZ) if show.narration else None
+    pages, faults = pages_of(folder, show, narration.duration_s if narration else None)
+    looks: list[_Look] = []
+    frames: list[Frame] = []
+    sounds: list[tuple[float, Recording]] = []
+    for number, page in enumerate(pages):
+        watch.at(number, len(pages), page.file.name)
+        look, own = _page(page), None
+        if page.is_film and probe(page.file).audio:
+            own, fault = read_sound(page.file, page.span.duration_s, Watch())
+            faults += (f"{page.file.name}: {fault}",) if fault else ()
+        sounds += [(page.span.start_s, own.part(0, round(page.span.duration_s * RATE_HZ)))] if own else []
+        looks.append(look)
+        frames += [Frame(str(page.file), time_s) for time_s in look.times_s]
+    duration_s = pages[-1].span.end_s
+    if narration and narration.duration_s > duration_s + 1 / show.fps:
+        faults += (f"the narration is cut at {duration_s:.1f} s, where the films end",)
+    original, file = _show_sound(narration, sounds, duration_s)
+    name = folder.resolve().name
+    story = Story(
+        id=name,
+        title=name,
+        frames=tuple(frames),
+        shots=tuple(shot for look in looks for shot in look.shots),
+        units=tuple(unit for look in looks for unit in look.units),
+        texts=tuple(page.text for page, look in zip(pages, looks, strict=True) for _ in look.units),
+        audio=str(show.narration) if file else "",
+        source=Source(str(folder)),
+        duration_s=duration_s,
+        fps=show.fps,
+        faults=faults,
+    )
+    pictures = tuple(own for look in looks for own in look.pictures)
+    return Footage(story.with_step(_step()), pictures, original, pages)
+
+
+def _page(page: Page) -> _Look:
+    """What is seen on a page, a picture being one shot."""
+    if page.is_film:
+        return _looked(page.file, page.span.duration_s, lambda seen_s: check()).moved(page.span.start_s)
+    middle_s = (page.span.start_s + page.span.end_s) / 2
+    return _Look((page.span,), (page.span,), ((read_image(page.file, max_side=SIDE_PX),),), (middle_s,))
+
+
+def _show_sound(
+    narration: Recording | None, sounds: Sequence[tuple[float, Recording]], duration_s: float
+) -> tuple[Recording | None, bool]:
+    """What is heard with pictures: the narration, over the softened sounds of films; and whether it is that alone."""
+    if not sounds:
+        return narration, narration is not None
+    gain = 10 ** (-UNDER_NARRATION_DB / 20) if narration else 1.0
+    parts = [(round(at_s * RATE_HZ), sound, gain) for at_s, sound in sounds]
+    parts += [(0, narration, 1.0)] if narration else []
+    return laid(parts, round(duration_s * RATE_HZ)), False
+
+
+def _looked(path: Path, duration_s: float, at: Callable[[float], None]) -> _Look:
+    """Decodes a film's first `duration_s` once; `at` is given how many seconds are seen."""
+    kept = _Kept()
+    shots = detect_shots(_small(_keeping(path, kept, duration_s, at)), duration_s)
+    shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
+    units = split_long(shots or (Span(0.0, duration_s),))
+    return _Look(shots, units, *_pictures(kept, units))
 
 
 def _read_video(path: Path, watch: Watch, track: int) -> Footage:
@@ -90,11 +184,7 @@ def _read_video(path: Path, watch: Watch, track: int) -> Footage:
     if info.video is None:
         raise MediaError(path, "has no video stream", "give a video, or a folder of pictures with a story.txt")
     duration_s = picture_end_s(path)
-    kept = _Kept()
-    shots = detect_shots(_small(_keeping(path, kept, duration_s, watch)), duration_s)
-    shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
-    units = split_long(shots or (Span(0.0, duration_s),))
-    pictures, times_s = _pictures(kept, units)
+    look = _looked(path, duration_s, lambda seen_s: watch.at(seen_s, duration_s))
     original, fault = read_sound(path, duration_s, watch, track) if info.audio else (None, "")
     faults = [fault] if fault else []
     there_s = max(duration_s, original.duration_s if original else 0.0)
@@ -107,17 +197,17 @@ def _read_video(path: Path, watch: Watch, track: int) -> Footage:
         id=path.stem,
         title=" ".join(info.tags.get("title", "").split()) or path.stem,
         video=str(path),
-        frames=tuple(Frame(str(path), time_s) for time_s in times_s),
-        shots=shots,
-        units=units,
-        texts=("",) * len(units),
+        frames=tuple(Frame(str(path), time_s) for time_s in look.times_s),
+        shots=look.shots,
+        units=look.units,
+        texts=("",) * len(look.units),
         audio=str(path) if original else "",
         source=Source(str(path)),
         duration_s=duration_s,
         fps=info.video.editing_fps,
         faults=tuple(faults),
     )
-    return Footage(story.with_step(_step()), pictures, original)
+    return Footage(story.with_step(_step()), look.pictures, original)
 
 
 def _step() -> Step:
@@ -143,12 +233,12 @@ class _Kept:
         return self._scratch.read(self._edges[number + 1] - self._edges[number])
 
 
-def _keeping(path: Path, kept: _Kept, duration_s: float, watch: Watch) -> Iterator[VideoFrame]:
+def _keeping(path: Path, kept: _Kept, duration_s: float, at: Callable[[float], None]) -> Iterator[VideoFrame]:
     """Frames of the video in order; the sharpest of each cell of KEEP_S is put into `kept`."""
     cell, best, best_frame = -1, -1.0, None
     for frame in iter_frames(path, every_s=LOOK_S, max_side=SIDE_PX):
         if int(frame.time_s / KEEP_S) != cell:
-            watch.at(min(frame.time_s, duration_s), duration_s)
+            at(min(frame.time_s, duration_s))
             if best_frame is not None:
                 kept.add(best_frame)
             cell, best = int(frame.time_s / KEEP_S), -1.0

@@ -1,58 +1,117 @@
-"""A folder of pictures with a text: a story that is told page by page."""
+"""A folder of pictures, and films among them, with a text: a story that is told page by page."""
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
-import numpy as np
-
-from storysound.errors import MediaError
+from storysound.errors import InputError, MediaError
 from storysound.media.files import natural_key, read_text
-from storysound.story import Frame, Source, Span, Story
+from storysound.media.film.mux import picture_end_s
+from storysound.story import Span
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+)
+FILM_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".3gp"})
+TEXT = "story.txt"
 WORDS_PER_S = 2.5  # unhurried reading
 SHORTEST_S, LONGEST_S, WORDLESS_S = 4.0, 12.0, 5.0  # how long a picture stays
+LEAST_S = 1.0  # under a narration that leaves less
 SHOWN_FPS = 25.0  # of the slideshow
+MOST_NAMED = 8  # files that are passed over
 
 
-def story_of_folder(folder: Path) -> Story:
-    """The story of a folder: pictures in name order, a shot and a unit each, with their shares of story.txt.
+@dataclass(frozen=True)
+class Show:
+    """How long each picture of a folder is shown."""
 
-    Paragraphs (parted by blank lines) go to pictures in order; with unequal counts they are spread evenly. A picture
-    stays as long as its words take to read, 4 to 12 seconds.
-    Raises MediaError where there are no pictures, InputError for a text that can't be read.
+    seconds: float | None = None  # each the same; None: as long as its words take to read
+    narration: Path | None = None  # a voice that tells the story: the pictures share its length
+    spans: tuple[Span, ...] = ()  # of all pictures and films, where that was decided before
+    fps: float = SHOWN_FPS  # of the slideshow
+
+
+@dataclass(frozen=True)
+class Page:
+    """A picture or a film of the story, what is told of it, and when it is shown."""
+
+    file: Path
+    text: str
+    span: Span
+    is_film: bool
+
+
+def pages_of(folder: Path, show: Show, narration_s: float | None = None) -> tuple[tuple[Page, ...], tuple[str, ...]]:
+    """Pictures and films of a folder in name order, with their shares of story.txt; and what is passed over, in words.
+
+    Paragraphs (parted by blank lines) go to pages in order; with unequal counts they are spread evenly. A picture
+    stays as long as its words take to read, 4 to 12 seconds, or as `show` has it; a film plays whole. Under a narration
+    of `narration_s` the pictures share what the films leave of it, each by its words, and get LEAST_S at least.
+    Raises MediaError where there are no pictures, InputError for a text that can't be read, and where `show` has spans
+    for another number of pages.
     """
     try:
-        files = picture_files(folder)
-        text_file = folder / "story.txt"
-        text = read_text(text_file) if text_file.exists() else ""
+        files = [file for file in _shown(folder) if file.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES]
+        others = [file.name for file in _shown(folder) if file not in files and file.name != TEXT]
+        text = read_text(folder / TEXT) if (folder / TEXT).exists() else ""
     except OSError as error:
         raise MediaError(folder, f"can't be read: {error.strerror}", "check its rights") from error
     if not files:
-        kinds = ", ".join(sorted(s[1:] for s in PICTURE_SUFFIXES))
-        raise MediaError(folder, "has no pictures in it", f"put some there ({kinds}) beside story.txt")
-    texts, lengths_s = spread(paragraphs(text), len(files))
-    edges = np.concatenate([[0.0], np.cumsum(lengths_s)]).tolist()
-    shots = tuple(Span(a, b) for a, b in pairwise(edges))
-    name = folder.resolve().name
-    return Story(
-        id=name,
-        title=name,
-        frames=tuple(Frame(str(f), (s.start_s + s.end_s) / 2) for f, s in zip(files, shots, strict=True)),
-        shots=shots,
-        units=shots,
-        texts=texts,
-        source=Source(str(folder)),
-        duration_s=edges[-1],
-        fps=SHOWN_FPS,
+        kinds = ", ".join(sorted(s[1:] for s in PICTURE_SUFFIXES | FILM_SUFFIXES))
+        raise MediaError(folder, "has no pictures in it", f"put some there ({kinds}) beside {TEXT}")
+    texts, read_s = spread(paragraphs(text), len(files))
+    if show.spans:
+        if len(show.spans) != len(files):
+            fault = f"has {len(files)} pictures and films, the sheet shows {len(show.spans)}"
+            raise InputError(folder, fault, "plan it into a new sheet")
+        spans = show.spans
+    else:
+        films_s = [picture_end_s(file) if file.suffix.lower() in FILM_SUFFIXES else None for file in files]
+        lengths_s = _lengths_s(read_s, films_s, show.seconds, narration_s)
+        spans = tuple(Span(a, b) for a, b in pairwise(accumulate(lengths_s, initial=0.0)))
+    pages = (
+        Page(file, said, span, file.suffix.lower() in FILM_SUFFIXES)
+        for file, said, span in zip(files, texts, spans, strict=True)
     )
+    return tuple(pages), _passed_over(others)
+
+
+def _lengths_s(
+    read_s: Sequence[float], films_s: Sequence[float | None], seconds: float | None, narration_s: float | None
+) -> list[float]:
+    """Seconds of each page: of a film its own, of a picture by its words, the user's wish, or the narration.
+
+    >>> _lengths_s([4.0, 4.0, 8.0], [None, 6.0, None], None, 30.0)
+    [8.0, 6.0, 16.0]
+    """
+    pictures_s = [seconds or own_s for own_s, film_s in zip(read_s, films_s, strict=True) if film_s is None]
+    share = 1.0
+    if narration_s is not None and pictures_s:
+        share = max(0.0, narration_s - sum(film_s for film_s in films_s if film_s is not None)) / sum(pictures_s)
+    least_s = LEAST_S if narration_s is not None else 0.0
+    return [
+        max(share * (seconds or own_s), least_s) if film_s is None else film_s
+        for own_s, film_s in zip(read_s, films_s, strict=True)
+    ]
+
+
+def _passed_over(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (f"passed over, being no pictures, films or {TEXT}: {', '.join(names[:MOST_NAMED])}{more}",)
 
 
 def picture_files(folder: Path) -> list[Path]:
     """Pictures of a folder in name order, hidden ones left out. Raises OSError."""
-    shown = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
-    return sorted(shown, key=natural_key)
+    return [file for file in _shown(folder) if file.suffix.lower() in PICTURE_SUFFIXES]
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What lies in a folder and isn't hidden, in name order. Raises OSError."""
+    return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=natural_key)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -66,32 +67,31 @@ class _Run:
     format: str
     shelf: Shelf  # for samples mixed to the wanted channels
     channels: int
-    pending: list[Samples] = field(default_factory=list)  # [c n] of the layout
-    pending_length: int = 0
+    pending: AudioFifo = field(default_factory=AudioFifo)  # in the decoder's own format, which spares work a frame
     length: int = 0
     # Of each frame: its first sample, and how much later than that its stamp is.
     at: "array[int]" = field(default_factory=lambda: array("q"))
     late: "array[int]" = field(default_factory=lambda: array("q"))
     _near: int = 0  # the frame from which on a change is looked for
 
-    def add(self, samples: Samples, late: int) -> None:
-        """One more frame [c n]."""
+    def add(self, frame: AudioFrame, late: int) -> None:
+        """One more frame."""
         self.at.append(self.length)
         self.late.append(late)
-        self.pending.append(samples)
-        self.pending_length += samples.shape[1]
-        self.length += samples.shape[1]
+        frame.pts = None  # it stands where it comes
+        self.pending.write(frame)
+        self.length += frame.samples
 
     def settle(self, path: str | Path) -> None:
         """Mixes the pending frames; done now and then, so that a film's sound is never held whole.
 
         Raises MediaError for what is no sound.
         """
-        if self.pending:
-            samples = folded(np.concatenate(self.pending, axis=1), self.layout, self.channels)
+        pending = self.pending.read()
+        if pending is not None:
+            samples = folded(samples_of(pending), self.layout, self.channels)
             _check_samples(samples, path)
             self.shelf.append(samples)
-            self.pending, self.pending_length = [], 0
 
     def leaps_to(self, late: int) -> bool:
         """Whether a frame so late doesn't go on from the one before: a hole, a leap back, or many small holes."""
@@ -242,6 +242,7 @@ class _Decoding:
         self.runs: list[_Run] = []
         self.layout: tuple[str, ...] = ()
         self._path, self._channels, self._new = path, channels, new
+        self._places: tuple[str, tuple[str, ...]] = "", ()  # of the last frame, by FFmpeg's name of them
 
     def decode(
         self,
@@ -272,7 +273,7 @@ class _Decoding:
             self._append(frame, stamps.at(frame.time))
             run = self.runs[-1]
             until_s = (run.start + run.length + run.late[-1]) / run.rate_hz
-            if run.pending_length > _SETTLE_S * run.rate_hz:
+            if run.pending.samples > _SETTLE_S * run.rate_hz:
                 run.settle(self._path)
                 if at is not None:
                     at(until_s)
@@ -284,7 +285,10 @@ class _Decoding:
 
     def _append(self, frame: AudioFrame, at_s: float | None) -> None:
         """Adds a frame to the last run, or starts a new run where its time leaps or its form changes."""
-        layout = loudspeakers(frame) or usual_layout(frame.layout.nb_channels)
+        places = frame.layout
+        if places.name != self._places[0]:
+            self._places = places.name, loudspeakers(frame) or usual_layout(places.nb_channels)
+        layout = self._places[1]
         last = self.runs[-1] if self.runs else None
         rate = frame.sample_rate
         follows = 0 if last is None else round((last.start + last.length) * rate / last.rate_hz)
@@ -310,4 +314,4 @@ class _Decoding:
             )  # fmt: skip
             self.runs.append(last)
             late = 0
-        last.add(samples_of(frame), late)
+        last.add(frame, late)

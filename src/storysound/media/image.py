@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import overload
@@ -53,12 +54,21 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> NDArray[np.u
 
 def _opened(file: Path) -> Image.Image:
     """An image of which nothing is decoded yet. Our own limit stands in for Pillow's, which is less than half of it."""
+    _with_heic()
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(file)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+@cache
+def _with_heic() -> None:
+    """Has Pillow read HEIC too."""
+    import pi_heif
+
+    pi_heif.register_heif_opener()
 
 
 def _too_large(path: str | Path) -> MediaError:

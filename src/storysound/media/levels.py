@@ -1,4 +1,4 @@
-"""Levels and soft edges of sound, and stretches of time joined: what laying sounds and judging them have in common."""
+"""Levels, peaks and soft edges of sound, stretches of time joined: what laying, judging and drawing sounds share."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from storysound.media.arrays import Samples
 from storysound.story import Span
 
 SILENCE_LUFS = -60.0  # a sound that stays below this counts as silent
+STEP_S = 0.01  # of what is drawn of a sound
 
 
 def raised_cosine(n: int) -> NDArray[np.float32]:
@@ -38,3 +39,35 @@ def bridged(spans: Sequence[Span], gap_s: float) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+class Peaks:
+    """The largest magnitude of a sound over all channels in each step of 10 ms, taken block by block."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._step = max(1, round(STEP_S * rate_hz))
+        self._rest = np.zeros(0, np.float32)
+        self._done: list[NDArray[np.float32]] = []
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """The next samples [c n]."""
+        loudest = np.concatenate([self._rest, np.abs(samples).max(axis=0)])
+        whole = len(loudest) // self._step * self._step
+        self._done.append(loudest[:whole].reshape(-1, self._step).max(axis=1))
+        self._rest = loudest[whole:]
+
+    def values(self) -> NDArray[np.float32]:
+        """All steps so far [t], the last one shorter."""
+        rest = self._rest.max(keepdims=True) if self._rest.size else self._rest
+        return np.concatenate([*self._done, rest]).astype(np.float32)
+
+
+def columns(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The largest of [t ...] in `count` equal stretches; where t is less, values repeat: [count ...].
+
+    >>> columns(np.array([1, 5, 2, 3], np.float32), 2).tolist()
+    [5.0, 3.0]
+    """
+    edges = np.arange(count) * len(values) // count
+    result: NDArray[np.float32] = np.maximum.reduceat(values, edges, axis=0)
+    return result

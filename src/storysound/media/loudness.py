@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-import scipy.ndimage
-import scipy.signal
 from numpy.typing import NDArray
 
 from storysound.media.arrays import Samples
@@ -39,6 +37,8 @@ REACH = _TAPS // 2  # samples to both sides that a point between samples depends
 _ROW = 32  # samples interpolated together; at least _TAPS
 _LEAD = _ROW + REACH - 1  # the interpolated signal rings a row before its first sample
 _BLOCK = 1 << 19  # samples measured together
+_RINGS_S = 0.1  # after which the K filter has died away
+_TRANSFORM = 1 << 16
 
 DEEPEST_DB = 12.0  # more cut than this is no longer transparent
 _CELL = 16  # samples that share one step of the gain before it is interpolated; divides _ROW
@@ -74,22 +74,38 @@ def _weights(layout: tuple[str, ...]) -> list[float]:
     return [0.0 if name in _LOW else _SURROUND if name in sides else 1.0 for name in layout]
 
 
+@lru_cache(maxsize=16)
+def _k_response(rate_hz: int, size: int) -> NDArray[np.complex128]:
+    """The K filter at the frequencies of a real transform of `size`, [f], its impulse response cut after _RINGS_S."""
+    taps = round(_RINGS_S * rate_hz)
+    at = np.exp(-2j * np.pi * np.arange(taps // 2 + 1) / taps)
+    sections = [np.polyval(row[2::-1], at) / np.polyval(row[:2:-1], at) for row in _k_weighting(rate_hz)]
+    return np.asarray(np.fft.rfft(np.fft.irfft(sections[0] * sections[1], taps), size))
+
+
 class _KWeighted:
     """K-weighted energy of sound that comes block by block."""
 
     def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
         if rate_hz < _LEAST_RATE_HZ:
             raise ValueError(f"loudness needs {_LEAST_RATE_HZ} Hz at least, got {rate_hz}")
-        self._filter, self._weights = _k_weighting(rate_hz), _weights(layout)
-        self._states = [np.zeros((len(self._filter), 2)) for _ in layout]
+        self._rate_hz, self._weights = rate_hz, _weights(layout)
+        self._before = np.zeros((len(layout), round(_RINGS_S * rate_hz)), np.float32)  # what still rings
 
     def __call__(self, samples: Samples) -> NDArray[np.float64]:
         """Weighted square [n] of the next samples [c n]."""
-        energy = np.zeros(samples.shape[1])
-        for i, (weight, channel) in enumerate(zip(self._weights, samples, strict=True)):
-            if weight and energy.size and (self._states[i].any() or channel.any()):
-                filtered, self._states[i] = scipy.signal.sosfilt(self._filter, channel, zi=self._states[i])
-                energy += weight * np.square(filtered, out=filtered)
+        energy, rings = np.zeros(samples.shape[1]), self._before.shape[1]
+        both = np.concatenate([self._before, samples], axis=1)
+        self._before = both[:, samples.shape[1] :]
+        step = _TRANSFORM - rings
+        for start in range(0, samples.shape[1], step):
+            count = min(step, samples.shape[1] - start)
+            size = 1 << (count + rings - 1).bit_length()
+            for weight, channel in zip(self._weights, both[:, start : start + count + rings], strict=True):
+                if weight and channel.any():
+                    spectrum = np.fft.rfft(channel.astype(np.float64), size) * _k_response(self._rate_hz, size)
+                    filtered = np.fft.irfft(spectrum, size)[rings : rings + count]
+                    energy[start : start + count] += weight * np.square(filtered)
         return energy
 
 
@@ -378,6 +394,8 @@ def _gain(envelope: NDArray[np.float32], ceiling: float, rate_hz: int, length: i
     fall = np.arange(len(cut_db)) * (_RELEASE_DB_PER_S * _CELL / rate_hz)
     cut_db = np.maximum.accumulate(cut_db + fall) - fall
     # Held over the width of the smoother and of the interpolation below, so that nowhere too little is cut.
+    import scipy.ndimage  # takes longer to load than films take to be measured
+
     cut_db = scipy.ndimage.maximum_filter1d(np.maximum(cut_db, 0.0), 2 * (attack + 2) + 1, mode="nearest")
     for _ in range(2):  # two boxes make a triangle: no corner in the gain
         cut_db = scipy.ndimage.uniform_filter1d(cut_db, attack + 1 - attack % 2, mode="nearest")

@@ -3,7 +3,7 @@
 import io
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +13,7 @@ from storysound.errors import OutputError
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.decoding import decode_sound
-from storysound.media.layouts import usual_layout
+from storysound.media.layouts import STEREO, folded, usual_layout
 from storysound.progress import check
 
 IN_MEMORY = 8 << 20  # bytes; twenty seconds of stereo
@@ -120,6 +120,24 @@ def recorded(blocks: Iterable[Samples], rate_hz: int, layout: tuple[str, ...]) -
     recorder = Recorder(rate_hz, layout)
     for block in blocks:
         recorder.append(block)
+    return recorder.finish()
+
+
+def laid(parts: Sequence[tuple[int, Recording, float]], length: int) -> Recording:
+    """A stereo recording of `length` samples in which each part sounds from its sample on, with its gain.
+
+    All have one rate. Raises OutputError as `Recorder.append`.
+    """
+    rate_hz = parts[0][1].rate_hz
+    recorder, step = Recorder(rate_hz, STEREO), round(BLOCK_S * rate_hz)
+    for start in range(0, length, step):
+        check()
+        end = min(start + step, length)
+        total = np.zeros((2, end - start), np.float32)
+        for first, sound, gain in parts:
+            if first < end and first + sound.length > start:
+                total += np.float32(gain) * folded(sound.read(start - first, end - first), sound.layout, 2)
+        recorder.append(total)
     return recorder.finish()
 
 

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.media.audio import Waveform, resample
+from storysound.media.levels import STEP_S
 from storysound.media.spectrogram import LogMel, Stft, hz_to_mel, log_mel
 
 RATE_HZ = 32000
-_MELS = LogMel(RATE_HZ, Stft(1024, 320, pad="constant"), 80, f_min=40.0, norm="sum", log="10", floor=1e-12, gain=10.0)
-STEP_S = _MELS.stft.hop_length / RATE_HZ
+_STFT = Stft(1024, round(STEP_S * RATE_HZ), pad="constant")
+_MELS = LogMel(RATE_HZ, _STFT, 80, f_min=40.0, norm="sum", log="10", floor=1e-12, gain=10.0)
 FLOOR_DB, _CEILING_DB = -100.0, 27.5  # of the mel levels that are told apart, in half decibels
 
 
@@ -48,38 +49,6 @@ def sketch(wave: Waveform) -> Sketch:
     return Sketch(np.minimum(peaks, 1.0), levels.astype(np.uint8))
 
 
-class Peaks:
-    """The largest magnitude of a sound over all channels in each step of 10 ms, taken block by block."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._step = max(1, round(STEP_S * rate_hz))
-        self._rest = np.zeros(0, np.float32)
-        self._done: list[NDArray[np.float32]] = []
-
-    def add(self, samples: NDArray[np.float32]) -> None:
-        """The next samples [c n]."""
-        loudest = np.concatenate([self._rest, np.abs(samples).max(axis=0)])
-        whole = len(loudest) // self._step * self._step
-        self._done.append(loudest[:whole].reshape(-1, self._step).max(axis=1))
-        self._rest = loudest[whole:]
-
-    def values(self) -> NDArray[np.float32]:
-        """All steps so far [t], the last one shorter."""
-        rest = self._rest.max(keepdims=True) if self._rest.size else self._rest
-        return np.concatenate([*self._done, rest]).astype(np.float32)
-
-
 def joined(parts: Sequence[Sketch]) -> Sketch:
     """Sketches one after the other."""
     return Sketch(np.concatenate([part.peaks for part in parts]), np.concatenate([part.mels for part in parts]))
-
-
-def columns(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """The largest of [t ...] in `count` equal stretches; where t is less, values repeat: [count ...].
-
-    >>> columns(np.array([1, 5, 2, 3], np.float32), 2).tolist()
-    [5.0, 3.0]
-    """
-    edges = np.arange(count) * len(values) // count
-    result: NDArray[np.float32] = np.maximum.reduceat(values, edges, axis=0)
-    return result

@@ -16,6 +16,7 @@ import pytest
 from jobs import score_fakes
 from jobs.score_fakes import FPS, SPEECH, Shelf, ends, make_models, packets, score, tone, video
 from storysound.cue.score import VERSION
+from storysound.cue.sheet import read_json
 from storysound.errors import InputError, LibraryError, MediaError, OutputError, UsageError
 from storysound.jobs.render.deliver import together
 from storysound.jobs.score import score as job
@@ -73,6 +74,16 @@ def test_loudness_peak_and_ducking_hold_in_the_delivered_file(scored: ScoreResul
     assert float(a @ b / np.sqrt((a @ a) * (b @ b))) > 0.98
     rest = b - a * float(a @ b / (a @ a))
     assert 10 * math.log10(float((b @ b) / (rest @ rest))) > 12
+
+
+def test_every_cue_is_judged_in_the_delivered_file(scored: ScoreResult) -> None:
+    verdicts = scored.score.verdicts
+    assert [verdict.cue for verdict in verdicts] == [cue.id for cue in scored.score.audible]
+    for verdict in verdicts:
+        assert verdict.audible_db > 0
+        assert verdict.offset_s == pytest.approx(0.0, abs=0.001)
+    assert read_json(scored.files["json"]).verdicts == verdicts
+    assert "Place" in scored.files["report"].read_text("utf-8")
 
 
 def test_the_sheets_hold_every_cue(scored: ScoreResult) -> None:
@@ -172,7 +183,7 @@ def test_a_folder_of_pictures_becomes_a_video(sounds: list[Sound], tmp_path: Pat
     [
         ("missing.mp4", "o.mp4", MediaError, "does not exist"),
         ("text.mp4", "o.mp4", MediaError, "text.mp4"),
-        ("sound.wav", "o.mp4", MediaError, "no video stream"),
+        ("sound.wav", "o.mp4", OutputError, "a sound has no pictures"),
         ("empty folder", "o.mp4", MediaError, "no pictures"),
         ("good.mp4", ".", OutputError, "folder"),
         ("good.mp4", "good.mp4", OutputError, "input itself"),

@@ -11,7 +11,7 @@ from storysound.app.cli.models import Policy
 if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateMusicResult, SoundShare
 
-app = typer.Typer(help="Make music for a picture, and a picture for a sound.", no_args_is_help=True)
+app = typer.Typer(help="Make ambience, music for a picture, and a picture for a sound.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
@@ -89,6 +89,42 @@ def image(
         )
     else:
         streams.line(result.path)
+
+
+@app.command()
+def ambience(
+    like: Annotated[Path | None, typer.Option(readable=False, help="A recording of rain, wind, a crowd …")] = None,
+    text: Annotated[str, typer.Option(help="Words for a sound of the library instead.")] = "",
+    library: Annotated[
+        Path | None, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="A .wav, .flac, .mp3 or .m4a file.")
+    ] = Path("ambience.wav"),
+    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length, from 1 s to 3 hours.")] = 60.0,
+    seed: Seed = 0,
+    width: Annotated[
+        float | None, typer.Option(help="Of the stereo, from 0 (mono) to 1 (two sides unlike); left out: as recorded.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make ambience of any length out of a recording of it, without a loop that could be heard.
+
+    It ends where it began, so that it may be repeated. Events and tunes are refused.
+
+    Example: storysound generate ambience --text "rain on leaves" -l library -s 300 -o rain.wav
+    """
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.generate.request import GenerateAmbienceRequest
+    from storysound.session import Session
+
+    request = GenerateAmbienceRequest(out, like, text, library, seconds, seed, width)
+    with Session() as session, shown("generate") as watch:
+        result = session.generate_ambience(request, watch=watch)
+    if as_json:
+        streams.json_line(vars(result))
+    else:
+        streams.line(f"{result.path}: {result.seconds:g} s of {result.sound}")
 
 
 def parse_share(text: str) -> "SoundShare":

@@ -46,6 +46,14 @@ Avoid = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other number another good one.")]
 Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
+EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
+Fps = Annotated[float, typer.Option(help="Pictures a second of a slideshow.")]
+Seconds = Annotated[float | None, typer.Option(help="How long a slideshow shows each picture; else by its words.")]
+Transition = Annotated[float, typer.Option(metavar="S", help="Dissolve from picture to picture; 0 cuts.")]
+Narration = Annotated[
+    Path | None, typer.Option(readable=False, help="A voice that tells the pictures; they share its length.")
+]
 Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
 VoicePeaks = Annotated[
     float,
@@ -69,7 +77,10 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     if given["seed"] and given["take"] > 1:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
-    same = ("text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank")
+    same = (
+        "text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank", "every_track", "fps",
+        "seconds", "transition", "narration",
+    )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
         "music_gain_db": given["music_gain"],
@@ -78,16 +89,31 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
+        "size": _size(given["size"]),
         "loudness": given["loudness"],
         "voice_peaks_db": given["voice_peaks"],
         "layout": given["layout"].value,
     }
 
 
+def _size(text: str) -> tuple[int, int] | None:
+    """Width and height of "1920x1080"; None of nothing."""
+    from storysound.errors import UsageError
+
+    if not text:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"is width x height as 1920x1080, got {text!r}", field="size")
+    return int(width), int(height)
+
+
 def score(
     stories: Annotated[
         list[Path],
-        typer.Argument(metavar="STORY...", readable=False, help="A video, a folder of pictures, a text, a sound."),
+        typer.Argument(
+            metavar="STORY...", readable=False, help="A video, a folder of pictures and films, a text, a sound."
+        ),
     ],
     library: Library,
     out: Annotated[
@@ -108,6 +134,12 @@ def score(
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
     track: Track = None,
+    every_track: EveryTrack = False,
+    size: Size = "",
+    fps: Fps = 25.0,
+    seconds: Seconds = None,
+    transition: Transition = 0.5,
+    narration: Narration = None,
     avoid: Avoid = None,
     seed: Seed = 0,
     take: Take = 1,
@@ -119,6 +151,7 @@ def score(
 ) -> None:
     """Give stories their sound: videos, folders of pictures with a text, texts, sounds."""
     options = _options(locals())  # before anything else is local
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
@@ -127,7 +160,7 @@ def score(
         _many(stories, library, out, options | {"stems": stems, "report": report}, profile, as_json)
         return
     request = ScoreRequest(stories[0], library, out, report=report, stems=stems, **options)
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         _one(session, request, as_json, shown)
 
 
@@ -141,18 +174,19 @@ def _many(
     stories: Sequence[Path], library: Path, folder: Path, options: dict[str, Any], profile: str, as_json: bool
 ) -> None:
     """Scores each into the folder; those that are there already stay, and one that fails doesn't stop the others."""
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.errors import InputError, UsageError
-    from storysound.jobs.score.batch import is_done, outputs
+    from storysound.jobs.score.batch import fitting, is_done, outputs
     from storysound.jobs.score.request import ScoreRequest
     from storysound.session import Session
 
     if options["report"] or options["stems"]:
         raise UsageError("`report` and `stems` are for one story: call it once for each")
     faults: list[InputError] = []
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         for number, (story, out) in enumerate(outputs(stories, folder), 1):
-            request = ScoreRequest(story, library, out, **options)
+            request = ScoreRequest(story, library, out, **fitting(story, options))
             if is_done(request):
                 streams.tell(f"{story}: done already, {out}")
                 continue
@@ -188,6 +222,12 @@ def plan(
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
     track: Track = None,
+    every_track: EveryTrack = False,
+    size: Size = "",
+    fps: Fps = 25.0,
+    seconds: Seconds = None,
+    transition: Transition = 0.5,
+    narration: Narration = None,
     avoid: Avoid = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
     take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,
@@ -199,13 +239,14 @@ def plan(
 ) -> None:
     """Plan the sound of a story into a cue sheet; or plan a sheet anew: what isn't locked is chosen again."""
     given = locals() | {"seed": seed or 0, "take": take or 1}
+    from storysound.app.cli.process import one_thread
     from storysound.app.cli.progress import shown
     from storysound.errors import UsageError
     from storysound.jobs.plan.request import PlanRequest, ReplanRequest
     from storysound.session import Session
 
     options = _options(given)
-    with Session(profile) as session:
+    with Session(profile) as session, one_thread():
         if source.suffix.lower() == ".json":
             _refuse_wishes(given)
             chosen = None if seed is None and take is None else options["seed"]
@@ -221,9 +262,9 @@ def plan(
 
 _STANDS_IN_SHEET = {
     "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
-    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "avoid": None,
-    "ignore_names": False,
-    "licence_policy": Policy.any, "rerank": "none", "out": None,
+    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "every_track": False,
+    "size": "", "fps": 25.0, "seconds": None, "transition": 0.5, "narration": None, "avoid": None,
+    "ignore_names": False, "licence_policy": Policy.any, "rerank": "none", "out": None,
 }  # fmt: skip
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from storysound.cue.duck import CHUNK, HOP
@@ -33,7 +31,7 @@ Spectrum = NDArray[np.complex64]
 
 def spectrum(samples: Samples) -> Spectrum:
     """Of a chunk [c CHUNK] under a Hann window: [c f]."""
-    return np.asarray(scipy.fft.rfft(samples * _WINDOW, axis=1))
+    return np.asarray(np.fft.rfft(samples * _WINDOW, axis=1))
 
 
 def offset_s(stems: list[Spectrum], heard: list[Spectrum]) -> float | None:
@@ -46,13 +44,13 @@ def offset_s(stems: list[Spectrum], heard: list[Spectrum]) -> float | None:
     inside = (_HZ >= _LOWEST_HZ) & (_HZ <= _HIGHEST_HZ)
     cross, chance = np.zeros(len(_HZ), np.complex64), 0.0
     for stem, other in zip(stems, heard, strict=True):
-        power = scipy.ndimage.uniform_filter1d(np.square(np.abs(other)), _SMOOTH, axis=1)
+        power = _smoothed(np.square(np.abs(other)))
         power += 1e-6 * float(power.max()) + 1e-9
         cross += np.where(inside, (np.conj(stem) * other / power).sum(axis=0), 0)
         chance += float((np.square(np.abs(stem)) / power)[:, inside].sum())
     if chance <= 0:
         return None
-    lags = scipy.fft.irfft(cross, CHUNK) * (CHUNK / np.sqrt(2 * chance))
+    lags = np.fft.irfft(cross, CHUNK) * (CHUNK / np.sqrt(2 * chance))
     reach = round(REACH_S * RATE_HZ)
     near = np.concatenate([lags[-reach:], lags[: reach + 1]])
     best = float(near.max())
@@ -61,6 +59,12 @@ def offset_s(stems: list[Spectrum], heard: list[Spectrum]) -> float | None:
     crest = (near[1:-1] >= near[:-2]) & (near[1:-1] >= near[2:]) & (near[1:-1] >= _NEAR_PEAK * best)
     high = np.flatnonzero(crest) + 1 - reach
     return float(high[np.argmin(np.abs(high))]) / RATE_HZ if len(high) else None
+
+
+def _smoothed(power: Floats) -> Floats:
+    """[c f], each bin the mean of the _SMOOTH around it."""
+    padded = np.pad(power, ((0, 0), (_SMOOTH // 2, _SMOOTH // 2)), mode="symmetric")
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH, axis=1).mean(axis=2))
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class Frames:
 def frames_of(samples: Samples) -> Frames:
     """Of [c n] with n a multiple of HOP."""
     mono = samples.mean(axis=0).reshape(-1, HOP)
-    spectra = np.square(np.abs(scipy.fft.rfft(mono * _FRAME_WINDOW, axis=1)))
+    spectra = np.square(np.abs(np.fft.rfft(mono * _FRAME_WINDOW, axis=1)))
     total = spectra.sum(axis=1) + 1e-9
     top = spectra[:, _LINE_BINS:-_LINE_BINS].argmax(axis=1) + _LINE_BINS
     around = top[:, None] + np.arange(-_LINE_BINS, _LINE_BINS + 1)

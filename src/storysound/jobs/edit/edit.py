@@ -1,24 +1,21 @@
-"""`cue`: one edit of a cue sheet, written with its history. Only a swap by words loads a model."""
+"""`cue`: one edit of a cue sheet, written with its history. Only a swap by words loads a model.
+
+What an edit of levels, times and locks doesn't need is imported where it is used: those are done in half a second.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from storysound.cue import edit
-from storysound.cue.mix import bed_lufs, wanted_lufs
 from storysound.cue.score import Cue, Layer, RunnerUp, Score
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.edit.request import EditRequest, EditResult
-from storysound.jobs.find.find import finder_of
-from storysound.jobs.plan.plan import AMBIENCE_S, Place, fitted_cue
-from storysound.library.store import Library
 from storysound.match.query import Hit, Query
-from storysound.media.arrays import RATE_HZ
 from storysound.media.content import sha256_of
 from storysound.media.probe import probe
-from storysound.media.recording import record_audio
 from storysound.progress import Watch
 from storysound.story import Kind, Sound, Source
 
@@ -42,6 +39,8 @@ def run(request: EditRequest, models: Models, watch: Watch) -> EditResult:
 
 
 def _swap(score: Score, request: EditRequest, models: Models) -> Score:
+    from storysound.jobs.plan.plan import Place, fitted_cue
+
     cue = edit.cue_of(score, request.cue)
     if request.text:
         hit = _found(score, cue, request.text, models)
@@ -73,6 +72,8 @@ def _next(score: Score, cue: Cue) -> Hit:
 
 def _found(score: Score, cue: Cue, text: str, models: Models) -> Hit:
     """The sound that fits the words best, and isn't banned or there already."""
+    from storysound.jobs.find.find import finder_of
+
     finder, _ = finder_of(Path(score.library), models, score.wishes.rerank)
     kind: Kind = "music" if cue.layer == "music" else "sfx"
     for hit in finder.search(Query(text=text), CANDIDATES, kind=kind, ignore_names=score.wishes.ignore_names):
@@ -95,9 +96,10 @@ def _end_s(score: Score, cue: Cue, hit: Hit) -> float:
 
 
 def _add(score: Score, request: EditRequest, models: Models) -> Score:
+    from storysound.jobs.plan.plan import Lasting, Place, fitted_cue
+
     sound = _sound(score, request.sound, request.layer or "music")
-    is_long = sound.duration_s >= AMBIENCE_S
-    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if is_long else "spot")
+    layer: Layer = request.layer or ("music" if sound.kind == "music" else "ambience" if Lasting()(sound) else "spot")
     start_s = request.start_s or 0.0
     end_s = min(score.duration_s, start_s + sound.duration_s) if request.end_s is None else request.end_s
     if not 0 <= start_s < end_s - edit.SHORTEST_S or end_s > score.duration_s + edit.SHORTEST_S:
@@ -110,6 +112,10 @@ def _add(score: Score, request: EditRequest, models: Models) -> Score:
 
 def _usual_loudness(score: Score, layer: Layer) -> float:
     """How loud the cues of a layer are here; where there are none, as `plan` would lay one."""
+    from storysound.cue.mix import bed_lufs, wanted_lufs
+    from storysound.media.arrays import RATE_HZ
+    from storysound.media.recording import record_audio
+
     there = sorted(cue.level_lufs + cue.gain_db for cue in score.cues if cue.layer == layer and not cue.muted)
     if there:
         return there[len(there) // 2]
@@ -150,6 +156,8 @@ def _of_library(score: Score, name: str) -> Sound | None:
 
 
 def _sounds(score: Score) -> list[Sound]:
+    from storysound.library.store import Library
+
     return Library.open(score.library).sounds() if score.library else []
 
 

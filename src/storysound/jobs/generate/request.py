@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storysound.errors import UsageError
+from storysound.media.film.sound_files import SOUND_SUFFIXES
 from storysound.story import Mood
 
 MOST_SECONDS = 600.0
 LOUDEST_DB = 60.0  # of a gain, either way
+LEAST_AMBIENCE_S, MOST_AMBIENCE_S = 1.0, 3 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,42 @@ class GenerateImageResult:
     seed: int
     model: str
     licence: str  # of the decoder's weights, where the catalogue knows it
+
+
+@dataclass(frozen=True)
+class GenerateAmbienceRequest:
+    """Ambience of any length, made of the sound `like` or of what a library has for `text`."""
+
+    out: Path  # .wav, .flac, .mp3, .m4a, .ogg or .opus; only the first two are repeated without a gap everywhere
+    like: Path | None = None
+    text: str = ""
+    library: Path | None = None
+    seconds: float = 60.0
+    seed: int = 0
+    width: float | None = None  # of the stereo: 0 is mono, 1 two sides with nothing in common; None as recorded
+
+    def __post_init__(self) -> None:
+        if (self.like is None) != bool(self.text.strip()):
+            raise UsageError("give either `like` or `text`: one of them says what the ambience is made of")
+        if self.like is None and self.library is None:
+            raise UsageError("is needed to find sounds for `text`", field="library")
+        if not LEAST_AMBIENCE_S <= self.seconds <= MOST_AMBIENCE_S:
+            fault = f"must lie from {LEAST_AMBIENCE_S:g} to {MOST_AMBIENCE_S:g}, got {self.seconds:g}"
+            raise UsageError(f"{fault}: what is made may be repeated without a seam", field="seconds")
+        if self.width is not None and not 0 <= self.width <= 1:
+            raise UsageError(f"must lie in [0, 1], got {self.width:g}", field="width")
+        if Path(self.out).suffix.lower() not in SOUND_SUFFIXES:
+            raise UsageError(f"a name that ends in {', '.join(SOUND_SUFFIXES)} is wanted, got {self.out}", field="out")
+
+
+@dataclass(frozen=True)
+class GenerateAmbienceResult:
+    """What was made of which sound."""
+
+    path: str
+    sound: str  # as it was given, or its path in the library
+    seconds: float
+    seed: int
+    licence: str = ""  # of the sound, where its library knows it
+    credit: str = ""
+    why: tuple[str, ...] = ()  # it was found

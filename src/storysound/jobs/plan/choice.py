@@ -14,6 +14,7 @@ from storysound.cue.licences import allows_commerce
 from storysound.cue.plan import EffectOffer, choose, pick_effects
 from storysound.cue.score import Layer, Scene
 from storysound.ingest.footage import Footage
+from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.match.query import Hit, Query
@@ -32,7 +33,6 @@ MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
-AMBIENCE_S = 6.0  # an effect of this length is ambience and lies under the whole shot; a shorter one is a spot
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
 VARIETY = 0.7  # scale of what another choice adds to fits: near ones change places, far ones don't
@@ -76,7 +76,7 @@ def music_drafts(
         watch.at(number, len(scenes), f"music of scene {number + 1}")
         # Music carries what is felt and told. Things seen are left to the effects: a tune that a tagger takes for an
         # aircraft does not suit an aircraft any better.
-        text = " ".join(part for part in (options.text, scene.text) if part)
+        text = " ".join(dict.fromkeys(part for part in (options.text, scene.text) if part))
         query = Query(text=text, mood=options.mood or scene.mood)
         found.append(_search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
@@ -112,10 +112,10 @@ def _chance(seed: int, name: str) -> float:
     return max(0.0, -math.log(-math.log((drawn + 0.5) / (1 << 48))))
 
 
-def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
+def beside(drafts: Sequence[Draft], music: Sequence[Span], shortest_s: float = SHORTEST_BED_S) -> list[Draft]:
     """Drafts without music where the clip plays its own (`music`, in order): beds fade across the edges of that.
 
-    What would be left of a bed for less than SHORTEST_BED_S isn't worth beginning.
+    What would be left of a bed for less than `shortest_s` isn't worth beginning.
     """
     out: list[Draft] = []
     for draft in drafts:
@@ -128,7 +128,7 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span]) -> list[Draft]:
         for span in own:
             parts.append(replace(rest, end_s=span.start_s + CROSS_S / 2, cross_out_s=CROSS_S))
             rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
-        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= SHORTEST_BED_S]
+        out += [part for part in [*parts, rest] if part.end_s - part.start_s >= shortest_s]
     return out
 
 
@@ -201,6 +201,7 @@ def effect_drafts(
     """
     watch = watch or Watch()
     story = footage.story
+    lasting = Lasting()
     found: list[tuple[Hit, ...]] = []
     offers: list[EffectOffer] = []
     names: dict[str, int] = {}
@@ -212,12 +213,19 @@ def effect_drafts(
         shown = own[:1] if breakdown.sight else ()
         query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
         hits = _search(finder, query, EFFECT_HITS, "sfx", options)
+        if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
+            hits = tuple(hit for hit in hits if lasting(hit.sound))
         found.append(hits)
         for hit in hits:
             sound = names.setdefault(hit.sound.path, len(names))
-            offers.append(EffectOffer(index, sound, _offered(hit, options.seed), hit.sound.duration_s >= AMBIENCE_S))
+            fit = _offered(hit, options.seed)
+            if fit >= SURE:  # others aren't picked, and needn't be read
+                offers.append(EffectOffer(index, sound, fit, lasting(hit.sound)))
     picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
-    drafts = [_effect(story, breakdown, offer, list(names), found[offer.shot], audible[offer.shot]) for offer in picked]
+    drafts = []
+    for offer in picked:
+        others = [hit for hit in found[offer.shot] if lasting(hit.sound) == offer.long]
+        drafts.append(_effect(story, breakdown, offer, list(names), others, audible[offer.shot]))
     least_s = min(SHORTEST_AMBIENCE_S, story.duration_s)
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
 
@@ -238,9 +246,9 @@ def _clearness(breakdown: Breakdown, unit: int) -> float:
 def _effect(
     story: Story, breakdown: Breakdown, offer: EffectOffer, names: Sequence[str], found: Sequence[Hit], soft: bool
 ) -> Draft:
-    """The cue of an effect that was picked; `found` for its unit."""
+    """The cue of an effect that was picked; `found` for its unit: what lasts as it does."""
     unit = story.units[offer.shot]
-    hits = _chosen_first(names[offer.sound], [[h for h in found if (h.sound.duration_s >= AMBIENCE_S) == offer.long]])
+    hits = _chosen_first(names[offer.sound], [found])
     arousal = breakdown.mood[offer.shot][2]
     if offer.long:
         return Draft("ambience", unit.start_s, unit.end_s, hits, arousal, soft, offer.shot)

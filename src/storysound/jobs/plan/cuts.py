@@ -2,8 +2,10 @@
 
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import CuePlayer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, Piece, RunnerUp
+from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.match.query import Hit
@@ -58,6 +61,11 @@ class _LibrarySound:
     track: Track
     from_s: float
 
+    @cached_property
+    def texture(self) -> Texture | None:
+        """What may go on without end; None for other sounds."""
+        return texture_of(self.wave)
+
 
 def cut(
     drafts: Sequence[Draft],
@@ -66,15 +74,14 @@ def cut(
     accept: Accepts | None = None,
     watch: Watch | None = None,
     taken: Collection[str] = (),
-) -> list[RenderedCue]:
-    """Cues in order of time; none gets an id of those `taken`.
+) -> Iterator[RenderedCue]:
+    """Cues in order of time, each when it is asked for: together their sound would fill memory. No id is of `taken`.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
     """
     watch = watch or Watch()
     loaded: dict[str, _LibrarySound | None] = {}
-    rendered: list[RenderedCue] = []
     ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
     for i, draft in enumerate(ordered):
@@ -85,8 +92,8 @@ def cut(
             sound = _load(hit, draft, loaded)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
-                rendered.append(one)
                 ids.add(one.cue.id)
+                yield one
                 break
         else:
             log.info("%s at %.1f s: nothing that fits well enough can be read", draft.layer, draft.start_s)
@@ -94,7 +101,6 @@ def cut(
         wanted = {hit.sound.path for later in ordered[i + 1 :] for hit in later.hits[:1]}
         for path in [p for p, kept in loaded.items() if kept is not None and p not in wanted]:
             del loaded[path]
-    return rendered
 
 
 def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _LibrarySound | None:
@@ -143,7 +149,16 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     hint_s = max(0.0, hit.start_s - sound.from_s)
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
-    fitted = fit(track, length_s, at_s=place.start_s, hint_s=hint_s, once=is_spot)
+    endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
+    fitted = fit(
+        track,
+        length_s,
+        at_s=place.start_s,
+        hint_s=hint_s,
+        once=is_spot,
+        texture=sound.texture if endless else None,
+        seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
+    )
     played_s = fitted.pieces[-1].end_s - place.start_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
     fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))

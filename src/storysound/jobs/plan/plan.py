@@ -6,13 +6,12 @@ The same story, library and request give the same sheet on one machine, and on a
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from storysound.annotate.hearing import ear_among, heard_in
-from storysound.annotate.own_sound import OwnSound, audible, listen, music_spans, without_music
+from storysound.annotate.own_sound import OwnSound, audible
 from storysound.cue.edit import in_order
 from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
@@ -20,32 +19,34 @@ from storysound.cue.master import Mastered, level
 from storysound.cue.mix import bed_lufs
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
-from storysound.cue.score import Cue, Edit, FileReference, Score, Slideshow, Still
+from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
-from storysound.encode import separator, silero
-from storysound.encode.pool import Models
-from storysound.errors import InputError, LibraryError, MediaError, UsageError
+from storysound.encode.pool import Models, give_back
+from storysound.errors import InputError, LibraryError, UsageError
 from storysound.ingest.footage import Footage, read_footage
+from storysound.ingest.kinds import StoryKind, kind_of
+from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.choice import AMBIENCE_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
+from storysound.jobs.plan.lasting import Lasting
+from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.match.query import Hit
-from storysound.media.arrays import RATE_HZ, Samples
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
-from storysound.media.files import check_target, opened
-from storysound.media.film.sound_files import write_sound
-from storysound.media.film.tracks import original_track, streams_of
+from storysound.media.files import check_target
 from storysound.media.layouts import STEREO
-from storysound.media.probe import probe
-from storysound.media.recording import Recording, record_audio
+from storysound.media.recording import Recording
 from storysound.progress import Watch
-from storysound.story import Event, Span, Step
+from storysound.story import Span
 
-__all__ = ["AMBIENCE_S", "SHARES", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again"]
+__all__ = [
+    "SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,6 @@ log = logging.getLogger(__name__)
 AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 # What share of the time each step takes of the demo's film.
 SHARES = {"look": 23, "listen": 21, "understand": 10, "match": 1, "cue": 14, "level": 3}
-LISTENED = 3  # things listened for: speech, music, events
 WIDE, TALL = (1280, 720), (720, 1280)  # of slideshows
 
 Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str, Attention]]
@@ -77,11 +77,12 @@ def run(request: PlanRequest, models: Models, watch: Watch) -> PlanResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, a whole sheet is there in the end or none.
     """
-    check_story(request.story)
+    check_story(request.story, request)
     check_target(request.sheet, request.story)
     watch.plan(SHARES)
-    planned = plan(request.story, request.library, request, models, watch, request.sheet)
-    write_json(planned.score, request.sheet)
+    with voices_beside(request.sheet):
+        planned = plan(request.story, request.library, request, models, watch, request.sheet)
+        write_json(planned.score, request.sheet)
     return PlanResult(planned.score, planned.footage.story, request.sheet, planned.notes, planned.seconds)
 
 
@@ -109,6 +110,12 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         seed=wishes.seed,
         track=old.track,
         layout="stereo" if old.layout == STEREO else "own",
+        every_track=wishes.every_track,
+        size=wishes.size,
+        fps=wishes.fps,
+        seconds=wishes.seconds,
+        transition=wishes.transition,
+        narration=Path(wishes.narration) if wishes.narration else None,
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
@@ -117,11 +124,32 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
     return PlanResult(planned.score, planned.footage.story, request.sheet, planned.notes, planned.seconds)
 
 
-def check_story(story: Path) -> None:
-    """Raises MediaError for what is no video and no folder."""
-    info = None if story.is_dir() else probe(story)
-    if info is not None and info.is_still:
-        raise MediaError(story, "is a picture, a video is wanted", "put it into a folder, and give that")
+@contextmanager
+def voices_beside(sheet: Path) -> Iterator[None]:
+    """Removes what was made of a story's own sound where its sheet isn't written in the end."""
+    new_folder = not sheet.parent.exists()
+    new = [made for made in sounds_beside(sheet) if not made.exists()]
+    try:
+        yield
+    except BaseException:
+        for made in new:
+            made.unlink(missing_ok=True)
+        if new_folder:
+            with suppress(OSError):
+                sheet.parent.rmdir()
+        raise
+
+
+def check_story(story: Path, options: PlanOptions) -> StoryKind:
+    """What kind of story it is. Raises MediaError for what is none, UsageError for options of another kind."""
+    kind = kind_of(story)
+    if kind != "pictures" and options.of_slideshows:
+        raise UsageError(f"is for folders of pictures, {story} is a {kind}", field=options.of_slideshows[0])
+    if kind != "film" and options.every_track:
+        raise UsageError(
+            f"is for films, {story} is {'pictures' if kind == 'pictures' else f'a {kind}'}", field="every_track"
+        )
+    return kind
 
 
 def plan(
@@ -137,15 +165,16 @@ def plan(
 
     Raises as `run`.
     """
+    kind = check_story(story, options)
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
     steps = _Steps(watch)
     with steps("look"):
-        track = _track(story, options.track)
-        footage = read_footage(story, watch, track)
+        track = own_track(story, kind, options.track, models)
+        footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
     with steps("listen"):
-        own, footage, aside = _own_sound(footage, options, models, watch, old)
-        own, original = _beside_sheet(own, footage, options, sheet)
+        own, footage, aside = own_sound(footage, options, models, watch, old)
+        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet)
     with steps("understand"):
         told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
         footage = replace(footage, story=told)
@@ -159,15 +188,18 @@ def plan(
         accept = _accepts(footage, breakdown, own, listener)
         taken = {cue.id for cue in locked}
         bed = bed_lufs(own.sound, own.speech, levels, layout)
-        cut_now = cut(drafts, bed, levels, accept, watch, taken)
-        explain: Explains = ranker.attention if ranker else listener().attention
-        maps = explain(footage, breakdown.sight, cut_now) if cut_now else {}
+        explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
+        cut_now: list[Cue] = []
+        maps: dict[str, Attention] = {}
+        for one in cut(drafts, bed, levels, accept, watch, taken):
+            maps |= explain(footage, breakdown.sight, [one])
+            cut_now.append(one.cue)
     score = Score(
         told.title,
         told.duration_s,
         told.fps,
         breakdown.scenes,
-        in_order((*locked, *(one.cue for one in cut_now))),
+        in_order((*locked, *cut_now)),
         own.speech,
         stepped_aside=aside,
         own_music=own.music,
@@ -177,12 +209,15 @@ def plan(
         track=track,
         layout=layout,
         library=str(library.absolute()),
-        slideshow=None if told.video else _slideshow(footage),
+        slideshow=old.slideshow if old else _slideshow(footage, options) if footage.pages else None,
         bans=options.avoid,
         wishes=options.wishes(models.profile.name),
     )
     with steps("level"):
         score, mastered, mended = _levelled(as_read(score), own.sound, footage.samples)
+        if options.every_track:
+            score, others = _on_every_track(story, score, own, models, watch, old)
+            mended += others
     if old is not None:
         score = _as_edit(score, old)
     notes = (*notes_of(score, told), *mastered.notes(), *mended)
@@ -199,8 +234,24 @@ def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Sc
         score = replace(score, verdicts=judge(score, probes))
         better, lines = (score, ()) if mended else repaired(score, score.verdicts)
         if not lines:
-            return score, mastered, mended
+            return as_read(score), mastered, mended
         score, mended = as_read(better), lines
+
+
+def _on_every_track(
+    story: Path, score: Score, own: OwnSound, models: Models, watch: Watch, old: Score | None
+) -> tuple[Score, tuple[str, ...]]:
+    """The score with the film's other sound tracks, each levelled by itself, and what to know of them."""
+    tracks, lines = [], []
+    for track, sound, fault in other_tracks(story, score, own, models, watch, old):
+        if sound is None:
+            lines.append(fault)
+            continue
+        on = score.on(track)
+        mastered = level(sound, on.audible, on.speech, on.levels, round(score.duration_s * RATE_HZ), on.layout)
+        lines += [f"track {track.number + 1}: {note}" for note in mastered.notes()]
+        tracks.append(replace(track, master_db=mastered.levels.master_db or 0.0))
+    return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
 
 
 def _as_edit(score: Score, old: Score) -> Score:
@@ -210,20 +261,8 @@ def _as_edit(score: Score, old: Score) -> Score:
     return replace(score, edits=(*old.edits, Edit("plan", before, after)), title=old.title)
 
 
-def _track(story: Path, wanted: int | None) -> int:
-    """Which sound of a film is its own. Raises UsageError where it has no such one, MediaError."""
-    if story.is_dir():
-        return 0
-    with opened(story) as container:
-        streams = streams_of(container)
-    sounds = [stream for stream in streams if stream.kind == "audio"]
-    if wanted is not None and wanted >= len(sounds):
-        raise UsageError(f"there is no sound track {wanted + 1}: {story} has {len(sounds)}", field="track")
-    return original_track(streams, wanted)
-
-
 class _Steps:
-    """Names the steps to whoever watches, and keeps how long each took."""
+    """Names the steps to whoever watches, keeps how long each took, and lets go of the memory it needed."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -234,105 +273,24 @@ class _Steps:
         self._watch.step(name)
         started_s = time.perf_counter()
         yield
+        give_back()
         self.seconds[name] = time.perf_counter() - started_s
 
 
-def _own_sound(
-    footage: Footage, options: PlanOptions, models: Models, watch: Watch, old: Score | None
-) -> tuple[OwnSound, Footage, str]:
-    """What of the clip's own sound goes into the mix, the footage with what is heard in it, and why nothing is added.
-
-    Of a sheet's story the speech and the music are as they stand there.
-    """
-    if old is None:
-        footage, heard = _listened(footage, models, watch)
-        if not options.replace and heard.sound is not None:
-            bed = bed_lufs(heard.sound, heard.speech, options.levels, heard.sound.layout)
-            heard = replace(heard, music=heard.fights_with(bed))
-        return _kept(heard, options, models), footage, _stepped_aside(heard, options)
-    wave = footage.original
-    if old.original is None:
-        wave = None
-    elif old.original.path != footage.story.video:
-        wave = record_audio(old.original.path, rate_hz=RATE_HZ)
-    ear = ear_among(models.audio)
-    events = heard_in(wave, ear) if ear and wave else ()
-    own = OwnSound(wave, old.speech, old.own_music, wave.duration_s if wave else 0.0, events)
-    return own, footage, old.stepped_aside
+def _show(options: PlanOptions, old: Score | None) -> Show:
+    """How long pictures are shown; as it stands in the sheet where there is one."""
+    if old is not None and old.slideshow is not None:
+        spans = tuple(Span(still.start_s, still.end_s) for still in old.slideshow.stills)
+        return Show(spans=spans, fps=old.fps)
+    return Show(options.seconds, options.narration, fps=options.fps)
 
 
-def _listened(footage: Footage, models: Models, watch: Watch) -> tuple[Footage, OwnSound]:
-    """What a clip sounds like; silence needs no model."""
-
-    def said(number: int, what: str, duration_s: float) -> Callable[[float], None]:
-        """Says how many seconds of the film are listened to, of all that it is listened to for."""
-        watch.at(number * duration_s, LISTENED * duration_s, what)
-        return lambda done_s: watch.at(number * duration_s + done_s, LISTENED * duration_s, what)
-
-    def speech(sound: Recording) -> tuple[Span, ...]:
-        return _voice(models).speech_spans(sound, said(0, "speech", sound.duration_s))
-
-    def music(sound: Recording, spoken: Sequence[Span]) -> tuple[Span, ...]:
-        at = said(1, "music", sound.duration_s)
-        return music_spans(sound, spoken, models.audio, lambda part: _background(models, part), at)
-
-    def events(sound: Recording) -> tuple[Event, ...]:
-        ear = ear_among(models.audio)
-        return heard_in(sound, ear, said(2, "events", sound.duration_s)) if ear else ()
-
-    heard = listen(footage.original, speech, music, events)
-    if heard.sound is None:
-        return footage, heard
-    step = Step("listening", "+".join([_voice(models).revision, *(ear.revision for ear in models.audio.values())]))
-    told = footage.story.with_step(step, speech=heard.speech, music=heard.music, events=heard.events)
-    return replace(footage, story=told), heard
-
-
-def _voice(models: Models) -> silero.Silero:
-    return models.get("silero", silero.load)
-
-
-def _background(models: Models, sound: Recording) -> Iterator[Samples]:
-    """A sound without its speech, in blocks [c n]."""
-    return models.get("separator", separator.load).background(sound)
-
-
-def _stepped_aside(own: OwnSound, options: PlanOptions) -> str:
-    if not own.has_music or options.replace or not options.keep_original:
-        return ""
-    return f"the clip already has music ({own.music_share:.0%} of it); `replace` takes it out and scores it anew"
-
-
-def _kept(own: OwnSound, options: PlanOptions, models: Models) -> OwnSound:
-    """What of the clip's own sound goes into the mix."""
-    if not options.keep_original:
-        return OwnSound(None)
-    if options.replace and own.music:
-        left = without_music(own, lambda part: _background(models, part))
-        return replace(own, sound=left, speech=own.speech if left is not None else (), music=())
-    return own
-
-
-def _beside_sheet(
-    own: OwnSound, footage: Footage, options: PlanOptions, sheet: Path
-) -> tuple[OwnSound, FileReference | None]:
-    """The file in which the sound under the cues lies: the story's own, or a changed one beside the sheet."""
-    if own.sound is None:
-        return own, None
-    if own.sound is footage.original:
-        return own, reference_to(Path(footage.story.video))
-    voices = sheet.with_name(sheet.stem + ".voices.flac")
-    write_sound(own.sound, voices)
-    return own, reference_to(voices)
-
-
-def _slideshow(footage: Footage) -> Slideshow:
-    story = footage.story
-    tall = sum(own[0].shape[0] > own[0].shape[1] for own in footage.pictures) * 2 > len(footage.pictures)
-    stills = zip(story.frames, story.shots, strict=True)
-    return Slideshow(
-        tuple(Still(frame.uri, shot.start_s, shot.end_s) for frame, shot in stills), *(TALL if tall else WIDE)
-    )
+def _slideshow(footage: Footage, options: PlanOptions) -> Slideshow:
+    """As large as asked, else upright where most pages are."""
+    shapes = [own[0].shape for own in footage.pictures]
+    tall = sum(height > width for height, width, _ in shapes) * 2 > len(shapes)
+    stills = tuple(Still(str(p.file), p.span.start_s, p.span.end_s, p.is_film) for p in footage.pages)
+    return Slideshow(stills, *(options.size or (TALL if tall else WIDE)), options.transition)
 
 
 def _drafts(
@@ -341,7 +299,9 @@ def _drafts(
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
     if options.effects:
-        heard = audible(own.sound, footage.story.units)
+        # What is only heard is told over ambience, if the user says where it happens.
+        units = footage.story.units
+        heard = audible(own.sound, units) if footage.story.frames else [False] * len(units)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch)
     return drafts
 
@@ -363,7 +323,8 @@ def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
         own = Span(draft.start_s, draft.end_s)
         return not any(c.layer == draft.layer and own.overlap_s(Span(c.start_s, c.end_s)) > 0 for c in effects)
 
-    return [draft for draft in beside(drafts, sorted(beds, key=lambda bed: bed.start_s)) if is_free(draft)]
+    around = beside(drafts, sorted(beds, key=lambda bed: bed.start_s), 2 * CROSS_S)
+    return [draft for draft in around if is_free(draft)]
 
 
 def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Callable[[], Listener]) -> Accepts:
@@ -382,7 +343,9 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
         if draft.unit is None:
             return True
         span = Span(one.cue.start_s, one.cue.end_s)
-        if draft.soft and (own.has({event.label for event in hit.events}, span) or is_there(draft.unit)):
+        if (draft.soft or not story.frames) and own.has({event.label for event in hit.events}, span):
+            return False
+        if draft.soft and is_there(draft.unit):
             return False
         wave = Waveform(one.samples, RATE_HZ)
         agreement = listener().agreement(story.texts[draft.unit], sight, draft.unit, wave)

@@ -11,8 +11,10 @@ from storysound.errors import UsageError
 from storysound.story import Mood, Story
 
 Layout = Literal["own", "stereo"]
+SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
+LEAST_SIDE, MOST_SIDE = 16, 8192  # pixels of a slideshow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,14 @@ class PlanOptions:
     layout: Layout = "own"  # loudspeakers of the result: the film's own, or two
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
-    track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else the first
+    track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
+    every_track: bool = False  # scores each other sound track of the film too, under its own speech
+    # Of a slideshow:
+    size: tuple[int, int] | None = None  # width and height; None: 1280 × 720, upright where most pictures are
+    fps: float = Wishes.fps
+    seconds: float | None = None  # that each picture is shown; None: by its words
+    transition: float = Wishes.transition  # seconds of a dissolve from one picture to the next; 0 cuts
+    narration: Path | None = None  # a voice that tells the pictures, which share its length
 
     def __post_init__(self) -> None:
         if self.replace and not self.keep_original:
@@ -57,6 +66,30 @@ class PlanOptions:
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
+        if self.every_track and (self.replace or not self.keep_original):
+            raise UsageError(
+                "keeps the sound of each track: it can't go with `replace`, nor without `keep_original`",
+                field="every_track",
+            )
+        self._check_slideshow()
+
+    def _check_slideshow(self) -> None:
+        if self.size and any(side % 2 or not LEAST_SIDE <= side <= MOST_SIDE for side in self.size):
+            fault = f"takes even numbers from {LEAST_SIDE} to {MOST_SIDE}, got {self.size[0]} x {self.size[1]}"
+            raise UsageError(fault, field="size")
+        for field, least, most in (("fps", 1.0, 120.0), ("seconds", 0.2, 3600.0), ("transition", 0.0, 10.0)):
+            value = getattr(self, field)
+            if value is not None and not least <= value <= most:
+                raise UsageError(f"must lie in [{least:g}, {most:g}], got {value:g}", field=field)
+        if self.narration is not None and self.seconds is not None:
+            raise UsageError("a `narration` says how long pictures stay", field="seconds")
+        if self.narration is not None and not self.keep_original:
+            raise UsageError("is the original sound: it can't go without `keep_original`", field="narration")
+
+    @property
+    def of_slideshows(self) -> tuple[str, ...]:
+        """The fields that were set and mean something for pictures alone."""
+        return tuple(name for name in SLIDESHOW if getattr(self, name) != getattr(PlanOptions, name))
 
     @property
     def levels(self) -> Levels:
@@ -77,6 +110,12 @@ class PlanOptions:
             licence_policy=self.licence_policy,
             rerank=self.rerank,
             seed=self.seed,
+            every_track=self.every_track,
+            size=self.size,
+            fps=self.fps,
+            seconds=self.seconds,
+            transition=self.transition,
+            narration=str(self.narration.absolute()) if self.narration else "",
             profile=profile,
         )
 
@@ -85,7 +124,7 @@ class PlanOptions:
 class PlanRequest(PlanOptions):
     """A story whose sound is to be planned, and where the sheet goes."""
 
-    story: Path  # a video, or a folder of pictures with a story.txt
+    story: Path  # a video, a folder of pictures with a story.txt, a text, or a sound
     library: Path  # made by `index`
     sheet: Path  # cue sheet to write: .json
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.annotate.feeling import EARS, MoodReader
 from storysound.cue.plan import group_scenes
 from storysound.cue.score import Scene
 from storysound.encode import gloss
@@ -18,13 +19,16 @@ from storysound.encode.spaces import Recogniser, heard_words, space_of
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
-from storysound.progress import Watch
+from storysound.progress import Watch, check
 from storysound.story import Mood, MoodCurve, Span, Step, Story
 
 log = logging.getLogger(__name__)
 
 SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
 ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
+ALIKE_WORDS = 0.35  # cosine of what is told in neighbouring paragraphs of a text alone: MiniLM gives one scene .4 to .5
+SPOKEN = 0.5  # share of a unit of a sound from which on it is a voice
+NEUTRAL = 0.5  # of both axes, where nothing tells a mood
 RETURNING = 0.7  # scenes at least so alike may share a motif across others
 AT_ONCE = 8  # pictures looked at between two looks at the clock
 
@@ -63,26 +67,81 @@ def break_down(
 ) -> tuple[Story, Breakdown]:
     """The story with its moods, and its scenes. Each picture is looked at once; `text`: what is said of the whole.
 
+    A text is understood by its words alone, a sound by what is said of it and by what is heard where nobody speaks.
     `scenes` that are given stay as they are.
     """
     story = footage.story
-    watch = watch or Watch()
-    seen = _looked_at(footage, models.picture, watch)
-    owner = np.repeat(np.arange(len(story.units)), [len(own) for own in footage.pictures])
-    of_pictures = _means(_picture_moods(footage, models, seen, watch), owner)
+    view = _seen(footage, models, watch or Watch()) if footage.pages or story.video else _heard(footage, models)
     of_words = _word_moods(story, models, text)
-    tone = np.where(np.isnan(of_words), of_pictures, (of_pictures + np.nan_to_num(of_words)) / 2)
+    tone = _joined(view.moods, of_words)
     words = np.stack([_text_vector(models.text, own) for own in story.texts])
-    looks = _means(np.concatenate([e.embedding for e in seen]), owner)
-    features = np.stack([np.concatenate([_unit(look), said]) for look, said in zip(looks, words, strict=True)])
-    sight = _sight(models, seen, owner)
-    scenes = scenes or _scenes(story, features, tone, sight)
+    features = np.concatenate([view.features, words], axis=1)
+    scenes = scenes or _scenes(story, features, tone, view.sight, ALIKE if view.features.any() else ALIKE_WORDS)
     near = _alike(scenes, story.units, features)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
-    curves = {"pictures": _curve(middles, of_pictures), "words": _curve(middles, of_words)}
-    story = story.with_step(Step(f"breakdown by {models.picture.name}", models.picture.revision), moods=curves)
-    looked = tuple(tuple(e for e, unit in zip(seen, owner, strict=True) if unit == u) for u in range(len(story.units)))
-    return story, Breakdown(scenes, looked, near >= RETURNING, _curve(middles, tone), sight)
+    curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
+    story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)
+    return story, Breakdown(scenes, view.looks, near >= RETURNING, _curve(middles, tone), view.sight)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What is seen, or heard, of each unit beside its words."""
+
+    name: str  # of what tells the mood
+    moods: Floats  # [u 2], NaN where nothing tells any
+    features: Floats  # [u d], each of length 1 or 0
+    looks: tuple[tuple[Encoding, ...], ...]
+    sight: Sight | None = None
+    step: Step | None = None
+
+
+def _seen(footage: Footage, models: Models, watch: Watch) -> _View:
+    """By pictures, each looked at once."""
+    seen = _looked_at(footage, models.picture, watch)
+    owner = np.repeat(np.arange(len(footage.pictures)), [len(own) for own in footage.pictures])
+    looks = _means(np.concatenate([e.embedding for e in seen]), owner)
+    by_unit = tuple(tuple(e for e, own in zip(seen, owner, strict=True) if own == u) for u in range(len(looks)))
+    return _View(
+        "pictures",
+        _means(_picture_moods(footage, models, seen, watch), owner),
+        np.stack([_unit(look) for look in looks]),
+        by_unit,
+        _sight(models, seen, owner),
+        Step(f"breakdown by {models.picture.name}", models.picture.revision),
+    )
+
+
+def _heard(footage: Footage, models: Models) -> _View:
+    """By the sound of a story without pictures, where nobody speaks: of a voice the words count, not how it sounds.
+
+    Units that are spoken are all alike; others are as what is heard in them. A text has no sound.
+    """
+    units = footage.story.units
+    felt = np.full((len(units), 2), np.nan, np.float32)
+    looks: tuple[tuple[Encoding, ...], ...] = ((),) * len(units)
+    if footage.original is None:
+        return _View("sound", felt, np.zeros((len(units), 1), np.float32), looks)
+    feeling = MoodReader(models)
+    spoken = np.eye(1, feeling.ears.dim + 1, dtype=np.float32)[0]
+    features = []
+    for number, unit in enumerate(units):
+        check()
+        if sum(span.overlap_s(unit) for span in footage.story.speech) > SPOKEN * unit.duration_s:
+            features.append(spoken)
+            continue
+        wave = footage.original.cut(unit.start_s, unit.end_s)
+        mood = feeling.stretch(wave)
+        felt[number] = mood.valence, mood.arousal
+        own = feeling.ears.encode([wave.mono()])[0].embedding.mean(axis=0)
+        features.append(np.concatenate([[0.0], _unit(own)]).astype(np.float32))
+    return _View("sound", felt, np.stack(features), looks, None, Step(f"breakdown by {EARS}", feeling.ears.revision))
+
+
+def _joined(felt: Floats, said: Floats) -> Floats:
+    """Moods [u 2] by both, by the one that isn't NaN, or neutral."""
+    both = np.where(np.isnan(said), felt, np.where(np.isnan(felt), said, (felt + said) / 2))
+    return np.where(np.isnan(both), NEUTRAL, both).astype(np.float32)
 
 
 def _looked_at(footage: Footage, eyes: Encoder[Pixels], watch: Watch) -> list[Encoding]:
@@ -125,9 +184,9 @@ def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) ->
     return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
-def _scenes(story: Story, features: Floats, tone: Floats, sight: Sight | None) -> tuple[Scene, ...]:
-    """Scenes by the features [units d] and moods [units 2] of units."""
-    members = group_scenes(story.units, features, min_length_s=SHORTEST_SCENE_S, alike=ALIKE)
+def _scenes(story: Story, features: Floats, tone: Floats, sight: Sight | None, alike: float) -> tuple[Scene, ...]:
+    """Scenes by the features [units d] and moods [units 2] of units; neighbours so much `alike` belong together."""
+    members = group_scenes(story.units, features, min_length_s=SHORTEST_SCENE_S, alike=alike)
     lengths_s = np.array([unit.duration_s for unit in story.units])
     scenes = []
     for first, last in members:

@@ -17,24 +17,25 @@ from storysound.cue.judge.delivered import FilmSound
 from storysound.cue.judge.judge import judge, verdict_lines
 from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
-from storysound.cue.score import Loudness, Score, Verdict
+from storysound.cue.score import Loudness, Score, Still, Verdict
 from storysound.cue.sheet import write_json
 from storysound.draw.excerpts import Excerpt
 from storysound.draw.report import write_report
 from storysound.errors import OutputError
 from storysound.ingest.footage import SIDE_PX, Footage
+from storysound.ingest.kinds import kind_of
 from storysound.jobs.render.request import RenderOptions
-from storysound.media.files import atomic, check_target, opened
+from storysound.media.arrays import Pixels
+from storysound.media.files import atomic, check_target
 from storysound.media.film.containers import container_for, unable
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.film.slideshow import render_slideshow
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
 from storysound.media.film.soundtrack import DeliveredSound
-from storysound.media.film.tracks import streams_of
 from storysound.media.image import read_image
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
-from storysound.media.video import key_pictures
+from storysound.media.video import iter_shown, key_pictures
 from storysound.progress import Watch
 from storysound.story import MoodCurve
 
@@ -45,6 +46,12 @@ DELIVERED = 3  # things done to deliver: film, sheets, page
 MOST_PICTURES = 60  # of a film, on its page
 MOST_TOLD = 12  # cues of which a note says what is wrong
 
+_TAGS = {  # of a story that stay with its sound: as they are read, and as they are written
+    **{
+        name: name for name in ("artist", "album", "album_artist", "composer", "genre", "track", "comment", "copyright")
+    },
+    "year": "date",
+}
 _NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
     "json": (".cues.json", "cues.json"),
     "csv": (".cues.csv", "cues.csv"),
@@ -65,6 +72,7 @@ class Film:
     excerpts: tuple[Excerpt, ...]
     shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
     stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
+    others: Mapping[int, Recording] = field(default_factory=dict)  # mixes on other tracks of the film, by number
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,11 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
     """
     with together(files) as parts:
         watch.at(0, DELIVERED, "film")
-        delivered = _write_sound(score, page.film.mix, files, parts)
+        delivered = _write_sound(score, page.film, files, parts)
         for name, stem in page.film.stems.items():
             write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
-        score = replace(score, loudness=_measured(score, delivered), verdicts=_judged(score, page.film.probes, parts))
+        verdicts = _judged(score, page.film.probes, parts, delivered)
+        score = replace(score, loudness=_measured(score, delivered), verdicts=verdicts)
         watch.at(1, DELIVERED, "sheets")
         _write_sheets(score, files, parts)
         watch.at(2, DELIVERED, "page")
@@ -121,30 +130,56 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
 def check_film(story: Path | None, out: Path) -> None:
     """Says what of a film its new container can't hold.
 
-    Raises OutputError where those are its pictures; MediaError.
+    Raises OutputError where those are its pictures, or the story has none; MediaError.
     """
-    info = probe(story) if story is not None and story.is_file() else None
-    container_for(out, info.video.codec if info and info.video else "h264")
-    if story is not None and info is not None:
-        with opened(story) as container:
-            copied = [stream for stream in streams_of(container) if stream.kind not in ("audio", "video")]
-        for each in unable(copied, out):
-            log.warning("%s: will be left out: %s", out, each)
+    kind = kind_of(story) if story is not None else "pictures"
+    if kind in ("text", "sound"):
+        fault = f"is the name of a film, but a {kind} has no pictures"
+        raise OutputError(out, fault, f"name it {', '.join(SOUND_SUFFIXES)}")
+    if story is None or kind != "film":
+        container_for(out, "h264")
+        return
+    info = probe(story)
+    container_for(out, info.video.codec if info.video else "h264")
+    copied = [stream for stream in info.streams if stream.kind not in ("audio", "video")]
+    for each in unable(copied, out):
+        log.warning("%s: will be left out: %s", out, each)
 
 
-def _write_sound(score: Score, mix: Recording, files: Mapping[str, Path], parts: Mapping[str, Path]) -> Delivered:
+def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Mapping[str, Path]) -> Delivered:
     """The film, or where that is wanted its sound alone."""
     ceiling = score.levels.ceiling_dbtp
     if "sound" in files:
-        return _alone(write_sound(mix, parts["sound"], {"title": score.title}, ceiling_dbtp=ceiling))
+        return _alone(write_sound(film.mix, parts["sound"], _tags(score), ceiling_dbtp=ceiling))
     if score.slideshow is not None:
-        stills, size = score.slideshow.stills, (score.slideshow.width, score.slideshow.height)
-        lengths_s = [still.end_s - still.start_s for still in stills]
-        paths = [still.path for still in stills]
-        return _alone(render_slideshow(paths, lengths_s, mix, parts["video"], size=size, ceiling_dbtp=ceiling))
+        show = score.slideshow
+        return _alone(
+            render_slideshow(
+                [still.path for still in show.stills],
+                [still.end_s - still.start_s for still in show.stills],
+                film.mix,
+                parts["video"],
+                size=(show.width, show.height),
+                fps=score.fps,
+                transition_s=show.transition_s,
+                films=frozenset(number for number, still in enumerate(show.stills) if still.is_film),
+                ceiling_dbtp=ceiling,
+            )
+        )
     assert score.story is not None
     own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
-    return mux_film(score.story.path, [ScoredTrack(mix, own)], parts["video"], ceiling_dbtp=ceiling)
+    tracks = [ScoredTrack(film.mix, own), *(ScoredTrack(mix, number) for number, mix in film.others.items())]
+    return mux_film(score.story.path, tracks, parts["video"], ceiling_dbtp=ceiling)
+
+
+def _tags(score: Score) -> dict[str, str]:
+    """What a sound file says of itself: what its story does."""
+    own = probe(score.story.path).tags if score.story is not None and _is_media(score) else {}
+    return {name: own[tag] for tag, name in _TAGS.items() if tag in own} | {"title": score.title}
+
+
+def _is_media(score: Score) -> bool:
+    return score.story is not None and kind_of(Path(score.story.path)) in ("film", "sound")
 
 
 def _alone(sound: DeliveredSound) -> Delivered:
@@ -155,20 +190,20 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
     return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
-def _judged(score: Score, probes: Probes, parts: Mapping[str, Path]) -> tuple[Verdict, ...]:
+def _judged(score: Score, probes: Probes, parts: Mapping[str, Path], delivered: Delivered) -> tuple[Verdict, ...]:
     """What is heard of each cue in the file as it decodes."""
-    track = score.track if "video" in parts and score.original is not None and score.slideshow is None else 0
-    sound = FilmSound(parts.get("video") or parts["sound"], score.duration_s, track)
+    before = [each.stream for each in delivered.left_out if each.stream.kind == "audio"]
+    is_film = "video" in parts and score.slideshow is None
+    track = score.track - sum(stream.number < score.track for stream in before) if is_film else 0
+    sound = FilmSound(parts.get("video") or parts["sound"], track)
     return judge(score, probes, sound.read)
 
 
 def judged_notes(score: Score) -> tuple[str, ...]:
     """What is wrong with cues, a line each; of many the first."""
     lines = verdict_lines(score, score.verdicts)
-    more = (
-        [f"{len(lines) - MOST_TOLD} more cues have faults: `verdicts` of the sheet"] if len(lines) > MOST_TOLD else []
-    )
-    return (*lines[:MOST_TOLD], *more)
+    more = len(lines) - MOST_TOLD
+    return (*lines[:MOST_TOLD], *([f"{more} more cues have faults: `verdicts` in the sheet"] if more > 0 else []))
 
 
 def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
@@ -214,14 +249,21 @@ def _pictures(score: Score) -> list[tuple[float, NDArray[np.uint8]]]:
     if score.slideshow is not None:
         stills = score.slideshow.stills
         return [
-            ((still.start_s + still.end_s) / 2, read_image(still.path, max_side=SIDE_PX))
+            ((still.start_s + still.end_s) / 2, _picture_of(still))
             for still in stills[:: -(-len(stills) // MOST_PICTURES)]
         ]
     shots = [shot for scene in score.scenes for shot in scene.shots]
-    if score.story is None or not shots or not probe(score.story.path).video:
+    if score.story is None or not shots or kind_of(Path(score.story.path)) != "film":
         return []
     times_s = [(shot.start_s + shot.end_s) / 2 for shot in shots[:: -(-len(shots) // MOST_PICTURES)]]
     return key_pictures(score.story.path, times_s, max_side=SIDE_PX)
+
+
+def _picture_of(still: Still) -> Pixels:
+    """A picture, or the first of a film: uint8 [h w 3]."""
+    if still.is_film:
+        return next(iter_shown(still.path, one_thread=True)).rgb(SIDE_PX)
+    return read_image(still.path, max_side=SIDE_PX)
 
 
 def _scene_moods(score: Score) -> MoodCurve:

@@ -20,8 +20,8 @@ from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.layouts import STEREO
-from storysound.media.recording import Recorder, Recording, record_audio
-from storysound.media.sketch import Peaks
+from storysound.media.levels import Peaks
+from storysound.media.recording import Recorder, Recording, record_audio, recorded
 from storysound.progress import Watch
 
 __all__ = ["SHARES", "Extras", "RenderOptions", "Rendered", "check_targets", "render", "run", "sheets_of"]
@@ -68,13 +68,24 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
         levels = score.levels.aimed(request.loudness) if request.loudness else score.levels
         if request.voice_peaks_db is not None:
             levels = replace(levels, voice_peaks_db=request.voice_peaks_db)
-        mastered = level(original, score.audible, score.speech, levels, samples_of(score), score.layout)
-        score = as_read(replace(score, levels=mastered.levels, ducking=mastered.ducking))
-        notes += mastered.notes()
+        score, lines = _levelled(replace(score, levels=levels), original)
+        notes += lines
     if request.otio is not None:
         write_json(score, request.sheet)
     rendered = render(score, files, watch, original=original)
     return RenderResult(rendered.score, files, (*notes, *moved, *rendered.notes), rendered.seconds)
+
+
+def _levelled(score: Score, original: Recording | None) -> tuple[Score, tuple[str, ...]]:
+    """The score with a new gain of its mix, and of that on each other track, and what to know of it."""
+    mastered = level(original, score.audible, score.speech, score.levels, samples_of(score), score.layout)
+    score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
+    tracks = []
+    for track in score.tracks:
+        on = score.on(track)
+        own = level(original_of(on), on.audible, on.speech, on.levels, samples_of(on), on.layout)
+        tracks.append(replace(track, master_db=own.levels.master_db or 0.0))
+    return as_read(replace(score, tracks=tuple(tracks))), mastered.notes()
 
 
 def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
@@ -134,12 +145,21 @@ def render(
     watch.step("mix")
     original = extras.original if extras else original
     film = mixed(score, original, watch, with_stems=STEMS[0] in files)
+    if "video" in files:
+        film = replace(film, others={track.number: _mixed_on(score.on(track), watch) for track in score.tracks})
     seconds["mix"], started_s = time.perf_counter() - started_s, time.perf_counter()
     watch.step("deliver")
     page = Page(film, extras.footage if extras else None, extras.maps if extras else {})
     score, notes = deliver(score, page, files, watch)
     seconds["deliver"] = time.perf_counter() - started_s
     return Rendered(score, notes, seconds)
+
+
+def _mixed_on(score: Score, watch: Watch) -> Recording:
+    """The mix of a score on another of the film's tracks."""
+    watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
+    parts = stems(original_of(score), score.audible, score.speech, score.levels, samples_of(score), score.layout)
+    return recorded((block.sum for block in parts), RATE_HZ, score.layout)
 
 
 def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems: bool) -> Film:

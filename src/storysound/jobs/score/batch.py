@@ -1,11 +1,14 @@
 """Many stories into one folder: what each becomes there, and which are done already."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from storysound.cue.references import is_unchanged
 from storysound.cue.sheet import read_json
-from storysound.errors import InputError
+from storysound.errors import InputError, MediaError
+from storysound.ingest.kinds import TEXT_SUFFIXES, kind_of
+from storysound.jobs.plan.request import SLIDESHOW
 from storysound.jobs.render.render import sheets_of
 from storysound.jobs.score.request import ScoreRequest
 from storysound.media.film.containers import CONTAINERS
@@ -18,14 +21,28 @@ def outputs(stories: Sequence[Path], folder: Path) -> Iterator[tuple[Path, Path]
     """Each story with the file it becomes in the folder: of its own kind, and no two of one name."""
     taken: set[str] = set()
     for story in stories:
-        name, suffix = (story.name, FILM) if story.is_dir() else (story.stem, story.suffix.lower())
-        if suffix not in (*CONTAINERS, *SOUND_SUFFIXES):
-            suffix = SOUND if suffix == ".txt" else FILM
-        stem, number = name, 2
-        while f"{stem}{suffix}".casefold() in taken:
-            stem, number = f"{name}-{number}", number + 1
-        taken.add(f"{stem}{suffix}".casefold())
-        yield story, folder / f"{stem}{suffix}"
+        name = story.name if story.is_dir() else story.stem
+        usual, fitting = (SOUND, SOUND_SUFFIXES) if _is_heard(story) else (FILM, tuple(CONTAINERS))
+        suffix = story.suffix.lower() if story.suffix.lower() in fitting and not story.is_dir() else usual
+        out, number = f"{name}{suffix}", 2
+        while out.casefold() in taken:
+            out, number = f"{name}-{number}{suffix}", number + 1
+        taken.add(out.casefold())
+        yield story, folder / out
+
+
+def fitting(story: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of options for many stories, fields of ScoreRequest, those that mean something for this one."""
+    apart = {"every_track"} if story.is_dir() else set(SLIDESHOW) | ({"every_track"} if _is_heard(story) else set())
+    return {name: value for name, value in options.items() if name not in apart}
+
+
+def _is_heard(story: Path) -> bool:
+    """Whether there is nothing to see in it; what can't be read goes by its name, and fails when it is its turn."""
+    try:
+        return kind_of(story) in ("text", "sound")
+    except MediaError:
+        return story.suffix.lower() in TEXT_SUFFIXES.union(SOUND_SUFFIXES)
 
 
 def is_done(request: ScoreRequest) -> bool:

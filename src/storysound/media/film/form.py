@@ -117,6 +117,8 @@ def samples_of(frame: av.AudioFrame) -> Samples:
 
 def loudest_partial(samples: Samples) -> float:
     """Amplitude of the loudest sine in [c n], as AAC's windows of 2048 samples see it."""
+    if samples.shape[1] < _WINDOW:
+        return 0.0
     windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW, axis=1)[:, :: _WINDOW // 2]
     loud = windows[np.abs(windows).max(axis=2) > LOUDEST_PARTIAL]
     if not len(loud):

@@ -1,10 +1,10 @@
 """Gain that keeps encoded sound under a ceiling: short dips where it goes beyond, and a constant one at the last."""
 
 import numpy as np
-import scipy.ndimage
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from storysound.media.arrays import Samples
+from storysound.media.arrays import Floats, Samples
 
 CELL = 240  # samples that share a step of the gain
 _HOLD = 5  # cells on both sides of a peak that are cut as deep: as many as smoothing and interpolation reach
@@ -32,9 +32,9 @@ class Gain:
     def apply(self, samples: Samples, start: int) -> Samples:
         """The samples [c n] from `start` on, with the gain."""
         if self._curve is None:
-            held = scipy.ndimage.maximum_filter1d(self._cut_db, 2 * _HOLD + 1, mode="nearest")
+            held = _windows(self._cut_db, 2 * _HOLD + 1).max(axis=1)
             for _ in range(2):
-                held = scipy.ndimage.uniform_filter1d(held, _SMOOTH, mode="nearest")
+                held = _windows(held, _SMOOTH).mean(axis=1)
             self._curve = np.maximum(held, 0.0)
         first, last = start // CELL, (start + samples.shape[1]) // CELL + 2
         near = self._curve[max(0, first - 1) : last]
@@ -43,3 +43,8 @@ class Gain:
         centres = (np.arange(max(0, first - 1), max(0, first - 1) + len(near)) + 0.5) * CELL
         cut_db = np.interp(np.arange(start, start + samples.shape[1]) + 0.5, centres, near)
         return np.asarray(samples * 10 ** ((self.constant_db - cut_db) / 20), np.float32)
+
+
+def _windows(values: Floats, width: int) -> Floats:
+    """Around each of [n] those that lie in an odd width; beyond the ends these go on: [n width]."""
+    return sliding_window_view(np.pad(values, width // 2, mode="edge"), width)

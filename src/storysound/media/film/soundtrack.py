@@ -8,14 +8,17 @@ import array
 import logging
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from typing import IO, cast
 
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.fifo import AudioFifo
 from av.codec.context import Flags2
 from av.container import OutputContainer
 from av.packet import PacketSideData
@@ -70,7 +73,6 @@ class Soundtrack:
         self._gain = Gain(length)
         self._store = _Packets()
         self._ceiling = ceiling_dbtp
-        self._partial = 0.0  # amplitude of the loudest sine in it, where that matters
         self._next: Packets | None = None
         self._ahead: av.Packet[av.AudioStream] | None = None
         self.delivered = self._settled(note)
@@ -79,6 +81,8 @@ class Soundtrack:
         """Encodes until the decoded sound keeps to the ceiling and is as loud as the mix, and says what it then is."""
         ceiling = math.inf if self._ceiling is None else self._ceiling
         wanted = _loudness(self._sound, self._length) if self._ceiling is not None and self._form.bit_rate else math.nan
+        if self._form.encoder == "aac" and self._has_loud_partial():
+            self._form = replace(self._form, aac_coder="twoloop")
         for rounds in range(1, _MOST_ROUNDS + 1):
             heard = self._round(ceiling - _NEAR_DB)
             over_db, missing_lu = heard.dbtp - ceiling, wanted - heard.lufs
@@ -126,18 +130,28 @@ class Soundtrack:
                 heard.add(self._form.decoded(block))
             heard.finish()
             return heard
-        self._store, self._partial = _Packets(), 0.0
+        self._store = _Packets()
         encoder = self._form.context()
         decoder = _Decoder(self._form, encoder, heard)
-        for packet in self._encoded(encoder):
-            self._store.append(packet)
-            decoder.take(packet)
-        decoder.take(None)
+        with ThreadPoolExecutor(1) as pool:  # what was encoded is decoded on another core
+            decoding: Future[None] | None = None
+            packets = self._encoded(encoder)
+            while some := list(islice(packets, _READ)):
+                for packet in some:
+                    self._store.append(packet)
+                if decoding is not None:
+                    decoding.result()
+                decoding = pool.submit(decoder.take, some)
+        if decoding is not None:
+            decoding.result()
+        decoder.take([None])
         heard.finish()
-        if self._form.encoder == "aac" and self._form.aac_coder == "fast" and self._partial > LOUDEST_PARTIAL:
-            self._form = replace(self._form, aac_coder="twoloop")
-            return self._round(near_dbtp)
         return heard
+
+    def _has_loud_partial(self) -> bool:
+        """Whether there is a sine in it that FFmpeg's fast AAC coder would clip."""
+        blocks = (block for _, block in self._blocks(_READ * _PLAIN_FRAME))
+        return any(loudest_partial(block) > LOUDEST_PARTIAL for block in blocks)
 
     def _blocks(self, size: int) -> Iterator[tuple[int, Samples]]:
         """The sound in blocks [c size], with its gain, in the encoder's rate and loudspeakers."""
@@ -151,11 +165,13 @@ class Soundtrack:
     def _encoded(self, encoder: AudioCodecContext) -> Packets:
         """Packets of all of it."""
         size = encoder.frame_size or _PLAIN_FRAME
+        frames = AudioFifo()
         for start, block in self._blocks(size * _READ):
-            if self._form.encoder == "aac" and self._partial <= LOUDEST_PARTIAL and block.shape[1] >= 2 * size:
-                self._partial = max(self._partial, loudest_partial(block))
-            for offset in range(0, block.shape[1], size):
-                yield from encoder.encode(self._form.frame(block[:, offset : offset + size], start + offset))
+            frames.write(self._form.frame(block, start))
+            while (frame := frames.read(size)) is not None:
+                yield from encoder.encode(frame)
+        if (frame := frames.read()) is not None:
+            yield from encoder.encode(frame)
         yield from encoder.encode(None)
 
     # --- into a file
@@ -256,18 +272,24 @@ class _Decoder:
         self._context, self._heard = context, heard
         self._skip: int | None = None  # samples before the sound's first
 
-    def take(self, packet: "av.Packet[av.AudioStream] | None") -> None:
-        """One more packet; None after the last."""
-        for frame in self._context.decode(packet):
-            samples = samples_of(frame)
+    def take(self, packets: "Sequence[av.Packet[av.AudioStream] | None]") -> None:
+        """More packets; None after the last."""
+        frames = AudioFifo()
+        for frame in (frame for packet in packets for frame in self._context.decode(packet)):
             if self._skip is None:
                 self._skip = max(0, -(frame.pts or 0))
-            drop = min(self._skip, samples.shape[1])
-            self._skip -= drop
-            if drop:
-                self._heard.add_before(samples[:, :drop])
-            if drop < samples.shape[1]:
-                self._heard.add(samples[:, drop:])
+            frame.pts = None  # it stands where it comes
+            frames.write(frame)
+        whole = frames.read()
+        if whole is None:
+            return
+        samples = samples_of(whole)
+        drop = min(self._skip or 0, samples.shape[1])
+        self._skip = (self._skip or 0) - drop
+        if drop:
+            self._heard.add_before(samples[:, :drop])
+        if drop < samples.shape[1]:
+            self._heard.add(samples[:, drop:])
 
 
 class _Packets:

@@ -116,16 +116,13 @@ def _depth(stream: av.AudioStream) -> int:
     return max(16, int(plain)) if plain else 16 if form.bits <= 16 else 24
 
 
-def original_track(streams: Sequence[StreamInfo], wanted: int | None = None) -> int:
-    """Number of the sound track that is scored: the wanted one; else the first that players choose by themselves.
+def original_tracks(streams: Sequence[StreamInfo]) -> tuple[int, ...]:
+    """Numbers of the sound tracks any of which may be the one to score: those that players choose by themselves.
 
-    Without any such flag the first. A comment, or what is made for those who don't see, is chosen only where there is
-    nothing else.
+    Without any such flag all. A comment, or what is made for those who don't see, is chosen only where there is nothing
+    else.
     """
     sounds = [stream for stream in streams if stream.kind == "audio"]
-    if wanted is not None:
-        return wanted
     aside = {"comment", "visual_impaired", "descriptions"}
     plain = [stream for stream in sounds if not stream.uses & aside] or sounds
-    chosen = [stream for stream in plain if stream.is_default] or plain
-    return chosen[0].number if chosen else 0
+    return tuple(stream.number for stream in [stream for stream in plain if stream.is_default] or plain)

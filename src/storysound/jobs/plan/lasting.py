@@ -1,0 +1,31 @@
+"""Which sounds go on under a picture as long as it is shown, and which are heard once."""
+
+from pathlib import Path
+
+from storysound.cue.texture import LEAST_S, texture_of
+from storysound.errors import MediaError
+from storysound.media.arrays import RATE_HZ
+from storysound.media.audio import read_audio
+from storysound.story import Sound
+
+AMBIENCE_S = 6.0  # an effect of this length lies under the whole shot; a shorter one only where it is a texture
+
+
+class Lasting:
+    """Says of sounds whether they last; reads a short one when it is first asked about."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def __call__(self, sound: Sound) -> bool:
+        """False for a short one that can't be read: whoever plays it says so."""
+        if not LEAST_S <= sound.duration_s < AMBIENCE_S:
+            return sound.duration_s >= AMBIENCE_S
+        key = (sound.root, sound.path)
+        if key not in self._known:
+            try:
+                wave = read_audio(Path(sound.root) / sound.path, rate_hz=RATE_HZ, channels=2)
+                self._known[key] = texture_of(wave) is not None
+            except MediaError:
+                self._known[key] = False
+        return self._known[key]

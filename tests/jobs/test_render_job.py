@@ -1,0 +1,62 @@
+"""Rendering a sheet: what it loads, and that nothing else than the sheet decides what is heard."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.score_fakes import SPEECH, tone, video, voice
+from storysound.cue.references import reference_to
+from storysound.cue.score import Cue, Piece, Score
+from storysound.cue.sheet import write_json
+from storysound.media.arrays import RATE_HZ
+from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.story import Sound
+
+LENGTH_S = 8.0
+HEAVY = ("torch", "transformers", "onnxruntime", "lance", "pyarrow", "scipy", "pandas")
+SCRIPT = """
+import json, sys
+from storysound.app.cli import commands, process
+from storysound.encode.pool import Models
+made, init = [], Models.__init__
+def noted(self, *given):
+    init(self, *given)
+    made.append(self)
+Models.__init__ = noted
+sys.argv = ["storysound", *sys.argv[1:]]
+code = commands._outcome()
+loads = [dict(models.loads) for models in made]
+print("LOADED", json.dumps([code, loads, sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    film = video(tmp_path / "film.mp4", [0, 1], LENGTH_S / 2, voice(LENGTH_S, SPEECH[:1]))
+    write_wav(tmp_path / "bed.wav", Waveform(tone(10.0, 330.0, 0.1), RATE_HZ))
+    bed = Sound("bed.wav", str(tmp_path), 10.0, "music")
+    cue = Cue("music-1", "music", 0.5, 7.5, bed, (Piece(0.0, 7.0, 0.5),), -6.0, 0.5, 0.5, 0.9, level_lufs=-18.0)
+    story = reference_to(film)
+    score = Score("film", LENGTH_S, 25.0, (), (cue,), story=story, original=story)
+    write_json(score, tmp_path / "cues.json")
+    return tmp_path / "cues.json"
+
+
+def ran(*words: str | Path) -> tuple[int, list[dict[str, int]], set[str]]:
+    """A command in a process of its own: how it ended, what each pool of models loaded, and all modules."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *map(str, words)], capture_output=True, text=True, timeout=120)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("LOADED ")), "")
+    assert line, done.stderr
+    code, loads, modules = json.loads(line.removeprefix("LOADED "))
+    return code, loads, {name.partition(".")[0] for name in modules}
+
+
+def test_an_edit_and_its_film_load_no_model_and_nothing_heavy(sheet: Path, tmp_path: Path) -> None:
+    for words in (("cue", sheet, "gain", "music-1", "-3"), ("render", sheet, "-o", tmp_path / "scored.mp4")):
+        code, loads, modules = ran(*words)
+        assert (code, loads) == (0, [{}])
+        assert modules.intersection(HEAVY) == set()
+    assert read_audio(tmp_path / "scored.mp4").duration_s == pytest.approx(LENGTH_S, abs=0.05)
