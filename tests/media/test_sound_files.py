@@ -10,6 +10,7 @@ from media_making import noise, tone
 
 from storysound.errors import OutputError
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.film import soundtrack as encoding
 from storysound.media.film.form import LOUDEST_PARTIAL, Form
 from storysound.media.film.overs import Overs
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
@@ -120,3 +121,15 @@ def test_what_an_encoder_leaves_out_is_brought_back_by_one_gain(encoder: str) ->
     assert delivered.dbtp <= -1.0
     assert delivered.dip_db == 0.0
     assert delivered.rounds <= 3
+
+
+def test_what_has_to_be_softer_than_the_mix_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_DIPS", 0)  # one gain is all that is left
+    wave = limit(noise(2, RATE_HZ, 2, 3.0), -1.0)
+    delivered = Soundtrack(
+        of_wave(wave), wave.samples.shape[1], Form("aac", "stereo", bit_rate=128_000), -1.0
+    ).delivered
+    soft_lu = integrated_lufs(wave) - delivered.lufs
+    assert soft_lu > 0.3
+    assert delivered.note == f"it decodes {soft_lu:.1f} LU softer than the mix, to keep to -1 dBTP"
+    assert delivered.dbtp <= -1.0

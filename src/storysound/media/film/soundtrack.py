@@ -37,9 +37,10 @@ from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
-_DIPS = 8  # rounds of short dips; what is still beyond then gets a constant gain
+_DIPS = 12  # rounds of short dips; what is still beyond then gets a constant gain
 _MOST_ROUNDS = 20
 NEAR_LU = 0.1  # of the loudness of the mix: near enough
+SOFT_LU = 0.3  # softer than the mix by more is said
 _NEAR_DB = 0.1  # what lies so near under the ceiling is lowered as well: the next encoding may lift it
 _MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit rate
 _READ = 512  # frames read at a time
@@ -93,6 +94,10 @@ class Soundtrack:
             self._adjust(heard, ceiling, rounds, missing_lu)
         if over_db > 0:
             log.warning("the encoded sound stands %.1f dB over %.1f dBTP", over_db, ceiling)
+        soft_lu = wanted - heard.lufs
+        if math.isfinite(soft_lu) and soft_lu > SOFT_LU:
+            soft = f"it decodes {soft_lu:.1f} LU softer than the mix, to keep to {ceiling:g} dBTP"
+            note = f"{note}, {soft}" if note else soft
         form = self._form
         return DeliveredSound(
             form.encoder.removeprefix("lib").removesuffix("lame"),
