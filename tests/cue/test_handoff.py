@@ -95,6 +95,16 @@ def test_every_form_counts_alike_from_the_time_code_of_the_picture(fps: Fraction
     assert event.split()[-2] == row["start_tc"]
 
 
+def test_an_edit_list_of_a_rate_without_time_code_counts_at_a_usual_one(tmp_path: Path) -> None:
+    made = score(tmp_path, 4.0)
+    film(tmp_path / "film.mov", Fraction(4), "")
+    write_edl(made, tmp_path / "t.edl", video=tmp_path / "film.mov", scored=tmp_path / "out.mov", has_audio=False)
+    text = (tmp_path / "t.edl").read_text("utf-8")
+    first = min(cue.start_s for cue in made.cues if not cue.muted and cue.layer == "music")
+    frames = int(first * 4 + 0.002) * 25 / 4
+    assert timecode(frames / 25 + 0.001, 25) in text
+
+
 @pytest.mark.parametrize("fps", [NTSC_30, NTSC_60])
 def test_drop_frame_agrees_with_the_standard_at_every_minute(fps: Fraction) -> None:
     for frame in [0, 1, *(round(60 * minute * fps) + off for minute in range(1, 25) for off in range(-5, 6))]:

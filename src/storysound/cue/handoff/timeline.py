@@ -34,6 +34,7 @@ from storysound.media.probe import MediaInfo, probe
 OURS = "storysound"  # the key of our own metadata
 TRACKS: Mapping[str, Layer] = {"Music": "music", "Ambience": "ambience", "Effects": "spot"}
 PICTURE, ORIGINAL = "Video", "Original sound"
+_USUAL_RATE = 25.0
 _EDL_RATE = {24000 / 1001: 24.0, 30000 / 1001: 30.0, 60000 / 1001: 60.0}
 
 
@@ -101,10 +102,13 @@ def write_edl(
     head = f"TITLE: {title}\nFCM: {'' if drop else 'NON-'}DROP FRAME\n\n"
     # The adapter counts drop-frame wherever a rate has it; at the whole rate it doesn't, and counts the same frames.
     rate = score.fps if drop else _EDL_RATE.get(score.fps, score.fps)
+    scale = 1.0  # of a rate without time code, as slideshows may have: counted at a usual one
+    if not RationalTime.is_valid_timecode_rate(rate):
+        rate, scale = _USUAL_RATE, _USUAL_RATE / score.fps
     events: list[str] = []
     number = sounds = 0
     for track in timeline.tracks:
-        text, channel = _events(track, builder.picture.start, rate), "V"
+        text, channel = _events(track, builder.picture.start, rate, scale), "V"
         if track.kind == otio.schema.TrackKind.Audio:
             sounds += 1
             channel = f"A{sounds}" if sounds > 1 else "A"
@@ -116,20 +120,24 @@ def write_edl(
     write_whole(path, head + "".join(events))
 
 
-def _events(track: otio.schema.Track, start: int, rate: float) -> str:
-    """A track as the adapter lists it, the record times from frame `start` on."""
+def _events(track: otio.schema.Track, start: int, rate: float, scale: float) -> str:
+    """A track as the adapter lists it, the record times from frame `start` on; `scale`: frames for one of the film."""
+
+    def counted(frames: float) -> RationalTime:
+        return RationalTime(round(frames * scale), rate)
+
     alone = otio.schema.Timeline()
     track = track.deepcopy()
-    track.insert(0, otio.schema.Gap(duration=RationalTime(start, rate)))
+    track.insert(0, otio.schema.Gap(duration=counted(start)))
     for item in track.find_children(otio.core.Item):
         begin, length = item.source_range.start_time, item.source_range.duration
-        item.source_range = TimeRange(RationalTime(round(begin.value), rate), RationalTime(length.value, rate))
+        item.source_range = TimeRange(counted(begin.value), counted(length.value))
         item.metadata["cmx_3600"] = {"reel": "AX"}
         item.effects.clear()
         item.markers.clear()
     for transition in track.find_children(otio.schema.Transition):
-        transition.in_offset = RationalTime(transition.in_offset.value, rate)
-        transition.out_offset = RationalTime(transition.out_offset.value, rate)
+        transition.in_offset = counted(transition.in_offset.value)
+        transition.out_offset = counted(transition.out_offset.value)
     alone.tracks.append(track)
     if track.kind != otio.schema.TrackKind.Video:  # the adapter wants one
         alone.tracks.append(otio.schema.Track(kind=otio.schema.TrackKind.Video))

@@ -1,6 +1,7 @@
 """Many stories into one folder: what each becomes there, and which are done already."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,5 +54,7 @@ def is_done(request: ScoreRequest) -> bool:
         score = read_json(sheets_of(request.out, request.report)["json"])
     except InputError:
         return False
-    same = score.wishes == request.wishes(score.wishes.profile) and score.bans == request.avoid
+    found = score.levels  # but for what levelling found
+    wanted = replace(request.levels, master_db=found.master_db, coding_db=found.coding_db)
+    same = score.wishes == request.wishes(score.wishes.profile) and score.bans == request.avoid and found == wanted
     return same and score.story is not None and is_unchanged(score.story)
