@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import scipy.ndimage
 
 from storysound.errors import InputError, MediaError
 from storysound.ingest.pictures import SHORTEST_S, SHOWN_FPS, WORDS_PER_S, paragraphs
@@ -81,6 +80,8 @@ def between_pauses(sound: Recording) -> tuple[Span, ...]:
         np.add.reduceat(np.square(block, dtype=np.float64).sum(axis=0), np.arange(0, block.shape[1], cell))
         for _, block in sound.blocks()
     ]
+    import scipy.ndimage  # rendering knows kinds of stories too, and needs none of it
+
     quiet = scipy.ndimage.uniform_filter1d(np.concatenate([*powers, np.zeros(0)]), _PAUSE_CELLS, mode="nearest")
     edges = [0.0]
     while sound.duration_s - edges[-1] > LONGEST_S:
