@@ -4,6 +4,7 @@ import base64
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 import soundfile
 from av.stream import Disposition
 
+from storysound.cue.limiter import AFTER, BEFORE, cuts_db, gain_of
 from storysound.media.audio import Waveform
+from storysound.media.loudness import REACH, true_peak_dbtp
 
 # A HEIC of 32 x 64 pixels, red above, blue below, made by pillow-heif 1.8.1: Image.save("a.heic", quality=60).
 HEIC = base64.b64decode(
@@ -37,6 +40,18 @@ def noise(duration_s: float, rate_hz: int = 48000, channels: int = 1, amplitude:
     """Uniform noise, the same at each call."""
     samples = np.random.default_rng(7).uniform(-amplitude, amplitude, (channels, round(duration_s * rate_hz)))
     return Waveform(samples.astype(np.float32), rate_hz)
+
+
+def limited(wave: Waveform, ceiling_dbtp: float) -> Waveform:
+    """The sound as loud as a limiter of peaks makes it: [c n], n a multiple of 32."""
+    samples = wave.samples / np.float32(10 ** (ceiling_dbtp / 20))
+    around = np.pad(samples, ((0, 0), (REACH, REACH)))
+    cut_db = cuts_db(np.zeros_like(around), around, 1.0)
+    assert cut_db is not None
+    gain = gain_of(np.concatenate([np.zeros(AFTER), cut_db, np.zeros(BEFORE)]))
+    done = replace(wave, samples=wave.samples * gain)
+    by_db = min(0.0, ceiling_dbtp - true_peak_dbtp(done))  # the moving gain itself adds a little
+    return replace(done, samples=done.samples * np.float32(10 ** (by_db / 20)))
 
 
 def write_sound(path: Path, wave: Waveform, codec: str, layout: str = "", tags: dict[str, str] | None = None) -> Path:

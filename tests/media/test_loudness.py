@@ -1,4 +1,3 @@
-import logging
 import math
 from itertools import pairwise
 
@@ -13,12 +12,10 @@ from media_making import noise, tone
 from storysound.media import loudness as module
 from storysound.media.audio import Waveform
 from storysound.media.loudness import (
-    Meter,
-    amplify,
+    LoudnessMeter,
+    TruePeak,
     integrated_lufs,
-    limit,
     momentary_lufs,
-    normalise,
     short_term_lufs,
     true_peak_dbtp,
 )
@@ -120,68 +117,6 @@ def test_true_peak_agrees_with_a_long_filter() -> None:
     assert true_peak_dbtp(Waveform(smooth, 48000)) == pytest.approx(20 * math.log10(reference), abs=0.1)
 
 
-@pytest.mark.parametrize("ceiling_dbtp", [-1.0, -6.0, -20.0])
-@pytest.mark.parametrize("kind", ["noise", "click", "square", "low"])
-def test_limiter_holds_the_ceiling(kind: str, ceiling_dbtp: float) -> None:
-    wave = {
-        "noise": noise(1, 44100, 2, 1.0),
-        "click": Waveform(np.where(np.arange(20000) % 7001 == 5000, 1.0, 0.01).astype(np.float32)[None], 44100),
-        "square": Waveform(np.sign(tone(100, 1, 44100).samples).astype(np.float32), 44100),
-        "low": tone(50, 1, 44100, 1.0, 2),
-    }[kind]
-    limited = limit(wave, ceiling_dbtp)
-    assert limited.samples.shape == wave.samples.shape
-    assert true_peak_dbtp(limited) <= ceiling_dbtp + 1e-6
-    assert true_peak_dbtp(limited) > ceiling_dbtp - 0.5
-
-
-def test_limiter_is_transparent() -> None:
-    """Nothing is touched below the ceiling or far from a peak, both sides fall alike, and the gain has no jump."""
-    quiet = tone(440, 1, amplitude=0.3, channels=2)
-    assert limit(quiet) is quiet
-    samples = quiet.samples.copy()
-    samples[0, 24000:24040] *= 3.2
-    limited = limit(Waveform(samples, 48000), -1.0)
-    np.testing.assert_array_equal(limited.samples[:, :23000], samples[:, :23000])
-    np.testing.assert_array_equal(limited.samples[:, 30000:], samples[:, 30000:])
-    loud = np.abs(samples) > 0.05
-    gain = np.where(loud, limited.samples / np.where(loud, samples, 1), np.nan)
-    both = loud.all(axis=0)
-    np.testing.assert_allclose(gain[0, both], gain[1, both], atol=1e-4)
-    steps = np.abs(np.diff(gain[1]))
-    assert np.nanmax(steps) < 0.005
-
-
-@pytest.mark.parametrize("target_lufs", [-30.0, -16.0, -9.0])
-def test_normalise_reaches_its_target(target_lufs: float) -> None:
-    music = noise(4, 44100, 2, 0.1).samples + tone(220, 4, 44100, 0.2, 2).samples
-    result = normalise(Waveform(music, 44100), target_lufs, -1.0)
-    assert integrated_lufs(result) == pytest.approx(target_lufs, abs=0.15)
-    assert true_peak_dbtp(result) <= -1.0 + 1e-6
-
-
-def test_normalise_stops_where_limiting_would_be_heard(caplog: pytest.LogCaptureFixture) -> None:
-    clicks = np.zeros((1, 96000), np.float32)
-    clicks[0, ::4800] = 0.5
-    with caplog.at_level(logging.WARNING):
-        result = normalise(Waveform(clicks, 48000), -10.0, -1.0)
-    assert "allows no more" in caplog.text
-    assert true_peak_dbtp(result) <= -1.0 + 1e-6
-    silence = Waveform(np.zeros((1, 48000), np.float32), 48000)
-    np.testing.assert_array_equal(normalise(silence).samples, silence.samples)
-
-
-def test_amplify() -> None:
-    assert true_peak_dbtp(amplify(tone(1000, 1), -6)) == pytest.approx(20 * math.log10(0.5) - 6, abs=0.01)
-
-
-def whole(wave: Waveform, cuts: list[int], meter: Meter) -> Meter:
-    """The meter after the wave came in stretches that end at `cuts`."""
-    for start, end in pairwise([0, *sorted(cuts), wave.samples.shape[1]]):
-        meter.add(wave.samples[:, start:end])
-    return meter
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     rate_hz=st.sampled_from([8000, 11025, 44100, 48000]),
@@ -197,11 +132,14 @@ def test_a_meter_fed_in_stretches_measures_as_the_whole(
     samples[:, : samples.shape[1] // 3] *= 0.01
     layout = {1: ("FC",), 2: ("FL", "FR"), 6: ("FL", "FR", "FC", "LFE", "BL", "BR")}[channels]
     wave = Waveform(samples.astype(np.float32), rate_hz, layout)
-    cuts = [round(share * samples.shape[1]) for share in shares]
-    meter = whole(wave, cuts, Meter(rate_hz, layout))
+    meter, peak = LoudnessMeter(rate_hz, layout), TruePeak(channels)
+    cuts = sorted(round(share * samples.shape[1]) for share in shares)
+    for start, end in pairwise([0, *cuts, samples.shape[1]]):
+        meter.add(wave.samples[:, start:end])
+        peak.add(wave.samples[:, start:end])
     assert meter.integrated_lufs() == pytest.approx(integrated_lufs(wave), abs=1e-6)
-    assert meter.true_peak_dbtp() == pytest.approx(true_peak_dbtp(wave), abs=1e-5)
-    np.testing.assert_allclose(meter.short_term_lufs(), short_term_lufs(wave), atol=1e-6)
+    np.testing.assert_allclose(-0.691 + 10 * np.log10(meter.energies()), momentary_lufs(wave), atol=1e-6)
+    assert peak.dbtp() == pytest.approx(true_peak_dbtp(wave), abs=1e-5)
 
 
 @pytest.mark.parametrize("rate_hz", [11025, 48000])
@@ -229,4 +167,4 @@ def test_points_between_are_those_of_the_oversampled_signal() -> None:
 
 def test_a_meter_needs_a_rate() -> None:
     with pytest.raises(ValueError, match="8000"):
-        Meter(4000, ("FC",))
+        LoudnessMeter(4000, ("FC",))

@@ -7,13 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_making import full_disk_after, noise, tone, write_sound, write_video
+from media_making import full_disk_after, limited, noise, tone, write_sound, write_video
 
 from storysound.errors import MediaError, OutputError
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.film.mux import mux_copy
 from storysound.media.film.slideshow import letterbox, render_slideshow
-from storysound.media.loudness import limit, true_peak_dbtp
+from storysound.media.loudness import true_peak_dbtp
 from storysound.media.probe import probe
 from storysound.media.recording import of_wave
 from storysound.media.video import iter_frames
@@ -139,7 +139,7 @@ def test_a_cut_short_video_is_copied_as_far_as_it_goes(tmp_path: Path) -> None:
 
 def test_the_decoded_sound_keeps_its_ceiling(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", frames=48)
-    loud = limit(noise(2, 48000, 2, 3.0), -1.0)
+    loud = limited(noise(2, 48000, 2, 3.0), -1.0)
     mux_copy(source, loud, tmp_path / "free.mp4")
     assert true_peak_dbtp(read_audio(tmp_path / "free.mp4")) > -1.0
     mux_copy(source, loud, tmp_path / "kept.mp4", ceiling_dbtp=-1.0)

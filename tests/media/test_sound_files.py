@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
-from media_making import noise, tone
+from media_making import limited, noise, tone
 
 from storysound.errors import OutputError
 from storysound.media.audio import Waveform, read_audio
@@ -15,7 +15,7 @@ from storysound.media.film.form import LOUDEST_PARTIAL, Form
 from storysound.media.film.overs import Overs
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
 from storysound.media.film.soundtrack import Soundtrack
-from storysound.media.loudness import integrated_lufs, limit, true_peak_dbtp
+from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.recording import of_wave
 
 RATE_HZ = 48_000
@@ -32,7 +32,7 @@ def transients(seed: int, seconds: float) -> Waveform:
     shape = np.exp(-np.arange(length) / max(1, length / 4)) * rng.choice([-1, 1])
     for start in rng.integers(100, n - length, round(seconds * 3)):
         samples[:, start : start + length] += shape * rng.uniform(0.3, 1.2)
-    return limit(Waveform((1.5 * samples).astype(np.float32), RATE_HZ), -1.0)
+    return limited(Waveform((1.5 * samples).astype(np.float32), RATE_HZ), -1.0)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -125,7 +125,7 @@ def test_what_an_encoder_leaves_out_is_brought_back_by_one_gain(encoder: str) ->
 
 def test_what_has_to_be_softer_than_the_mix_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "_DIPS", 0)  # one gain is all that is left
-    wave = limit(noise(2, RATE_HZ, 2, 3.0), -1.0)
+    wave = limited(noise(2, RATE_HZ, 2, 3.0), -1.0)
     delivered = Soundtrack(
         of_wave(wave), wave.samples.shape[1], Form("aac", "stereo", bit_rate=128_000), -1.0
     ).delivered

@@ -14,13 +14,6 @@ AHEAD, BEHIND = (cells * CELL + 3 * REACH for cells in (BEFORE, AFTER))  # the s
 _KERNEL = np.convolve(np.ones(_SMOOTH + 1), np.ones(_SMOOTH + 1)) / (_SMOOTH + 1) ** 2  # a triangle: no corner
 
 
-def peaks(samples: Samples) -> Floats:
-    """Largest magnitude, between samples included, in each cell: [c n + 2 · REACH] -> [n / CELL]."""
-    inner = np.abs(samples[:, REACH:-REACH]).max(axis=0)
-    between = np.abs(points_between(samples)).max(axis=(0, 2))
-    return np.asarray(np.maximum(inner, between).reshape(-1, CELL).max(axis=1))
-
-
 def cuts_db(fixed: Samples, moving: Samples, ceiling: float) -> Doubles | None:
     """By how much `moving` has to fall in each cell so that the sum of both stays under the ceiling.
 

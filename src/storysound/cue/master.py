@@ -12,12 +12,12 @@ from storysound.cue.duck import CHUNK
 from storysound.cue.duck_measure import DuckMeter
 from storysound.cue.judge.probes import Probes
 from storysound.cue.levels import LEAST_DIALOGUE, MOST_VOICE_PEAKS_DB, Levels
-from storysound.cue.limiter import peaks
+from storysound.cue.limiter import CELL
 from storysound.cue.mix import Mixer, protected
 from storysound.cue.score import Cue, DuckingFacts
 from storysound.media.arrays import RATE_HZ, Doubles, Samples
 from storysound.media.levels import bridged
-from storysound.media.loudness import BLOCK_S, REACH, STEP_S, LoudnessMeter, TruePeak, gated_lufs, headroom
+from storysound.media.loudness import BLOCK_S, REACH, STEP_S, LoudnessMeter, TruePeak, cell_peaks, gated_lufs, headroom
 from storysound.media.recording import Recording
 from storysound.story import Span
 
@@ -190,7 +190,7 @@ class _VoicePeak:
         own: list[Samples] = [self._mixer.laid(c).original for c in (chunk - 1, chunk, chunk + 1)]
         samples = np.concatenate([own[0][:, -REACH:], own[1], own[2][:, :REACH]], axis=1)
         if float(np.abs(samples).max()) * headroom() > self._best:
-            self._best = max(self._best, float(peaks(samples)[cells].max()))
+            self._best = max(self._best, float(cell_peaks(samples, CELL)[cells].max()))
 
     def dbtp(self) -> float:
         """In dBTP; -inf where nobody speaks."""

@@ -1,19 +1,15 @@
-"""Loudness and true peak after ITU-R BS.1770-4 and EBU Tech 3341/3342, and the limiter that keeps to them."""
+"""Loudness and true peak after ITU-R BS.1770-4 and EBU Tech 3341/3342."""
 
-import logging
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.media.arrays import Samples
+from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform, resample
 from storysound.progress import check
-
-log = logging.getLogger(__name__)
 
 BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
 SHORT_TERM_S = 3.0  # EBU Tech 3341
@@ -39,12 +35,6 @@ _LEAD = _ROW + REACH - 1  # the interpolated signal rings a row before its first
 _BLOCK = 1 << 19  # samples measured together
 _RINGS_S = 0.1  # after which the K filter has died away
 _TRANSFORM = 1 << 16
-
-DEEPEST_DB = 12.0  # more cut than this is no longer transparent
-_CELL = 16  # samples that share one step of the gain before it is interpolated; divides _ROW
-_ATTACK_S = 0.005  # the gain begins to fall this long before a peak
-_RELEASE_DB_PER_S = 60.0
-_MOST_ROUNDS = 6
 
 
 @lru_cache(maxsize=16)
@@ -156,10 +146,7 @@ class LoudnessMeter:
 
     def add(self, samples: Samples) -> None:
         """The next samples [c n]."""
-        self._take(self._weighted(samples))
-
-    def _take(self, energy: NDArray[np.float64]) -> None:
-        self._momentary.add(energy)
+        self._momentary.add(self._weighted(samples))
 
     def energies(self) -> NDArray[np.float64]:
         """Weighted mean squares of the 0.4 s from each tenth of a second on: [b]."""
@@ -168,32 +155,6 @@ class LoudnessMeter:
     def integrated_lufs(self) -> float:
         """As `integrated_lufs` of all that came."""
         return gated_lufs(self.energies())
-
-
-class Meter(LoudnessMeter):
-    """Loudness, its course and true peak of sound that comes block by block."""
-
-    def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
-        super().__init__(rate_hz, layout)
-        self._short_term = _Windows(rate_hz, SHORT_TERM_S, STEP_S)
-        self._peak = TruePeak(len(layout))
-
-    def add(self, samples: Samples) -> None:
-        """The next samples [c n]."""
-        super().add(samples)
-        self._peak.add(samples)
-
-    def _take(self, energy: NDArray[np.float64]) -> None:
-        super()._take(energy)
-        self._short_term.add(energy)
-
-    def short_term_lufs(self) -> NDArray[np.float64]:
-        """As `short_term_lufs` of all that came: [b]."""
-        return _lufs(self._short_term.all())
-
-    def true_peak_dbtp(self) -> float:
-        """As `true_peak_dbtp` of all that came."""
-        return self._peak.dbtp()
 
 
 def _block_energies(wave: Waveform, length_s: float, step_s: float = STEP_S) -> NDArray[np.float64]:
@@ -286,30 +247,11 @@ def _block_interpolator() -> tuple[NDArray[np.float32], float]:
     return matrix.reshape(2 * _ROW, -1), float(np.abs(taps).sum(axis=0).max())
 
 
-def _rows(channel: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The samples of a channel [n] that the points of each row depend on, [r 2 · _ROW] (a view), and their largest
-    magnitude [r].
-
-    Row 0 begins one row early: the interpolated signal rings before its first sample too.
-    """
-    count = -(-len(channel) // _ROW) + 2
-    padded = np.zeros((count + 1) * _ROW, np.float32)
-    padded[_LEAD : _LEAD + len(channel)] = channel
-    return _around(padded)
-
-
 def _around(samples: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Whole rows [r + 1, _ROW] of samples [n] as what each depends on, [r 2 · _ROW], and its largest magnitude [r]."""
     peaks = np.abs(samples).reshape(-1, _ROW).max(axis=1)
     around = np.lib.stride_tricks.sliding_window_view(samples, 2 * _ROW)[::_ROW]
     return around, np.maximum(peaks[:-1], peaks[1:])
-
-
-def _between(around: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The largest magnitude of the three points after each sample of the rows: [r 2 · _ROW] -> [r _ROW]."""
-    matrix, _ = _block_interpolator()
-    points = np.abs(around @ matrix).reshape(len(around), _ROW, OVERSAMPLING - 1)
-    return np.asarray(points.max(axis=2), np.float32)
 
 
 def points_between(samples: Samples) -> Samples:
@@ -321,6 +263,16 @@ def points_between(samples: Samples) -> Samples:
     padded = np.pad(samples[:, 1:], ((0, 0), (0, 2)))  # the first point lies after sample REACH - 1 of a row
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW, axis=1)[:, ::_ROW]
     return np.asarray(np.stack([rows @ matrix for rows in around]).reshape(len(samples), -1, OVERSAMPLING - 1))
+
+
+def cell_peaks(samples: Samples, cell: int) -> Floats:
+    """The largest magnitude of each `cell` samples, between them included: [c n + 2 · REACH] -> [n / cell].
+
+    n is a multiple of 32 and of `cell`; the first and last REACH are what `points_between` needs.
+    """
+    inner = np.abs(samples[:, REACH:-REACH]).max(axis=0)
+    between = np.abs(points_between(samples)).max(axis=(0, 2))
+    return np.asarray(np.maximum(inner, between).reshape(-1, cell).max(axis=1))
 
 
 def headroom() -> float:
@@ -369,95 +321,3 @@ def true_peak_dbtp(wave: Waveform) -> float:
     for block in _blocks(wave.samples):
         peak.add(block)
     return peak.dbtp()
-
-
-def _envelope(wave: Waveform) -> NDArray[np.float32]:
-    """Largest magnitude, between samples included, over all channels in each cell of _CELL samples, [cells]."""
-    length = wave.samples.shape[1]
-    cells = -(-length // _CELL)
-    envelope = np.zeros(cells + 2, np.float32)  # one cell more on both sides
-    for channel in wave.samples:
-        check()
-        around, _ = _rows(channel)
-        between = _between(around).reshape(-1)[_ROW - _CELL : _ROW + (cells + 1) * _CELL]
-        np.maximum(envelope, between.reshape(-1, _CELL).max(axis=1), out=envelope)
-        padded = np.pad(np.abs(channel), (0, cells * _CELL - length))
-        np.maximum(envelope[1:-1], padded.reshape(-1, _CELL).max(axis=1), out=envelope[1:-1])
-    return envelope[1:-1]
-
-
-def _gain(envelope: NDArray[np.float32], ceiling: float, rate_hz: int, length: int) -> NDArray[np.float32]:
-    """Smooth gain [length] that brings the envelope [cells] to the ceiling: falls ahead of a peak, rises slowly."""
-    attack = max(1, round(_ATTACK_S * rate_hz / _CELL))
-    cut_db = 20 * np.log10(np.maximum(envelope.astype(np.float64) / ceiling, 1.0))
-    # Release as a straight line in dB: the largest earlier cut less its age (running maximum, no loop).
-    fall = np.arange(len(cut_db)) * (_RELEASE_DB_PER_S * _CELL / rate_hz)
-    cut_db = np.maximum.accumulate(cut_db + fall) - fall
-    # Held over the width of the smoother and of the interpolation below, so that nowhere too little is cut.
-    import scipy.ndimage  # takes longer to load than films take to be measured
-
-    cut_db = scipy.ndimage.maximum_filter1d(np.maximum(cut_db, 0.0), 2 * (attack + 2) + 1, mode="nearest")
-    for _ in range(2):  # two boxes make a triangle: no corner in the gain
-        cut_db = scipy.ndimage.uniform_filter1d(cut_db, attack + 1 - attack % 2, mode="nearest")
-    gain = 10 ** (-np.maximum(cut_db, 0.0) / 20)
-    edges = np.concatenate([gain[:1], (gain[:-1] + gain[1:]) / 2, gain[-1:]])  # at the borders between cells
-    ramp = (np.arange(_CELL) + 0.5) / _CELL
-    fine = edges[:-1, None] + np.diff(edges)[:, None] * ramp
-    return np.asarray(fine.reshape(-1)[:length], np.float32)
-
-
-def limit(wave: Waveform, ceiling_dbtp: float = -1.0) -> Waveform:
-    """The same sound with its true peak at or below the ceiling; untouched where it never comes near.
-
-    A look-ahead limiter, all channels alike, so that the stereo image stands still.
-    """
-    if true_peak_dbtp(wave) <= ceiling_dbtp:
-        return wave
-    return _limited(wave, _envelope(wave), 0.0, ceiling_dbtp)
-
-
-def _limited(wave: Waveform, envelope: NDArray[np.float32], gain_db: float, ceiling_dbtp: float) -> Waveform:
-    """`wave` with `gain_db`, limited; `envelope` [cells] is that of `wave` before the gain."""
-    gain = 10 ** (gain_db / 20)
-    over_db = 0.01  # the moving gain itself can raise a point between samples a little: aim lower by that much
-    for _ in range(3):
-        aim = 10 ** ((ceiling_dbtp - over_db) / 20)
-        curve = _gain(envelope * np.float32(gain), aim, wave.rate_hz, wave.samples.shape[1]) * np.float32(gain)
-        result = replace(wave, samples=wave.samples * curve)
-        excess_db = true_peak_dbtp(result) - ceiling_dbtp
-        if excess_db <= 0:
-            return result
-        over_db += excess_db + 0.01
-    return amplify(result, -(excess_db + 0.001))
-
-
-def amplify(wave: Waveform, gain_db: float) -> Waveform:
-    """The sound with a constant gain."""
-    return replace(wave, samples=wave.samples * np.float32(10 ** (gain_db / 20)))
-
-
-def normalise(wave: Waveform, target_lufs: float = -16.0, ceiling_dbtp: float = -1.0) -> Waveform:
-    """Brings the integrated loudness to the target within 0.1 LU, true peak at or below the ceiling.
-
-    Where the ceiling does not allow the target (a few clicks in silence), the nearest that a limiter working at most
-    `DEEPEST_DB` deep reaches, with a warning. Sound that has no loudness (silence, less than 0.4 s) is only limited.
-    """
-    loudness = integrated_lufs(wave)
-    if math.isinf(loudness):
-        return limit(wave, ceiling_dbtp)
-    gain_db = target_lufs - loudness
-    peak_dbtp = true_peak_dbtp(wave)
-    if peak_dbtp + gain_db <= ceiling_dbtp:
-        return amplify(wave, gain_db)
-    most_db = ceiling_dbtp - peak_dbtp + DEEPEST_DB
-    envelope = _envelope(wave)
-    for _ in range(_MOST_ROUNDS):
-        result = _limited(wave, envelope, min(gain_db, most_db), ceiling_dbtp)
-        missing_db = target_lufs - integrated_lufs(result)
-        if abs(missing_db) <= 0.1:
-            return result
-        if gain_db >= most_db:
-            break
-        gain_db += 1.3 * missing_db if missing_db > 0 else missing_db  # the limiter eats part of each step
-    log.warning("loudness is %.1f LU from %.1f LUFS: %.1f dBTP allows no more", missing_db, target_lufs, ceiling_dbtp)
-    return result

@@ -19,8 +19,7 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, MissingModelError, UsageError
 from storysound.jobs.generate import image as job
 from storysound.jobs.generate.request import GenerateImageRequest, SoundShare
-from storysound.media.audio import write_wav
-from storysound.media.loudness import amplify
+from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.soundimage import train as train_soundimage
@@ -85,7 +84,8 @@ def test_gain_is_as_if_the_file_were_louder_and_mixtures_go_from_one_to_the_othe
     trained = load_trained(tmp_path / "run" / "best.safetensors", models_of())
     write_wav(tmp_path / "a.wav", tone(2))
     write_wav(tmp_path / "b.wav", tone(5))
-    louder = trained.condition(amplify(tone(2), -12.0), 12.0)
+    softer = Waveform(tone(2).samples * np.float32(10 ** (-12.0 / 20)), tone(2).rate_hz)
+    louder = trained.condition(softer, 12.0)
     assert torch.allclose(louder, trained.condition(tone(2)), atol=1e-3)
 
     def condition(gain_db: float = 0.0, share: float = 0.0) -> torch.Tensor:

@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storysound.media.arrays import Samples
 from storysound.media.film.gain import CELL
-from storysound.media.loudness import REACH, headroom, points_between
+from storysound.media.loudness import REACH, cell_peaks, headroom
 
 _STEP = 4 * CELL  # samples looked at together; `points_between` takes multiples of 32
 
@@ -47,15 +46,8 @@ class Overs:
         around = np.lib.stride_tricks.sliding_window_view(self._held, width, axis=1)[:, ::_STEP][:, :steps]
         loud = np.flatnonzero(np.abs(around).max(axis=(0, 2)) * headroom() > self._ceiling)
         for step in loud:
-            peaks = _cell_peaks(around[:, step])
+            peaks = cell_peaks(around[:, step], CELL)
             for cell in np.flatnonzero(peaks > self._ceiling):
                 self.mark((self._start + int(step) * _STEP) // CELL + int(cell), 20 * math.log10(peaks[cell]))
         self._held = self._held[:, steps * _STEP :]
         self._start += steps * _STEP
-
-
-def _cell_peaks(samples: Samples) -> NDArray[np.float32]:
-    """True peak of each cell: [c n + 2 · REACH] -> [n / CELL]."""
-    inner = np.abs(samples[:, REACH:-REACH]).max(axis=0)
-    between = np.abs(points_between(samples)).max(axis=(0, 2))
-    return np.asarray(np.maximum(inner, between).reshape(-1, CELL).max(axis=1))
