@@ -7,7 +7,7 @@ import numpy as np
 
 from storysound.cue.levels import Levels
 from storysound.cue.mix import stems
-from storysound.cue.score import Cue, Layer, Piece
+from storysound.cue.score import Cue, Layer, Piece, Score
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform, write_wav
 from storysound.media.layouts import STEREO
@@ -53,6 +53,17 @@ def cue(
     return Cue(cue_id, layer, start_s, end_s, of, pieces, gain_db, *fades_s, 1.0)
 
 
+def score_of(
+    cues: Sequence[Cue],
+    speech: Sequence[Span],
+    levels: Levels,
+    length: int,
+    layout: tuple[str, ...] = STEREO,
+) -> Score:
+    """A score of `length` samples."""
+    return Score("film", length / RATE_HZ, 25.0, (), tuple(cues), tuple(speech), levels=levels, layout=layout)
+
+
 def mixed(
     original: Recording | None,
     cues: Sequence[Cue],
@@ -62,7 +73,7 @@ def mixed(
     layout: tuple[str, ...] = STEREO,
 ) -> dict[str, Samples]:
     """Every stem, and their sum as "mix", [c n] each."""
-    parts = list(stems(original, cues, speech, levels, length, layout))
+    parts = list(stems(score_of(cues, speech, levels, length, layout), original))
     names = ("dialogue", "music", "ambience", "effects")
     whole = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in names}
     return {**whole, "mix": np.concatenate([part.sum for part in parts], axis=1)}

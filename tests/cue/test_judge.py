@@ -52,8 +52,8 @@ def score_of(
 
 def rendered(score: Score, original: Recording | None) -> tuple[Samples, Probes]:
     """The mix of a score, and what was taken of its cues on the way."""
-    probes, length = Probes(score.speech, score.layout), round(score.duration_s * RATE_HZ)
-    parts = stems(original, score.audible, score.speech, score.levels, length, score.layout, probes)
+    probes = Probes(score.speech, score.layout)
+    parts = stems(score, original, probes)
     return np.concatenate([part.sum for part in parts], axis=1), probes
 
 
@@ -346,9 +346,9 @@ def test_locked_cues_and_what_is_not_simple_stay(tmp_path: Path) -> None:
 def test_a_mix_is_judged_before_it_is_levelled_as_after(tmp_path: Path) -> None:
     bed_ = cue("m", sound(tmp_path, "m.wav", music(30.0)), 0.0, 20.0, gain_db=-6.0)
     score = score_of([bed_], speech=[Span(2.0, 8.0)])
-    original, length = talk(30.0, score.speech), round(30.0 * RATE_HZ)
+    original = talk(30.0, score.speech)
     probes = Probes(score.speech, STEREO)
-    mastered = level(original, score.cues, score.speech, Levels(), length, STEREO, probes)
+    mastered = level(replace(score, levels=Levels()), original, probes)
     score = replace(score, levels=mastered.levels)
     (before,) = judge(score, probes)
     after = judged(score, original)["m"]

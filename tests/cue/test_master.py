@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mix_making import SPEECH, cue, mixed, noise, sound, talk
+from mix_making import SPEECH, cue, mixed, noise, score_of, sound, talk
 
 from storysound.cue.levels import LOUDNESS, Levels
 from storysound.cue.limiter import AFTER, BEFORE
@@ -13,7 +13,6 @@ from storysound.cue.master import Mastered, level
 from storysound.cue.score import Cue
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
-from storysound.media.layouts import STEREO
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.recording import Recording, of_wave
 from storysound.story import Span
@@ -31,7 +30,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> list[Cue]:
 def mastered(
     original: Recording | None, cues: list[Cue], levels: Levels, speech: tuple[Span, ...] = SPEECH
 ) -> tuple[Mastered, dict[str, Samples], Waveform]:
-    done = level(original, cues, speech, levels, N, STEREO)
+    done = level(score_of(cues, speech, levels, N), original)
     mix = mixed(original, cues, done.levels, N, speech)
     return done, mix, Waveform(mix["mix"], RATE_HZ)
 
@@ -112,17 +111,17 @@ def test_film_is_anchored_by_its_dialogue(bed: list[Cue]) -> None:
 
 @pytest.mark.parametrize("length", [1, 100, RATE_HZ // 4])
 def test_what_has_no_loudness_only_stays_under_the_ceiling(length: int) -> None:
-    silent = level(None, [], (), LEVELS, length, STEREO)
+    silent = level(score_of([], (), LEVELS, length), None)
     assert (silent.lufs, silent.levels.master_db, silent.shortfall_lu) == (-np.inf, 0.0, 0.0)
     full = of_wave(Waveform(np.full((2, length), 1.0, np.float32), RATE_HZ))
-    done = level(full, [], (), LEVELS, length, STEREO)
+    done = level(score_of([], (), LEVELS, length), full)
     assert done.levels.master_db is not None
     assert true_peak_dbtp(full.cut()) + done.levels.master_db <= LEVELS.mix_ceiling_dbtp + 1e-6
 
 
 def test_levelling_again_changes_nothing(bed: list[Cue]) -> None:
-    once = level(talk(16), bed, SPEECH, LEVELS, N, STEREO)
-    assert level(talk(16), bed, SPEECH, once.levels, N, STEREO) == once
+    once = level(score_of(bed, SPEECH, LEVELS, N), talk(16))
+    assert level(score_of(bed, SPEECH, once.levels, N), talk(16)) == once
 
 
 def test_clicks_in_silence_are_lowered_by_a_limit(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mix_making import SPEECH, cue, mixed, noise, sound, talk
+from mix_making import SPEECH, cue, mixed, noise, score_of, sound, talk
 
 from storysound.cue.duck import CHUNK
 from storysound.cue.levels import LOUDNESS, Levels, loudness_target
@@ -102,7 +102,7 @@ def test_an_edit_changes_no_sample_outside_its_cue(
 
 
 def test_the_limiter_worked_in_that_test(cues: list[Cue], original: Recording) -> None:
-    mixer = Mixer(original, cues, SPEECH, LOUD, N, STEREO)
+    mixer = Mixer(score_of(cues, SPEECH, LOUD, N), original)
     for chunk in range(mixer.chunks):
         mixer.stems(chunk)
     assert mixer.original_cut_db > 3
@@ -112,7 +112,7 @@ def test_the_limiter_worked_in_that_test(cues: list[Cue], original: Recording) -
 def test_the_same_settings_give_the_same_samples_from_any_chunk_on(cues: list[Cue], original: Recording) -> None:
     whole = mixed(original, cues, LEVELS, N)
     again = mixed(original, list(reversed(cues)), LEVELS, N)
-    mixer = Mixer(original, cues, SPEECH, LEVELS, N, STEREO)
+    mixer = Mixer(score_of(cues, SPEECH, LEVELS, N), original)
     for name in whole:
         np.testing.assert_array_equal(whole[name], again[name])
     for chunk in (9, 14):
@@ -159,7 +159,7 @@ def read_whole(one: Cue) -> Waveform:
 @pytest.mark.parametrize("length", [1, 100, CHUNK, CHUNK + 1, 2 * RATE_HZ])
 def test_stems_are_as_long_as_the_film(length: int, cues: list[Cue], original: Recording) -> None:
     for sound_of_film in (None, original, of_wave(original.cut(0, 0.5))):
-        parts = list(stems(sound_of_film, cues, SPEECH, LEVELS, length, STEREO))
+        parts = list(stems(score_of(cues, SPEECH, LEVELS, length), sound_of_film))
         assert [part.start for part in parts] == list(range(0, length, CHUNK))
         assert sum(part.sum.shape[1] for part in parts) == length
         assert all(np.isfinite(part.sum).all() for part in parts)
@@ -291,9 +291,9 @@ def test_loudness_has_names() -> None:
 
 def test_what_makes_no_mix_is_refused(original: Recording) -> None:
     with pytest.raises(ValueError, match="master_db"):
-        list(stems(original, [], (), Levels(), N, STEREO))
+        list(stems(score_of([], (), Levels(), N), original))
     other = of_wave(Waveform(noise(1, 0.1), 44_100))
     with pytest.raises(ValueError, match="44100"):
-        list(stems(other, [], (), LEVELS, N, STEREO))
+        list(stems(score_of([], (), LEVELS, N), other))
     with pytest.raises(ValueError, match="FR"):
-        list(stems(original, [], (), LEVELS, N, SURROUND))
+        list(stems(score_of([], (), LEVELS, N, SURROUND), original))

@@ -37,7 +37,7 @@ def test_a_text_lasts_as_long_as_it_takes_to_read(tmp_path: Path) -> None:
     assert story.texts == ("Dawn", ("word " * 25).strip())
     assert story.units == (Span(0.0, 4.0), Span(4.0, 14.0))
     footage = read_footage(tmp_path / "tale.md")
-    assert (footage.pictures, footage.original, footage.samples) == (((), ()), None, 14 * 48000)
+    assert (footage.pictures, footage.original, footage.story.duration_s) == (((), ()), None, 14.0)
     (tmp_path / "tale.md").write_bytes(b"caf\xe9")
     with pytest.raises(InputError, match="UTF-8"):
         text_story(tmp_path / "tale.md")

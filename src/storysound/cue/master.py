@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,13 +12,12 @@ from storysound.cue.duck_measure import DuckMeter
 from storysound.cue.judge.probes import Probes
 from storysound.cue.levels import LEAST_DIALOGUE, MOST_VOICE_PEAKS_DB, Levels
 from storysound.cue.limiter import CELL
-from storysound.cue.mix import Mixer, protected
-from storysound.cue.score import Cue, DuckingFacts
-from storysound.media.arrays import RATE_HZ, Doubles, Samples
+from storysound.cue.mix import Mixer
+from storysound.cue.score import DuckingFacts, Score
+from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.levels import bridged
-from storysound.media.loudness import BLOCK_S, REACH, STEP_S, LoudnessMeter, TruePeak, cell_peaks, gated_lufs, headroom
+from storysound.media.loudness import BLOCK_S, STEP_S, LoudnessMeter, TruePeak, cell_peaks, gated_lufs, headroom
 from storysound.media.recording import Recording
-from storysound.story import Span
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +64,8 @@ class Mastered:
         return f"`voice_peaks_db` {MOST_VOICE_PEAKS_DB:g} would come nearer"
 
 
-def level(
-    original: Recording | None,
-    cues: Sequence[Cue],
-    speech: Sequence[Span],
-    levels: Levels,
-    length: int,
-    layout: tuple[str, ...],
-    probes: Probes | None = None,
-) -> Mastered:
-    """Brings a mix to `target_lufs`: as `cue.mix.stems` takes it, whatever `master_db` the levels have.
+def level(score: Score, original: Recording | None, probes: Probes | None = None) -> Mastered:
+    """Brings a mix to `target_lufs`: as `cue.mix.stems` takes it, whatever `master_db` its levels have.
 
     One pass measures the mix without its gain. Where peaks then go over the ceiling, the finished mix is measured
     until it is within NEAR_LU of the target or can't come nearer: the peaks of the original where someone speaks stay
@@ -83,8 +73,9 @@ def level(
     it, what was left for the coder (`coding_db`) is given up: whoever encodes keeps to the ceiling anyway. `probes` are
     taken of every cue and of the mix. Raises what `stems` raises.
     """
-    open_ = _measured(original, cues, speech, levels, length, layout, probes)
-    anchor = _Anchor(speech, levels, length)
+    levels = score.levels
+    open_ = _measured(score, original, probes)
+    anchor = _Anchor(score)
     loudness = anchor.lufs(open_.energies)
     ceiling = levels.mix_ceiling_dbtp
     if not math.isfinite(loudness):  # silence, or too short to be measured: only the ceiling counts
@@ -113,8 +104,8 @@ def level(
     if open_.peak_dbtp + gain_db <= done.levels.mix_ceiling_dbtp:
         return done
     for _ in range(_MOST_ROUNDS):
-        mixer = Mixer(original, cues, speech, at(gain_db), length, layout)
-        meter = LoudnessMeter(RATE_HZ, layout)
+        mixer = Mixer(replace(score, levels=at(gain_db)), original)
+        meter = LoudnessMeter(RATE_HZ, score.layout)
         for chunk in range(mixer.chunks):
             meter.add(mixer.stems(chunk).sum)
         energies = meter.energies()
@@ -148,23 +139,15 @@ class _Open:
     ducking: DuckingFacts
 
 
-def _measured(
-    original: Recording | None,
-    cues: Sequence[Cue],
-    speech: Sequence[Span],
-    levels: Levels,
-    length: int,
-    layout: tuple[str, ...],
-    probes: Probes | None,
-) -> _Open:
-    mixer = Mixer(original, cues, speech, levels, length, layout, probes)
-    meter, peak = LoudnessMeter(RATE_HZ, layout), TruePeak(len(layout))
-    ducking, voice = DuckMeter(speech, levels), _VoicePeak(mixer, speech)
+def _measured(score: Score, original: Recording | None, probes: Probes | None) -> _Open:
+    mixer = Mixer(score, original, probes)
+    meter, peak = LoudnessMeter(RATE_HZ, score.layout), TruePeak(len(score.layout))
+    ducking, voice = DuckMeter(score.speech, score.levels), _VoicePeak(mixer)
     for chunk in range(mixer.chunks):
         laid = mixer.laid(chunk)
         start = chunk * CHUNK
         ducked = laid.layers[0] + laid.layers[1] + laid.layers[2]
-        total = (laid.original + mixer.spread(ducked))[:, : length - start]
+        total = (laid.original + mixer.spread(ducked))[:, : mixer.length - start]
         meter.add(total)
         peak.add(total)
         if probes is not None:
@@ -178,17 +161,15 @@ def _measured(
 class _VoicePeak:
     """True peak of the original where a limiter may not touch it."""
 
-    def __init__(self, mixer: Mixer, speech: Sequence[Span]) -> None:
-        self._mixer, self._protected = mixer, protected(speech, mixer.levels)
-        self._best = 0.0
+    def __init__(self, mixer: Mixer) -> None:
+        self._mixer, self._best = mixer, 0.0
 
     def add(self, chunk: int) -> None:
         """Another chunk."""
-        cells = self._protected(chunk)
+        cells = self._mixer.protected(chunk)
         if not cells.any():
             return
-        own: list[Samples] = [self._mixer.laid(c).original for c in (chunk - 1, chunk, chunk + 1)]
-        samples = np.concatenate([own[0][:, -REACH:], own[1], own[2][:, :REACH]], axis=1)
+        samples = self._mixer.around(lambda c: self._mixer.laid(c).original, chunk)
         if float(np.abs(samples).max()) * headroom() > self._best:
             self._best = max(self._best, float(cell_peaks(samples, CELL)[cells].max()))
 
@@ -200,10 +181,10 @@ class _VoicePeak:
 class _Anchor:
     """What has to have the loudness that is asked for: the whole, or what is heard while someone speaks."""
 
-    def __init__(self, speech: Sequence[Span], levels: Levels, length: int) -> None:
-        self._spans = bridged(speech, 0.0)
+    def __init__(self, score: Score) -> None:
+        self._spans = bridged(score.speech, 0.0)
         spoken_s = sum(span.duration_s for span in self._spans)
-        self._dialogue = levels.anchor == "dialogue" and spoken_s >= LEAST_DIALOGUE * length / RATE_HZ > 0
+        self._dialogue = score.levels.anchor == "dialogue" and spoken_s >= LEAST_DIALOGUE * score.duration_s > 0
 
     def lufs(self, energies: Doubles) -> float:
         """Of the energies of a mix [b], as `LoudnessMeter.energies`."""

@@ -18,7 +18,7 @@ from storysound.cue.duck import CHUNK, DuckCurve, DuckedCue, Voice, points_s
 from storysound.cue.levels import Levels
 from storysound.cue.limiter import AFTER, AHEAD, BEFORE, BEHIND, CELL, MOST_DB, cuts_db, gain_of
 from storysound.cue.playback import CuePlayer, Players
-from storysound.cue.score import Cue, Layer
+from storysound.cue.score import Cue, Layer, Score
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.layouts import STEREO
@@ -62,22 +62,13 @@ class Tap(Protocol):
         """A chunk of a cue as it lies in the mix, [2 CHUNK]."""
 
 
-def stems(
-    original: Recording | None,
-    cues: Sequence[Cue],
-    speech: Sequence[Span],
-    levels: Levels,
-    length: int,
-    layout: tuple[str, ...],
-    tap: Tap | None = None,
-) -> Iterator[Stems]:
-    """The mix of `length` samples at RATE_HZ in stretches, in order.
+def stems(score: Score, original: Recording | None, tap: Tap | None = None) -> Iterator[Stems]:
+    """The mix of a score at RATE_HZ in stretches, in order; `original`: the sound under its cues.
 
-    `cues`: those that sound. `layout`: loudspeakers of the film, as `Waveform` has them. The same settings give the
-    same samples. Raises ValueError for `levels` without `master_db`, or an original of another rate or layout;
-    MediaError for a sound that can't be read.
+    The same settings give the same samples. Raises ValueError for levels without `master_db`, or an original of
+    another rate or layout; MediaError for a sound that can't be read.
     """
-    mixer = Mixer(original, cues, speech, levels, length, layout, tap)
+    mixer = Mixer(score, original, tap)
     for chunk in range(mixer.chunks):
         yield mixer.stems(chunk)
 
@@ -95,30 +86,21 @@ class Laid:
 class Mixer:
     """Makes the mix chunk by chunk (`duck.CHUNK` samples), in order; a chunk needs little more than those around it."""
 
-    def __init__(
-        self,
-        original: Recording | None,
-        cues: Sequence[Cue],
-        speech: Sequence[Span],
-        levels: Levels,
-        length: int,
-        layout: tuple[str, ...],
-        tap: Tap | None = None,
-    ) -> None:
+    def __init__(self, score: Score, original: Recording | None, tap: Tap | None = None) -> None:
         """Raises ValueError as `stems` does."""
+        self.length, self.layout, self.levels = score.samples, score.layout, score.levels
+        self.chunks = -(-self.length // CHUNK)
         if original is not None and original.rate_hz != RATE_HZ:
             raise ValueError(f"the original must have {RATE_HZ} Hz, got {original.rate_hz}")
-        if original is not None and original.layout != layout and layout != STEREO:
-            raise ValueError(f"the original must be {layout} or the mix stereo, got {original.layout}")
-        self.length, self.chunks, self.layout = length, -(-length // CHUNK), layout
-        self.levels = levels
+        if original is not None and original.layout != self.layout and self.layout != STEREO:
+            raise ValueError(f"the original must be {self.layout} or the mix stereo, got {original.layout}")
         self.voice = Voice(original) if original is not None else None
         self._original, self._tap = original, tap
-        self._protected = protected(speech, levels)
-        self._spread = spread_of(layout)
-        self._players = Players(sorted(cues, key=lambda cue: cue.id), length)
+        self.protected = protected(score.speech, self.levels)
+        self._spread = spread_of(self.layout)
+        self._players = Players(sorted(score.audible, key=lambda cue: cue.id), self.length)
         self._ducked: dict[str, DuckedCue] = {}
-        curve = DuckCurve(speech, levels)
+        curve = DuckCurve(score.speech, self.levels)
         self._curve: Callable[[int], Doubles] = lru_cache(_CACHED)(lambda chunk: curve.amount(points_s(chunk)))
         self._met = lru_cache(_CACHED)(self.voice.power) if self.voice else None
         self.laid: Callable[[int], Laid] = lru_cache(_LAID)(self._lay)
@@ -176,7 +158,7 @@ class Mixer:
     def _ceiling(self) -> float:
         return float(10 ** ((self.levels.mix_ceiling_dbtp - 0.02) / 20))  # the moving gain itself adds a little
 
-    def _around(self, samples: Callable[[int], Samples], chunk: int) -> Samples:
+    def around(self, samples: Callable[[int], Samples], chunk: int) -> Samples:
         """A chunk with REACH samples of those around it: [c CHUNK + 2 · REACH]."""
         before, own, after = samples(chunk - 1), samples(chunk), samples(chunk + 1)
         return np.concatenate([before[:, -REACH:], own, after[:, :REACH]], axis=1)
@@ -186,11 +168,11 @@ class Mixer:
 
         Near speech by `voice_peaks_db` at most.
         """
-        original = self._around(lambda c: self.laid(c).original, chunk) * self._gain
+        original = self.around(lambda c: self.laid(c).original, chunk) * self._gain
         cuts = cuts_db(np.zeros_like(original), original, self._ceiling)
         if cuts is None:
             return None
-        spoken = self._protected(chunk)
+        spoken = self.protected(chunk)
         cuts[spoken] = np.minimum(cuts[spoken], self.levels.voice_peaks_db)
         self.voice_cut_db = max(self.voice_cut_db, float(cuts[spoken].max(initial=0.0)))
         self.original_cut_db = max(self.original_cut_db, float(cuts[~spoken].max(initial=0.0)))
@@ -206,8 +188,8 @@ class Mixer:
 
     def _cut_added(self, chunk: int) -> Doubles | None:
         """By how much what is added has to fall in each cell, [CHUNK / CELL]."""
-        seen = self.spread(self._around(lambda c: self.laid(c).seen, chunk)) * self._gain
-        return cuts_db(self._around(self._own, chunk), seen, self._ceiling)
+        seen = self.spread(self.around(lambda c: self.laid(c).seen, chunk)) * self._gain
+        return cuts_db(self.around(self._own, chunk), seen, self._ceiling)
 
     def stems(self, chunk: int) -> Stems:
         """The finished stems of a chunk. Raises ValueError without `master_db`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict
 
 from storysound.cue.levels import Levels
+from storysound.media.arrays import RATE_HZ
 from storysound.story import Mood, Sound, Span
 
 Layer = Literal["music", "ambience", "spot"]
@@ -231,6 +232,11 @@ class Score:
     edits: tuple[Edit, ...] = ()  # in order
     undone: tuple[Edit, ...] = ()  # the last undone first
     version: int = VERSION
+
+    @property
+    def samples(self) -> int:
+        """Length of its sound, in samples at `RATE_HZ`."""
+        return round(self.duration_s * RATE_HZ)
 
     @property
     def audible(self) -> tuple[Cue, ...]:

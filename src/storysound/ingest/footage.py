@@ -53,11 +53,6 @@ class Footage:
     pages: tuple[Page, ...] = ()  # of a folder: its pictures and films
 
     @property
-    def samples(self) -> int:
-        """Length of the sound to make, in samples."""
-        return round(self.story.duration_s * RATE_HZ)
-
-    @property
     def each(self) -> Sequence[Pixels]:
         """All pictures uint8 [h w 3], unit by unit."""
         own = [unit for unit in self.pictures if isinstance(unit, Jpegs)]

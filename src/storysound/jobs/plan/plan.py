@@ -214,7 +214,7 @@ def plan(
         wishes=options.wishes(models.profile.name),
     )
     with steps("level"):
-        score, mastered, mended = _levelled(as_read(score), own.sound, footage.samples)
+        score, mastered, mended = _levelled(as_read(score), own.sound)
         if options.every_track:
             score, others = _on_every_track(story, score, own, models, watch, old)
             mended += others
@@ -224,12 +224,12 @@ def plan(
     return Plan(score, footage, own.sound, maps, notes, steps.seconds)
 
 
-def _levelled(score: Score, original: Recording | None, length: int) -> tuple[Score, Mastered, tuple[str, ...]]:
+def _levelled(score: Score, original: Recording | None) -> tuple[Score, Mastered, tuple[str, ...]]:
     """The score with the one gain of its mix, mended where that is simple, and what was mended, a line each."""
     mended: tuple[str, ...] = ()
     while True:
         probes = Probes(score.speech, score.layout)
-        mastered = level(original, score.audible, score.speech, score.levels, length, score.layout, probes)
+        mastered = level(score, original, probes)
         score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
         score = replace(score, verdicts=judge(score, probes))
         better, lines = (score, ()) if mended else repaired(score, score.verdicts)
@@ -247,8 +247,7 @@ def _on_every_track(
         if sound is None:
             lines.append(fault)
             continue
-        on = score.on(track)
-        mastered = level(sound, on.audible, on.speech, on.levels, round(score.duration_s * RATE_HZ), on.layout)
+        mastered = level(score.on(track), sound)
         lines += [f"track {track.number + 1}: {note}" for note in mastered.notes()]
         tracks.append(replace(track, master_db=mastered.levels.master_db or 0.0))
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)

@@ -78,12 +78,12 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
 
 def _levelled(score: Score, original: Recording | None) -> tuple[Score, tuple[str, ...]]:
     """The score with a new gain of its mix, and of that on each other track, and what to know of it."""
-    mastered = level(original, score.audible, score.speech, score.levels, samples_of(score), score.layout)
+    mastered = level(score, original)
     score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
     tracks = []
     for track in score.tracks:
         on = score.on(track)
-        own = level(original_of(on), on.audible, on.speech, on.levels, samples_of(on), on.layout)
+        own = level(on, original_of(on))
         tracks.append(replace(track, master_db=own.levels.master_db or 0.0))
     return as_read(replace(score, tracks=tuple(tracks))), mastered.notes()
 
@@ -126,11 +126,6 @@ def original_of(score: Score) -> Recording | None:
     return original
 
 
-def samples_of(score: Score) -> int:
-    """Length of the sound to make, in samples."""
-    return round(score.duration_s * RATE_HZ)
-
-
 def render(
     score: Score,
     files: Mapping[str, Path],
@@ -158,7 +153,7 @@ def render(
 def _mixed_on(score: Score, watch: Watch) -> Recording:
     """The mix of a score on another of the film's tracks."""
     watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
-    parts = stems(original_of(score), score.audible, score.speech, score.levels, samples_of(score), score.layout)
+    parts = stems(score, original_of(score))
     return recorded((block.sum for block in parts), RATE_HZ, score.layout)
 
 
@@ -167,7 +162,7 @@ def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems:
     mix, peaks = Recorder(RATE_HZ, score.layout), {name: Peaks(RATE_HZ) for name in ("original", "added", "mix")}
     parts = {name: Recorder(RATE_HZ, score.layout) for name in STEMS if with_stems}
     probes, excerpts = Probes(score.speech, score.layout), Excerpts(score)
-    for block in stems(original, score.audible, score.speech, score.levels, samples_of(score), score.layout, probes):
+    for block in stems(score, original, probes):
         watch.at(block.start / RATE_HZ, score.duration_s, "mix")
         whole = block.sum
         mix.append(whole)
