@@ -84,7 +84,7 @@ def test_the_pool_is_larger_than_what_is_asked_for(ranker: SosRanker, hits: list
 def test_the_picture_of_why_is_brightest_where_both_fit(ranker: SosRanker) -> None:
     """Two pictures under a cue of one kind of tone: that of its kind makes up most of the score."""
     pictures = [np.full((4, 4, 3), COLOURS[kind], np.uint8) for kind in (1, 0)]
-    footage: Any = SimpleNamespace(pictures=[pictures], times_s=[1.0, 3.0])
+    footage: Any = SimpleNamespace(each=pictures, times_s=[1.0, 3.0])
     cue = SimpleNamespace(id="c", start_s=0.0, end_s=4.0, pieces=[SimpleNamespace(in_s=5.0)])
     laid: Any = SimpleNamespace(cue=cue, samples=resample(tone(0, 0, 0, 0), 48_000).samples)
     found = ranker.attention(footage, None, [laid])["c"]

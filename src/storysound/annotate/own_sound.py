@@ -18,7 +18,7 @@ from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.layouts import folded
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
-from storysound.media.loudness import LoudnessMeter
+from storysound.media.loudness import recording_lufs
 from storysound.media.recording import Recorder, Recording, recorded
 from storysound.progress import unless_stopped
 from storysound.story import Event, Span
@@ -76,7 +76,7 @@ class OwnSound:
         free = [Span(a, b) for a, b in zip(times[::2], [*times[1::2], span.end_s], strict=True) if b - a > 0.1]
         if sum(part.duration_s for part in free) < SHORTEST_MEASURED_S:
             return np.inf
-        return loudness(self.sound, free)
+        return recording_lufs(self.sound, free)
 
     @property
     def music_share(self) -> float:
@@ -93,20 +93,10 @@ def listen(
     sound: Recording | None, speech: FindsSpeech, music: FindsMusic, events: FindsEvents = lambda sound: ()
 ) -> OwnSound:
     """Finds speech, music and events in a clip's sound; silence needs no model."""
-    if sound is None or loudness(sound) < SILENCE_LUFS:
+    if sound is None or recording_lufs(sound) < SILENCE_LUFS:
         return OwnSound(None)
     spoken = speech(sound)
     return OwnSound(sound, spoken, music(sound, spoken), sound.duration_s, events(sound))
-
-
-def loudness(sound: Recording, spans: Sequence[Span] | None = None) -> float:
-    """Gated loudness in LUFS of a sound, or of stretches of it one after the other; -inf for silence."""
-    meter = LoudnessMeter(sound.rate_hz, sound.layout)
-    for span in spans or [Span(0.0, sound.duration_s)]:
-        part = sound.part(round(span.start_s * sound.rate_hz), round(span.end_s * sound.rate_hz))
-        for _, block in part.blocks():
-            meter.add(block)
-    return meter.integrated_lufs()
 
 
 def music_spans(

@@ -21,9 +21,9 @@ from storysound.cue.playback import CuePlayer, Players
 from storysound.cue.score import Cue, Layer, Score
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
 from storysound.media.audio import Waveform
-from storysound.media.layouts import STEREO
+from storysound.media.layouts import STEREO, folded, weighted
 from storysound.media.levels import SILENCE_LUFS, bridged, loudest_db, raised_cosine
-from storysound.media.loudness import REACH, LoudnessMeter, integrated_lufs
+from storysound.media.loudness import REACH, integrated_lufs, recording_lufs
 from storysound.media.recording import Recording
 from storysound.progress import check
 from storysound.story import Span
@@ -140,11 +140,12 @@ class Mixer:
         samples = np.zeros((self._original.channels, end - start), np.float32)
         last = min(end, self.length)
         samples[:, : last - start] = self._original.read(start, last)
-        return _on(samples, self._original.layout, self.layout)
+        own = self._original.layout
+        return samples if own == self.layout else folded(samples, own, 2)
 
     def spread(self, stereo: Samples) -> Samples:
         """Added sound [2 n] on the film's loudspeakers [c n]."""
-        return _spread(stereo, self._spread)
+        return weighted(stereo, self._spread)
 
     # ---- the one gain, and what stays under the ceiling
 
@@ -278,20 +279,6 @@ def spread_of(layout: tuple[str, ...]) -> Floats:
     return np.array([left, right], np.float32).T
 
 
-def _spread(stereo: Samples, shares: Floats) -> Samples:
-    out = np.zeros((len(shares), stereo.shape[1]), np.float32)
-    for row, of_loudspeaker in zip(out, shares, strict=True):
-        for share, side in zip(of_loudspeaker, stereo, strict=True):
-            if share:
-                row += share * side
-    return out
-
-
-def _on(samples: Samples, own: tuple[str, ...], layout: tuple[str, ...]) -> Samples:
-    """Samples [c n] of some loudspeakers from those of the film, which are the same or two."""
-    return samples if own == layout else Waveform(samples, RATE_HZ, own).stereo().samples
-
-
 def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels, layout: tuple[str, ...]) -> float:
     """Loudness for the music bed where nobody speaks, on the scale of the original in the film's layout, before the
     final gain.
@@ -299,16 +286,10 @@ def bed_lufs(original: Recording | None, speech: Sequence[Span], levels: Levels,
     if original is None:
         return levels.target_lufs
     if speech:
-        meter = LoudnessMeter(original.rate_hz, layout)
-        for span in speech:
-            meter.add(_on(original.cut(span.start_s, span.end_s).samples, original.layout, layout))
-        voice = meter.integrated_lufs()
+        voice = recording_lufs(original, speech, layout)
         if voice > SILENCE_LUFS:
             return voice - levels.bed_under_speech_lu
-    meter = LoudnessMeter(original.rate_hz, layout)
-    for _, block in original.blocks():
-        meter.add(_on(block, original.layout, layout))
-    return max(meter.integrated_lufs(), levels.faint_lufs) - levels.bed_under_sound_lu
+    return max(recording_lufs(original, layout=layout), levels.faint_lufs) - levels.bed_under_sound_lu
 
 
 def wanted_lufs(layer: Layer, bed: float, levels: Levels, *, arousal: float, soft: bool) -> float:

@@ -56,7 +56,7 @@ def write_report(
     """Writes the page for `score` to `out_html`, whole or not at all.
 
     `thumbnails`: times and pictures uint8 [h w 3]. `waveforms` has the peaks [t] of "original", "added" and "mix" in
-    steps of `media.sketch`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "sound",
+    steps of `media.levels`; missing ones are left out. `attention` is by cue id. `moods` maps "pictures", "sound",
     "words", "scenes" and "music" to their moods over time, on one scale. `excerpts` are embedded. `video` is linked
     relatively and shown as player. The commands that change the film speak of its `sheet` and of `out`. Raises
     OutputError when the page can't be written.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import soxr
 
-from storysound.media.arrays import Samples
+from storysound.media.arrays import Floats, Samples
 
 _HALF_POWER = math.sqrt(0.5)
 # Where each loudspeaker goes in (left, right); the low-frequency channel is left out (ITU-R BS.775-3, table 2).
@@ -24,11 +24,24 @@ def usual_layout(channels: int) -> tuple[str, ...]:
     return STEREO if channels == 2 else ("?",) * channels
 
 
+def weighted(samples: Samples, shares: Floats) -> Samples:
+    """Sums of loudspeakers [c n] by their shares [d c]: [d n].
+
+    They are added up one after the other: a matrix product does it in an order of the processor's own.
+    """
+    out = np.zeros((len(shares), samples.shape[1]), np.float32)
+    for row, of_row in zip(out, shares, strict=True):
+        for share, loudspeaker in zip(of_row, samples, strict=True):
+            if share:
+                row += share * loudspeaker
+    return out
+
+
 def folded(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     """Brings [c n] of a loudspeaker layout to `channels`; weights sum to 1, so nothing can clip.
 
-    Loudspeakers are added up one after the other: a matrix product does it in an order of the processor's own. Where
-    left and right are opposed, as of a microphone that was wired the wrong way, one channel is half their difference.
+    Where left and right are opposed, as of a microphone that was wired the wrong way, one channel is half their
+    difference.
     """
     if len(layout) == channels and (channels != 2 or layout == STEREO):
         return samples
@@ -42,11 +55,7 @@ def folded(samples: Samples, layout: tuple[str, ...], channels: int) -> Samples:
     weights /= weights.sum(axis=1, keepdims=True)
     if channels == 1:
         weights = weights.mean(axis=0, keepdims=True)
-    mixed = np.zeros((channels, samples.shape[1]), np.float32)
-    for row, shares in zip(mixed, weights.astype(np.float32), strict=True):
-        for share, loudspeaker in zip(shares, samples, strict=True):
-            if share:
-                row += share * loudspeaker
+    mixed = weighted(samples, weights.astype(np.float32))
     if channels == 1 and layout == STEREO:
         side = (samples[:1] - samples[1:]) * np.float32(0.5)
         if np.vdot(side, side) > OPPOSED * np.vdot(mixed, mixed):

@@ -1,7 +1,7 @@
 """Loudness and true peak after ITU-R BS.1770-4 and EBU Tech 3341/3342."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform, resample
+from storysound.media.layouts import folded
+from storysound.media.recording import Recording
 from storysound.progress import check
+from storysound.story import Span
 
 BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
 SHORT_TERM_S = 3.0  # EBU Tech 3341
@@ -199,6 +202,22 @@ def integrated_lufs(wave: Waveform) -> float:
     -3.0
     """
     return gated_lufs(_block_energies(wave, BLOCK_S))
+
+
+def recording_lufs(
+    sound: Recording, spans: Sequence[Span] | None = None, layout: tuple[str, ...] | None = None
+) -> float:
+    """Gated loudness in LUFS of a recording, or of stretches of it one after the other; -inf for silence.
+
+    `layout`: the loudspeakers on which it is heard, its own or left and right.
+    """
+    layout = layout or sound.layout
+    meter = LoudnessMeter(sound.rate_hz, layout)
+    for span in [Span(0.0, sound.duration_s)] if spans is None else spans:
+        part = sound.part(round(span.start_s * sound.rate_hz), round(span.end_s * sound.rate_hz))
+        for _, block in part.blocks():
+            meter.add(block if layout == sound.layout else folded(block, sound.layout, 2))
+    return meter.integrated_lufs()
 
 
 def momentary_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ class Recording:
     `layout` names the loudspeaker of each channel, as in `Waveform`. Several threads may read at once.
     """
 
-    def __init__(self, scratch: "_Scratch", length: int, rate_hz: int, layout: tuple[str, ...], first: int = 0) -> None:
+    def __init__(self, scratch: "Scratch", length: int, rate_hz: int, layout: tuple[str, ...], first: int = 0) -> None:
         self._scratch, self._first = scratch, first
         self.length, self.rate_hz, self.layout = length, rate_hz, layout
 
@@ -70,19 +70,21 @@ class Recording:
             yield start, self.read(start, min(start + step, self.length))
 
 
-class _Scratch:
-    """A file without a name, in memory while it is small."""
+class Scratch:
+    """A file without a name, in memory while it is small. Several threads may read and append at once."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
         self._lock = threading.Lock()
 
     def read(self, start: int, size: int) -> bytes:
+        """So many bytes from `start` on, or what is left."""
         with self._lock:
             self._file.seek(start)
             return self._file.read(size)
 
     def append(self, data: bytes) -> None:
+        """Adds them. Raises OutputError where the disk for scratch files is full."""
         try:
             with self._lock:
                 self._file.seek(0, io.SEEK_END)
@@ -98,7 +100,7 @@ class Recorder:
     """Takes down sound block by block; `finish` gives the `Recording`."""
 
     def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
-        self._scratch = _Scratch()
+        self._scratch = Scratch()
         self._rate_hz, self._layout, self.length = rate_hz, layout, 0
 
     def append(self, samples: Samples) -> None:

@@ -65,7 +65,7 @@ _NAMES = {  # of what lies beside the film, under its name; in a folder of its o
 
 @dataclass(frozen=True)
 class Film:
-    """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.sketch`)."""
+    """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.levels`)."""
 
     mix: Recording
     probes: Probes

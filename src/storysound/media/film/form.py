@@ -107,14 +107,6 @@ class Form:
         return np.asarray(self.rounded(samples) / (2.0**15 if self.depth == 16 else 2.0**31), np.float32)
 
 
-def samples_of(frame: av.AudioFrame) -> Samples:
-    """What a decoder of ours gives, float32 [c n]."""
-    channels = frame.layout.nb_channels
-    if not frame.format.is_planar:
-        return np.asarray(frame.to_ndarray().reshape(-1, channels).T, np.float32)
-    return np.stack([np.frombuffer(bytes(plane), np.float32, frame.samples) for plane in frame.planes[:channels]])
-
-
 def loudest_partial(samples: Samples) -> float:
     """Amplitude of the loudest sine in [c n], as AAC's windows of 2048 samples see it."""
     if samples.shape[1] < _WINDOW:

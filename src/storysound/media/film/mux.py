@@ -10,6 +10,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
 from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, packets_of, picture_times
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
@@ -104,7 +105,7 @@ def mux_film(
         film = _Film(source, result, container, clock, times, end_s, video_path)
         film.add(layout, sounds, {each.stream.index for each in left_out})
         film.write()
-    notes = [f"{track.note}" for track in (sound.delivered for sound in sounds) if track.note]
+    notes = [sound.delivered.note for sound in sounds if sound.delivered.note]
     notes += [f"{each} becomes {container.text}" for each in layout.copied if _is_converted(each, container)]
     return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes))
 
@@ -116,7 +117,7 @@ def mux_copy(
     with opened(video_path) as source:
         first = 0 if source.streams.audio else None
     if not wave.samples.shape[1]:  # no encoder takes nothing
-        wave = Waveform(wave.samples, 48_000, wave.layout)
+        wave = Waveform(wave.samples, RATE_HZ, wave.layout)
     track = ScoredTrack(of_wave(wave), first)
     delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
     for each in delivered.left_out:
@@ -221,7 +222,7 @@ class _Film:
     def write(self) -> None:
         """All packets, in the order of the source; the new sound lies beside the pictures."""
         times, base = self._times, self._times.base_s
-        shown_last = max(time for time in times.shown if time is not None)
+        shown_last = max(times.shown)
         hidden = count = 0
         self._copied.write_covers()
         for packet in packets_of(self._source, [self._pictures, *self._copied.wanted], self._path):
@@ -234,7 +235,7 @@ class _Film:
             packet.pts, packet.dts = shown, decoded
             if shown == shown_last and self._end_s > times.end_s:
                 packet.duration = round(self._end_s / base) - shown
-            self._write_sounds(float(((decoded if decoded is not None else shown) or 0) * packet.time_base))
+            self._write_sounds(float(decoded * packet.time_base))
             hidden += packet.is_discard
             count += 1
             packet.stream = self._video

@@ -7,13 +7,12 @@ dips, and to the loudness of the mix by one gain.
 import array
 import logging
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
-from typing import IO, cast
+from typing import cast
 
 import av
 import numpy as np
@@ -23,16 +22,16 @@ from av.codec.context import Flags2
 from av.container import OutputContainer
 from av.packet import PacketSideData
 
-from storysound.errors import OutputError
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, resample
+from storysound.media.files import samples_of
 from storysound.media.film.containers import Container
-from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial, samples_of
+from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial
 from storysound.media.film.gain import CELL, Gain
 from storysound.media.film.overs import Overs
 from storysound.media.film.tracks import StreamInfo
 from storysound.media.loudness import LoudnessMeter, TruePeak
-from storysound.media.recording import IN_MEMORY, Recording, of_wave
+from storysound.media.recording import Recording, Scratch, of_wave
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
@@ -301,7 +300,7 @@ class _Packets:
     """Packets in a scratch file, in order."""
 
     def __init__(self) -> None:
-        self._scratch: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self._scratch = Scratch()
         self._sizes, self._times, self._lasts = array.array("l"), array.array("q"), array.array("q")
         self._base = Fraction(1, 1)
         self._sides: dict[int, list[PacketSideData]] = {}  # by number of the packet: few have any
@@ -310,21 +309,17 @@ class _Packets:
         """One more."""
         if sides := list(packet.iter_sidedata()):
             self._sides[len(self._sizes)] = sides
-        try:
-            self._scratch.write(bytes(packet))
-        except OSError as error:
-            fault = f"takes no more scratch files: {error.strerror}"
-            folder = tempfile.gettempdir()
-            raise OutputError(folder, fault, "free space there, or name another folder as TMPDIR") from error
+        self._scratch.append(bytes(packet))
         self._sizes.append(packet.size)
         self._times.append(packet.pts or 0)
         self._lasts.append(packet.duration or 0)
         self._base = packet.time_base
 
     def __iter__(self) -> Packets:
-        self._scratch.seek(0)
+        start = 0
         for number, (size, time, lasts) in enumerate(zip(self._sizes, self._times, self._lasts, strict=True)):
-            packet = cast("av.Packet[av.AudioStream]", av.Packet(self._scratch.read(size)))
+            packet = cast("av.Packet[av.AudioStream]", av.Packet(self._scratch.read(start, size)))
+            start += size
             packet.pts = packet.dts = time
             packet.duration, packet.time_base, packet.is_keyframe = lasts, self._base, True
             for side in self._sides.get(number, ()):
