@@ -4,13 +4,15 @@ import gc
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from storysound.config import load_profile
+from storysound.config import Profile, load_profile
+from storysound.encode import pool
 from storysound.encode.pool import Models
 from storysound.weights.resolver import Resolver
 
@@ -57,3 +59,19 @@ def weights() -> Resolver:
 def models(weights: Resolver) -> Models:
     """The embedded profile's models, each loaded once for all tests that share them."""
     return Models(load_profile(), weights)
+
+
+@pytest.fixture(scope="module")
+def shared_models(models: Models) -> Iterator[None]:
+    """Sessions that are opened meanwhile take the models of all tests where they would load the same ones again."""
+
+    def loaded(profile: Profile, weights: Resolver) -> tuple[object, ...]:
+        return profile, weights.cache, weights._offline, weights._policy, weights._models
+
+    def given(profile: Profile, weights: Resolver) -> Models:
+        same = loaded(profile, weights) == loaded(models.profile, models.weights)
+        return models if same else Models(profile, weights)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "Models", given)
+        yield

@@ -21,7 +21,6 @@ from media.media_making import full_disk_after, noise, tone, write_sound, write_
 from storysound.app.cli import commands, process
 from storysound.library.store import Library
 from storysound.media.audio import Waveform
-from storysound.weights.resolver import Resolver
 
 pytestmark = pytest.mark.models
 
@@ -30,7 +29,7 @@ ODD_NAME = "a 'b' \"c\" 🎵\nd.wav"
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, weights: Resolver) -> Iterator[Path]:
+def here(tmp_path_factory: pytest.TempPathFactory, shared_models: None) -> Iterator[Path]:
     """A folder with good and bad files, a library `lib` of one sound, and damaged ones; it is the working folder."""
     folder, before = tmp_path_factory.mktemp("bad"), Path.cwd()
     os.chdir(folder)

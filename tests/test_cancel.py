@@ -40,7 +40,7 @@ class Countdown(ss.Stop):
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[ss.Session]:
+def session(shared_models: None) -> Iterator[ss.Session]:
     with ss.Session() as session:
         yield session
 
@@ -51,10 +51,10 @@ def media(tmp_path_factory: pytest.TempPathFactory, session: ss.Session) -> Path
     folder = tmp_path_factory.mktemp("media")
     rng = np.random.default_rng(4)
     for i in range(5):
-        noise = rng.normal(0, 0.1, (1, 6 * 16_000)).cumsum(axis=1) if i % 2 else rng.normal(0, 0.1, (1, 6 * 16_000))
+        noise = rng.normal(0, 0.1, (1, 4 * 16_000)).cumsum(axis=1) if i % 2 else rng.normal(0, 0.1, (1, 4 * 16_000))
         write_wav(folder / "sounds" / f"{i}.wav", Waveform((noise / np.abs(noise).max()).astype(np.float32), 16_000))
     for i, colours in enumerate(((RED, GREEN, BLUE), (BLUE, GREEN, RED))):
-        film(folder / "films" / f"{i}.mp4", [(colour, 4.0) for colour in colours], hz=300.0 + 200 * i)
+        film(folder / "films" / f"{i}.mp4", [(colour, 2.0) for colour in colours], hz=300.0 + 200 * i)
     session.index([folder / "sounds"], to=folder / "library")
     return folder
 

@@ -32,13 +32,13 @@ def session() -> Iterator[ss.Session]:
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text, a picture, a minute of sound and a film of twelve seconds."""
+    """A text, a picture, a sound of 24 seconds and a film of six."""
     folder = tmp_path_factory.mktemp("media")
     (folder / "t.txt").write_text("Dogs are barking. A lovely day!")
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (60, 80, 3), np.uint8)).save(folder / "p.png")
-    parts = [noise(15.0, 44100), tone(440, 15.0, 44100), noise(15.0, 44100, amplitude=0.05), tone(880, 15.0, 44100)]
+    parts = [noise(6.0, 44100), tone(440, 6.0, 44100), noise(6.0, 44100, amplitude=0.05), tone(880, 6.0, 44100)]
     write_wav(folder / "s.wav", Waveform(np.concatenate([part.samples for part in parts], axis=1), 44100))
-    write_video(folder / "v.mp4", wave=tone(330, 12.0), frames=12 * 12, fps=12, size=(96, 64))
+    write_video(folder / "v.mp4", wave=tone(330, 6.0), frames=6 * 12, fps=12, size=(96, 64))
     return folder
 
 

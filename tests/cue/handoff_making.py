@@ -1,6 +1,8 @@
 """A film with three kinds of cues, its sounds, and its picture, for tests of what editing programs get."""
 
+import tempfile
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -37,15 +39,26 @@ def noise(seconds: float, seed: int) -> NDArray[np.float32]:
     return np.asarray(np.clip(0.05 * rng.standard_normal((2, round(seconds * RATE_HZ))), -1, 1), np.float32)
 
 
+SOUNDS = {"theme one.wav": 30.0, "émigré.wav": 30.0, "wind.wav": 40.0, "knock.wav": 2.0}
+
+
+@cache
+def sounds() -> "tempfile.TemporaryDirectory[str]":
+    """Files of `SOUNDS`, made once; a test that changes one has to take its link away before."""
+    made = tempfile.TemporaryDirectory()
+    for seed, (name, seconds) in enumerate(SOUNDS.items()):
+        soundfile.write(Path(made.name) / name, noise(seconds, seed).T, RATE_HZ, subtype="FLOAT")
+    return made
+
+
 def score(folder: Path, fps: float = 25.0) -> Score:
     """Music with a loop, music over its end, ambience, and an effect that is muted; their files are in `folder`."""
-    sounds = {"theme one.wav": 30.0, "émigré.wav": 30.0, "wind.wav": 40.0, "knock.wav": 2.0}
-    for seed, (name, seconds) in enumerate(sounds.items()):
-        soundfile.write(folder / name, noise(seconds, seed).T, RATE_HZ, subtype="FLOAT")
+    for name in SOUNDS:
+        (folder / name).symlink_to(Path(sounds().name) / name)
 
     def cue(of: str, layer: Layer, name: str, pieces: tuple[Piece, ...], fades: tuple[float, float], db: float) -> Cue:
         source = Source("https://example.org/a", "ab" * 32, "CC BY 4.0", "Ada")
-        sound = Sound(name, str(folder), sounds[name], "music", title=name[:5], source=source)
+        sound = Sound(name, str(folder), SOUNDS[name], "music", title=name[:5], source=source)
         return Cue(of, layer, pieces[0].at_s, pieces[-1].end_s, sound, pieces, db, *fades, 0.7, ("calm",))
 
     cues = (

@@ -129,6 +129,7 @@ def test_a_broadcast_wave_begins_at_its_time_reference(tmp_path: Path) -> None:
     )
     bext = b"bext" + len(chunk).to_bytes(4, "little") + chunk
     size = len(wave) - 8 + len(bext)
+    (tmp_path / "knock.wav").unlink()
     (tmp_path / "knock.wav").write_bytes(wave[:4] + size.to_bytes(4, "little") + b"WAVE" + bext + wave[12:])
     clip = clip_of(written(tmp_path, made), "s1")
     assert clip.media_reference.available_range.start_time.to_seconds() == pytest.approx(3.0)

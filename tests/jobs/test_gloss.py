@@ -24,7 +24,7 @@ from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, Glo
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("shared_models")]
 LINES = ("a dog barks\tdog bark", "rain falls on a roof\train fall roof", "the dogs bark\tdog bark", "rain\train")
 
 

@@ -192,6 +192,7 @@ def test_a_silent_moment_can_be_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.models
+@pytest.mark.usefixtures("shared_models")
 def test_the_command_hears_a_click_track_and_draws_it(tmp_path: Path) -> None:
     file = file_of(tmp_path, [(1.0, 1.6), (4.0, 4.6)], 6.0)
     result = CliRunner().invoke(app, ["listen", str(file), "--json", "--plot", str(tmp_path / "p.svg")])
@@ -209,7 +210,7 @@ def test_the_command_hears_a_click_track_and_draws_it(tmp_path: Path) -> None:
 
 @pytest.mark.models
 @pytest.mark.shared
-def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path) -> None:
+def test_moments_place_a_dog_among_silence(models: Models, shared_data: Path) -> None:
     bark = (
         read_audio(shared_data / "esc50" / "audio" / "4-207124-A-0.opus", rate_hz=RATE_HZ, channels=1)
         .cut(0, 1.5)
@@ -217,7 +218,7 @@ def test_moments_place_a_dog_among_silence(weights: Resolver, shared_data: Path)
     )
     noise = np.random.default_rng(0).normal(0, 1e-4, (1, 10 * RATE_HZ)).astype(np.float32)
     noise[:, 5 * RATE_HZ : 5 * RATE_HZ + bark.shape[1]] += bark
-    own = job.detectors_of(Models(load_profile(), weights))
+    own = job.detectors_of(models)
     encoding = own.classes.encoder.encode([Waveform(noise, RATE_HZ)])[0]
     dog = encoding.scores["audioset"][:, own.classes.labels.index("Dog")]
     assert 4.5 < float(dog.argmax()) * encoding.step_s < 7.0

@@ -17,16 +17,14 @@ from typer.testing import CliRunner
 from storysound.annotate.feeling import MoodReader
 from storysound.app.cli.commands import app
 from storysound.encode import mood as moods
-from storysound.encode.encoder import load
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, UsageError
 from storysound.jobs.mood import mood as job
 from storysound.jobs.mood.request import MoodRequest, MoodResult
 from storysound.progress import Watch
-from storysound.weights.resolver import Resolver
 
 RATE_HZ = 22_050
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("shared_models")]
 
 
 Feel = Callable[..., MoodResult]
@@ -168,18 +166,17 @@ def test_oasis_is_told_as_people_rated_it(shared_data: Path, models: Models) -> 
         assert np.corrcoef(seen[:, axis], [float(r[name]) for r in rows])[0, 1] > 0.8
 
 
-def test_warriner_words_are_told_as_people_rated_them(shared_data: Path, weights: Resolver) -> None:
+def test_warriner_words_are_told_as_people_rated_them(shared_data: Path, models: Models) -> None:
     file = shared_data / "warriner" / "Ratings_Warriner_et_al.csv"
     rows = list(csv.DictReader(file.open(newline="")))[::100]
-    told = moods.of_texts(load(moods.READER, weights).encode([r["Word"] for r in rows]))
+    told = moods.of_texts(models.encoder(moods.READER).encode([r["Word"] for r in rows]))
     for axis, name in ((0, "V.Mean.Sum"), (1, "A.Mean.Sum")):
         assert np.corrcoef(told[:, axis], [float(r[name]) for r in rows])[0, 1] > 0.7
 
 
-def test_what_of_the_captions_is_left_out(clip: Path, models: Models, tmp_path: Path) -> None:
+def test_what_of_the_captions_is_left_out(models: Models, tmp_path: Path) -> None:
     """As `ingest` says it; captions of several files are told once."""
-    other = tmp_path / "other.mp4"
-    other.write_bytes(clip.read_bytes())
+    clip, other = (film(tmp_path / name, [np.zeros((64, 64, 3), np.uint8)], None) for name in ("clip.mp4", "other.mp4"))
     table = tmp_path / "t.csv"
     table.write_text(
         "video,text,language\nclip,A happy day.,en\nclip,Ein Tag.,de\nother,A sad day.,en\ngone,Nothing.,en\n"

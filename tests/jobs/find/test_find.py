@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from rounding import ROUNDING
 from storysound.app.cli.commands import app
-from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, MediaError, UsageError
 from storysound.jobs.find.finder import Finder
@@ -20,9 +19,8 @@ from storysound.match.query import Query
 from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
 from storysound.story import Mood
-from storysound.weights.resolver import Resolver
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("shared_models")]
 RATE_HZ = 44_100
 
 
@@ -37,12 +35,11 @@ def sounds() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, weights: Resolver) -> Path:
+def library(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Path:
     folder = tmp_path_factory.mktemp("find")
     (folder / "sounds").mkdir()
     for name, samples in sounds().items():
         write_wav(folder / "sounds" / name, Waveform(samples.astype(np.float32)[None], RATE_HZ))
-    models = Models(load_profile("embedded"), weights)
     index.run(IndexRequest((folder / "sounds",), folder / "library"), models, Watch())
     return folder / "library"
 
