@@ -166,6 +166,7 @@ def plan(
     Raises as `run`.
     """
     kind = check_story(story, options)
+    known = old.story if old is not None and old.story is not None else reference_to(story)
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
     steps = _Steps(watch)
@@ -174,7 +175,7 @@ def plan(
         footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
     with steps("listen"):
         own, footage, aside = own_sound(footage, options, models, watch, old)
-        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet)
+        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
         told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
         footage = replace(footage, story=told)
@@ -204,7 +205,7 @@ def plan(
         stepped_aside=aside,
         own_music=own.music,
         levels=levels,
-        story=reference_to(story),
+        story=known,
         original=original,
         track=track,
         layout=layout,
