@@ -45,7 +45,7 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+    "SHARES", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,6 @@ def run(request: PlanRequest, models: Models, watch: Watch) -> PlanResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, a whole sheet is there in the end or none.
     """
-    check_story(request.story, request)
     check_target(request.sheet, request.story)
     watch.plan(SHARES)
     with voices_beside(request.sheet):
@@ -140,7 +139,7 @@ def voices_beside(sheet: Path) -> Iterator[None]:
         raise
 
 
-def check_story(story: Path, options: PlanOptions) -> StoryKind:
+def _checked(story: Path, options: PlanOptions) -> StoryKind:
     """What kind of story it is. Raises MediaError for what is none, UsageError for options of another kind."""
     kind = kind_of(story)
     if kind != "pictures" and options.of_slideshows:
@@ -165,7 +164,7 @@ def plan(
 
     Raises as `run`.
     """
-    kind = check_story(story, options)
+    kind = _checked(story, options)
     known = old.story if old is not None and old.story is not None else reference_to(story)
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
