@@ -23,7 +23,7 @@ from storysound.cue.handoff import timeline as timeline_module
 from storysound.cue.handoff.tables import RIGHTS_COLUMNS, write_csv, write_rights
 from storysound.cue.handoff.timecode import frame_of, start_frame, timecode
 from storysound.cue.handoff.timeline import Handoff
-from storysound.cue.score import Score
+from storysound.cue.score import FileReference, Score, Slideshow
 from storysound.media.audio import Waveform
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, of_wave
@@ -41,8 +41,8 @@ RATES = [
 ]
 
 
-def handed(folder: Path, made: Score, *, has_audio: bool = True) -> Handoff:
-    return Handoff(made, video=folder / "film.mov", scored=folder / "out.mov", has_audio=has_audio)
+def handed(folder: Path, made: Score) -> Handoff:
+    return Handoff(made, picture=folder / "film.mov", scored=folder / "out.mov")
 
 
 def written(folder: Path, made: Score, name: str = "t.otio", **more: Any) -> otio.schema.Timeline:
@@ -124,7 +124,7 @@ def test_every_form_counts_alike_from_the_time_code_of_the_picture(fps: Fraction
 def test_an_edit_list_of_a_rate_without_time_code_counts_at_a_usual_one(tmp_path: Path) -> None:
     made = score(tmp_path, 4.0)
     film(tmp_path / "film.mov", Fraction(4), "")
-    handed(tmp_path, made, has_audio=False).write_edl(tmp_path / "t.edl")
+    handed(tmp_path, replace(made, original=None)).write_edl(tmp_path / "t.edl")
     text = (tmp_path / "t.edl").read_text("utf-8")
     first = min(cue.start_s for cue in made.cues if not cue.muted and cue.layer == "music")
     frames = int(first * 4 + 0.002) * 25 / 4
@@ -315,6 +315,39 @@ def test_stems_and_timeline_make_the_film(tmp_path: Path) -> None:
     assert [track.name for track in timeline.tracks] == ["Video", *names]
     assert timeline.tracks[1][0].media_reference.available_range.start_time.to_seconds() == 3600.0
     assert off_db(put_together(tmp_path / "t.otio", names), whole) < -100
+
+
+def test_a_sound_under_its_cues_is_the_storys_own(tmp_path: Path) -> None:
+    """Not the finished mix, in which the cues sound already."""
+    own = noise(LENGTH_S, 9)
+    soundfile.write(tmp_path / "talk.wav", own.T, RATE_HZ, subtype="FLOAT")
+    story = FileReference(str(tmp_path / "talk.wav"), "ef" * 32, 1, 1)
+    made = replace(score(tmp_path), story=story, original=story)
+    handoff = Handoff(made, picture=None, scored=tmp_path / "out.m4a")
+    handoff.write_otio(tmp_path / "t.otio")
+    timeline = otio.adapters.read_from_file(str(tmp_path / "t.otio"))
+    assert [track.name for track in timeline.tracks] == [
+        "Original sound", "Music 1", "Music 2", "Ambience 1", "Effects 1",
+    ]  # fmt: skip
+    assert (
+        off_db(
+            put_together(tmp_path / "t.otio", ("Original",)), mix_of(made, of_wave(Waveform(own, RATE_HZ)))["dialogue"]
+        )
+        < -60
+    )
+    handoff.write_fcpxml(tmp_path / "t.xml")
+    xml = otio.adapters.read_from_file(str(tmp_path / "t.xml"))
+    assert xml.tracks[0][0].name == "talk.wav"
+    handoff.write_edl(tmp_path / "t.edl")
+    assert "001  AX       A     C" in (tmp_path / "t.edl").read_text("utf-8")
+
+
+def test_the_film_of_a_slideshow_is_not_looked_at_before_it_is_there(tmp_path: Path) -> None:
+    film(tmp_path / "film.mov", Fraction(25), "01:00:00:00")  # of another time, in its place
+    made = replace(score(tmp_path), slideshow=Slideshow((), 1280, 720, 0.5))
+    timeline = written(tmp_path, made)
+    assert timeline.global_start_time.value == 0
+    assert timeline.tracks.metadata["PremierePro_OTIO"]["VideoResolution"] == {"width": 1280, "height": 720}
 
 
 @pytest.mark.parametrize(

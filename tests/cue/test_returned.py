@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> Score:
 
 
 def handed_over(made: Score, folder: Path, **more: Any) -> Timeline:
-    handoff = Handoff(made, video=folder / "film.mov", scored=folder / "out.mov", has_audio=True)
+    handoff = Handoff(made, picture=folder / "film.mov", scored=folder / "out.mov")
     handoff.write_otio(folder / "t.otio", **more)
     return otio.adapters.read_from_file(str(folder / "t.otio"))
 

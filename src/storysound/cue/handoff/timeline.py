@@ -30,7 +30,7 @@ from storysound.cue.sheet import cue_dict, finite
 from storysound.errors import MediaError, one_line
 from storysound.media.arrays import RATE_HZ
 from storysound.media.files import write_whole
-from storysound.media.probe import MediaInfo, probe
+from storysound.media.probe import probe
 
 OURS = "storysound"  # the key of our own metadata
 TRACKS: Mapping[str, Layer] = {"Music": "music", "Ambience": "ambience", "Effects": "spot"}
@@ -47,20 +47,25 @@ class Handoff:
     are dissolves.
     """
 
-    def __init__(self, score: Score, *, video: Path, scored: Path, has_audio: bool) -> None:
-        """`video` is the story's picture (and original sound if `has_audio`), `scored` the finished file."""
-        self._score, self._scored, self._has_audio = score, scored, has_audio
-        self._builder = _Builder(score, video)
+    def __init__(self, score: Score, *, picture: Path | None, scored: Path) -> None:
+        """`picture` is the film, that of the story or one made of its pictures; `scored` the finished file."""
+        self._score, self._scored = score, scored
+        self._builder = _Builder(score, picture)
 
     @property
     def start_timecode(self) -> str:
         """Where the picture's own time code starts; "" where it has none."""
-        return self._builder.picture.timecode
+        return self._builder.timecode
+
+    @property
+    def time_reference(self) -> int:
+        """When the first sample of the film is due, in samples since midnight, by the picture's time code."""
+        return round(self._builder.start / self._score.fps * RATE_HZ)
 
     @cached_property
     def _cues(self) -> otio.schema.Timeline:
         """The picture and the cues; whoever changes it takes a copy."""
-        return self._builder.of_cues(has_audio=self._has_audio)
+        return self._builder.of_cues()
 
     def write_otio(self, path: Path, stems: Mapping[str, Path] | None = None) -> None:
         """Writes an OpenTimelineIO timeline: the picture, and either the cues or the stems.
@@ -90,8 +95,8 @@ class Handoff:
         Of muted cues there is nothing in it. Sounds beyond four tracks go on A5 and so on, as programs of today read.
         Raises OutputError.
         """
-        fps, picture = self._score.fps, self._builder.picture
-        drop = is_drop_frame(picture.timecode, fps)
+        fps, start = self._score.fps, self._builder.start
+        drop = is_drop_frame(self.start_timecode, fps)
         title = one_line(f"{self._score.title} ({self._scored.name})")
         head = f"TITLE: {title}\nFCM: {'' if drop else 'NON-'}DROP FRAME\n\n"
         # The adapter counts drop-frame wherever a rate has it; at the whole rate it counts the same frames and doesn't.
@@ -103,7 +108,7 @@ class Handoff:
         events: list[str] = []
         number = sounds = 0
         for track in timeline.tracks:
-            text, channel = _events(track, picture.start, rate, scale), "V"
+            text, channel = _events(track, start, rate, scale), "V"
             if track.kind == otio.schema.TrackKind.Audio:
                 sounds += 1
                 channel = f"A{sounds}" if sounds > 1 else "A"
@@ -149,12 +154,11 @@ def _events(track: otio.schema.Track, start: int, rate: float, scale: float) -> 
 
 @dataclass(frozen=True)
 class _Medium:
-    """A file as a timeline knows it: where its own time code starts, in frames of the film, and what else is known."""
+    """A file as a timeline knows it: where its own time code starts, in frames of the film, and how large it is."""
 
-    path: Path
-    start: int
-    timecode: str
-    info: MediaInfo | None
+    start: int = 0
+    timecode: str = ""
+    size: tuple[int, int] | None = None  # width and height
 
 
 def _medium(path: Path, fps: float) -> _Medium:
@@ -162,28 +166,39 @@ def _medium(path: Path, fps: float) -> _Medium:
     try:
         info = probe(path)
     except MediaError:
-        return _Medium(path, 0, "", None)
+        return _Medium()
     start = start_frame(info.start_timecode, fps)
     reference = info.tags.get("time_reference", "")  # broadcast WAV: samples since midnight
     if not info.start_timecode and reference.isdecimal() and info.audio:
         start = frame_of(int(reference) / info.audio.rate_hz, fps)
-    return _Medium(path, start, info.start_timecode, info)
+    return _Medium(start, info.start_timecode, (info.video.width, info.video.height) if info.video else None)
 
 
 class _Builder:
     """Builds the timelines of a score; their URLs are plain paths until it is known where a timeline lies."""
 
-    def __init__(self, score: Score, video: Path) -> None:
-        self.score, self.fps = score, score.fps
-        self.picture = _medium(video, score.fps)
+    def __init__(self, score: Score, picture: Path | None) -> None:
+        self.score, self.fps, self.picture = score, score.fps, picture
+        self._media: dict[Path, _Medium] = {}
+        known = _Medium()
+        if score.slideshow is not None:  # its film is only being made
+            known = _Medium(size=(score.slideshow.width, score.slideshow.height))
+        elif picture is not None:
+            known = self._look_at(picture)
+        self.start, self.timecode, self._size = known.start, known.timecode, known.size
         self.frames = max(1, frame_of(score.duration_s, score.fps))
         self._ducked = DuckCurve(score.speech, score.levels)
-        self._media: dict[Path, _Medium] = {}
 
-    def of_cues(self, *, has_audio: bool) -> otio.schema.Timeline:
+    def _look_at(self, path: Path) -> _Medium:
+        if path not in self._media:
+            self._media[path] = _medium(path, self.fps)
+        return self._media[path]
+
+    def of_cues(self) -> otio.schema.Timeline:
         timeline = self._with_picture()
-        if has_audio:
-            track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, self.picture.path)
+        if self.score.original is not None:
+            own = Path(self.score.original.path)
+            track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, own, self._look_at(own).start)
             self._put_levels(track[0], {0: round(self.score.levels.master_db or 0.0, 2)})
             timeline.tracks.append(track)
         for name, layer in TRACKS.items():
@@ -195,32 +210,29 @@ class _Builder:
     def of_stems(self, stems: Mapping[str, Path]) -> otio.schema.Timeline:
         timeline = self._with_picture()
         for name, stem in stems.items():
-            timeline.tracks.append(self._whole(name.capitalize(), otio.schema.TrackKind.Audio, stem))
+            timeline.tracks.append(self._whole(name.capitalize(), otio.schema.TrackKind.Audio, stem, self.start))
         return timeline
 
     def _with_picture(self) -> otio.schema.Timeline:
         """A timeline of the picture alone, with its markers."""
-        start = RationalTime(self.picture.start, self.fps)
-        timeline = otio.schema.Timeline(name=one_line(self.score.title), global_start_time=start)
+        timeline = otio.schema.Timeline(name=one_line(self.score.title), global_start_time=self._time(self.start))
         timeline.metadata[RESOLVE] = {"Resolve OTIO Meta Version": "1.0"}
         timeline.metadata[PREMIERE] = {"MetadataVersion": "1.0"}
-        if self.picture.info and self.picture.info.video:
-            shown = self.picture.info.video
+        if self._size is not None:
             timeline.tracks.metadata[PREMIERE] = {
                 "AudioFrameRate": float(RATE_HZ),
                 "PixelAspectRatio": {"numerator": 1.0, "denominator": 1.0},
                 "VideoFrameRate": self.fps,
-                "VideoResolution": {"width": shown.width, "height": shown.height},
+                "VideoResolution": {"width": self._size[0], "height": self._size[1]},
             }
-        if self.picture.info is None or self.picture.info.video:
-            timeline.tracks.append(self._whole(PICTURE, otio.schema.TrackKind.Video, self.picture.path))
+        if self.picture is not None:
+            timeline.tracks.append(self._whole(PICTURE, otio.schema.TrackKind.Video, self.picture, self.start))
         timeline.tracks.markers.extend(self._markers())
         return timeline
 
-    def _whole(self, name: str, kind: str, path: Path) -> otio.schema.Track:
-        """A track of one file as long as the film, which starts at the picture's time code."""
+    def _whole(self, name: str, kind: str, path: Path, start: int) -> otio.schema.Track:
+        """A track of one file as long as the film, whose own time code starts at that frame."""
         track = otio.schema.Track(name=name, kind=kind, metadata=_of_track(kind))
-        start = self.picture.start
         clip = self._clip(path, TimeRange(self._time(start), self._time(self.frames)), start, self.frames)
         clip.metadata[OURS] = {"role": name}
         track.append(clip)
@@ -243,9 +255,7 @@ class _Builder:
     def _of_cue(self, segment: Segment) -> otio.schema.Clip:
         cue = segment.cue
         path = Path(cue.sound.root) / cue.sound.path
-        if path not in self._media:
-            self._media[path] = _medium(path, self.fps)
-        medium = self._media[path]
+        medium = self._look_at(path)
         played = TimeRange(self._time(medium.start + segment.source), self._time(segment.frames))
         length = max(1, frame_of(cue.sound.duration_s, self.fps))
         clip = self._clip(path, played, medium.start, length)
@@ -291,7 +301,7 @@ class _Builder:
 
     def for_xmeml(self, timeline: otio.schema.Timeline) -> None:
         """Adds what Final Cut Pro XML wants, and puts what it has whole frames for on whole frames."""
-        if is_drop_frame(self.picture.timecode, self.fps):
+        if is_drop_frame(self.timecode, self.fps):
             timeline.metadata["fcp_xml"] = {"timecode": {"displayformat": "DF"}}
         for clip in timeline.find_clips():
             begin, media = clip.source_range.start_time, clip.media_reference
@@ -301,7 +311,7 @@ class _Builder:
             media.target_url = "file://localhost" + quote(file.as_posix())
             holds: dict[str, object] = {"audio": {"channelcount": "2"}}
             media.metadata["fcp_xml"] = {
-                "media": {"video": {}} | holds if file == self.picture.path.absolute() else holds
+                "media": {"video": {}} | holds if self.picture and file == self.picture.absolute() else holds
             }
             clip.metadata["fcp_xml"] = self._of_xmeml(clip, round(whole.value - media.available_range.start_time.value))
         for transition in timeline.find_children(otio.schema.Transition):
