@@ -15,7 +15,7 @@ from storysound.annotate.own_sound import OwnSound, audible
 from storysound.cue.edit import in_order
 from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
-from storysound.cue.master import Mastered, level
+from storysound.cue.master import Mastered, level, level_track
 from storysound.cue.mix import bed_lufs
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
@@ -247,9 +247,9 @@ def _on_every_track(
         if sound is None:
             lines.append(fault)
             continue
-        mastered = level(score.on(track), sound)
-        lines += [f"track {track.number + 1}: {note}" for note in mastered.notes()]
-        tracks.append(replace(track, master_db=mastered.levels.master_db or 0.0))
+        levelled, notes = level_track(score, track, sound)
+        tracks.append(levelled)
+        lines += notes
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
 
 
