@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import av
 import numpy as np
+import opentimelineio as otio
 import pytest
 from PIL import Image
 
@@ -103,6 +104,8 @@ def test_a_podcast_gets_music_and_ambience_under_its_voice(
     a, b = own[part], mixed.samples[0][part]
     assert float(a @ b / np.sqrt((a @ a) * (b @ b))) > 0.95
     assert result.score.loudness["ducking_db"] >= 9
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [clip.name for clip in timeline.tracks[0]] == [story.name]
     kept = probe(result.files["sound"]).tags
     assert {name: kept[name] for name in ("title", "artist", "album", "year")} == {
         "title": "Of hills", "artist": "Ada", "album": "Walks", "year": "2021",
@@ -183,6 +186,8 @@ def test_a_narration_is_spread_over_the_pictures(folder: Path, sounds: list[Soun
     assert result.score.duration_s == pytest.approx(21.0)
     assert [s.start_s for s in result.score.slideshow.stills] == pytest.approx([0.0, 10.5])  # type: ignore[union-attr]
     assert Path(result.score.original.path) == tmp_path / "told.wav"  # type: ignore[union-attr]
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [track[0].name for track in timeline.tracks][:2] == ["out.mp4", "told.wav"]
     assert result.score.loudness["ducking_db"] >= 9
     assert probe(result.files["video"]).video.fps == pytest.approx(30)  # type: ignore[union-attr]
     request = ScoreRequest(folder, Path("library"), tmp_path / "out.mp4", **asked)  # type: ignore[arg-type]
