@@ -1,6 +1,7 @@
 """`storysound score`, and the two steps it is made of: `storysound plan` and `storysound render`."""
 
 import enum
+import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -260,20 +261,15 @@ def plan(
     show(result.score, {"sheet": result.sheet}, result.notes, result.seconds, as_json)
 
 
-_STANDS_IN_SHEET = {
-    "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
-    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "every_track": False,
-    "size": "", "fps": 25.0, "seconds": None, "transition": 0.5, "narration": None, "avoid": None,
-    "ignore_names": False, "licence_policy": Policy.any, "rerank": "none", "out": None,
-}  # fmt: skip
+_BESIDE_SHEET = ("source", "library", "seed", "take", "profile", "as_json")  # what is asked for when planning anew
 
 
 def _refuse_wishes(given: Mapping[str, Any]) -> None:
-    """Raises UsageError for an option whose value stands in the sheet."""
+    """Raises UsageError for an option of `plan` whose value stands in the sheet."""
     from storysound.errors import UsageError
 
-    for name, usual in _STANDS_IN_SHEET.items():
-        if given[name] != usual:
+    for name, option in inspect.signature(plan).parameters.items():
+        if name not in _BESIDE_SHEET and given[name] != option.default:
             raise UsageError("stands in the sheet: change it there, and plan it anew", field=name)
 
 

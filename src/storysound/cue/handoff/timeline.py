@@ -6,6 +6,7 @@ What of it which program reads is told in docs/EDITORS.md.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,86 +39,88 @@ _USUAL_RATE = 25.0
 _EDL_RATE = {24000 / 1001: 24.0, 30000 / 1001: 30.0, 60000 / 1001: 60.0}
 
 
-def write_otio(
-    score: Score,
-    path: Path,
-    *,
-    video: Path,
-    scored: Path,
-    has_audio: bool,
-    stems: Mapping[str, Path] | None = None,
-) -> None:
-    """Writes an OpenTimelineIO timeline: the picture, and either the cues or the stems.
+class Handoff:
+    """A score for editing programs in any of their forms: each file it goes by is looked at once.
 
-    `video` is the story's picture (and original sound if `has_audio`), `scored` the finished file. Cues lie on a track
-    for each layer, and more where they overlap, as clips of their own files with gain, fades, ducking and the one gain
-    of the film as level keyframes; the original has that gain alone. Crossfades between pieces are dissolves. With
-    `stems` (files as long as the film, by name) these lie there instead, a track each, at no gain. Raises OutputError.
+    Cues lie on a track for each layer, and more where they overlap, as clips of their own files with gain, fades,
+    ducking and the one gain of the film as level keyframes; the original has that gain alone. Crossfades between pieces
+    are dissolves.
     """
-    timeline = _Builder(score, path, video).timeline(has_audio=has_audio, stems=stems)
-    timeline.metadata[OURS] = identity(score) | {
-        "holds": "cues" if stems is None else "stems",
-        "cues": [cue.id for cue in score.cues],
-        "scored": str(scored.resolve()),
-        "stepped_aside": score.stepped_aside,
-        "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
-    }
-    write_whole(path, otio.adapters.write_to_string(timeline, "otio_json"))
+
+    def __init__(self, score: Score, *, video: Path, scored: Path, has_audio: bool) -> None:
+        """`video` is the story's picture (and original sound if `has_audio`), `scored` the finished file."""
+        self._score, self._scored, self._has_audio = score, scored, has_audio
+        self._builder = _Builder(score, video)
+
+    @property
+    def start_timecode(self) -> str:
+        """Where the picture's own time code starts; "" where it has none."""
+        return self._builder.picture.timecode
+
+    @cached_property
+    def _cues(self) -> otio.schema.Timeline:
+        """The picture and the cues; whoever changes it takes a copy."""
+        return self._builder.of_cues(has_audio=self._has_audio)
+
+    def write_otio(self, path: Path, stems: Mapping[str, Path] | None = None) -> None:
+        """Writes an OpenTimelineIO timeline: the picture, and either the cues or the stems.
+
+        `stems` (files as long as the film, by name) lie on a track each, at no gain. Raises OutputError.
+        """
+        timeline = _placed(self._cues if stems is None else self._builder.of_stems(stems), path)
+        timeline.metadata[OURS] = identity(self._score) | {
+            "holds": "cues" if stems is None else "stems",
+            "cues": [cue.id for cue in self._score.cues],
+            "scored": str(self._scored.resolve()),
+            "stepped_aside": self._score.stepped_aside,
+            "loudness": {name: finite(value) for name, value in self._score.loudness.items()},  # type: ignore[arg-type]
+        }
+        write_whole(path, otio.adapters.write_to_string(timeline, "otio_json"))
+
+    def write_fcpxml(self, path: Path) -> None:
+        """Writes the timeline of `write_otio` as Final Cut Pro XML (xmeml), levels included. Raises OutputError."""
+        timeline = self._cues.deepcopy()
+        timeline.tracks.name = one_line(self._scored.name)
+        self._builder.for_xmeml(timeline)
+        write_whole(path, otio.adapters.write_to_string(timeline, "fcp_xml"))
+
+    def write_edl(self, path: Path) -> None:
+        """Writes the timeline of `write_otio` as a CMX 3600 edit decision list, which holds no levels.
+
+        Of muted cues there is nothing in it. Sounds beyond four tracks go on A5 and so on, as programs of today read.
+        Raises OutputError.
+        """
+        fps, picture = self._score.fps, self._builder.picture
+        drop = is_drop_frame(picture.timecode, fps)
+        title = one_line(f"{self._score.title} ({self._scored.name})")
+        head = f"TITLE: {title}\nFCM: {'' if drop else 'NON-'}DROP FRAME\n\n"
+        # The adapter counts drop-frame wherever a rate has it; at the whole rate it counts the same frames and doesn't.
+        rate = fps if drop else _EDL_RATE.get(fps, fps)
+        scale = 1.0  # of a rate without time code, as slideshows may have: counted at a usual one
+        if not RationalTime.is_valid_timecode_rate(rate):
+            rate, scale = _USUAL_RATE, _USUAL_RATE / fps
+        timeline = _placed(self._cues, path)  # its tracks go when it goes
+        events: list[str] = []
+        number = sounds = 0
+        for track in timeline.tracks:
+            text, channel = _events(track, picture.start, rate, scale), "V"
+            if track.kind == otio.schema.TrackKind.Audio:
+                sounds += 1
+                channel = f"A{sounds}" if sounds > 1 else "A"
+            was = ""
+            for line in re.split(r"(?m)^(?=\d{3,}  )", text)[1:]:
+                number += line.split()[0] != was  # both lines of a dissolve have one number
+                was = line.split()[0]
+                events.append(re.sub(r"^\d+  (\S+ +)[VA] +", rf"{number:03d}  \g<1>{channel:6}", line))
+        write_whole(path, head + "".join(events))
 
 
-def write_fcpxml(
-    score: Score,
-    path: Path,
-    *,
-    video: Path,
-    scored: Path,
-    has_audio: bool,
-    stems: Mapping[str, Path] | None = None,
-) -> None:
-    """Writes the timeline of `write_otio` as Final Cut Pro XML (xmeml), levels included. Raises OutputError."""
-    builder = _Builder(score, path, video)
-    timeline = builder.timeline(has_audio=has_audio, stems=stems)
-    timeline.tracks.name = one_line(scored.name)
-    builder.for_xmeml(timeline)
-    write_whole(path, otio.adapters.write_to_string(timeline, "fcp_xml"))
-
-
-def write_edl(
-    score: Score,
-    path: Path,
-    *,
-    video: Path,
-    scored: Path,
-    has_audio: bool,
-    stems: Mapping[str, Path] | None = None,
-) -> None:
-    """Writes the timeline of `write_otio` as a CMX 3600 edit decision list, which holds no levels. Raises OutputError.
-
-    Of muted cues there is nothing in it. Sounds beyond four tracks go on A5 and so on, as programs of today read.
-    """
-    builder = _Builder(score, path, video)
-    timeline = builder.timeline(has_audio=has_audio, stems=stems)
-    drop = is_drop_frame(builder.picture.timecode, score.fps)
-    title = one_line(f"{score.title} ({scored.name})")
-    head = f"TITLE: {title}\nFCM: {'' if drop else 'NON-'}DROP FRAME\n\n"
-    # The adapter counts drop-frame wherever a rate has it; at the whole rate it doesn't, and counts the same frames.
-    rate = score.fps if drop else _EDL_RATE.get(score.fps, score.fps)
-    scale = 1.0  # of a rate without time code, as slideshows may have: counted at a usual one
-    if not RationalTime.is_valid_timecode_rate(rate):
-        rate, scale = _USUAL_RATE, _USUAL_RATE / score.fps
-    events: list[str] = []
-    number = sounds = 0
-    for track in timeline.tracks:
-        text, channel = _events(track, builder.picture.start, rate, scale), "V"
-        if track.kind == otio.schema.TrackKind.Audio:
-            sounds += 1
-            channel = f"A{sounds}" if sounds > 1 else "A"
-        was = ""
-        for line in re.split(r"(?m)^(?=\d{3,}  )", text)[1:]:
-            number += line.split()[0] != was  # both lines of a dissolve have one number
-            was = line.split()[0]
-            events.append(re.sub(r"^\d+  (\S+ +)[VA] +", rf"{number:03d}  \g<1>{channel:6}", line))
-    write_whole(path, head + "".join(events))
+def _placed(timeline: otio.schema.Timeline, path: Path) -> otio.schema.Timeline:
+    """A copy of a timeline whose URLs resolve from the folder of `path`."""
+    timeline = timeline.deepcopy()
+    for clip in timeline.find_clips():
+        clip.media_reference.target_url = url(Path(clip.media_reference.target_url), path.absolute().parent)
+    return timeline
 
 
 def _events(track: otio.schema.Track, start: int, rate: float, scale: float) -> str:
@@ -168,17 +171,35 @@ def _medium(path: Path, fps: float) -> _Medium:
 
 
 class _Builder:
-    """Builds the timeline of a score for a file at `path`."""
+    """Builds the timelines of a score; their URLs are plain paths until it is known where a timeline lies."""
 
-    def __init__(self, score: Score, path: Path, video: Path) -> None:
+    def __init__(self, score: Score, video: Path) -> None:
         self.score, self.fps = score, score.fps
-        self.folder = path.absolute().parent
         self.picture = _medium(video, score.fps)
         self.frames = max(1, frame_of(score.duration_s, score.fps))
         self._ducked = DuckCurve(score.speech, score.levels)
         self._media: dict[Path, _Medium] = {}
 
-    def timeline(self, *, has_audio: bool, stems: Mapping[str, Path] | None) -> otio.schema.Timeline:
+    def of_cues(self, *, has_audio: bool) -> otio.schema.Timeline:
+        timeline = self._with_picture()
+        if has_audio:
+            track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, self.picture.path)
+            self._put_levels(track[0], {0: round(self.score.levels.master_db or 0.0, 2)})
+            timeline.tracks.append(track)
+        for name, layer in TRACKS.items():
+            cues = [cue for cue in self.score.cues if cue.layer == layer]
+            for number, lane in enumerate(lanes(cues, self.fps)):
+                timeline.tracks.append(self._lane(f"{name} {number + 1}", lane))
+        return timeline
+
+    def of_stems(self, stems: Mapping[str, Path]) -> otio.schema.Timeline:
+        timeline = self._with_picture()
+        for name, stem in stems.items():
+            timeline.tracks.append(self._whole(name.capitalize(), otio.schema.TrackKind.Audio, stem))
+        return timeline
+
+    def _with_picture(self) -> otio.schema.Timeline:
+        """A timeline of the picture alone, with its markers."""
         start = RationalTime(self.picture.start, self.fps)
         timeline = otio.schema.Timeline(name=one_line(self.score.title), global_start_time=start)
         timeline.metadata[RESOLVE] = {"Resolve OTIO Meta Version": "1.0"}
@@ -193,18 +214,6 @@ class _Builder:
             }
         if self.picture.info is None or self.picture.info.video:
             timeline.tracks.append(self._whole(PICTURE, otio.schema.TrackKind.Video, self.picture.path))
-        if stems is not None:
-            for name, stem in stems.items():
-                timeline.tracks.append(self._whole(name.capitalize(), otio.schema.TrackKind.Audio, stem))
-        else:
-            if has_audio:
-                track = self._whole(ORIGINAL, otio.schema.TrackKind.Audio, self.picture.path)
-                self._put_levels(track[0], {0: round(self.score.levels.master_db or 0.0, 2)})
-                timeline.tracks.append(track)
-            for name, layer in TRACKS.items():
-                cues = [cue for cue in self.score.cues if cue.layer == layer]
-                for number, lane in enumerate(lanes(cues, self.fps)):
-                    timeline.tracks.append(self._lane(f"{name} {number + 1}", lane))
         timeline.tracks.markers.extend(self._markers())
         return timeline
 
@@ -259,7 +268,7 @@ class _Builder:
     def _clip(self, path: Path, played: TimeRange, start: int, length: int) -> otio.schema.Clip:
         name = one_line(path.name)  # with its ending: programs find files again by it
         available = TimeRange(self._time(start), self._time(length))
-        media = otio.schema.ExternalReference(target_url=url(path, self.folder), available_range=available)
+        media = otio.schema.ExternalReference(target_url=str(path.absolute()), available_range=available)
         media.name = name
         return otio.schema.Clip(name=name, media_reference=media, source_range=played)
 
@@ -288,7 +297,7 @@ class _Builder:
             begin, media = clip.source_range.start_time, clip.media_reference
             whole = RationalTime(round(begin.value), begin.rate)
             clip.source_range = TimeRange(whole, clip.source_range.duration)
-            file = self.folder / path_of(media.target_url)
+            file = Path(media.target_url)
             media.target_url = "file://localhost" + quote(file.as_posix())
             holds: dict[str, object] = {"audio": {"channelcount": "2"}}
             media.metadata["fcp_xml"] = {

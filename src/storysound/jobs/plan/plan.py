@@ -45,7 +45,7 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+    "SHARES", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,6 @@ def run(request: PlanRequest, models: Models, watch: Watch) -> PlanResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, a whole sheet is there in the end or none.
     """
-    check_story(request.story, request)
     check_target(request.sheet, request.story)
     watch.plan(SHARES)
     with voices_beside(request.sheet):
@@ -140,7 +139,7 @@ def voices_beside(sheet: Path) -> Iterator[None]:
         raise
 
 
-def check_story(story: Path, options: PlanOptions) -> StoryKind:
+def _checked(story: Path, options: PlanOptions) -> StoryKind:
     """What kind of story it is. Raises MediaError for what is none, UsageError for options of another kind."""
     kind = kind_of(story)
     if kind != "pictures" and options.of_slideshows:
@@ -165,7 +164,8 @@ def plan(
 
     Raises as `run`.
     """
-    kind = check_story(story, options)
+    kind = _checked(story, options)
+    known = old.story if old is not None and old.story is not None else reference_to(story)
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
     steps = _Steps(watch)
@@ -174,7 +174,7 @@ def plan(
         footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
     with steps("listen"):
         own, footage, aside = own_sound(footage, options, models, watch, old)
-        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet)
+        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
         told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
         footage = replace(footage, story=told)
@@ -204,7 +204,7 @@ def plan(
         stepped_aside=aside,
         own_music=own.music,
         levels=levels,
-        story=reference_to(story),
+        story=known,
         original=original,
         track=track,
         layout=layout,

@@ -6,13 +6,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.handoff.tables import write_csv, write_rights
-from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
+from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.judge.delivered import FilmSound
 from storysound.cue.judge.judge import judge, verdict_lines
 from storysound.cue.judge.probes import Probes
@@ -211,15 +210,14 @@ def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, P
     scored = files.get("video") or files["sound"]
     is_video = score.story is not None and score.slideshow is None and "video" in files
     video = Path(score.story.path) if is_video and score.story else scored
-    start = probe(video).start_timecode if is_video else ""
-    write_csv(score, parts["csv"], start_timecode=start)
-    write_rights(score, parts["rights"], start_timecode=start)
-    write: Any
-    common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
-    for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
-        write(score, parts[kind], **common)
+    handoff = Handoff(score, video=video, scored=scored, has_audio=score.original is not None)
+    write_csv(score, parts["csv"], start_timecode=handoff.start_timecode)
+    write_rights(score, parts["rights"], start_timecode=handoff.start_timecode)
+    handoff.write_otio(parts["otio"])
+    handoff.write_edl(parts["edl"])
+    handoff.write_fcpxml(parts["xml"])
     if "stems" in files:
-        write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
+        handoff.write_otio(parts["stems"], {name: files[name] for name in STEMS})
 
 
 def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:

@@ -2,7 +2,7 @@
 
 from storysound.encode.pool import Models
 from storysound.jobs.plan.plan import SHARES as PLANNING
-from storysound.jobs.plan.plan import check_story, plan, voices_beside
+from storysound.jobs.plan.plan import plan, voices_beside
 from storysound.jobs.render.render import SHARES as RENDERING
 from storysound.jobs.render.render import Extras, check_targets, render
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
@@ -18,7 +18,6 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, all files are there in the end or none is.
     """
-    check_story(request.story, request)
     files = check_targets(request.story, request.out, request)
     watch.plan(SHARES)
     with voices_beside(files["json"]):
