@@ -28,7 +28,12 @@ class Layout(enum.StrEnum):
 
 
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
-Library = Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")]
+Library = Annotated[
+    Path | None,
+    typer.Option(
+        "--library", "-l", readable=False, help="Library made by `storysound index`; without it the starter sounds."
+    ),
+]
 Text = Annotated[str, typer.Option(help="What the story is about, in your words.")]
 MoodOption = Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")]
 Music = Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")]
@@ -116,11 +121,11 @@ def score(
             metavar="STORY...", readable=False, help="A video, a folder of pictures and films, a text, a sound."
         ),
     ],
-    library: Library,
     out: Annotated[
         Path,
         typer.Option("--output", "-o", readable=False, help="Film or sound to write; of several stories: a folder."),
     ],
+    library: Library = None,
     text: Text = "",
     mood: MoodOption = "",
     report: Report = None,
@@ -172,7 +177,7 @@ def _one(session: "Session", request: "ScoreRequest", as_json: bool, shown: Any,
 
 
 def _many(
-    stories: Sequence[Path], library: Path, folder: Path, options: dict[str, Any], profile: str, as_json: bool
+    stories: Sequence[Path], library: Path | None, folder: Path, options: dict[str, Any], profile: str, as_json: bool
 ) -> None:
     """Scores each into the folder; those that are there already stay, and one that fails doesn't stop the others."""
     from storysound.app.cli.process import one_thread
@@ -206,7 +211,9 @@ def plan(
     ],
     library: Annotated[
         Path | None,
-        typer.Option("--library", "-l", readable=False, help="Library; of a sheet by default its own."),
+        typer.Option(
+            "--library", "-l", readable=False, help="Library; a sheet has its own, without one the starter sounds."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--output", "-o", readable=False, help="Sheet to write, for a story: .json.")
@@ -254,8 +261,8 @@ def plan(
             with shown("plan", "the sheet is as it was") as watch:
                 result = session.replan(ReplanRequest(source, library, chosen), watch=watch)
         else:
-            if library is None or out is None:
-                raise UsageError("a story needs a library and a sheet to write", field="library" if out else "out")
+            if out is None:
+                raise UsageError("a story needs a sheet to write", field="out")
             with shown("plan") as watch:
                 result = session.plan(PlanRequest(source, library, out, **options), watch=watch)
     show(result.score, {"sheet": result.sheet}, result.notes, result.seconds, as_json)

@@ -35,6 +35,7 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
@@ -153,7 +154,7 @@ def _checked(story: Path, options: PlanOptions) -> StoryKind:
 
 def plan(
     story: Path,
-    library: Path,
+    library: Path | None,
     options: PlanOptions,
     models: Models,
     watch: Watch,
@@ -162,13 +163,16 @@ def plan(
 ) -> Plan:
     """The score of a story. `old`: one to plan anew; `sheet`: what has to be made of the story's sound lies beside it.
 
-    Raises as `run`.
+    Without a library the starter sounds are used. Raises as `run`.
     """
     kind = _checked(story, options)
     known = old.story if old is not None and old.story is not None else reference_to(story)
+    steps = _Steps(watch)
+    if library is None:
+        with steps("starter library"):
+            library = starter_library(models, Watch(lambda now: watch.at(now.done, now.of, now.what)))
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
-    steps = _Steps(watch)
     with steps("look"):
         track = own_track(story, kind, options.track, models)
         footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
