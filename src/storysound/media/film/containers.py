@@ -4,7 +4,7 @@ Facts of FFmpeg's muxers as PyAV brings them; `tests/media/film` writes each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storysound.errors import OutputError
@@ -26,6 +26,10 @@ class Container:
     attachments: bool = False
     options: tuple[tuple[str, str], ...] = ()
     tags: frozenset[str] | None = None  # names of tags of the whole that have places of their own; None: any name
+
+    def with_index_last(self) -> "Container":
+        """The same, its index behind all packets."""
+        return replace(self, options=tuple(option for option in self.options if option != _INDEX_FIRST))
 
 
 _MP4_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "vvc"})
@@ -56,7 +60,8 @@ _MOV_TAGS = frozenset(
     "title artist author album date comment genre copyright make model location keywords creation_time xmp".split()
 )
 # The index in front, so that a web page can begin to play; 3D, spherical and Dolby Vision boxes count as unofficial.
-_MP4_OPTIONS = (("movflags", "+faststart"), ("strict", "unofficial"))
+_INDEX_FIRST = ("movflags", "+faststart")
+_MP4_OPTIONS = (_INDEX_FIRST, ("strict", "unofficial"))
 _MP4 = Container(
     "mp4", "aac", ("alac",), _MP4_VIDEO, _MP4_SOUND, frozenset({"mov_text", "dvd_subtitle"}), "mov_text", _PICTURES,
     options=_MP4_OPTIONS, tags=_MP4_TAGS,

@@ -14,7 +14,9 @@ from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
 from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, packets_of, picture_times
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
+from storysound.media.film.boxes import put_in
 from storysound.media.film.containers import Container, Unable, container_for, unable
+from storysound.media.film.descriptions import at_home, lost, missing
 from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
 from storysound.media.film.streams import (
     CopiedStreams,
@@ -47,6 +49,7 @@ class Delivered:
     sounds: tuple[DeliveredSound, ...]
     left_out: tuple[Unable, ...] = ()
     notes: tuple[str, ...] = ()  # what was changed for the container's sake, a line each
+    lost: tuple[str, ...] = ()  # of the pictures, a line each
 
     @property
     def lufs(self) -> float:
@@ -90,24 +93,30 @@ def mux_film(
         end_s = _end_s(source, times, video_path)
         layout = _Layout.of(infos, stream.index, tracks, other_sounds=other_sounds)
     left_out = unable(layout.copied, out)
+    boxes = at_home(container, missing(video_path, container))
+    if boxes:  # without moving the index: they are put in when all is written
+        container = container.with_index_last()
     sounds = [
         soundtrack(track.sound, end_s, container, like=layout.replaced.get(n), ceiling_dbtp=ceiling_dbtp)
         for n, track in enumerate(tracks)
     ]
-    with (
-        atomic(out) as temporary,
-        opened(video_path) as source,
-        writing(out),  # innermost: what fails here and is not the reading of a packet is the output
-        av.open(
-            str(temporary), "w", format=container.format, container_options=mux_options(container, tags_of(source))
-        ) as result,
-    ):
-        film = _Film(source, result, container, clock, times, end_s, video_path)
-        film.add(layout, sounds, {each.stream.index for each in left_out})
-        film.write()
+    with atomic(out) as temporary:
+        with (
+            opened(video_path) as source,
+            writing(out),  # innermost: what fails here and is not the reading of a packet is the output
+            av.open(
+                str(temporary), "w", format=container.format, container_options=mux_options(container, tags_of(source))
+            ) as result,
+        ):
+            film = _Film(source, result, container, clock, times, end_s, video_path)
+            film.add(layout, sounds, {each.stream.index for each in left_out})
+            film.write()
+        if boxes:
+            put_in(temporary, boxes)
     notes = [sound.delivered.note for sound in sounds if sound.delivered.note]
     notes += [f"{each} becomes {container.text}" for each in layout.copied if _is_converted(each, container)]
-    return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes))
+    gone = tuple(lost(video_path, out))
+    return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes), gone)
 
 
 def mux_copy(
@@ -120,7 +129,7 @@ def mux_copy(
         wave = Waveform(wave.samples, RATE_HZ, wave.layout)
     track = ScoredTrack(of_wave(wave), first)
     delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
-    for each in delivered.left_out:
+    for each in (*delivered.left_out, *delivered.lost):
         log.warning("%s: left out: %s", out, each)
     return delivered
 

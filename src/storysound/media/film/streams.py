@@ -21,13 +21,15 @@ _OWN_TAGS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "filename", "mimetype"}
 )
 _STATISTICS = ("_statistics_", "bps", "number_of_frames", "number_of_bytes")
+_LEVELS = ("replaygain_", "r128_", "itunnorm")  # how loud the old sound was
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 _TAGS_KEPT = frozenset({"hvc1", "hev1", "dvh1", "dvhe", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x", "avc1", "avc3"})
 
 
 def tags_of(container: InputContainer) -> dict[str, str]:
     """What a file says of the whole, each once."""
-    tags = {name: text for name, text in container.metadata.items() if name.lower() not in _OWN_TAGS}
+    own = {name for name in container.metadata if name.lower() in _OWN_TAGS or name.lower().startswith(_LEVELS)}
+    tags = {name: text for name, text in container.metadata.items() if name not in own}
     # A place is given in every language that it is given in, and once more.
     return {name: text for name, text in tags.items() if "-" not in name or name.split("-")[0] not in tags}
 
@@ -77,7 +79,7 @@ def label(source: Stream, target: Stream, form: str, *, is_new: bool = False) ->
     if form == "mov" and "language" in tags:
         tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if is_new:
-        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS)}
+        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS + _LEVELS)}
     target.metadata.update(tags)
     cover = source.disposition & Disposition.attached_pic  # a cover is nothing else: MP4 would make a film of it
     target.disposition = Disposition(cover or source.disposition)
