@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from storysound.errors import MediaError
 from storysound.media.files import has_index, is_still, opened, reading
+from storysound.media.film.boxes import joined_at
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,9 @@ def clock_of(container: InputContainer, path: str | Path) -> FileClock:
 
     Raises MediaError where the file can't be read.
     """
+    if has_index(container):
+        status = Path(path).stat()
+        _tell_of_joined(str(path), status.st_size, status.st_mtime_ns)
     origin = origin_s(container)
     ends = _stated_ends(container, path, origin)
     if ends is None:
@@ -183,12 +187,23 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
             read_to = max(read_to, (packet.pos or 0) + packet.size)
         head = _HEADS.get(container.format.name.split(",")[0])
         stated_s = (container.duration or 0) / 1_000_000
+        is_boxed = has_index(container)
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
     if head and _follows(path, head, read_to):
         there_s = max(ends.values(), default=0.0)
         log.warning("%s: what is joined to it after %.1f s can't be read; give its pieces one by one", path, there_s)
+    if is_boxed and len(seen.offsets_s) > 1:  # FFmpeg drops what is due before the end of the piece before
+        log.warning("%s: its times begin anew, and sound may be missing there; give its pieces one by one", path)
     missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
     return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
+
+
+@lru_cache(maxsize=64)
+def _tell_of_joined(path: str, size: int, _mtime_ns: int) -> None:
+    """Says, once, where another film begins in an MP4 or MOV: FFmpeg reads none but the first."""
+    if (at := joined_at(Path(path))) is not None:
+        share = 100 * (size - at) / size
+        log.warning("%s: %.0f %% of it, joined to its film, can't be read; give its pieces one by one", path, share)
 
 
 def _follows(path: str, head: bytes, place: int) -> bool:
