@@ -12,8 +12,9 @@ from media_making import pcm_video, tone, write_video
 
 from storysound.errors import MediaError
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.clock import DRIFT_S, clock_of, decoding_times, looked_at, stretches
+from storysound.media.clock import DRIFT_S, clock_of, looked_at, stretches
 from storysound.media.film.mux import mux_copy, picture_end_s
+from storysound.media.film.pictures import decoding_times
 from storysound.media.probe import probe
 from storysound.media.video import iter_frames
 

@@ -12,7 +12,7 @@ from media_making import tone
 from PIL import ImageCms
 
 from storysound.jobs.render.deliver import check_film
-from storysound.media.film.boxes import description, joined_at, put_in
+from storysound.media.film.boxes import description, put_in, unread_from
 from storysound.media.film.containers import CONTAINERS
 from storysound.media.film.descriptions import lost, missing
 from storysound.media.film.mux import ScoredTrack, mux_film
@@ -135,8 +135,8 @@ def test_how_loud_the_old_sound_was_is_not_said_of_the_new(tmp_path: Path) -> No
 def test_films_that_were_joined_byte_by_byte_are_known(tmp_path: Path) -> None:
     first = make(tmp_path, Plan("a.mp4")).read_bytes()
     (tmp_path / "two.mp4").write_bytes(first + first)
-    assert joined_at(tmp_path / "a.mp4") is None
-    assert joined_at(tmp_path / "two.mp4") == len(first)
+    assert unread_from(tmp_path / "a.mp4") is None
+    assert unread_from(tmp_path / "two.mp4") == len(first)
 
 
 def test_boxes_are_put_in_where_the_index_stands_last_alone(tmp_path: Path) -> None:

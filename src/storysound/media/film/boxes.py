@@ -102,26 +102,75 @@ def put_in(path: Path, added: Mapping[str, bytes]) -> None:
         file.write(data)
 
 
-def joined_at(path: Path) -> int | None:
-    """The byte at which another film begins that was joined to the first one and isn't read; None where none is.
+class Edit(NamedTuple):
+    """An entry of a track's edit list: how long it lasts (ticks of the film), from where in the track, how fast."""
 
-    Films in fragments are read on, one after the other.
-    """
-    pieces: list[int] = []
-    fragmented: list[bool] = []
+    lasts: int
+    start: int  # in ticks of the track; -1: nothing is shown
+    pace: float
+
+
+def edit_lists(file: BinaryIO) -> list[tuple[Edit, ...]]:
+    """The edit list of each track, in their order; () of a track that is shown as it lies there."""
+    found = []
+    index = first(file, "moov")
+    for track in boxes(file, index.content, index.end) if index else ():
+        if track.kind == "trak":
+            outer = first(file, "edts", track.content, track.end)
+            edits = first(file, "elst", outer.content, outer.end) if outer else None
+            found.append(_edits(_bytes(file, edits.content, edits.end - edits.content)) if edits else ())
+    return found
+
+
+def _edits(content: bytes) -> tuple[Edit, ...]:
+    entry, count = struct.Struct(">QqI" if content[0] else ">IiI"), int.from_bytes(content[4:8], "big")
+    whole = content[8 : 8 + min(count, (len(content) - 8) // entry.size) * entry.size]
+    return tuple(Edit(lasts, start, pace / 65536) for lasts, start, pace in entry.iter_unpack(whole))
+
+
+def odd_edits(path: Path) -> str:
+    """What edit lists of a file ask for that FFmpeg doesn't do, or not to the picture; "" where it does all."""
+    with path.open("rb") as file:
+        lists = edit_lists(file)
+    if any(edit.pace != 1 for edits in lists for edit in edits if edit.start >= 0):
+        return "plays parts faster or slower: that isn't done here"
+    if any(edit.start < 0 for edits in lists for edit in edits[1:]):
+        return "leaves gaps: that isn't done here"
+    if any(sum(edit.start >= 0 for edit in edits) > 1 for edits in lists):
+        return "puts parts of it together: sound and pictures may be some pictures off there"
+    return ""
+
+
+class Piece(NamedTuple):
+    """A film that lies in a file, perhaps behind another."""
+
+    at: int  # its first byte
+    in_fragments: bool
+
+
+def pieces(path: Path) -> list[Piece]:
+    """The films that lie in a file, one joined to the other; one of most."""
+    found: list[Piece] = []
     has_index = True  # of the piece before
     with path.open("rb") as file:
         for box in boxes(file):
             if box.kind == "ftyp" or (box.kind == "moov" and has_index):
-                pieces.append(box.at)
-                fragmented.append(False)
+                found.append(Piece(box.at, False))
                 has_index = False
             if box.kind == "moov":
                 has_index = True
-            elif box.kind == "moof" and pieces:
-                fragmented[-1] = True
-    unread = (at for at, is_read in zip(pieces[1:], fragmented[1:], strict=True) if not (is_read and fragmented[0]))
-    return next(unread, None)
+            elif box.kind == "moof" and found:
+                found[-1] = found[-1]._replace(in_fragments=True)
+    return found
+
+
+def unread_from(path: Path) -> int | None:
+    """The byte from which on a file isn't read, as a film was joined to another there; None where all is.
+
+    Films in fragments are read on, one after the other.
+    """
+    first_one, *others = pieces(path) or [Piece(0, False)]
+    return next((other.at for other in others if not (other.in_fragments and first_one.in_fragments)), None)
 
 
 def _way(file: BinaryIO, track: Box) -> list[Box]:

@@ -95,6 +95,7 @@ class CopiedStreams:
         self._converters: dict[int, TextConverter] = {}
         self._stamps: dict[int, Stamps] = {}
         self._covers: list[tuple[Stream, bytes]] = []
+        self._decoded: dict[int, int] = {}  # when the last packet of each stream was, in its ticks
 
     @property
     def wanted(self) -> list[Stream]:
@@ -143,6 +144,18 @@ class CopiedStreams:
         shift = round(due_s / base) - stamp
         pts = None if packet.pts is None else packet.pts + shift
         dts = None if packet.dts is None else packet.dts + shift
+        before = self._decoded.get(index)
+        falls_back = dts is not None and before is not None and dts <= before
+        leads = due_s < 0 and (self._container.hides or due_s + (packet.duration or 0) * base > -base / 2)
+        is_needed = leads or isinstance(packet.stream, av.VideoStream)
+        if packet.is_discard and (falls_back or not is_needed):  # an edit list hides it
+            return float(due_s)
+        if falls_back and isinstance(packet.stream, av.AudioStream):  # it is cut in the middle there
+            assert before is not None
+            dts = before + 1
+            pts = dts if pts is None else max(pts, dts)
+        if dts is not None:
+            self._decoded[index] = dts
         if (converter := self._converters.get(index)) is not None:
             assert pts is not None
             for made in converter.convert(packet):  # type: ignore[arg-type]
