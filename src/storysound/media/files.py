@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from storysound.errors import InputError, MediaError, OutputError, UsageError
 from storysound.media.arrays import Samples
+from storysound.media.film.boxes import unread_from
 from storysound.progress import check
 
 Made = TypeVar("Made")
@@ -102,6 +103,8 @@ def _advice(path: str | Path) -> str:
         return "check the disk"
     if b"\0" not in head and _is_text(head):
         return "it holds text, not media"
+    if unread_from(Path(path)) is not None:
+        return "it is several films, joined to each other; give them one by one"
     return "it is damaged, cut short or no media file; export or download it again"
 
 

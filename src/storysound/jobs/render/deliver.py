@@ -1,7 +1,7 @@
 """Film, stems, sheets, hand-off and page of a score: all are there in the end, or none is."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -27,10 +27,12 @@ from storysound.jobs.render.request import RenderOptions
 from storysound.media.arrays import Pixels
 from storysound.media.files import atomic, check_target
 from storysound.media.film.containers import container_for, unable
+from storysound.media.film.descriptions import lost
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.film.slideshow import render_slideshow
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
 from storysound.media.film.soundtrack import DeliveredSound
+from storysound.media.film.tracks import original_tracks
 from storysound.media.image import read_image
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
@@ -83,10 +85,13 @@ class Page:
     maps: Mapping[str, Attention]  # by cue id
 
 
-def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict[str, Path]:
+def check_targets(
+    story: Path | None, out: Path, options: RenderOptions, tracks: Collection[int] | None = None
+) -> dict[str, Path]:
     """Where everything goes, by kind; tells mistakes before any work is done.
 
-    Raises OutputError, and MediaError for a story that can't be read.
+    `tracks`: numbers of a film's sounds that are made anew; None: one of those that players choose. Raises OutputError,
+    and MediaError for a story that can't be read.
     """
     is_sound = out.suffix.lower() in SOUND_SUFFIXES
     files = {"sound" if is_sound else "video": out} | sheets_of(out, options.report)
@@ -95,7 +100,7 @@ def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict
     for file in files.values():
         check_target(file, story)
     if not is_sound:
-        check_film(story, out)
+        check_film(story, out, tracks)
     return files
 
 
@@ -125,11 +130,12 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
         watch.at(2, DELIVERED, "page")
         _write_page(score, page, files, parts["report"])
         watch.at(DELIVERED, DELIVERED)
-    return score, (*delivered.notes, *judged_notes(score))
+    left_out = (f"left out: {each}" for each in (*delivered.left_out, *delivered.lost))
+    return score, (*left_out, *delivered.notes, *judged_notes(score))
 
 
-def check_film(story: Path | None, out: Path) -> None:
-    """Says what of a film its new container can't hold.
+def check_film(story: Path | None, out: Path, tracks: Collection[int] | None) -> None:
+    """Says what of a film its new container can't hold. `tracks` as in `check_targets`.
 
     Raises OutputError where those are its pictures, or the story has none; MediaError.
     """
@@ -142,8 +148,9 @@ def check_film(story: Path | None, out: Path) -> None:
         return
     info = probe(story)
     container_for(out, info.video.codec if info.video else "h264")
-    copied = [stream for stream in info.streams if stream.kind not in ("audio", "video")]
-    for each in unable(copied, out):
+    made = {"video": {0}, "audio": set(original_tracks(info.streams) if tracks is None else tracks)}
+    copied = [stream for stream in info.streams if stream.number not in made.get(stream.kind, ())]
+    for each in (*unable(copied, out), *lost(story, out)):
         log.warning("%s: will be left out: %s", out, each)
 
 

@@ -61,7 +61,7 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
         score, notes = _returned(score, request)
     score, moved = relinked(score, request.sheet, request.relink)
     story = Path(score.story.path) if score.story else None
-    files = check_targets(story, request.out, request)
+    files = check_targets(story, request.out, request, (score.track, *(track.number for track in score.tracks)))
     original = original_of(score)
     asked = request.loudness or request.relevel or request.voice_peaks_db is not None
     if asked or score.levels.master_db is None:
