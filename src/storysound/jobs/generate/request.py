@@ -26,7 +26,7 @@ class GenerateMusicRequest:
     prompt_only: bool = False
     seconds: float = 10.0
     seed: int = 0
-    model: str = "musicgen"  # a name of `generate.music.MODELS`, or NAME=FOLDER
+    model: str = "musicgen"  # a name of `generate.maker.MUSIC`, or NAME=FOLDER
 
     def __post_init__(self) -> None:
         if not (self.images or self.text.strip() or self.mood):
