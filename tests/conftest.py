@@ -21,8 +21,9 @@ settings.register_profile("search", deadline=None)
 settings.load_profile("same")
 
 
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays: collections of garbage, which jobs ask for at each step, needn't walk all of it."""
+@pytest.fixture(scope="module", autouse=True)
+def lasting_is_no_garbage() -> None:
+    """Collections of garbage, which jobs ask for at each step, needn't walk all that was loaded for tests before."""
     gc.collect()
     gc.freeze()
 

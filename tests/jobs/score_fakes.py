@@ -17,6 +17,7 @@ from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.encode.pool import Models
 from storysound.jobs.plan import plan as planning
+from storysound.jobs.plan.request import PlanRequest, PlanResult
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.match.query import Hit, Query
@@ -189,6 +190,12 @@ def score(
     """Runs the job with a library that is a shelf."""
     with patch.object(planning, "finder_of", lambda *_: (shelf, None)):
         return job.run(ScoreRequest(story, Path("library"), out, **asked), models, watch or Watch())
+
+
+def plan(shelf: Shelf, models: Models, story: Path, sheet: Path, **asked: Any) -> PlanResult:
+    """What `score` decides, without a film."""
+    with patch.object(planning, "finder_of", lambda *_: (shelf, None)):
+        return planning.run(PlanRequest(story, Path("library"), sheet, **asked), models, Watch())
 
 
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,
