@@ -12,6 +12,7 @@ from storysound.errors import OutputError
 from storysound.media import audio
 from storysound.media.audio import Waveform, needs_rf64, read_audio
 from storysound.media.film import soundtrack as encoding
+from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.form import LOUDEST_PARTIAL, Form
 from storysound.media.film.overs import Overs
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
@@ -61,7 +62,7 @@ def test_what_is_said_of_a_file_is_what_is_in_it(tmp_path: Path, suffix: str) ->
 def test_every_kind_of_file_reads_back(tmp_path: Path, layout: tuple[str, ...]) -> None:
     wave = Waveform(noise(1, channels=len(layout)).samples, RATE_HZ, layout)
     for suffix in SOUND_SUFFIXES:
-        write_sound(of_wave(wave), tmp_path / f"a{suffix}", {"title": "Sea"})
+        write_sound(of_wave(wave), tmp_path / f"a{suffix}", Enclosed({"title": "Sea"}))
         heard = read_audio(tmp_path / f"a{suffix}")
         assert heard.channels == (min(2, len(layout)) if suffix == ".mp3" else len(layout))
         assert heard.duration_s == pytest.approx(1, abs=0.03)

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
-_CODEC_DELAY_S = 0.2
+CODEC_DELAY_S = 0.2
 _ENDLESS = 1 << 31  # a packet that lasts so many ticks lasts less than none: pieces of Ogg that were joined end so
 USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
 _ONE_CLOCK = (
@@ -74,7 +74,7 @@ def origin_s(container: InputContainer) -> float:
     Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
     """
     start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
-    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
+    return start_s if start_s >= 0 or start_s < -CODEC_DELAY_S else 0.0
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,10 @@ from storysound.media.arrays import Pixels
 from storysound.media.files import atomic, check_target
 from storysound.media.film.containers import container_for, unable
 from storysound.media.film.descriptions import lost
+from storysound.media.film.enclosed import Enclosed, enclosed_in, unheld
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.film.slideshow import render_slideshow
-from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
+from storysound.media.film.sound_files import SOUND_SUFFIXES, SOUNDS, write_sound, write_wav
 from storysound.media.film.soundtrack import DeliveredSound
 from storysound.media.film.tracks import original_tracks
 from storysound.media.image import read_image
@@ -47,12 +48,8 @@ DELIVERED = 3  # things done to deliver: film, sheets, page
 MOST_PICTURES = 60  # of a film, on its page
 MOST_TOLD = 12  # cues of which a note says what is wrong
 
-_TAGS = {  # of a story that stay with its sound: as they are read, and as they are written
-    **{
-        name: name for name in ("artist", "album", "album_artist", "composer", "genre", "track", "comment", "copyright")
-    },
-    "year": "date",
-}
+# Of a film that stay with its sound; of a sound all.
+_TAGS = frozenset("artist album album_artist composer genre track comment copyright date".split())
 _NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
     "json": (".cues.json", "cues.json"),
     "csv": (".cues.csv", "cues.csv"),
@@ -101,6 +98,9 @@ def check_targets(
         check_target(file, story)
     if not is_sound:
         check_film(story, out, tracks)
+    elif story is not None and kind_of(story) in ("film", "sound"):
+        for line in unheld(_enclosed_in(story, probe(story).duration_s, 0), out.suffix.lower(), SOUNDS):
+            log.warning("%s: will be left out: %s", out, line)
     return files
 
 
@@ -158,7 +158,9 @@ def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Map
     """The film, or where that is wanted its sound alone."""
     ceiling = score.levels.ceiling_dbtp
     if "sound" in files:
-        return _alone(write_sound(film.mix, parts["sound"], _tags(score), ceiling_dbtp=ceiling))
+        enclosed = _enclosed(score)
+        sound = write_sound(film.mix, parts["sound"], enclosed, ceiling_dbtp=ceiling)
+        return replace(_alone(sound), lost=tuple(unheld(enclosed, parts["sound"].suffix.lower(), SOUNDS)))
     if score.slideshow is not None:
         show = score.slideshow
         return _alone(
@@ -180,10 +182,20 @@ def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Map
     return mux_film(score.story.path, tracks, parts["video"], ceiling_dbtp=ceiling)
 
 
-def _tags(score: Score) -> dict[str, str]:
-    """What a sound file says of itself: what its story does."""
-    own = probe(score.story.path).tags if score.story is not None and _is_media(score) else {}
-    return {name: own[tag] for tag, name in _TAGS.items() if tag in own} | {"title": score.title}
+def _enclosed(score: Score) -> Enclosed:
+    """What stands beside the sound of a score."""
+    own = Enclosed()
+    if score.story is not None and _is_media(score):
+        own = _enclosed_in(Path(score.story.path), score.duration_s, score.track)
+    tags = {name: text for name, text in own.tags.items() if name.lower() != "title"}
+    return replace(own, tags={"title": score.title} | tags)
+
+
+def _enclosed_in(story: Path, end_s: float, track: int) -> Enclosed:
+    """What stays of a film or a sound beside its sound."""
+    own = enclosed_in(story, end_s, track)
+    is_film = kind_of(story) == "film"
+    return replace(own, tags={name: text for name, text in own.tags.items() if name in _TAGS or not is_film})
 
 
 def _is_media(score: Score) -> bool:

@@ -18,7 +18,7 @@ class ScoreRequest(PlanOptions, RenderOptions):
 
     story: Path  # a video, a folder of pictures with a story.txt, a text, or a sound
     library: Path | None  # made by `index`; None: that of the starter sounds
-    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .ogg)
+    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .m4b, .ogg)
 
 
 @dataclass(frozen=True)

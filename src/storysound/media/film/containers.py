@@ -6,6 +6,7 @@ Facts of FFmpeg's muxers as PyAV brings them; `tests/media/film` writes each.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from storysound.errors import OutputError
 from storysound.media.arrays import RATE_HZ
@@ -26,6 +27,7 @@ class Container:
     covers: frozenset[str]  # codecs of pictures that stand for the file
     attachments: bool = False
     options: tuple[tuple[str, str], ...] = ()
+    chapters: Literal["own", "comments", ""] = "own"  # in its own way, as Vorbis comments, not at all
     hides: bool = False  # what is due before second 0
     tags: frozenset[str] | None = None  # names of tags of the whole that have places of their own; None: any name
 
@@ -53,8 +55,8 @@ _MKV_SOUND = (_PLAIN - {"pcm_f32be"}) | {
 }  # fmt: skip
 _MKV_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
 TEXTS = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})  # subtitles made of text: one becomes another
-_PICTURES = frozenset({"mjpeg", "png"})
-_MP4_TAGS = frozenset(
+PICTURES = frozenset({"mjpeg", "png"})
+MP4_TAGS = frozenset(
     "title artist album_artist composer album date comment genre copyright grouping lyrics description synopsis show"
     " episode_id network keywords creation_time location track disc".split()
 )
@@ -66,8 +68,8 @@ _MOV_TAGS = frozenset(
 _INDEX_FIRST = ("movflags", "+faststart")
 _MP4_OPTIONS = (_INDEX_FIRST, ("strict", "unofficial"), ("movie_timescale", str(RATE_HZ)))
 _MP4 = Container(
-    "mp4", "aac", ("alac",), _MP4_VIDEO, _MP4_SOUND, frozenset({"mov_text", "dvd_subtitle"}), "mov_text", _PICTURES,
-    options=_MP4_OPTIONS, hides=True, tags=_MP4_TAGS,
+    "mp4", "aac", ("alac",), _MP4_VIDEO, _MP4_SOUND, frozenset({"mov_text", "dvd_subtitle"}), "mov_text", PICTURES,
+    options=_MP4_OPTIONS, hides=True, tags=MP4_TAGS,
 )  # fmt: skip
 _MOV = Container(
     "mov", "aac", ("pcm",), frozenset(_MOV_VIDEO), _MOV_SOUND, frozenset({"mov_text"}), "mov_text", frozenset(),
@@ -78,7 +80,7 @@ _WEBM = Container(
     "webvtt", frozenset(),
 )  # fmt: skip
 _MKV = Container(
-    "matroska", "aac", ("pcm", "flac"), None, _MKV_SOUND, _MKV_SUBTITLES, "subrip", _PICTURES, attachments=True
+    "matroska", "aac", ("pcm", "flac"), None, _MKV_SOUND, _MKV_SUBTITLES, "subrip", PICTURES, attachments=True
 )
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".webm": _WEBM, ".mkv": _MKV}
 

@@ -26,8 +26,8 @@ _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png
 _TAGS_KEPT = frozenset({"hvc1", "hev1", "dvh1", "dvhe", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x", "avc1", "avc3"})
 
 
-def tags_of(container: InputContainer) -> dict[str, str]:
-    """What a file says of the whole, each once."""
+def tags_of(container: InputContainer | Stream) -> dict[str, str]:
+    """What a file says of the whole, or a stream of itself, each once."""
     own = {name for name in container.metadata if name.lower() in _OWN_TAGS or name.lower().startswith(_LEVELS)}
     tags = {name: text for name, text in container.metadata.items() if name not in own}
     # A place is given in every language that it is given in, and once more.
@@ -110,10 +110,10 @@ class CopiedStreams:
         if info.kind == "cover" and self._container.attachments:
             name, mime = _COVERS[info.codec]
             name = stream.metadata.get("filename", name)
-            target: Stream = self._result.add_attachment(name, mime, _cover(path, info.index))
+            target: Stream = self._result.add_attachment(name, mime, cover_of(path, info.index))
         elif info.kind == "cover":
             target = self._result.add_stream_from_template(stream, opaque=True)
-            self._covers.append((target, _cover(path, info.index)))
+            self._covers.append((target, cover_of(path, info.index)))
         elif isinstance(stream, AttachmentStream):
             name = stream.name or f"attachment {info.number}"
             target = self._result.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
@@ -197,8 +197,8 @@ def _keep_tag(stream: av.VideoStream, target: av.VideoStream, form: str) -> None
         target.codec_context.codec_tag = "hvc1"
 
 
-def _cover(path: str | Path, index: int) -> bytes:
-    """The picture that stands for the file."""
+def cover_of(path: str | Path, index: int) -> bytes:
+    """A picture that stands for the file, as it is stored; empty where there is none. Raises MediaError."""
     with opened(path) as container:
         return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
 
