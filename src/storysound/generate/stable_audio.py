@@ -17,7 +17,7 @@ STEPS = 100
 
 
 class StableAudio:
-    """A maker of music and sound from words. `longest_s` is what the folder says of its model; the public one: 47.6 s."""
+    """A maker of music and sound from words. `longest_s` is what its folder says; the public one: 47.6 s."""
 
     takes: Set[Condition] = frozenset({"text"})
 
