@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from storysound.generate.vocoder import griffin_lim, magnitudes
+from storysound.generate.mel_inverse import griffin_lim, magnitudes
 from storysound.media.spectrogram import LogMel, Stft, mel, power
 
 RATE_HZ = 16_000
