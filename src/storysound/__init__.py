@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateImageResult as GenerateImageResult
     from storysound.jobs.generate.request import GenerateMusicRequest as GenerateMusicRequest
     from storysound.jobs.generate.request import GenerateMusicResult as GenerateMusicResult
+    from storysound.jobs.generate.request import GenerateSoundRequest as GenerateSoundRequest
+    from storysound.jobs.generate.request import GenerateSoundResult as GenerateSoundResult
     from storysound.jobs.generate.request import SoundShare as SoundShare
     from storysound.jobs.gloss.request import GlossRequest as GlossRequest
     from storysound.jobs.gloss.request import GlossResult as GlossResult
@@ -86,7 +88,7 @@ _PLACES = {
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
     "jobs.generate.request": "GenerateAmbienceRequest GenerateAmbienceResult GenerateImageRequest GenerateImageResult "
-    "GenerateMusicRequest GenerateMusicResult SoundShare",
+    "GenerateMusicRequest GenerateMusicResult GenerateSoundRequest GenerateSoundResult SoundShare",
     "jobs.gloss.request": "GlossRequest GlossResult",
     "jobs.index.request": "IndexResult",
     "jobs.ingest.request": "IngestRequest IngestResult",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         GenerateImageResult,
         GenerateMusicRequest,
         GenerateMusicResult,
+        GenerateSoundRequest,
+        GenerateSoundResult,
     )
     from storysound.jobs.gloss.request import GlossRequest, GlossResult
     from storysound.jobs.index.request import IndexResult
@@ -287,6 +289,14 @@ class Session:
     ) -> "GenerateImageResult":
         """The picture that a sound calls up."""
         from storysound.jobs.generate.image import run
+
+        return self._run(run, request, watch, stop)
+
+    def generate_sound(
+        self, request: "GenerateSoundRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "GenerateSoundResult":
+        """A sound made of words by a model."""
+        from storysound.jobs.generate.sound import run
 
         return self._run(run, request, watch, stop)
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from generate_fakes import no_network, save_musicgen, save_stable_audio  # noqa: F401
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
 from storysound.generate.maker import MUSIC, Conditions, Maker, TimedPicture, load
 from storysound.generate.pretrained import chosen_folder
@@ -16,17 +18,18 @@ from storysound.weights.catalogue import CatalogueEntry
 from storysound.weights.resolver import Resolver
 
 CPU = torch.device("cpu")
+MODELS = Models(load_profile(), Resolver(offline=True))
 pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture(scope="module")
 def musicgen(tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    return load("musicgen", save_musicgen(tmp_path_factory.mktemp("musicgen")), CPU)
+    return load("musicgen", save_musicgen(tmp_path_factory.mktemp("musicgen")), CPU, MODELS)
 
 
 @pytest.fixture(scope="module")
 def stable(tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    loaded = load("stable_audio", save_stable_audio(tmp_path_factory.mktemp("stable")), CPU)
+    loaded = load("stable_audio", save_stable_audio(tmp_path_factory.mktemp("stable")), CPU, MODELS)
     assert isinstance(loaded, StableAudio)
     return StableAudio(loaded._pipeline, steps=3)
 
@@ -71,10 +74,10 @@ def test_nothing_forbidden_comes_in_with_the_libraries(stable: Maker) -> None:
 @pytest.mark.parametrize("name", MUSIC)
 def test_a_folder_without_the_model_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="no folder"):
-        load(MUSIC[name], tmp_path / "none", CPU)
+        load(MUSIC[name], tmp_path / "none", CPU, MODELS)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(MissingModelError, match="can't be loaded") as raised:
-        load(MUSIC[name], tmp_path, CPU)
+        load(MUSIC[name], tmp_path, CPU, MODELS)
     assert str(tmp_path) in str(raised.value)
 
 
@@ -83,7 +86,7 @@ def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(MissingModelError, match="can't be loaded"):
-        load("musicgen", folder, CPU)
+        load("musicgen", folder, CPU, MODELS)
 
 
 def test_a_model_is_chosen_by_name_or_by_folder(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from typing import Literal, Protocol
 
 import torch
 
+from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.story import Mood
 
 MUSIC = {"musicgen": "musicgen", "stable-audio": "stable_audio"}
-"""What users call a maker of music, and its file of this room, which offers `load(folder, device) -> Maker`."""
+"""What users call a maker of music, and its file of this room: `load(folder, device, models) -> Maker`."""
+SOUND = {"sosgen": "sosgen", "stable-audio": "stable_audio"}
+"""Makers of any sound, as `MUSIC`."""
+SHIPPED = {"sosgen": "CC0-1.0"}
+"""Those whose weights lie in this room's folder `weights`, and their licence."""
 
 Condition = Literal["text", "pictures", "sound", "mood"]
 
@@ -65,9 +70,12 @@ class Maker(Protocol):
         ...
 
 
-def load(file: str, folder: Path, device: torch.device) -> Maker:
-    """The maker of a file of this room, from the folder of its weights. Raises MissingModelError without them."""
-    maker: Maker = import_module(f"storysound.generate.{file}").load(folder, device)
+def load(file: str, folder: Path, device: torch.device, models: Models) -> Maker:
+    """The maker of a file of this room, from the folder of its weights; encoders that it needs are those of `models`.
+
+    Raises MissingModelError without them.
+    """
+    maker: Maker = import_module(f"storysound.generate.{file}").load(folder, device, models)
     return maker
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from storysound.encode.pool import Models
 from storysound.generate.maker import Condition, Conditions, check_conditions
 from storysound.generate.pretrained import FROM_DISK, loading, quiet
 from storysound.media.audio import Waveform
@@ -58,7 +59,7 @@ def never(tokens: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
     return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
 
 
-def load(folder: Path, device: torch.device) -> MusicGen:
+def load(folder: Path, device: torch.device, _models: Models) -> MusicGen:
     """From config.json, generation_config.json, model.safetensors and tokenizer.json. Raises MissingModelError."""
     with loading(folder, "a MusicGen model of transformers"):
         made = import_module("transformers").MusicgenForConditionalGeneration

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from storysound.encode.pool import Models
 from storysound.generate.maker import Condition, Conditions, check_conditions
 from storysound.generate.pretrained import loading, pipeline, quiet
 from storysound.media.audio import Waveform
@@ -17,7 +18,7 @@ STEPS = 100
 
 
 class StableAudio:
-    """A maker of music and sound from words. `longest_s` is what its folder says; the public one: 47.6 s."""
+    """A maker of music and sound from words. `longest_s` is what the folder says of its model; 47.6 s in public."""
 
     takes: Set[Condition] = frozenset({"text"})
 
@@ -40,7 +41,7 @@ class StableAudio:
         return wave.cut(0.0, seconds)
 
 
-def load(folder: Path, device: torch.device) -> StableAudio:
+def load(folder: Path, device: torch.device, _models: Models) -> StableAudio:
     """From a folder in the layout of diffusers. Raises MissingModelError."""
     with loading(folder, "a Stable Audio pipeline of diffusers"):
         return StableAudio(pipeline("StableAudioPipeline", folder, device))

@@ -43,7 +43,7 @@ def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> Generate
     watch.step("load")
     name, folder, licence = chosen_folder(request.model, tuple(MUSIC), models.weights, _WITHOUT)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    composer = models.get(f"{name} {folder}", lambda _: maker.load(MUSIC[name], folder, device))
+    composer = models.get(f"{name} {folder}", lambda _: maker.load(MUSIC[name], folder, device, models))
     check_conditions(Conditions(request.seconds, text="any"), composer)
     watch.step("understand")
     choice, wanted = _chosen(request, models, watch)
