@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 import random
 import sys
@@ -18,6 +19,12 @@ from storysound.weights.resolver import Resolver
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: collections of garbage, which jobs ask for at each step, needn't walk all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -198,7 +198,9 @@ def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None,
         stream = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        audio = out.add_stream("aac", rate=RATE_HZ, layout="stereo") if sound is not None else None
+        audio = None
+        if sound is not None:
+            audio = out.add_stream("aac", rate=RATE_HZ, layout="stereo", options={"aac_coder": "fast"})
         for i in range(round(len(colours) * each_s * FPS)):
             rgb = np.full((size[1], size[0], 3), 20, np.uint8)
             rgb[:, :, colours[int(i / FPS / each_s)]] = 200

@@ -118,14 +118,16 @@ class FlowTransformer(nn.Module):
         self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
         self.words = nn.Sequential(nn.Linear(config.condition, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
-        self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
+        blocks = [_Block(width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.channels)
-        for zero in (self.out, *(block.outer for block in self.blocks), *(block.joined for block in self.blocks)):
+        for zero in (self.out, *(last for block in blocks for last in (block.outer, block.joined))):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
-        for block in self.blocks:
-            nn.init.ones_(block.own[2]), nn.init.ones_(block.own[5])
+        for block in blocks:
+            nn.init.ones_(block.own[2])
+            nn.init.ones_(block.own[5])
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """As above; n may be less than `tokens`."""
@@ -181,7 +183,8 @@ def guided(
             torch.cat([x, x]), torch.cat([times, times]), torch.cat([condition, torch.zeros_like(condition)])
         )
         with_it, without = both.chunk(2)
-        return without + guidance * (with_it - without)
+        weighed: Tensor = without + guidance * (with_it - without)
+        return weighed
 
     return seen
 

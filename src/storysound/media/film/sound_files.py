@@ -8,6 +8,7 @@ from types import MappingProxyType
 import av
 
 from storysound.errors import OutputError
+from storysound.media.audio import needs_rf64
 from storysound.media.files import atomic, writing
 from storysound.media.film.containers import Container
 from storysound.media.film.form import Form, layout_name
@@ -40,9 +41,9 @@ def write_sound(
 ) -> DeliveredSound:
     """Writes sound of the kind that the suffix names, one of SOUND_SUFFIXES, in place of what was there or not at all.
 
-    WAV and FLAC get 24 bits; MP3 two channels at the most. `ceiling_dbtp`: the true peak that it keeps to as a listener
-    decodes it. `tags`: title, artist, copyright, comment … Raises OutputError for another suffix, a full disk or
-    missing rights.
+    WAV (RF64 beyond 4 GB) and FLAC get 24 bits; MP3 two channels at the most. `ceiling_dbtp`: the true peak that it
+    keeps to as a listener decodes it. `tags`: title, artist, copyright, comment … Raises OutputError for another
+    suffix, a full disk or missing rights.
     """
     suffix = Path(path).suffix.lower()
     if suffix in _LOSSY:
@@ -54,7 +55,7 @@ def write_sound(
         raise OutputError(path, fault, f"name it {', '.join(SOUND_SUFFIXES)}")
     encoder = "flac" if suffix == ".flac" else "pcm_s24le"
     form = Form(encoder, layout_name(sound.layout), sound.rate_hz, depth=24)
-    options = {"rf64": "auto"} if suffix == ".wav" else {}
+    options = {"rf64": _rf64(sound, 24)} if suffix == ".wav" else {}
     return _written(Soundtrack(sound, sound.length, form, ceiling_dbtp), path, _PLAIN[suffix], tags, options)
 
 
@@ -68,8 +69,12 @@ def write_wav(sound: Recording, path: str | Path, *, time_reference: int = 0, de
     depth = 24 if loudest <= 1.0 else -32
     form = Form("pcm_s24le" if depth == 24 else "pcm_f32le", layout_name(sound.layout), sound.rate_hz, depth=depth)
     tags = {"description": description, "originator": "Storysound", "time_reference": str(time_reference)}
-    options = {"rf64": "auto", "write_bext": "1"}
+    options = {"rf64": _rf64(sound, abs(depth)), "write_bext": "1"}
     return _written(Soundtrack(sound, sound.length, form, None), path, "wav", tags, options)
+
+
+def _rf64(sound: Recording, bits: int) -> str:
+    return "always" if needs_rf64(sound.length, len(sound.layout), bits) else "never"
 
 
 def _written(

@@ -21,13 +21,15 @@ _OWN_TAGS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "filename", "mimetype"}
 )
 _STATISTICS = ("_statistics_", "bps", "number_of_frames", "number_of_bytes")
+_LEVELS = ("replaygain_", "r128_", "itunnorm")  # how loud the old sound was
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 _TAGS_KEPT = frozenset({"hvc1", "hev1", "dvh1", "dvhe", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x", "avc1", "avc3"})
 
 
 def tags_of(container: InputContainer) -> dict[str, str]:
     """What a file says of the whole, each once."""
-    tags = {name: text for name, text in container.metadata.items() if name.lower() not in _OWN_TAGS}
+    own = {name for name in container.metadata if name.lower() in _OWN_TAGS or name.lower().startswith(_LEVELS)}
+    tags = {name: text for name, text in container.metadata.items() if name not in own}
     # A place is given in every language that it is given in, and once more.
     return {name: text for name, text in tags.items() if "-" not in name or name.split("-")[0] not in tags}
 
@@ -77,7 +79,7 @@ def label(source: Stream, target: Stream, form: str, *, is_new: bool = False) ->
     if form == "mov" and "language" in tags:
         tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if is_new:
-        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS)}
+        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS + _LEVELS)}
     target.metadata.update(tags)
     cover = source.disposition & Disposition.attached_pic  # a cover is nothing else: MP4 would make a film of it
     target.disposition = Disposition(cover or source.disposition)
@@ -93,6 +95,7 @@ class CopiedStreams:
         self._converters: dict[int, TextConverter] = {}
         self._stamps: dict[int, Stamps] = {}
         self._covers: list[tuple[Stream, bytes]] = []
+        self._decoded: dict[int, int] = {}  # when the last packet of each stream was, in its ticks
 
     @property
     def wanted(self) -> list[Stream]:
@@ -141,6 +144,18 @@ class CopiedStreams:
         shift = round(due_s / base) - stamp
         pts = None if packet.pts is None else packet.pts + shift
         dts = None if packet.dts is None else packet.dts + shift
+        before = self._decoded.get(index)
+        falls_back = dts is not None and before is not None and dts <= before
+        leads = due_s < 0 and (self._container.hides or due_s + (packet.duration or 0) * base > -base / 2)
+        is_needed = leads or isinstance(packet.stream, av.VideoStream)
+        if packet.is_discard and (falls_back or not is_needed):  # an edit list hides it
+            return float(due_s)
+        if falls_back and isinstance(packet.stream, av.AudioStream):  # it is cut in the middle there
+            assert before is not None
+            dts = before + 1
+            pts = dts if pts is None else max(pts, dts)
+        if dts is not None:
+            self._decoded[index] = dts
         if (converter := self._converters.get(index)) is not None:
             assert pts is not None
             for made in converter.convert(packet):  # type: ignore[arg-type]
