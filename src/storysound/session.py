@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from storysound.jobs.plan.request import PlanRequest, PlanResult, ReplanRequest
     from storysound.jobs.render.request import RenderRequest, RenderResult
     from storysound.jobs.score.request import ScoreRequest, ScoreResult
+    from storysound.jobs.spectrogram import SpectrogramRequest, SpectrogramResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
     from storysound.jobs.stats import StatsRequest, StatsResult
     from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult
@@ -234,6 +235,14 @@ class Session:
     ) -> "SummarizeResult":
         """Cuts a video to its most exciting shots."""
         from storysound.jobs.summarize.summarize import run
+
+        return self._run(run, request, watch, stop)
+
+    def spectrogram(
+        self, request: "SpectrogramRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "SpectrogramResult":
+        """A sound as a picture of its spectrum, or such a picture as sound."""
+        from storysound.jobs.spectrogram import run
 
         return self._run(run, request, watch, stop)
 

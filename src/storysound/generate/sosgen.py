@@ -22,7 +22,7 @@ from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError
 from storysound.generate.maker import Condition, Conditions, check_conditions
-from storysound.generate.vocoder import griffin_lim, magnitudes
+from storysound.generate.mel_inverse import griffin_lim, magnitudes
 from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel

@@ -1,55 +1,51 @@
-"""From the mel bands of a sound back to a sound: phases found by Griffin and Lim's algorithm.
+"""Vocoders: sound out of spectrogram pictures, which have lost its phases, behind one small protocol."""
 
-Griffin and Lim 1984; with momentum, Perraudin et al. 2013, "A fast Griffin-Lim algorithm".
-"""
-
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 
 from storysound.media.arrays import Floats, Samples
-from storysound.media.spectrogram import LogMel, istft, stft
+from storysound.media.audio import Waveform
+from storysound.media.spectrograms.form import SpectrogramForm
+from storysound.media.spectrograms.griffin_lim import ITERATIONS, sound_of
+from storysound.weights.resolver import Resolver
 
-MOMENTUM = np.float32(0.99)
-_LEAST = np.float32(1e-9)
-
-
-@lru_cache(maxsize=4)
-def _inverse(config: LogMel) -> Floats:
-    """Pseudo-inverse [n_mels f] of the filters."""
-    return np.linalg.pinv(config.filters()).T.astype(np.float32)
+VocoderName = Literal["griffin-lim", "hifigan"]
 
 
-def magnitudes(bands: Floats, config: LogMel, rounds: int = 12) -> Floats:
-    """Magnitudes [t f], none negative, whose bands of power 1 are near to `bands` [t n_mels].
+class Vocoder(Protocol):
+    """What makes sound of amplitudes."""
 
-    The pseudo-inverse, then multiplicative updates (Lee and Seung 2001), which stay above zero.
-    """
-    filters = config.filters()
-    found = np.maximum(bands @ _inverse(config), _LEAST)
-    weight = filters.sum(0) + _LEAST
-    for _ in range(rounds):
-        found *= ((bands / (found @ filters.T + _LEAST)) @ filters) / weight
-    return np.asarray(found, np.float32)
+    def blocks(self, levels: Floats, form: SpectrogramForm, length: int, seed: int = 0) -> Iterator[Samples]:
+        """Blocks [c n] of sound at the rate of the form, `length` samples in all, with these amplitudes [c t b].
+
+        The same on one machine for the same seed.
+        """
+        ...
 
 
-def griffin_lim(
-    magnitude: Floats,
-    config: LogMel,
-    length: int,
-    seed: int,
-    rounds: int = 32,
-    check: Callable[[], None] = lambda: None,
-) -> Samples:
-    """Samples [length] whose short-time spectrum has about the magnitudes [t f]; `check` is called in each round."""
-    turn = np.random.default_rng(seed).uniform(0, 2 * np.pi, magnitude.shape).astype(np.float32)
-    phases = np.exp(1j * turn).astype(np.complex64)
-    before = np.zeros_like(phases)
-    for _ in range(rounds):
-        check()
-        again = stft(istft(magnitude * phases, config.stft, length), config.stft)[: len(magnitude)]
-        moved = again + MOMENTUM * (again - before)
-        before = again
-        phases = moved / (np.abs(moved) + _LEAST)
-    return istft(magnitude * phases, config.stft, length)
+@dataclass(frozen=True)
+class GriffinLim:
+    """The algorithm: no model, and true to the bands."""
+
+    iterations: int = ITERATIONS
+
+    def blocks(self, levels: Floats, form: SpectrogramForm, length: int, seed: int = 0) -> Iterator[Samples]:
+        """See `Vocoder`; of amplitudes [c t b]."""
+        return sound_of(levels, form, length, iterations=self.iterations, seed=seed)
+
+
+def load(name: VocoderName, weights: Resolver) -> Vocoder:
+    """A vocoder by name. Raises MissingModelError where its weights can't be had, InputError where they are damaged."""
+    if name == "griffin-lim":
+        return GriffinLim()
+    from storysound.generate import hifigan  # the algorithm needs no torch
+
+    return hifigan.load(weights)
+
+
+def spoken(vocoder: Vocoder, levels: Floats, form: SpectrogramForm, length: int, seed: int = 0) -> Waveform:
+    """All of what a vocoder makes of amplitudes [c t b]."""
+    return Waveform(np.concatenate(list(vocoder.blocks(levels, form, length, seed)), axis=1), form.rate_hz)
