@@ -14,6 +14,7 @@ from storysound.generate.vocoder import GriffinLim, Vocoder, VocoderName
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform
 from storysound.media.files import check_readable, check_target
+from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound
 from storysound.media.layouts import usual_layout
 from storysound.media.recording import Recording, record_audio, recorded
@@ -106,7 +107,7 @@ def _heard(request: SpectrogramRequest, models: Models, watch: Watch) -> Spectro
     watch.step("write")
     sound = made if picture.peak is not None else _levelled(made)
     comment = f"made of a spectrogram by {request.vocoder}, seed {request.seed}"
-    write_sound(sound, request.out, {"comment": comment, "software": "Storysound"})
+    write_sound(sound, request.out, Enclosed({"comment": comment, "software": "Storysound"}))
     return _result(request, picture, sound.duration_s)
 
 
