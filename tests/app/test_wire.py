@@ -96,6 +96,7 @@ def _usual(kind: Any) -> Any:
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
         "EditRequest": {"action": "undo"},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
+        "SpectrogramRequest": {"source": Path("a.wav"), "out": Path("b.png")},
         "SplitSpeechRequest": {"source": Path("a.wav"), "background": Path("b.wav")},
     }.get(kind.__name__, {})
     hints = get_type_hints(kind)
