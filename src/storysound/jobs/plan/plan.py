@@ -247,9 +247,11 @@ def _on_every_track(
         if sound is None:
             lines.append(fault)
             continue
-        mastered = level(score.on(track), sound)
+        probes = Probes(track.speech, track.layout)
+        mastered = level(score.on(track), sound, probes)
         lines += [f"track {track.number + 1}: {note}" for note in mastered.notes()]
-        tracks.append(replace(track, master_db=mastered.levels.master_db or 0.0))
+        track = replace(track, master_db=mastered.levels.master_db or 0.0)
+        tracks.append(replace(track, verdicts=judge(score.on(track), probes)))
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
 
 
