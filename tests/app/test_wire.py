@@ -92,6 +92,7 @@ def _usual(kind: Any) -> Any:
     usual: dict[str, Any] = {
         "Query": {"text": "rain"},
         "GenerateMusicRequest": {"text": "rain", "prompt_only": True},
+        "GenerateSoundRequest": {"text": "rain", "out": Path("a.wav")},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
         "EditRequest": {"action": "undo"},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},

@@ -37,7 +37,7 @@ def transients(seed: int, seconds: float) -> Waveform:
     return limited(Waveform((1.5 * samples).astype(np.float32), RATE_HZ), -1.0)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))  # each encoder with each length and side of the pulses
 def test_true_peak_holds_as_the_sound_decodes(seed: int) -> None:
     wave = transients(seed, 2.0)
     encoder = ("aac", "aac", "libopus", "aac", "libmp3lame")[seed % 5]
@@ -51,7 +51,7 @@ def test_true_peak_holds_as_the_sound_decodes(seed: int) -> None:
 
 @pytest.mark.parametrize("suffix", [".m4a", ".mp3", ".opus"])
 def test_what_is_said_of_a_file_is_what_is_in_it(tmp_path: Path, suffix: str) -> None:
-    delivered = write_sound(of_wave(transients(3, 12.0)), tmp_path / f"a{suffix}", ceiling_dbtp=-1.0)
+    delivered = write_sound(of_wave(transients(3, 4.0)), tmp_path / f"a{suffix}", ceiling_dbtp=-1.0)
     heard = read_audio(tmp_path / f"a{suffix}")
     assert true_peak_dbtp(heard) == pytest.approx(delivered.dbtp, abs=0.01)
     assert true_peak_dbtp(heard) <= -1.0

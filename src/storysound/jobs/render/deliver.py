@@ -6,13 +6,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.handoff.tables import write_csv, write_rights
-from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
+from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.judge.delivered import FilmSound
 from storysound.cue.judge.judge import fault_lines, judge
 from storysound.cue.judge.probes import Probes
@@ -128,11 +127,13 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
     with together(files) as parts:
         watch.at(0, DELIVERED, "film")
         delivered = _write_sound(score, page.film, files, parts)
-        for name, stem in page.film.stems.items():
-            write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
         score = replace(_judged(score, page.film, parts, delivered), loudness=_measured(score, delivered))
         watch.at(1, DELIVERED, "sheets")
-        _write_sheets(score, files, parts)
+        handoff = Handoff(score, picture=_shown(score, files), scored=files.get("video") or files["sound"])
+        for name, stem in page.film.stems.items():
+            about = f"{score.title}: {name}"
+            write_wav(stem, parts[name], time_reference=handoff.time_reference, description=about)
+        _write_sheets(score, handoff, files, parts)
         watch.at(2, DELIVERED, "page")
         _write_page(score, page, files, parts["report"])
         watch.at(DELIVERED, DELIVERED)
@@ -239,20 +240,23 @@ def judged_notes(score: Score) -> tuple[str, ...]:
     return (*lines[:MOST_TOLD], *([f"{more} more cues have faults: `verdicts` in the sheet"] if more > 0 else []))
 
 
-def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
+def _shown(score: Score, files: Mapping[str, Path]) -> Path | None:
+    """The film that an editor sees: the story, or the one that is made of its pictures."""
+    if score.slideshow is not None:
+        return files.get("video")
+    story = Path(score.story.path) if score.story else None
+    return story if story and kind_of(story) == "film" else None
+
+
+def _write_sheets(score: Score, handoff: Handoff, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
     write_json(score, parts["json"])
-    scored = files.get("video") or files["sound"]
-    is_video = score.story is not None and score.slideshow is None and "video" in files
-    video = Path(score.story.path) if is_video and score.story else scored
-    start = probe(video).start_timecode if is_video else ""
-    write_csv(score, parts["csv"], start_timecode=start)
-    write_rights(score, parts["rights"], start_timecode=start)
-    write: Any
-    common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
-    for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
-        write(score, parts[kind], **common)
+    write_csv(score, parts["csv"], start_timecode=handoff.start_timecode)
+    write_rights(score, parts["rights"], start_timecode=handoff.start_timecode)
+    handoff.write_otio(parts["otio"])
+    handoff.write_edl(parts["edl"])
+    handoff.write_fcpxml(parts["xml"])
     if "stems" in files:
-        write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
+        handoff.write_otio(parts["stems"], {name: files[name] for name in STEMS})
 
 
 def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:
