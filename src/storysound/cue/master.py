@@ -129,12 +129,14 @@ def level(score: Score, original: Recording | None, probes: Probes | None = None
     return done
 
 
-def level_track(score: Score, track: OtherTrack, original: Recording | None) -> tuple[OtherTrack, tuple[str, ...]]:
+def level_track(
+    score: Score, track: OtherTrack, original: Recording | None, probes: Probes | None = None
+) -> tuple[OtherTrack, tuple[str, ...]]:
     """Another track of the film with the one gain of its mix, as `level` finds it, and what to know of it, a line each.
 
-    `original`: the sound of that track. Raises what `level` raises.
+    `original`: the sound of that track; `probes` as in `level`. Raises what `level` raises.
     """
-    mastered = level(score.on(track), original)
+    mastered = level(score.on(track), original, probes)
     notes = tuple(f"track {track.number + 1}: {note}" for note in mastered.notes())
     return replace(track, master_db=mastered.levels.master_db or 0.0), notes
 

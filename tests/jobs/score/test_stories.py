@@ -276,6 +276,8 @@ def test_each_language_is_scored_under_its_own_speech(languages: Path, sounds: l
     assert german.bed_db == pytest.approx(-6.02, abs=0.3)  # as much softer as its voice
     assert [stream.language for stream in probe(out).sounds] == ["eng", "deu"]
     assert read_json(result.files["json"]).tracks == result.score.tracks
+    assert [one.cue for one in german.verdicts] == [cue.id for cue in result.score.audible]
+    assert [(one.audible_db > -10, abs(one.offset_s or 0.0) <= 0.01) for one in german.verdicts] == [(True, True)]
     beds = []
     for number, speech in enumerate(([(1, 4)], [(7, 11)])):
         mix = read_audio(out, track=number, rate_hz=RATE_HZ, channels=2)

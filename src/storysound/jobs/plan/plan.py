@@ -251,8 +251,9 @@ def _on_every_track(
         if sound is None:
             lines.append(fault)
             continue
-        levelled, notes = level_track(score, track, sound)
-        tracks.append(levelled)
+        probes = Probes(track.speech, track.layout)
+        levelled, notes = level_track(score, track, sound, probes)
+        tracks.append(replace(levelled, verdicts=judge(score.on(levelled), probes)))
         lines += notes
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from storysound.cue.handoff.tables import write_csv, write_rights
 from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.judge.delivered import FilmSound
-from storysound.cue.judge.judge import judge, verdict_lines
+from storysound.cue.judge.judge import fault_lines, judge
 from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score, Still, Verdict
@@ -62,6 +62,14 @@ _NAMES = {  # of what lies beside the film, under its name; in a folder of its o
 
 
 @dataclass(frozen=True)
+class OtherMix:
+    """The mix on another of the film's tracks."""
+
+    sound: Recording
+    probes: Probes
+
+
+@dataclass(frozen=True)
 class Film:
     """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.levels`)."""
 
@@ -70,7 +78,7 @@ class Film:
     excerpts: tuple[Excerpt, ...]
     shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
     stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
-    others: Mapping[int, Recording] = field(default_factory=dict)  # mixes on other tracks of the film, by number
+    others: Mapping[int, OtherMix] = field(default_factory=dict)  # by number of the track
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,7 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
     with together(files) as parts:
         watch.at(0, DELIVERED, "film")
         delivered = _write_sound(score, page.film, files, parts)
-        verdicts = _judged(score, page.film.probes, parts, delivered)
-        score = replace(score, loudness=_measured(score, delivered), verdicts=verdicts)
+        score = replace(_judged(score, page.film, parts, delivered), loudness=_measured(score, delivered))
         watch.at(1, DELIVERED, "sheets")
         handoff = Handoff(score, picture=_shown(score, files), scored=files.get("video") or files["sound"])
         for name, stem in page.film.stems.items():
@@ -178,7 +185,7 @@ def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Map
         )
     assert score.story is not None
     own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
-    tracks = [ScoredTrack(film.mix, own), *(ScoredTrack(mix, number) for number, mix in film.others.items())]
+    tracks = [ScoredTrack(film.mix, own), *(ScoredTrack(mix.sound, number) for number, mix in film.others.items())]
     return mux_film(score.story.path, tracks, parts["video"], ceiling_dbtp=ceiling)
 
 
@@ -210,18 +217,25 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
     return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
-def _judged(score: Score, probes: Probes, parts: Mapping[str, Path], delivered: Delivered) -> tuple[Verdict, ...]:
-    """What is heard of each cue in the file as it decodes."""
-    before = [each.stream for each in delivered.left_out if each.stream.kind == "audio"]
-    is_film = "video" in parts and score.slideshow is None
-    track = score.track - sum(stream.number < score.track for stream in before) if is_film else 0
-    sound = FilmSound(parts.get("video") or parts["sound"], track)
-    return judge(score, probes, sound.read)
+def _judged(score: Score, film: Film, parts: Mapping[str, Path], delivered: Delivered) -> Score:
+    """The score with what is heard of each cue in the file as it decodes, on each track that was scored."""
+    path = parts.get("video") or parts["sound"]
+    if "video" not in parts or score.slideshow is not None:
+        return replace(score, verdicts=judge(score, film.probes, FilmSound(path).read))
+    gone = [each.stream.number for each in delivered.left_out if each.stream.kind == "audio"]
+
+    def heard_on(on: Score, probes: Probes) -> tuple[Verdict, ...]:
+        return judge(on, probes, FilmSound(path, on.track - sum(number < on.track for number in gone)).read)
+
+    tracks = tuple(
+        replace(track, verdicts=heard_on(score.on(track), film.others[track.number].probes)) for track in score.tracks
+    )
+    return replace(score, verdicts=heard_on(score, film.probes), tracks=tracks)
 
 
 def judged_notes(score: Score) -> tuple[str, ...]:
     """What is wrong with cues, a line each; of many the first."""
-    lines = verdict_lines(score, score.verdicts)
+    lines = fault_lines(score)
     more = len(lines) - MOST_TOLD
     return (*lines[:MOST_TOLD], *([f"{more} more cues have faults: `verdicts` in the sheet"] if more > 0 else []))
 

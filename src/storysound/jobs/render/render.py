@@ -15,7 +15,7 @@ from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.footage import Footage
-from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, deliver, sheets_of
+from storysound.jobs.render.deliver import STEMS, Film, OtherMix, Page, check_targets, deliver, sheets_of
 from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
@@ -147,11 +147,12 @@ def render(
     return Rendered(score, notes, seconds)
 
 
-def _mixed_on(score: Score, watch: Watch) -> Recording:
+def _mixed_on(score: Score, watch: Watch) -> OtherMix:
     """The mix of a score on another of the film's tracks."""
     watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
-    parts = stems(score, original_of(score))
-    return recorded((block.sum for block in parts), RATE_HZ, score.layout)
+    probes = Probes(score.speech, score.layout)
+    parts = stems(score, original_of(score), probes)
+    return OtherMix(recorded((block.sum for block in parts), RATE_HZ, score.layout), probes)
 
 
 def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems: bool) -> Film:

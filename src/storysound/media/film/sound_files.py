@@ -76,7 +76,7 @@ def write_sound(
     return _written(track, path, container, enclosed, options)
 
 
-def write_wav(sound: Recording, path: str | Path, *, time_reference: int = 0, description: str = "") -> DeliveredSound:
+def write_wav(sound: Recording, path: str | Path, *, time_reference: int = 0, description: str = "") -> None:
     """Writes a WAV with a broadcast extension (EBU Tech 3285), of RF64 beyond 4 GB: 24 bits, 32-bit float beyond ±1.
 
     `time_reference`: when its first sample is due, in samples since midnight: by it an editing program lays the file
@@ -87,7 +87,7 @@ def write_wav(sound: Recording, path: str | Path, *, time_reference: int = 0, de
     form = Form("pcm_s24le" if depth == 24 else "pcm_f32le", layout_name(sound.layout), sound.rate_hz, depth=depth)
     tags = {"description": description, "originator": "Storysound", "time_reference": str(time_reference)}
     options = {"rf64": _rf64(sound, abs(depth)), "write_bext": "1"}
-    return _written(Soundtrack(sound, sound.length, form, None), path, _STEM, Enclosed(tags), options)
+    _written(Soundtrack(sound, sound.length, form, None, is_stem=True), path, _STEM, Enclosed(tags), options)
 
 
 def _rf64(sound: Recording, bits: int) -> str:
