@@ -55,8 +55,7 @@ def sounding(log_mels: Floats, seed: int) -> Samples:
     bands = np.exp(np.minimum(log_mels * np.float32(_SPREAD) + np.float32(_CENTRE), 5.0))
     bands = np.where(bands < 2e-5, 0.0, bands).astype(np.float32)
     length = (len(log_mels) - 1) * BANDS.stft.hop_length
-    sound: Samples = np.concatenate(list(sound_of(bands[None], BANDS, length, seed=seed)), axis=1)
-    return sound[0]
+    return np.asarray(np.concatenate(list(sound_of(bands[None], BANDS, length, seed=seed)), axis=1)[0], np.float32)
 
 
 def tokens_of(codes: Tensor, joined: int) -> Tensor:
