@@ -86,7 +86,7 @@ def si_sdr(wanted: Samples, found: Samples) -> float:
 
 def with_own_phases(levels: Floats, samples: Samples) -> Samples:
     """The magnitudes of a picture [1 t b], scaled to its bands, with the phases of the sound [n] itself."""
-    inverse = inverse_of(FORM)
+    inverse = inverse_of(FORM.analysis)
     rate_hz, config = inverse.rate_hz, inverse.stft
     low = resample(Waveform(samples[None], FORM.rate_hz), round(rate_hz)).samples[0]
     spectrum = stft(low, config)

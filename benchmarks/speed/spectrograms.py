@@ -46,7 +46,7 @@ def noise(form: SpectrogramForm) -> Floats:
 
 def ours_of(samples: Floats, form: SpectrogramForm) -> None:
     """Bands of [1 n], and sound."""
-    list(sound_of(amplitudes(samples, form), form, samples.shape[1]))
+    list(sound_of(amplitudes(samples, form), form.analysis, samples.shape[1]))
 
 
 def phases_by_librosa(samples: Floats, form: SpectrogramForm) -> None:

@@ -51,7 +51,7 @@ class HifiGanVocoder:
 
 
 def _steps(levels: Floats, form: SpectrogramForm, length: int, seed: int) -> Iterator[Samples]:
-    return sound_of(levels, form, length, iterations=_ITERATIONS, seed=seed)
+    return sound_of(levels, form.analysis, length, iterations=_ITERATIONS, seed=seed)
 
 
 def _at_own_rate(length: int, form: SpectrogramForm) -> int:

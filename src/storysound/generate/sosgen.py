@@ -22,10 +22,10 @@ from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError
 from storysound.generate.maker import Condition, Conditions, check_conditions
-from storysound.generate.mel_inverse import griffin_lim, magnitudes
 from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
+from storysound.media.spectrograms.griffin_lim import sound_of
 from storysound.nn.flow import FlowConfig, FlowTransformer, guided, sample, windowed
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.progress import check
@@ -55,7 +55,7 @@ def sounding(log_mels: Floats, seed: int) -> Samples:
     bands = np.exp(np.minimum(log_mels * np.float32(_SPREAD) + np.float32(_CENTRE), 5.0))
     bands = np.where(bands < 2e-5, 0.0, bands).astype(np.float32)
     length = (len(log_mels) - 1) * BANDS.stft.hop_length
-    return griffin_lim(magnitudes(bands, BANDS), BANDS, length, seed, check=check)
+    return np.asarray(np.concatenate(list(sound_of(bands[None], BANDS, length, seed=seed)), axis=1)[0], np.float32)
 
 
 def tokens_of(codes: Tensor, joined: int) -> Tensor:

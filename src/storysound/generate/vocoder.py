@@ -34,7 +34,7 @@ class GriffinLim:
 
     def blocks(self, levels: Floats, form: SpectrogramForm, length: int, seed: int = 0) -> Iterator[Samples]:
         """See `Vocoder`; of amplitudes [c t b]."""
-        return sound_of(levels, form, length, iterations=self.iterations, seed=seed)
+        return sound_of(levels, form.analysis, length, iterations=self.iterations, seed=seed)
 
 
 def load(name: VocoderName, weights: Resolver) -> Vocoder:

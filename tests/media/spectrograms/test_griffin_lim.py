@@ -1,17 +1,20 @@
 """Sound found again from its bands: level, pitch, length, seams, channels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rounding import assert_alike
+from storysound.media.spectrogram import LogMel, Stft, mel, power
 from storysound.media.spectrograms.form import SpectrogramForm, amplitudes
-from storysound.media.spectrograms.griffin_lim import sound_of
+from storysound.media.spectrograms.griffin_lim import inverse_of, sound_of
 
 FORM = SpectrogramForm(4000, 10, 50, 100, 60, 0.0, 1500.0)
 
 
 def found(samples: np.ndarray, seed: int = 0, iterations: int = 32, form: SpectrogramForm = FORM) -> np.ndarray:
-    blocks = sound_of(amplitudes(samples, form), form, samples.shape[1], iterations=iterations, seed=seed)
+    blocks = sound_of(amplitudes(samples, form), form.analysis, samples.shape[1], iterations=iterations, seed=seed)
     return np.concatenate(list(blocks), axis=1)
 
 
@@ -70,10 +73,21 @@ def test_channels_that_are_alike_stay_alike_and_seeds_differ() -> None:
     assert np.abs(made[0] - found(samples, 1, 8)[0]).max() > 0.1
 
 
+def test_bands_of_another_kind_up_to_half_the_rate() -> None:
+    """Those of a model: of equal area, on Slaney's scale."""
+    bands = LogMel(16_000, Stft(512, 128), 64, norm="slaney", scale="slaney", power=1)
+    samples = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    (made,) = np.concatenate(list(sound_of(mel(power(samples, bands.stft), bands)[None], bands, 16_000)), axis=1)
+    assert abs(np.abs(np.fft.rfft(made[2000:-2000])).argmax() * 16_000 / 12_000 - 1000) < 20
+    assert abs(20 * np.log10(made.std() / samples.std())) < 1.0
+    with pytest.raises(ValueError, match="magnitudes"):
+        inverse_of(replace(bands, power=2))
+
+
 def test_silence_stays_silent_and_odd_windows_work() -> None:
     assert not found(np.zeros((1, 3000), np.float32), iterations=2).any()
     odd = SpectrogramForm(22_050, 10, 50, 50, 40, 0.0, 10_000.0)  # 1102 and 220 samples
     made = found(np.random.default_rng(4).normal(size=(1, 4000)).astype(np.float32), iterations=2, form=odd)
     assert np.isfinite(made).all()
     with pytest.raises(ValueError, match="60"):
-        list(sound_of(np.zeros((1, 5, 59), np.float32), FORM, 100))
+        list(sound_of(np.zeros((1, 5, 59), np.float32), FORM.analysis, 100))

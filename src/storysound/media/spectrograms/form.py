@@ -67,7 +67,7 @@ class SpectrogramForm:
 def amplitudes(samples: Samples, form: SpectrogramForm) -> Floats:
     """Amplitudes [c t b] of the bands of sound [c n] at the form's rate; a sine of height 1 has half its window."""
     levels = np.empty((len(samples), form.analysis.stft.frames(samples.shape[1]), form.bands), np.float32)
-    filters = sparse_filters(form)
+    filters = sparse_filters(form.analysis)
     for block, powers in power_blocks(samples, form.analysis.stft):
         for channel, magnitudes in zip(levels, np.sqrt(powers), strict=True):
             channel[block] = (filters @ magnitudes.T).T
@@ -75,9 +75,9 @@ def amplitudes(samples: Samples, form: SpectrogramForm) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def sparse_filters(form: SpectrogramForm) -> Any:
+def sparse_filters(bands: LogMel) -> Any:
     """The filters [b f] as a sparse matrix: most of each is nothing."""
-    return scipy.sparse.csr_array(form.analysis.filters())
+    return scipy.sparse.csr_array(bands.filters())
 
 
 def pixels(levels: Floats, form: SpectrogramForm, peak: float) -> Pixels:

@@ -18,8 +18,8 @@ import scipy.fft
 
 from storysound.media.arrays import Floats, Samples
 from storysound.media.layouts import resampled
-from storysound.media.spectrogram import Complex, Stft, istft, squared, stft
-from storysound.media.spectrograms.form import SpectrogramForm, sparse_filters
+from storysound.media.spectrogram import Complex, LogMel, Stft, istft, squared, stft
+from storysound.media.spectrograms.form import sparse_filters
 from storysound.progress import check
 
 ITERATIONS = 32  # Riffusion's
@@ -94,11 +94,12 @@ class Inverse:
 
 
 @lru_cache(maxsize=4)
-def inverse_of(form: SpectrogramForm) -> Inverse:
-    """Made once for a form, and kept."""
-    rate_hz, config = _lowest(form)
-    analysis = form.analysis
-    fine = np.arange(analysis.stft.bins) * (form.rate_hz / analysis.stft.n_fft)
+def inverse_of(analysis: LogMel) -> Inverse:
+    """Made once for bands of magnitudes, and kept. Raises ValueError for bands of powers."""
+    if analysis.power != 1:
+        raise ValueError("only bands of magnitudes can be inverted")
+    rate_hz, config = _lowest(analysis)
+    fine = np.arange(analysis.stft.bins) * (analysis.rate_hz / analysis.stft.n_fft)
     place = fine * (config.n_fft / rate_hz)
     between = np.zeros((analysis.stft.bins, config.bins), np.float32)  # magnitudes of finer bins, about
     low = np.minimum(np.floor(place).astype(int), config.bins - 2)
@@ -106,22 +107,24 @@ def inverse_of(form: SpectrogramForm) -> Inverse:
     inside = np.flatnonzero(share <= 1)
     between[inside, low[inside]] = 1 - share[inside]
     between[inside, low[inside] + 1] = share[inside]
-    bands = np.asarray(sparse_filters(form) @ between * (form.rate_hz / rate_hz), np.float32)  # sums of more samples
+    sums = analysis.rate_hz / rate_hz  # of more samples
+    bands = np.asarray(sparse_filters(analysis) @ between * sums, np.float32)
     square = (bands @ bands.T).astype(np.float64)
     square += _RIDGE * np.linalg.eigvalsh(square)[-1] * np.eye(len(square))
     return Inverse(rate_hz, config, bands, np.linalg.solve(square, bands.astype(np.float64)).T.astype(np.float32))
 
 
-def _lowest(form: SpectrogramForm) -> tuple[float, Stft]:
+def _lowest(analysis: LogMel) -> tuple[float, Stft]:
     """The lowest rate at which hop and window are whole numbers, the window quick to transform, and the bands there."""
-    own = form.analysis.stft
-    parts = gcd(own.hop_length, own.win_length)
+    own = analysis.stft
+    hop, length = own.hop_length, own.win_length or own.n_fft
+    least_hz = 2 * _ROOM * (analysis.f_max or analysis.rate_hz / 2)
+    parts = gcd(hop, length)
     for part in range(1, parts):
-        rate_hz, window = form.rate_hz * part / parts, own.win_length * part // parts
-        if _is_quick(window) and rate_hz >= 2 * _ROOM * form.highest_hz:
-            return rate_hz, Stft(window, own.hop_length * part // parts)
-    length = next(n for n in count(own.win_length) if _is_quick(n))
-    return float(form.rate_hz), Stft(length, own.hop_length, own.win_length)
+        rate_hz, window = analysis.rate_hz * part / parts, length * part // parts
+        if _is_quick(window) and rate_hz >= least_hz:
+            return rate_hz, Stft(window, hop * part // parts)
+    return float(analysis.rate_hz), Stft(next(n for n in count(length) if _is_quick(n)), hop, length)
 
 
 def _is_quick(length: int) -> bool:
@@ -130,18 +133,18 @@ def _is_quick(length: int) -> bool:
 
 
 def sound_of(
-    levels: Floats, form: SpectrogramForm, length: int, *, iterations: int = ITERATIONS, seed: int = 0
+    levels: Floats, analysis: LogMel, length: int, *, iterations: int = ITERATIONS, seed: int = 0
 ) -> Iterator[Samples]:
-    """Blocks [c n] of sound at the rate of the form, `length` samples in all, with these amplitudes [c t b].
+    """Blocks [c n] of sound, `length` samples in all, with the amplitudes [c t b] that `analysis` would find in it.
 
-    The same on one machine for the same seed. Raises ValueError for other numbers of bands and columns.
+    The same on one machine for the same seed. Raises ValueError for another number of bands, and as `inverse_of`.
     """
-    if levels.ndim != 3 or levels.shape[2] != form.bands or not levels.shape[1]:
-        raise ValueError(f"needs amplitudes [c t {form.bands}], got {levels.shape}")
-    inverse = inverse_of(form)
-    blocks = _chunks(levels, inverse, round(length * inverse.rate_hz / form.rate_hz), iterations, seed)
+    if levels.ndim != 3 or levels.shape[2] != analysis.n_mels or not levels.shape[1]:
+        raise ValueError(f"needs amplitudes [c t {analysis.n_mels}], got {levels.shape}")
+    inverse = inverse_of(analysis)
+    blocks = _chunks(levels, inverse, round(length * inverse.rate_hz / analysis.rate_hz), iterations, seed)
     given = 0
-    for block in resampled(blocks, inverse.rate_hz, form.rate_hz, length):
+    for block in resampled(blocks, inverse.rate_hz, analysis.rate_hz, length):
         given += block.shape[1]
         yield block
     if given < length:
