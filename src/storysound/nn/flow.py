@@ -94,10 +94,11 @@ class GaussianView(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """As `FlowTransformer`."""
-        mean = (self.bias + condition @ self.weight.T)[:, None]
-        at = t[:, None, None]
-        share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
-        out: Tensor = mean + ((x - at * mean) @ self.axes * share) @ self.axes.T
+        with torch.autocast(x.device.type, enabled=False):  # its axes need all their digits
+            mean = (self.bias + condition.float() @ self.weight.T)[:, None]
+            at = t.float()[:, None, None]
+            share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
+            out: Tensor = mean + ((x.float() - at * mean) @ self.axes * share) @ self.axes.T
         return out
 
 
@@ -118,14 +119,16 @@ class FlowTransformer(nn.Module):
         self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
         self.words = nn.Sequential(nn.Linear(config.condition, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
-        self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
+        blocks = [_Block(width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.channels)
-        for zero in (self.out, *(block.outer for block in self.blocks), *(block.joined for block in self.blocks)):
+        for zero in (self.out, *(block.outer for block in blocks), *(block.joined for block in blocks)):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
-        for block in self.blocks:
-            nn.init.ones_(block.own[2]), nn.init.ones_(block.own[5])
+        for block in blocks:
+            nn.init.ones_(block.own[2])
+            nn.init.ones_(block.own[5])
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """As above; n may be less than `tokens`."""
@@ -181,7 +184,8 @@ def guided(
             torch.cat([x, x]), torch.cat([times, times]), torch.cat([condition, torch.zeros_like(condition)])
         )
         with_it, without = both.chunk(2)
-        return without + guidance * (with_it - without)
+        weighed: Tensor = without + guidance * (with_it - without)
+        return weighed
 
     return seen
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from storysound.encode.labels import remembered_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.sosgen import BANDS, FRAMES, Parts, tokens_of
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import FlowConfig, FlowTransformer, flow_loss
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.progress import Watch, check
@@ -34,13 +35,13 @@ class Slices:
     """What is learned from: log-mel slices [n t m] about of mean 0 and strength 1; the kind of each; texts of kinds."""
 
     mels: Floats
-    kinds: Floats  # int [n]
+    kinds: Ints  # [n]
     texts: tuple[tuple[str, ...], ...]  # of each kind
 
     @property
-    def held_out(self) -> Floats:
+    def held_out(self) -> NDArray[np.bool_]:
         """Whether each slice is kept for judging [n]."""
-        return np.arange(len(self.mels)) % HELD_OUT == 0
+        return np.asarray(np.arange(len(self.mels)) % HELD_OUT == 0)
 
 
 def read_slices(folder: Path) -> Slices:
@@ -78,7 +79,7 @@ def code_losses(network: nn.Module, mels: Tensor) -> Losses:
 def judge_code(network: nn.Module, mels: Tensor) -> dict[str, float]:
     """The mean absolute error over held-out slices, negative: more is better."""
     device = next(network.parameters()).device
-    errors = [(network(part.to(device)) - part.to(device)).abs().mean() for part in mels.split(16)]
+    errors = [(network(part.to(device)) - part.to(device)).abs().mean() for part in torch.split(mels, 16)]
     return {"fit": -float(torch.stack(errors).mean())}
 
 
@@ -144,8 +145,8 @@ class Examples:
         return torch.stack([learned[int(dice.choice(rows[int(kind)]))] for kind in picked])
 
     @staticmethod
-    def _rows(kinds: Tensor) -> dict[int, Floats]:
-        return {int(kind): np.flatnonzero(kinds.numpy() == int(kind)) for kind in kinds.unique()}
+    def _rows(kinds: Tensor) -> dict[int, Ints]:
+        return {int(kind): np.flatnonzero(kinds.numpy() == kind) for kind in np.unique(kinds.numpy())}
 
     def fit(self, network: FlowTransformer, learned: Tensor) -> None:
         """Sets what the network sees before it learns: the mean of each kind, and how tokens vary about it."""
@@ -174,15 +175,15 @@ def train(recipe: FlowTraining, models: Models, watch: Watch) -> float:
 
     def batch_at(step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor, int]:
         dice = np.random.default_rng([recipe.seed, step, rank, ranks])
-        found = examples.batch(examples.balanced(learned, recipe.batch, dice), dice)
-        return (*(part.to(fabric.device) for part in found), int(dice.integers(1 << 40)))
+        tokens, vectors = examples.batch(examples.balanced(learned, recipe.batch, dice), dice)
+        return tokens.to(fabric.device), vectors.to(fabric.device), int(dice.integers(1 << 40))
 
     def losses(network: nn.Module, batch: tuple[Tensor, Tensor, int]) -> Losses:
         return {"loss": flow_loss(network, batch[0], batch[1], torch.Generator().manual_seed(batch[2]))}
 
     def judge(network: nn.Module) -> dict[str, float]:
         data, vectors = examples.batch(judged, np.random.default_rng(0))
-        parts = zip(data.split(64), vectors.split(64), strict=True)
+        parts = zip(torch.split(data, 64), torch.split(vectors, 64), strict=True)
         dice = torch.Generator().manual_seed(0)
         found = [flow_loss(network, a.to(fabric.device), b.to(fabric.device), dice) for a, b in parts]
         return {"fit": -float(torch.stack(found).mean())}
