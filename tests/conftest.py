@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 import random
 import sys
@@ -18,6 +19,13 @@ from storysound.weights.resolver import Resolver
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("same")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lasting_is_no_garbage() -> None:
+    """Collections of garbage, which jobs ask for at each step, needn't walk all that was loaded for tests before."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from storysound.jobs.render.request import RenderResult as RenderResult
     from storysound.jobs.score.request import ScoreRequest as ScoreRequest
     from storysound.jobs.score.request import ScoreResult as ScoreResult
+    from storysound.jobs.spectrogram import SpectrogramRequest as SpectrogramRequest
+    from storysound.jobs.spectrogram import SpectrogramResult as SpectrogramResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest as SplitSpeechRequest
     from storysound.jobs.split_speech.request import SplitSpeechResult as SplitSpeechResult
     from storysound.jobs.stats import StatsRequest as StatsRequest
@@ -96,6 +98,7 @@ _PLACES = {
     "jobs.plan.request": "PlanRequest PlanResult ReplanRequest",
     "jobs.render.request": "RenderRequest RenderResult",
     "jobs.score.request": "ScoreRequest ScoreResult",
+    "jobs.spectrogram": "SpectrogramRequest SpectrogramResult",
     "jobs.split_speech.request": "SplitSpeechRequest SplitSpeechResult",
     "jobs.stats": "StatsRequest StatsResult",
     "jobs.summarize.request": "SummarizeRequest SummarizeResult SummaryShot",

@@ -17,6 +17,7 @@ from storysound.config import Profile
 from storysound.encode.encoder import Encoding, Head, Traits
 from storysound.encode.pool import Models
 from storysound.jobs.plan import plan as planning
+from storysound.jobs.plan.request import PlanRequest, PlanResult
 from storysound.jobs.score import score as job
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.match.query import Hit, Query
@@ -191,6 +192,12 @@ def score(
         return job.run(ScoreRequest(story, Path("library"), out, **asked), models, watch or Watch())
 
 
+def plan(shelf: Shelf, models: Models, story: Path, sheet: Path, **asked: Any) -> PlanResult:
+    """What `score` decides, without a film."""
+    with patch.object(planning, "finder_of", lambda *_: (shelf, None)):
+        return planning.run(PlanRequest(story, Path("library"), sheet, **asked), models, Watch())
+
+
 def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None, *, jitter: bool = False,
           size: tuple[int, int] = (160, 96)) -> Path:  # fmt: skip
     """A video of plain coloured scenes with a moving square; `jitter` gives uneven frame times."""
@@ -198,7 +205,9 @@ def video(path: Path, colours: list[int], each_s: float, sound: Waveform | None,
         stream = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        audio = out.add_stream("aac", rate=RATE_HZ, layout="stereo") if sound is not None else None
+        audio = None
+        if sound is not None:
+            audio = out.add_stream("aac", rate=RATE_HZ, layout="stereo", options={"aac_coder": "fast"})
         for i in range(round(len(colours) * each_s * FPS)):
             rgb = np.full((size[1], size[0], 3), 20, np.uint8)
             rgb[:, :, colours[int(i / FPS / each_s)]] = 200

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from recipe_fakes import listening, models_of
+from recipe_fakes import listening
 from storysound.annotate.events import FileEvents
 from storysound.app.cli.commands import app
-from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError, UsageError
 from storysound.ingest.parallel_pairs import read_pairs
@@ -24,18 +23,12 @@ from storysound.research.bgtai.langue2gloss import train as train_langue2gloss
 from storysound.research.bgtai.langue2gloss.settings import GlossEvaluation, GlossTraining
 from storysound.story import Event
 from storysound.trained.langue2gloss import load_trained
-from storysound.weights.resolver import Resolver
 
 pytestmark = pytest.mark.models
 LINES = ("a dog barks\tdog bark", "rain falls on a roof\train fall roof", "the dogs bark\tdog bark", "rain\train")
 
 
 Glosses = Callable[[str], GlossResult]
-
-
-@pytest.fixture
-def models(weights: Resolver) -> Models:
-    return Models(load_profile(), weights)
 
 
 @pytest.fixture
@@ -97,12 +90,12 @@ def recipe(folder: Path, lines: tuple[str, ...]) -> GlossTraining:
     )
 
 
-def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path) -> None:
+def test_a_model_is_trained_resumed_and_asked(models: Models, tmp_path: Path) -> None:
     chosen = recipe(tmp_path, LINES)
     told: list[str] = []
-    best = train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told))
+    best = train_langue2gloss.train(chosen, "gloss", models, listening(told))
     assert 0 <= best <= 1
-    assert train_langue2gloss.train(chosen, "gloss", models_of(weights), listening(told)) == best
+    assert train_langue2gloss.train(chosen, "gloss", models, listening(told)) == best
     assert any("going on at step 30" in line for line in told)
     model = tmp_path / "run" / "best.safetensors"
     found = CliRunner().invoke(app, ["gloss", "a dog barks", "--learned", str(model), "--json"])
@@ -111,9 +104,9 @@ def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path)
     assert set(row["gloss"]) <= {"dog", "bark", "rain", "fall", "roof"}
     assert row["gloss"]
     with pytest.raises(InputError, match="writes gloss"):
-        load_trained(model, models_of(weights), "caption")
+        load_trained(model, models, "caption")
     rows = evaluate_langue2gloss.evaluate(
-        GlossEvaluation(chosen.data, model, split="all", draws=5), models_of(weights), listening(told)
+        GlossEvaluation(chosen.data, model, split="all", draws=5), models, listening(told)
     )
     found = {(row.task, row.model): row.figures for row in rows}
     text = evaluate_langue2gloss.TEXT
@@ -122,16 +115,16 @@ def test_a_model_is_trained_resumed_and_asked(weights: Resolver, tmp_path: Path)
     assert (evaluate_langue2gloss.WORDS, "Langue2Gloss, greedy") in found
 
 
-def test_captions_are_learned_from_sounds_and_from_texts(weights: Resolver, tmp_path: Path) -> None:
+def test_captions_are_learned_from_sounds_and_from_texts(models: Models, tmp_path: Path) -> None:
     noise = [[((i * 7919) % 101 - 50) / 500 for i in range(16000)]]
     write_wav(tmp_path / "rain.wav", Waveform(np.array(noise, np.float32), 16000))
     lines = ("rain.wav\train is falling", "a dog barks", "a dog is barking", "birds sing in a tree", "missing wave")
-    train_langue2gloss.train(recipe(tmp_path, lines), "caption", models_of(weights), Watch())
-    trained = load_trained(tmp_path / "run" / "best.safetensors", models_of(weights), "caption")
+    train_langue2gloss.train(recipe(tmp_path, lines), "caption", models, Watch())
+    trained = load_trained(tmp_path / "run" / "best.safetensors", models, "caption")
     assert trained.card.writes == "caption"
     assert trained.of_sound(tmp_path / "rain.wav")
 
 
-def test_too_little_is_told(weights: Resolver, tmp_path: Path) -> None:
+def test_too_little_is_told(models: Models, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="held out"):
-        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), "gloss", models_of(weights), Watch())
+        train_langue2gloss.train(recipe(tmp_path, ("dog\tdog",)), "gloss", models, Watch())

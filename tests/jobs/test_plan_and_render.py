@@ -13,18 +13,19 @@ import pytest
 import soundfile
 
 from jobs import score_fakes
-from jobs.score_fakes import SPEECH, Shelf, make_models, packets, score, video, voice
-from storysound.cue import edit
+from jobs.score_fakes import SPEECH, FakeEars, Shelf, make_models, packets, plan, score, video, voice
+from storysound.cue import edit, references
 from storysound.cue.score import Score
 from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.plan import plan as planning
-from storysound.jobs.plan.request import PlanRequest, PlanResult, ReplanRequest
+from storysound.jobs.plan.request import PlanResult, ReplanRequest
 from storysound.jobs.render import render as rendering
 from storysound.jobs.render.request import RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import read_audio
+from storysound.media.content import sha256_of
 from storysound.media.loudness import integrated_lufs
 from storysound.progress import Watch
 from storysound.story import Mood, Sound
@@ -34,9 +35,7 @@ STEMS = ("dialogue", "music", "ambience", "effects")
 
 
 def planned(sounds: list[Sound], story: Path, sheet: Path, **asked: Any) -> PlanResult:
-    with patch.object(planning, "finder_of", lambda *_: (Shelf(sounds), None)):
-        request = PlanRequest(story=story, library=Path("library"), sheet=sheet, **asked)
-        return planning.run(request, make_models(speech=SPEECH), Watch())
+    return plan(Shelf(sounds), make_models(speech=SPEECH), story, sheet, **asked)
 
 
 def replanned(sounds: list[Sound], sheet: Path, music: tuple[str, ...] = ("red", "blue"), **asked: Any) -> PlanResult:
@@ -150,7 +149,10 @@ def test_locked_cues_bans_scenes_and_moods_stay_when_a_sheet_is_planned_anew(she
 
 def test_a_sheet_planned_anew_with_nothing_changed_is_the_same(sheet: Path, sounds: list[Sound]) -> None:
     before = read_json(sheet)
-    after = replanned(sounds, sheet).score
+    with patch.object(references, "sha256_of", wraps=sha256_of) as hashed:
+        after = replanned(sounds, sheet).score
+    assert hashed.call_count == 0  # size and time of the story say that it is what it was
+    assert after.story == before.story
     assert [(c.id, c.sound.path, c.pieces, c.gain_db) for c in after.cues] == [
         (c.id, c.sound.path, c.pieces, c.gain_db) for c in before.cues
     ]
@@ -179,7 +181,10 @@ def test_sounds_that_moved_are_said_and_found_again(sheet: Path, sounds: list[So
 
 def test_a_story_that_changed_is_refused(sounds: list[Sound], tmp_path: Path) -> None:
     story = video(tmp_path / "in.mp4", [0], 6.0, voice(6.0, SPEECH[:1]))
-    planned(sounds, story, tmp_path / "cues.json")
+    with patch.object(references, "sha256_of", wraps=sha256_of) as hashed:
+        score = planned(sounds, story, tmp_path / "cues.json").score
+    assert hashed.call_count == 1
+    assert score.story == score.original == references.reference_to(story)
     video(story, [1], 6.0, None)
     with pytest.raises(InputError, match="has changed since the score was planned"):
         rendered(tmp_path / "cues.json", tmp_path / "a.mp4")
@@ -206,14 +211,10 @@ def test_what_was_edited_in_a_timeline_comes_back(sheet: Path, tmp_path: Path) -
 def test_the_music_a_clip_had_lies_beside_the_sheet(sounds: list[Sound], tmp_path: Path) -> None:
     """What `replace` leaves of the clip's own sound is a file, so that rendering needs no model."""
     from jobs.score.test_score_layers import with_tone
-    from jobs.score_fakes import FakeEars
     from storysound.story import Span
 
     story = video(tmp_path / "in.mp4", [0], 17.0, with_tone(voice(17.0, SPEECH), Span(0.0, 16.0)))
-    models = make_models(FakeEars(tone="Music"), SPEECH)
-    with patch.object(planning, "finder_of", lambda *_: (Shelf(sounds), None)):
-        request = PlanRequest(story, Path("library"), tmp_path / "cues.json", replace=True)
-        planning.run(request, models, Watch())
+    plan(Shelf(sounds), make_models(FakeEars(tone="Music"), SPEECH), story, tmp_path / "cues.json", replace=True)
     original = json.loads((tmp_path / "cues.json").read_text("utf-8"))["original"]
     assert original is None or Path(original["path"]).name == "cues.voices.flac"
     rendered(tmp_path / "cues.json", tmp_path / "a.wav")

@@ -61,7 +61,9 @@ def write_sound(path: Path, wave: Waveform, codec: str, layout: str = "", tags: 
         return path
     with av.open(str(path), "w") as out:
         out.metadata.update(tags or {})
-        stream = out.add_stream(codec, rate=wave.rate_hz, layout=layout or ("mono", "stereo")[wave.channels - 1])
+        options = {"aac_coder": "fast"} if codec == "aac" else {}
+        layout = layout or ("mono", "stereo")[wave.channels - 1]
+        stream = out.add_stream(codec, rate=wave.rate_hz, layout=layout, options=options)
         _encode(out, stream, wave)
     return path
 

@@ -1,7 +1,9 @@
 """Nothing of a film is left behind: every stream of many films, in every container that holds it."""
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +116,15 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Plan], Path]:
+    """Makes the film of a plan when it is first asked for."""
+    return cache(lambda plan: make(tmp_path_factory.mktemp("films"), plan))
+
+
 @pytest.mark.parametrize(("plan", "suffix"), CASES)
-def test_every_stream_is_kept_or_named(tmp_path: Path, plan: Plan, suffix: str) -> None:
-    source, out = make(tmp_path, plan), tmp_path / f"out{suffix}"
+def test_every_stream_is_kept_or_named(films: Callable[[Plan], Path], tmp_path: Path, plan: Plan, suffix: str) -> None:
+    source, out = films(plan), tmp_path / f"out{suffix}"
     delivered = scored(source, out)
     before, old = looked(source)
     after, new = looked(out)

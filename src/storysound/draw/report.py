@@ -11,6 +11,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -96,8 +97,9 @@ def write_report(
     log.debug("report of %d cues, %d KB", len(score.cues), len(page) // 1024)
 
 
+@cache
 def _template() -> jinja2.Template:
-    """The page; everything put into it is escaped."""
+    """The page, compiled once; everything put into it is escaped."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

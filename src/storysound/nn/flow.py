@@ -123,7 +123,7 @@ class FlowTransformer(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.channels)
-        for zero in (self.out, *(block.outer for block in blocks), *(block.joined for block in blocks)):
+        for zero in (self.out, *(last for block in blocks for last in (block.outer, block.joined))):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
         for block in blocks:

@@ -84,9 +84,8 @@ class PatchAutoencoder(nn.Module):
         """[b t m] -> [b t/8 m/8 c], of mean 0 and strength 1 once `mean` and `spread` are set."""
         patches = F.pixel_unshuffle(log_mel[:, None], PATCH)
         straight = self.straight_in(patches.permute(0, 2, 3, 1))
-        code = straight + self.last(self.reading(self.first(patches))).permute(0, 2, 3, 1)
-        scaled: Tensor = (code - self.mean) / self.spread
-        return scaled
+        code: Tensor = straight + self.last(self.reading(self.first(patches))).permute(0, 2, 3, 1)
+        return (code - self.mean) / self.spread
 
     def decode(self, code: Tensor) -> Tensor:
         """[b t/8 m/8 c] -> [b t m]."""
@@ -94,8 +93,8 @@ class PatchAutoencoder(nn.Module):
         patches = self.straight_out(code).permute(0, 3, 1, 2)
         patches = patches + self.end(self.writing(self.begin(code.permute(0, 3, 1, 2))))
         whole = F.pixel_shuffle(patches, PATCH)
-        out: Tensor = (whole + self.smooth(whole))[:, 0]
-        return out
+        out: Tensor = whole + self.smooth(whole)
+        return out[:, 0]
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """There and back: [b t m] -> [b t m]. A little noise on the code while learning keeps it smooth."""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from storysound.config import Profile
-from storysound.encode.encoder import Encoding, Modality, Traits, load
+from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, UsageError
 from storysound.jobs.find.finder import Finder
@@ -21,7 +21,6 @@ from storysound.jobs.score.request import ScoreRequest
 from storysound.match.query import Query
 from storysound.media.audio import Waveform, write_wav
 from storysound.progress import Watch
-from storysound.weights.resolver import Resolver
 
 RATE_HZ = 16_000
 THINGS = ("spaceship", "teapot")
@@ -181,17 +180,17 @@ def test_what_they_hear_is_told_by_the_moment(tmp_path: Path) -> None:
 
 @pytest.mark.models
 @pytest.mark.parametrize("ear", ["names", "speaks"])
-def test_they_score_a_story_told_in_pictures(tmp_path: Path, weights: Resolver, ear: str) -> None:
+def test_they_score_a_story_told_in_pictures(tmp_path: Path, models: Models, ear: str) -> None:
     """Moods are told by the embedded encoders, whatever the profile; everything else by what is new."""
-    models = pool(ear, **{name: load(name, weights) for name in ("minilm", "efficientnet_lite2")})
-    library = library_of(models, tmp_path, others=12)
+    fakes = pool(ear, **{name: models.encoder(name) for name in ("minilm", "efficientnet_lite2")})
+    library = library_of(fakes, tmp_path, others=12)
     story = tmp_path / "story"
     story.mkdir()
     for number, thing in enumerate((0, 1)):
         Image.fromarray(np.tile(picture(thing), (10, 10, 1))).save(story / f"{number}.png")
-    request = ScoreRequest(story, library, tmp_path / "out.mp4", music=False, ignore_names=True)
+    request = ScoreRequest(story, library, tmp_path / "out.mp4", music=False, ignore_names=True, size=(320, 240))
     with Watch() as watch:
-        result = score.run(request, models, watch)
+        result = score.run(request, fakes, watch)
     half_s = result.score.duration_s / 2
     cues = sorted(result.score.cues, key=lambda cue: cue.start_s)
     assert [(cue.sound.path, cue.start_s >= half_s - 0.1) for cue in cues] == [("0.wav", False), ("1.wav", True)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs import score_fakes
-from jobs.score_fakes import SPEECH, TONE_HZ, FakeEars, Shelf, make_models, packets, score, video, voice
+from jobs.score_fakes import SPEECH, TONE_HZ, FakeEars, Shelf, make_models, packets, plan, score, video, voice
 from storysound.annotate.own_sound import SMOOTH_S
 from storysound.errors import LibraryError
 from storysound.jobs.plan.choice import CROSS_S
@@ -41,14 +41,14 @@ def with_tone(wave: Waveform, *spans: Span) -> Waveform:
 
 def test_effects_that_do_not_sound_like_what_is_seen_are_left_out(sounds: list[Sound], tmp_path: Path) -> None:
     story = video(tmp_path / "in.mp4", [1], 3.0, None)
-    scored = score(Shelf(sounds), make_models(doubting()), story, tmp_path / "out.mp4")
-    assert [cue.layer for cue in scored.score.cues] == ["music"]
+    planned = plan(Shelf(sounds), make_models(doubting()), story, tmp_path / "cues.json")
+    assert [cue.layer for cue in planned.score.cues] == ["music"]
 
 
 def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
     """Red scenes ask for a knock; where the clip's own sound agrees already, none is added."""
-    once = score(Shelf(sounds), make_models(discerning()), short, tmp_path / "a.mp4")
-    twice = score(Shelf(sounds), make_models(), short, tmp_path / "b.mp4")
+    once = plan(Shelf(sounds), make_models(discerning()), short, tmp_path / "a.json")
+    twice = plan(Shelf(sounds), make_models(), short, tmp_path / "b.json")
     assert [cue.sound.path for cue in once.score.cues if cue.layer == "spot"] == ["knock.wav"]
     assert not [cue for cue in twice.score.cues if cue.layer == "spot"]
 
@@ -56,13 +56,13 @@ def test_the_knock_is_not_heard_twice(short: Path, sounds: list[Sound], tmp_path
 def test_no_music_is_laid_where_the_clip_has_its_own(sounds: list[Sound], tmp_path: Path) -> None:
     sound = with_tone(voice(17.0, SPEECH), Span(0.0, 5.0))
     story, models = video(tmp_path / "in.mp4", [0], 17.0, sound), make_models(FakeEars(tone="Music"))
-    scored = score(Shelf(sounds), models, story, tmp_path / "a.mp4", effects=False)
-    assert not scored.score.stepped_aside
-    (own,) = scored.score.own_music
+    planned = plan(Shelf(sounds), models, story, tmp_path / "a.json", effects=False)
+    assert not planned.score.stepped_aside
+    (own,) = planned.score.own_music
     assert own.end_s == pytest.approx(5.0, abs=SMOOTH_S / 2)
-    assert min(cue.start_s for cue in scored.score.cues) == pytest.approx(own.end_s - CROSS_S / 2)
-    assert any("music of its own at 0:00" in note for note in scored.notes)
-    anew = score(Shelf(sounds), models, story, tmp_path / "b.mp4", effects=False, replace=True)
+    assert min(cue.start_s for cue in planned.score.cues) == pytest.approx(own.end_s - CROSS_S / 2)
+    assert any("music of its own at 0:00" in note for note in planned.notes)
+    anew = plan(Shelf(sounds), models, story, tmp_path / "b.json", effects=False, replace=True)
     assert min(cue.start_s for cue in anew.score.cues) == 0
     assert not any("music of its own" in note for note in anew.notes)
     assert anew.story.music == (own,)
@@ -86,9 +86,9 @@ def test_what_is_heard_in_the_clip_is_not_added(
             return tuple(replace(hit, events=knock) for hit in super().search(*args, **more))
 
     story = video(tmp_path / "in.mp4", [0, 2], 8.5, with_tone(voice(17.0, SPEECH[:1]), span))
-    scored = score(Knocks(sounds), make_models(discerning(label)), story, tmp_path / "a.mp4")
-    assert {event.label for event in scored.story.events} == {label}
-    assert bool([cue for cue in scored.score.cues if cue.layer == "spot"]) == is_added
+    planned = plan(Knocks(sounds), make_models(discerning(label)), story, tmp_path / "cues.json")
+    assert {event.label for event in planned.story.events} == {label}
+    assert bool([cue for cue in planned.score.cues if cue.layer == "spot"]) == is_added
 
 
 def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_an_effect_begins_where_it_is_heard(sounds: list[Sound], tmp_path: Path)
             return tuple(replace(h, start_s=2.88, end_s=3.36) if h.sound is knock else h for h in found)
 
     story = video(tmp_path / "in.mp4", [0], 6.0, None)
-    scored = score(Pointed([*sounds[:3], knock]), make_models(), story, tmp_path / "o.mp4", music=False)
-    (cue,) = scored.score.cues
+    planned = plan(Pointed([*sounds[:3], knock]), make_models(), story, tmp_path / "cues.json", music=False)
+    (cue,) = planned.score.cues
     (piece,) = cue.pieces
     assert (piece.in_s, piece.out_s) == (pytest.approx(3.0, abs=0.05), pytest.approx(3.3, abs=0.08))
 
@@ -125,7 +125,7 @@ def test_a_clip_with_music_is_left_alone_unless_told(sounds: list[Sound], tmp_pa
     wave = read_audio(aside.files["video"])
     assert integrated_lufs(wave) == pytest.approx(-16, abs=1)
     assert packets(aside.files["video"]) == packets(story)
-    anew = score(Shelf(sounds), models, story, tmp_path / "b.mp4", replace=True)
+    anew = plan(Shelf(sounds), models, story, tmp_path / "b.json", replace=True)
     assert not anew.score.stepped_aside
     assert [c.layer for c in anew.score.cues].count("music") == 1
 
@@ -134,9 +134,9 @@ def test_a_sound_that_has_gone_gives_way_to_its_runner_up(
     short: Path, sounds: list[Sound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = [Sound("gone.wav", sounds[0].root, 12.0, "music", tags=("red",)), *sounds[1:]]
-    scored = score(Shelf(gone), make_models(), short, tmp_path / "o.mp4", effects=False)
-    assert all(cue.sound.path != "gone.wav" for cue in scored.score.cues)
-    assert any(cue.start_s == 0 for cue in scored.score.cues)
+    planned = plan(Shelf(gone), make_models(), short, tmp_path / "cues.json", effects=False)
+    assert all(cue.sound.path != "gone.wav" for cue in planned.score.cues)
+    assert any(cue.start_s == 0 for cue in planned.score.cues)
     assert "gone.wav" in caplog.text
 
 
@@ -150,5 +150,5 @@ def test_a_folder_of_sounds_that_has_gone_is_said_before_anything_is_made(
 
 
 def test_a_library_without_music_is_said(short: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    scored = score(Shelf(sounds[3:]), make_models(speech=SPEECH[:1]), short, tmp_path / "o.mp4")
-    assert any("no music was added" in note for note in scored.notes)
+    planned = plan(Shelf(sounds[3:]), make_models(speech=SPEECH[:1]), short, tmp_path / "cues.json")
+    assert any("no music was added" in note for note in planned.notes)

@@ -20,7 +20,7 @@ from storysound.story import Sound, Span
 sounds = score_fakes.sounds  # fixture
 
 SPEECH = (Span(2.0, 3.5),)
-SECONDS = 8.0
+SECONDS = 5.0
 PLACES = {"5.1": ("FL", "FR", "FC", "LFE", "BL", "BR"), "7.1": ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR")}
 
 

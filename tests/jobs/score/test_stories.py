@@ -2,30 +2,37 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import av
 import numpy as np
+import opentimelineio as otio
 import pytest
 from PIL import Image
 
 from jobs import score_fakes
 from jobs.score_fakes import Louder, Shelf, make_models, score, tone, video, voice
-from media.media_making import HEIC, add_sounds, write_sound
+from media.media_making import HEIC, add_sounds
 from storysound.cue.sheet import read_json, write_json
 from storysound.errors import InputError, OutputError, UsageError
 from storysound.jobs.plan import plan as planning
 from storysound.jobs.plan.request import PlanOptions, ReplanRequest
 from storysound.jobs.render import render as rendering
-from storysound.jobs.render.request import RenderRequest
+from storysound.jobs.render.deliver import check_targets
+from storysound.jobs.render.request import RenderOptions, RenderRequest
 from storysound.jobs.score.batch import fitting, is_done, outputs
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.film.enclosed import Cover, Enclosed, enclosed_in
+from storysound.media.film.sound_files import write_sound
+from storysound.media.image import to_jpeg
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.probe import probe
+from storysound.media.recording import of_wave
 from storysound.media.video import iter_frames
 from storysound.progress import Watch
 from storysound.story import Sound, Span
@@ -40,7 +47,7 @@ def render(result: ScoreResult, out: Path, **asked: Any) -> None:
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     story = tmp_path / "story.txt"
-    story.write_text("# The red hill\n\n" + "All is red. " * 10 + "\n\n" + "There is a knock. " * 10, "utf-8")
+    story.write_text("# The red hill\n\n" + "All is red. " * 5 + "\n\n" + "There is a knock. " * 5, "utf-8")
     return story
 
 
@@ -53,11 +60,11 @@ def test_a_text_alone_becomes_sound(suffix: str, text: Path, sounds: list[Sound]
     models = make_models()
     models.get("efficientnet_lite2", lambda _: None)
     result = score(shelf, models, text, tmp_path / f"out{suffix}")
-    # Three words of a heading, at least four seconds; thirty words and forty at two and a half a second.
-    assert result.story.units == (Span(0, 4), Span(4, 16), Span(16, 32))
-    assert result.score.duration_s == 32.0
+    # Three words of a heading, at least four seconds; fifteen words and twenty at two and a half a second.
+    assert result.story.units == (Span(0, 4), Span(4, 10), Span(10, 18))
+    assert result.score.duration_s == 18.0
     sound = read_audio(result.files["sound"])
-    assert sound.duration_s == pytest.approx(32.0, abs=0.03)
+    assert sound.duration_s == pytest.approx(18.0, abs=0.03)
     assert integrated_lufs(sound) == pytest.approx(-16, abs=0.5)
     assert true_peak_dbtp(sound) <= -1
     assert any("All is red." in query.text for query, kind in shelf.asked if kind == "music")
@@ -83,13 +90,17 @@ def test_a_film_of_a_text_is_refused_before_any_work(text: Path, sounds: list[So
 # --- sounds
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [(".mp3", "libmp3lame"), (".m4a", "aac")])
+@pytest.mark.parametrize("suffix", [".mp3", ".m4b"])
 def test_a_podcast_gets_music_and_ambience_under_its_voice(
-    suffix: str, codec: str, sounds: list[Sound], tmp_path: Path
+    suffix: str, sounds: list[Sound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spoken = (Span(1.0, 18.0), Span(19.0, 30.0), Span(31.0, 38.0))
+    spoken = (Span(1.0, 11.0), Span(12.0, 23.0))
     tags = {"title": "Of hills", "artist": "Ada", "album": "Walks", "date": "2021"}
-    story = write_sound(tmp_path / f"talk{suffix}", voice(40.0, spoken), codec, tags=tags)
+    mark = {"id": 1, "start": 0, "end": 15, "time_base": Fraction(1), "metadata": {"title": "One"}}
+    jpeg = to_jpeg(np.zeros((16, 16, 3), np.uint8))
+    book = Enclosed(tags, (mark, {**mark, "id": 2, "start": 15, "end": 24}), (Cover("mjpeg", jpeg, 16, 16),))
+    story = tmp_path / f"talk{suffix}"
+    write_sound(of_wave(voice(24.0, spoken)), story, book)
     result = score(
         Shelf(sounds, ("red",)), make_models(speech=spoken), story, tmp_path / f"out{suffix}", text="green hills"
     )
@@ -97,23 +108,32 @@ def test_a_podcast_gets_music_and_ambience_under_its_voice(
     (scene,) = result.score.scenes
     assert scene.text == "green hills"
     # Parts end where nobody speaks.
-    assert [unit.start_s for unit in result.story.units[1:]] == [pytest.approx(18.5, abs=0.5)]
+    assert [unit.start_s for unit in result.story.units[1:]] == [pytest.approx(11.5, abs=0.5)]
     own, mixed = read_audio(story, rate_hz=RATE_HZ).samples[0], read_audio(result.files["sound"], rate_hz=RATE_HZ)
-    part = slice(5 * RATE_HZ, 15 * RATE_HZ)
+    part = slice(3 * RATE_HZ, 10 * RATE_HZ)
     a, b = own[part], mixed.samples[0][part]
     assert float(a @ b / np.sqrt((a @ a) * (b @ b))) > 0.95
     assert result.score.loudness["ducking_db"] >= 9
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [clip.name for clip in timeline.tracks[0]] == [story.name]
     kept = probe(result.files["sound"]).tags
     assert {name: kept[name] for name in ("title", "artist", "album", "year")} == {
         "title": "Of hills", "artist": "Ada", "album": "Walks", "year": "2021",
     }  # fmt: skip
+    enclosed = enclosed_in(result.files["sound"], 24.0)
+    assert [float(chapter["start"] * chapter["time_base"]) for chapter in enclosed.chapters] == [0.0, 15.0]
+    assert [cover.data for cover in enclosed.covers] == [jpeg]
+    assert not any("left out" in note for note in result.notes)
     with pytest.raises(OutputError, match="a sound has no pictures"):
         render(result, tmp_path / "out.mov")
+    assert "left out" not in caplog.text
+    check_targets(story, tmp_path / "out.wav", RenderOptions())
+    assert "will be left out: 2 chapters: .wav can't hold them (.flac does)" in caplog.text
 
 
 def test_a_voice_without_a_word_about_it_is_neutral(sounds: list[Sound], tmp_path: Path) -> None:
-    spoken = (Span(0.0, 20.0),)
-    write_wav(tmp_path / "talk.wav", voice(20.0, spoken))
+    spoken = (Span(0.0, 9.0),)
+    write_wav(tmp_path / "talk.wav", voice(9.0, spoken))
     result = score(Shelf(sounds), make_models(speech=spoken), tmp_path / "talk.wav", tmp_path / "out.wav")
     (scene,) = result.score.scenes
     assert (scene.mood.valence, scene.mood.arousal) == (0.5, 0.5)
@@ -176,13 +196,15 @@ def test_films_play_among_pictures_with_their_sound(folder: Path, sounds: list[S
 
 
 def test_a_narration_is_spread_over_the_pictures(folder: Path, sounds: list[Sound], tmp_path: Path) -> None:
-    write_wav(tmp_path / "told.wav", voice(21.0, (Span(1.0, 20.0),)))
+    write_wav(tmp_path / "told.wav", voice(12.0, (Span(1.0, 11.0),)))
     (folder / "2.mp4").unlink()
-    asked = {"narration": tmp_path / "told.wav", "fps": 30.0, "text": "red"}
+    asked = {"narration": tmp_path / "told.wav", "fps": 30.0, "text": "red", "size": (320, 180)}
     result = score(Shelf(sounds), make_models(detector=Louder()), folder, tmp_path / "out.mp4", **asked)
-    assert result.score.duration_s == pytest.approx(21.0)
-    assert [s.start_s for s in result.score.slideshow.stills] == pytest.approx([0.0, 10.5])  # type: ignore[union-attr]
+    assert result.score.duration_s == pytest.approx(12.0)
+    assert [s.start_s for s in result.score.slideshow.stills] == pytest.approx([0.0, 6.0])  # type: ignore[union-attr]
     assert Path(result.score.original.path) == tmp_path / "told.wav"  # type: ignore[union-attr]
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [track[0].name for track in timeline.tracks][:2] == ["out.mp4", "told.wav"]
     assert result.score.loudness["ducking_db"] >= 9
     assert probe(result.files["video"]).video.fps == pytest.approx(30)  # type: ignore[union-attr]
     request = ScoreRequest(folder, Path("library"), tmp_path / "out.mp4", **asked)  # type: ignore[arg-type]

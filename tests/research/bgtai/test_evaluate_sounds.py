@@ -61,17 +61,17 @@ def esc50(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.models
-def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, weights: Resolver, tmp_path: Path) -> None:
+def test_a_probe_tells_hum_from_hiss_and_its_names_are_asked(esc50: Path, models: Models, tmp_path: Path) -> None:
     recipe = ClassificationEvaluation("esc50", esc50, draws=20, keep=tmp_path / "kept")
     told: list[str] = []
-    rows = evaluate_classification.evaluate(recipe, models_of(weights), listening(told))
+    rows = evaluate_classification.evaluate(recipe, models, listening(told))
     assert [row.model for row in rows] == ["linear probe (embedded)", "zero-shot (embedded)"]
     assert rows[0].figures == {"accuracy": 1.0, "map": 1.0}
     assert rows[0].n == 8
     assert "2 official folds" in rows[0].protocol
     assert told
     told.clear()
-    assert evaluate_classification.evaluate(recipe, models_of(weights), listening(told)) == rows
+    assert evaluate_classification.evaluate(recipe, models, listening(told)) == rows
     assert not told  # everything was kept
 
 
@@ -116,9 +116,7 @@ def test_a_probe_is_the_optimum_of_its_loss() -> None:
 
 @pytest.mark.models
 @pytest.mark.shared
-def test_events_that_are_heard_are_found_and_others_are_not(
-    shared_data: Path, weights: Resolver, models: Models, tmp_path: Path
-) -> None:
+def test_events_that_are_heard_are_found_and_others_are_not(shared_data: Path, models: Models, tmp_path: Path) -> None:
     ear = evaluate_events.detectors_of(models).classes
     clips = shared_data / "esc50" / "audio"
     rows = ["filename\tonset\toffset\tevent_label"]
@@ -129,25 +127,25 @@ def test_events_that_are_heard_are_found_and_others_are_not(
         rows += [f"{name}.opus\t{event.start_s}\t{event.end_s}\t{event.label}" for event in events]
     table = tmp_path / "validation.tsv"
     table.write_text("\n".join(rows))
-    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models, Watch())
     assert (row.figures["f1"], row.figures["segment_f1_micro"], row.n) == (1.0, 1.0, 2)
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t4.9\t5\tBlender\n")
-    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models_of(weights), Watch())
+    (row,) = evaluate_events.evaluate(EventEvaluation(table, clips, draws=5), models, Watch())
     assert row.figures["f1"] == 0
     table.write_text("filename\tonset\toffset\tevent_label\n4-184575-A-0.opus\t0\t1\tTrumpet\n")
     with pytest.raises(InputError, match="aren't DESED's: Trumpet"):
-        evaluate_events.evaluate(EventEvaluation(table, clips), models_of(weights), Watch())
+        evaluate_events.evaluate(EventEvaluation(table, clips), models, Watch())
 
 
 @pytest.mark.models
 @pytest.mark.shared
-def test_pictures_and_sounds_of_videos(shared_data: Path, weights: Resolver, tmp_path: Path) -> None:
+def test_pictures_and_sounds_of_videos(shared_data: Path, models: Models, tmp_path: Path) -> None:
     names = ("lrs3_talk.mp4", "dfoley_car.mp4", "mdn_flower.mp4")  # the last is silent
     for name in names:
         (tmp_path / name).symlink_to(shared_data / "videos" / "clips" / name)
     (tmp_path / "vggsound_test.csv").write_text("".join(f"{name},something\n" for name in names))
     told: list[str] = []
-    rows = evaluate_cross_modal.evaluate(CrossModalEvaluation(tmp_path, draws=5), models_of(weights), listening(told))
+    rows = evaluate_cross_modal.evaluate(CrossModalEvaluation(tmp_path, draws=5), models, listening(told))
     assert [(row.task, row.n) for row in rows] == [("I2A", 2), ("I2A", 2), ("A2I", 2), ("A2I", 2)]
     assert all(0.5 <= row.figures["mrr"] <= 1 for row in rows)
     assert any("left out: 1 clips" in line for line in told)

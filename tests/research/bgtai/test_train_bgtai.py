@@ -72,7 +72,7 @@ class NamelessEncoder(NamingEncoder):
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (train_bgtai, bgtai_trained):
+    for module in (train_bgtai, bgtai_trained, evaluate_bgtai_ablation):
         monkeypatch.setattr(module, "StoryEncoder", NamingEncoder)
     monkeypatch.setattr(lemmas, "load", lambda _: SimpleNamespace(of=str))
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from recipe_fakes import listening, models_of
+from recipe_fakes import listening
 from storysound.encode.ears import CLASSES
+from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.research import recipes
 from storysound.research.ears import train as train_ears
 from storysound.research.ears.settings import EarsTraining
 from storysound.research.ears.train import batch_at, name_vectors
 from storysound.train.ear_shards import Shards, read_shards
-from storysound.weights.resolver import Resolver
 
 NAMES = ["sounds/dog_bark.ogg", "sounds/rain.wav", "sounds/77.wav"]
 HIDDEN = 12
@@ -51,15 +51,15 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.models
-def test_it_learns_a_toy_problem_and_goes_on(data: Path, tmp_path: Path, weights: Resolver) -> None:
+def test_it_learns_a_toy_problem_and_goes_on(data: Path, tmp_path: Path, models: Models) -> None:
     words = [f"data={data}", f"out={tmp_path / 'run'}", "size=tiny", "batch=32", "threads=1", "precision=32-true"]
     words += ["warmup=5", "hint=1", "rate=0.01", "ema=0.9"]
     told: list[str] = []
-    best = train_ears.train(recipes.settings(EarsTraining, [*words, "steps=150"]), models_of(weights), listening(told))
+    best = train_ears.train(recipes.settings(EarsTraining, [*words, "steps=70"]), models, listening(told))
     assert best > 0.95
     assert told[0] == "768 patches to train on, 48 windows held out"
-    train_ears.train(recipes.settings(EarsTraining, [*words, "steps=154"]), models_of(weights), listening(told))
-    assert any(line.endswith("going on at step 150") for line in told)
+    train_ears.train(recipes.settings(EarsTraining, [*words, "steps=74"]), models, listening(told))
+    assert any(line.endswith("going on at step 70") for line in told)
     rows = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").open()]
     shown = [row for row in rows if "labels" in row]
     assert shown[-1]["labels"] < shown[0]["labels"]

@@ -16,6 +16,7 @@ from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSound
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, resample
 from storysound.media.files import check_target
+from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
 from storysound.media.layouts import usual_layout
 from storysound.media.recording import recorded
@@ -59,7 +60,8 @@ def run(request: GenerateSoundRequest, models: Models, watch: Watch) -> Generate
     said = f"made by {name}, seed {request.seed}, from the words: {request.text[:500]}"
     rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
     sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
-    write_sound(sound, request.out, {"title": request.text[:200], "comment": said, "software": "Storysound", **rights})
+    tags = {"title": request.text[:200], "comment": said, "software": "Storysound", **rights}
+    write_sound(sound, request.out, Enclosed(tags))
     return GenerateSoundResult(
         str(request.out), request.text, sound.duration_s, request.seed, name, licence, nearest, round(cosine, 3)
     )

@@ -145,8 +145,9 @@ class Examples:
         return torch.stack([learned[int(dice.choice(rows[int(kind)]))] for kind in picked])
 
     @staticmethod
-    def _rows(kinds: Tensor) -> dict[int, Ints]:
-        return {int(kind): np.flatnonzero(kinds.numpy() == kind) for kind in np.unique(kinds.numpy())}
+    def _rows(kinds: Tensor) -> dict[int, NDArray[np.intp]]:
+        values = kinds.numpy()
+        return {int(kind): np.flatnonzero(values == kind) for kind in np.unique(values)}
 
     def fit(self, network: FlowTransformer, learned: Tensor) -> None:
         """Sets what the network sees before it learns: the mean of each kind, and how tokens vary about it."""
@@ -175,8 +176,8 @@ def train(recipe: FlowTraining, models: Models, watch: Watch) -> float:
 
     def batch_at(step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor, int]:
         dice = np.random.default_rng([recipe.seed, step, rank, ranks])
-        tokens, vectors = examples.batch(examples.balanced(learned, recipe.batch, dice), dice)
-        return tokens.to(fabric.device), vectors.to(fabric.device), int(dice.integers(1 << 40))
+        data, vectors = examples.batch(examples.balanced(learned, recipe.batch, dice), dice)
+        return data.to(fabric.device), vectors.to(fabric.device), int(dice.integers(1 << 40))
 
     def losses(network: nn.Module, batch: tuple[Tensor, Tensor, int]) -> Losses:
         return {"loss": flow_loss(network, batch[0], batch[1], torch.Generator().manual_seed(batch[2]))}
