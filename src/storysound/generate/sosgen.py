@@ -40,7 +40,7 @@ _CENTRE, _SPREAD = -5.0, 2.0  # of log-mel values, about
 FILE = "sosgen.safetensors"
 SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 LONGEST_S = 600.0
-STEPS, GUIDANCE = 8, 3.0
+STEPS, GUIDANCE = 8, 5.0
 
 
 def frames(samples: Samples, count: int = FRAMES) -> Floats:

@@ -94,10 +94,11 @@ class GaussianView(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """As `FlowTransformer`."""
-        mean = (self.bias + condition @ self.weight.T)[:, None]
-        at = t[:, None, None]
-        share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
-        out: Tensor = mean + ((x - at * mean) @ self.axes * share) @ self.axes.T
+        with torch.autocast(x.device.type, enabled=False):  # its axes need all their digits
+            mean = (self.bias + condition.float() @ self.weight.T)[:, None]
+            at = t.float()[:, None, None]
+            share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
+            out: Tensor = mean + ((x.float() - at * mean) @ self.axes * share) @ self.axes.T
         return out
 
 
