@@ -55,11 +55,11 @@ def test_it_learns_a_toy_problem_and_goes_on(data: Path, tmp_path: Path, models:
     words = [f"data={data}", f"out={tmp_path / 'run'}", "size=tiny", "batch=32", "threads=1", "precision=32-true"]
     words += ["warmup=5", "hint=1", "rate=0.01", "ema=0.9"]
     told: list[str] = []
-    best = train_ears.train(recipes.settings(EarsTraining, [*words, "steps=70"]), models, listening(told))
+    best = train_ears.train(recipes.settings(EarsTraining, [*words, "steps=150"]), models, listening(told))
     assert best > 0.95
     assert told[0] == "768 patches to train on, 48 windows held out"
-    train_ears.train(recipes.settings(EarsTraining, [*words, "steps=74"]), models, listening(told))
-    assert any(line.endswith("going on at step 70") for line in told)
+    train_ears.train(recipes.settings(EarsTraining, [*words, "steps=154"]), models, listening(told))
+    assert any(line.endswith("going on at step 150") for line in told)
     rows = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").open()]
     shown = [row for row in rows if "labels" in row]
     assert shown[-1]["labels"] < shown[0]["labels"]
