@@ -15,14 +15,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
+from storysound.library.starter import write_starter
 from storysound.media.audio import Waveform, read_audio, resample
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.weights.catalogue import CatalogueEntry, catalogue
 from storysound.weights.resolver import Resolver
 
 WIDTH, HEIGHT, FPS, RATE_HZ = 960, 540, 25, 48_000
@@ -62,7 +61,7 @@ def main() -> None:
     storysound("models", "pull", "embedded", "starter", "demo")
     weights = Resolver()
     say("making the library, the film and the picture story")
-    make_library(weights, folder / "sounds")
+    write_starter(weights, folder / "sounds")
     make_film(weights, folder / "film.mp4")
     make_story(weights, folder / "story")
 
@@ -88,39 +87,6 @@ def storysound(*arguments: str | Path) -> None:
     code = subprocess.run([Path(sys.executable).with_name("storysound"), *words], check=False).returncode
     if code:
         sys.exit(code)
-
-
-def make_library(weights: Resolver, folder: Path) -> None:
-    """The starter sounds under their names, each with its licence and credit in its tags."""
-    for name, entry in catalogue().items():
-        suffix = Path(name).suffix
-        if name.startswith("starter/") and suffix in (".opus", ".ogg", ".wav"):
-            target = folder / name.removeprefix("starter/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if suffix == ".wav":
-                tag_wav(weights.path(name), target.with_suffix(".flac"), entry)
-            else:
-                tag_packets(weights.path(name), target, entry)
-
-
-def tag_wav(source: Path, target: Path, entry: CatalogueEntry) -> None:
-    """The same samples as FLAC, which has room for tags."""
-    samples, rate_hz = soundfile.read(source, dtype="int16", always_2d=True)
-    with soundfile.SoundFile(target, "w", rate_hz, samples.shape[1], format="FLAC", subtype="PCM_16") as sound:
-        sound.license, sound.artist = entry.licence, entry.credit
-        sound.write(samples)
-
-
-def tag_packets(source: Path, target: Path, entry: CatalogueEntry) -> None:
-    """The same packets with tags; nothing is encoded again."""
-    with av.open(source) as read, av.open(target, "w", format="ogg") as write:
-        stream = read.streams.audio[0]
-        copy = write.add_stream_from_template(stream)
-        copy.metadata.update(stream.metadata | {"license": entry.licence, "artist": entry.credit})
-        for packet in read.demux(stream):
-            if packet.dts is not None:
-                packet.stream = copy
-                write.mux(packet)
 
 
 def make_film(weights: Resolver, target: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval
+from benchmarks.speed import dtw, encoders, find_scale, ingest, knapsack, retrieval, spectrograms
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.jobs.index import index
@@ -53,6 +53,7 @@ def main() -> None:
         retrieval.measure,
         dtw.measure,
         knapsack.measure,
+        spectrograms.measure,
     ):
         for row in measured():
             table.add_row(*row)

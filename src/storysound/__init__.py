@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateImageResult as GenerateImageResult
     from storysound.jobs.generate.request import GenerateMusicRequest as GenerateMusicRequest
     from storysound.jobs.generate.request import GenerateMusicResult as GenerateMusicResult
+    from storysound.jobs.generate.request import GenerateSoundRequest as GenerateSoundRequest
+    from storysound.jobs.generate.request import GenerateSoundResult as GenerateSoundResult
     from storysound.jobs.generate.request import SoundShare as SoundShare
     from storysound.jobs.gloss.request import GlossRequest as GlossRequest
     from storysound.jobs.gloss.request import GlossResult as GlossResult
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from storysound.jobs.render.request import RenderResult as RenderResult
     from storysound.jobs.score.request import ScoreRequest as ScoreRequest
     from storysound.jobs.score.request import ScoreResult as ScoreResult
+    from storysound.jobs.spectrogram import SpectrogramRequest as SpectrogramRequest
+    from storysound.jobs.spectrogram import SpectrogramResult as SpectrogramResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest as SplitSpeechRequest
     from storysound.jobs.split_speech.request import SplitSpeechResult as SplitSpeechResult
     from storysound.jobs.stats import StatsRequest as StatsRequest
@@ -84,7 +88,7 @@ _PLACES = {
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
     "jobs.generate.request": "GenerateAmbienceRequest GenerateAmbienceResult GenerateImageRequest GenerateImageResult "
-    "GenerateMusicRequest GenerateMusicResult SoundShare",
+    "GenerateMusicRequest GenerateMusicResult GenerateSoundRequest GenerateSoundResult SoundShare",
     "jobs.gloss.request": "GlossRequest GlossResult",
     "jobs.index.request": "IndexResult",
     "jobs.ingest.request": "IngestRequest IngestResult",
@@ -94,6 +98,7 @@ _PLACES = {
     "jobs.plan.request": "PlanRequest PlanResult ReplanRequest",
     "jobs.render.request": "RenderRequest RenderResult",
     "jobs.score.request": "ScoreRequest ScoreResult",
+    "jobs.spectrogram": "SpectrogramRequest SpectrogramResult",
     "jobs.split_speech.request": "SplitSpeechRequest SplitSpeechResult",
     "jobs.stats": "StatsRequest StatsResult",
     "jobs.summarize.request": "SummarizeRequest SummarizeResult SummaryShot",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         GenerateImageResult,
         GenerateMusicRequest,
         GenerateMusicResult,
+        GenerateSoundRequest,
+        GenerateSoundResult,
     )
     from storysound.jobs.gloss.request import GlossRequest, GlossResult
     from storysound.jobs.index.request import IndexResult
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from storysound.jobs.plan.request import PlanRequest, PlanResult, ReplanRequest
     from storysound.jobs.render.request import RenderRequest, RenderResult
     from storysound.jobs.score.request import ScoreRequest, ScoreResult
+    from storysound.jobs.spectrogram import SpectrogramRequest, SpectrogramResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
     from storysound.jobs.stats import StatsRequest, StatsResult
     from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult
@@ -166,21 +169,21 @@ class Session:
         self, request: "FindRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "FindResult":
         """Several queries at once, answered in their order."""
-        check_library(Path(request.library).expanduser())  # a wrong name is told before anything is loaded
+        _check(request.library)
         from storysound.jobs.find.find import run
 
         return self._run(run, request, watch, stop)
 
     def score(self, request: "ScoreRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "ScoreResult":
         """Gives a video, or a folder of pictures with a text, its sound."""
-        check_library(Path(request.library).expanduser())
+        _check(request.library)
         from storysound.jobs.score.score import run
 
         return self._run(run, request, watch, stop)
 
     def plan(self, request: "PlanRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "PlanResult":
         """Plans the sound of a story into a cue sheet."""
-        check_library(Path(request.library).expanduser())
+        _check(request.library)
         from storysound.jobs.plan.plan import run
 
         return self._run(run, request, watch, stop)
@@ -235,6 +238,14 @@ class Session:
 
         return self._run(run, request, watch, stop)
 
+    def spectrogram(
+        self, request: "SpectrogramRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "SpectrogramResult":
+        """A sound as a picture of its spectrum, or such a picture as sound."""
+        from storysound.jobs.spectrogram import run
+
+        return self._run(run, request, watch, stop)
+
     def split_speech(
         self, request: "SplitSpeechRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "SplitSpeechResult":
@@ -281,12 +292,19 @@ class Session:
 
         return self._run(run, request, watch, stop)
 
+    def generate_sound(
+        self, request: "GenerateSoundRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "GenerateSoundResult":
+        """A sound made of words by a model."""
+        from storysound.jobs.generate.sound import run
+
+        return self._run(run, request, watch, stop)
+
     def generate_ambience(
         self, request: "GenerateAmbienceRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "GenerateAmbienceResult":
         """Ambience of any length out of a recording of it."""
-        if request.library is not None:
-            check_library(Path(request.library).expanduser())
+        _check(request.library)
         from storysound.jobs.generate.ambience import run
 
         return self._run(run, request, watch, stop)
@@ -315,7 +333,7 @@ def find(library: Place, query: "Query", *, profile: Place = "embedded", **how: 
 def score(
     story: Place,
     *,
-    library: Place,
+    library: Place | None = None,
     out: Place,
     profile: Place = "embedded",
     watch: Report | None = None,
@@ -325,7 +343,7 @@ def score(
     """`Session.score`, with a session of its own; `more`: the other fields of a ScoreRequest."""
     from storysound.jobs.score.request import ScoreRequest
 
-    request = ScoreRequest(Path(story), library=Path(library), out=Path(out), **more)
+    request = ScoreRequest(Path(story), None if library is None else Path(library), Path(out), **more)
     with Session(profile) as session:
         return session.score(request, watch=watch, stop=stop)
 
@@ -346,6 +364,12 @@ def mood(file: Place, *, profile: Place = "embedded", **more: Any) -> "MoodResul
     request = MoodRequest(Path(file), **more)
     with Session(profile) as session:
         return session.mood(request)
+
+
+def _check(library: Path | None) -> None:
+    """Raises LibraryError for a wrong name, before anything is loaded."""
+    if library is not None:
+        check_library(Path(library).expanduser())
 
 
 def with_paths(request: Request) -> Request:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from storysound import session
@@ -122,8 +123,18 @@ def test_words_that_make_no_sense_are_refused(sheet: Path, words: list[str], fau
 
 
 def test_what_stands_in_a_sheet_is_not_asked_for_again(sheet: Path) -> None:
-    result = runner.invoke(app, ["plan", str(sheet), "--mood", "1,0"])
-    assert "stands in the sheet" in str(result.exception)
+    beside = {"source", "library", "seed", "take", "profile", "as_json"}
+    values = {"mood": "1,0", "size": "640x360", "layout": "stereo", "licence_policy": "commercial"}
+    command: Any = typer.main.get_command(app)
+    refused = []
+    for option in command.commands["plan"].params:
+        if option.name in beside:
+            continue
+        words = [*option.secondary_opts, *option.opts][:1] + [values.get(option.name, "1")] * (not option.is_flag)
+        result = runner.invoke(app, ["plan", str(sheet), *words])
+        assert str(result.exception) == f"{option.name}: stands in the sheet: change it there, and plan it anew"
+        refused.append(option.name)
+    assert len(refused) == 23
 
 
 def test_the_schema_is_printed() -> None:

@@ -92,9 +92,11 @@ def _usual(kind: Any) -> Any:
     usual: dict[str, Any] = {
         "Query": {"text": "rain"},
         "GenerateMusicRequest": {"text": "rain", "prompt_only": True},
+        "GenerateSoundRequest": {"text": "rain", "out": Path("a.wav")},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
         "EditRequest": {"action": "undo"},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
+        "SpectrogramRequest": {"source": Path("a.wav"), "out": Path("b.png")},
         "SplitSpeechRequest": {"source": Path("a.wav"), "background": Path("b.wav")},
     }.get(kind.__name__, {})
     hints = get_type_hints(kind)

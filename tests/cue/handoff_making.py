@@ -73,4 +73,4 @@ def score(folder: Path, fps: float = 25.0) -> Score:
     )
     story = FileReference(str(folder / "film.mov"), "cd" * 32, 1, 1)
     levels = Levels(master_db=-2.0, dip_db=0.0, deepest_dip_db=0.0)  # a dip can't be keyed
-    return Score("Ünder way", LENGTH_S, fps, scenes, cues, (Span(8, 11),), levels=levels, story=story)
+    return Score("Ünder way", LENGTH_S, fps, scenes, cues, (Span(8, 11),), levels=levels, story=story, original=story)

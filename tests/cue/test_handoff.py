@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -17,10 +19,11 @@ from numpy.typing import NDArray
 
 from cue.handoff_making import LENGTH_S, RATE_HZ, film, noise, score
 from cue.mix_making import mixed
+from storysound.cue.handoff import timeline as timeline_module
 from storysound.cue.handoff.tables import RIGHTS_COLUMNS, write_csv, write_rights
 from storysound.cue.handoff.timecode import frame_of, start_frame, timecode
-from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
-from storysound.cue.score import Score
+from storysound.cue.handoff.timeline import Handoff
+from storysound.cue.score import FileReference, Score, Slideshow
 from storysound.media.audio import Waveform
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, of_wave
@@ -38,10 +41,14 @@ RATES = [
 ]
 
 
-def written(folder: Path, made: Score, name: str = "t.otio", **more: object) -> otio.schema.Timeline:
-    writers = {".otio": write_otio, ".xml": write_fcpxml, ".edl": write_edl}
-    given = {"video": folder / "film.mov", "scored": folder / "out.mov", "has_audio": True, **more}
-    writers[Path(name).suffix](made, folder / name, **given)  # type: ignore[arg-type]
+def handed(folder: Path, made: Score) -> Handoff:
+    return Handoff(made, picture=folder / "film.mov", scored=folder / "out.mov")
+
+
+def written(folder: Path, made: Score, name: str = "t.otio", **more: Any) -> otio.schema.Timeline:
+    handoff = handed(folder, made)
+    writers = {".otio": handoff.write_otio, ".xml": handoff.write_fcpxml, ".edl": handoff.write_edl}
+    writers[Path(name).suffix](folder / name, **more)
     if name.endswith(".edl"):
         return None
     return otio.adapters.read_from_file(str(folder / name))
@@ -54,6 +61,25 @@ def cue_clips(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
 def clip_of(timeline: otio.schema.Timeline, cue: str, piece: int = 0) -> otio.schema.Clip:
     of = [clip for clip in cue_clips(timeline) if clip.metadata["storysound"]["cue"] == cue]
     return of[piece]
+
+
+def test_each_file_is_looked_at_once_for_all_forms(tmp_path: Path) -> None:
+    made = score(tmp_path)
+    film(tmp_path / "film.mov", Fraction(25), "01:00:00:00")
+    with patch.object(timeline_module, "probe", wraps=probe) as looked:
+        handoff = handed(tmp_path, made)
+        handoff.write_otio(tmp_path / "t.otio")
+        handoff.write_fcpxml(tmp_path / "t.xml")
+        handoff.write_edl(tmp_path / "t.edl")
+        (tmp_path / "deep").mkdir()
+        handoff.write_otio(tmp_path / "deep" / "t.otio")
+    assert handoff.start_timecode == "01:00:00:00"
+    files = [Path(call.args[0]).name for call in looked.call_args_list]
+    assert sorted(files) == ["film.mov", "knock.wav", "theme one.wav", "wind.wav", "émigré.wav"]
+    one, deep = (otio.adapters.read_from_file(str(tmp_path / name)) for name in ("t.otio", "deep/t.otio"))
+    urls = [{clip.name: clip.media_reference.target_url for clip in each.find_clips()} for each in (one, deep)]
+    assert urls[0]["wind.wav"] == "wind.wav"
+    assert urls[1]["wind.wav"] == f"file://{tmp_path}/wind.wav"  # forms don't change what the next one begins with
 
 
 # --- time codes
@@ -98,7 +124,7 @@ def test_every_form_counts_alike_from_the_time_code_of_the_picture(fps: Fraction
 def test_an_edit_list_of_a_rate_without_time_code_counts_at_a_usual_one(tmp_path: Path) -> None:
     made = score(tmp_path, 4.0)
     film(tmp_path / "film.mov", Fraction(4), "")
-    write_edl(made, tmp_path / "t.edl", video=tmp_path / "film.mov", scored=tmp_path / "out.mov", has_audio=False)
+    handed(tmp_path, replace(made, original=None)).write_edl(tmp_path / "t.edl")
     text = (tmp_path / "t.edl").read_text("utf-8")
     first = min(cue.start_s for cue in made.cues if not cue.muted and cue.layer == "music")
     frames = int(first * 4 + 0.002) * 25 / 4
@@ -149,6 +175,8 @@ def test_files_are_found_from_the_folder_of_the_timeline(tmp_path: Path) -> None
     urls = {clip.name: clip.media_reference.target_url for clip in timeline.find_clips()}
     assert urls["theme one.wav"] == "theme one.wav"  # moves with the folder
     assert urls["wind.wav"].startswith("file:///")
+    written(folder, made, "t.edl")
+    assert f"* FROM CLIP: {urls['wind.wav']}\n" in (folder / "t.edl").read_text("utf-8")
     for name, url in urls.items():
         path = Path(unquote(url.removeprefix("file://")))
         file = path if path.is_absolute() else folder / path
@@ -288,6 +316,39 @@ def test_stems_and_timeline_make_the_film(tmp_path: Path) -> None:
     assert [track.name for track in timeline.tracks] == ["Video", *names]
     assert timeline.tracks[1][0].media_reference.available_range.start_time.to_seconds() == 3600.0
     assert off_db(put_together(tmp_path / "t.otio", names), whole) < -100
+
+
+def test_a_sound_under_its_cues_is_the_storys_own(tmp_path: Path) -> None:
+    """Not the finished mix, in which the cues sound already."""
+    own = noise(LENGTH_S, 9)
+    soundfile.write(tmp_path / "talk.wav", own.T, RATE_HZ, subtype="FLOAT")
+    story = FileReference(str(tmp_path / "talk.wav"), "ef" * 32, 1, 1)
+    made = replace(score(tmp_path), story=story, original=story)
+    handoff = Handoff(made, picture=None, scored=tmp_path / "out.m4a")
+    handoff.write_otio(tmp_path / "t.otio")
+    timeline = otio.adapters.read_from_file(str(tmp_path / "t.otio"))
+    assert [track.name for track in timeline.tracks] == [
+        "Original sound", "Music 1", "Music 2", "Ambience 1", "Effects 1",
+    ]  # fmt: skip
+    assert (
+        off_db(
+            put_together(tmp_path / "t.otio", ("Original",)), mix_of(made, of_wave(Waveform(own, RATE_HZ)))["dialogue"]
+        )
+        < -60
+    )
+    handoff.write_fcpxml(tmp_path / "t.xml")
+    xml = otio.adapters.read_from_file(str(tmp_path / "t.xml"))
+    assert xml.tracks[0][0].name == "talk.wav"
+    handoff.write_edl(tmp_path / "t.edl")
+    assert "001  AX       A     C" in (tmp_path / "t.edl").read_text("utf-8")
+
+
+def test_the_film_of_a_slideshow_is_not_looked_at_before_it_is_there(tmp_path: Path) -> None:
+    film(tmp_path / "film.mov", Fraction(25), "01:00:00:00")  # of another time, in its place
+    made = replace(score(tmp_path), slideshow=Slideshow((), 1280, 720, 0.5))
+    timeline = written(tmp_path, made)
+    assert timeline.global_start_time.value == 0
+    assert timeline.tracks.metadata["PremierePro_OTIO"]["VideoResolution"] == {"width": 1280, "height": 720}
 
 
 @pytest.mark.parametrize(

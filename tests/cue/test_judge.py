@@ -13,13 +13,13 @@ import pytest
 from cue.mix_making import cue, noise, sound, talk
 from storysound.cue.duck import CHUNK, HOP
 from storysound.cue.judge.delivered import FilmSound
-from storysound.cue.judge.judge import AUDIBLE_DB, judge, overrun_s, repaired, verdict_lines
+from storysound.cue.judge.judge import AUDIBLE_DB, fault_lines, judge, overrun_s, repaired
 from storysound.cue.judge.measures import frames_of, offset_s, spectrum, standing
 from storysound.cue.judge.probes import MOST_PROBES, Probes
 from storysound.cue.levels import Levels
 from storysound.cue.master import level
 from storysound.cue.mix import stems
-from storysound.cue.score import Cue, Piece, Scene, Score, Verdict
+from storysound.cue.score import Cue, OtherTrack, Piece, Scene, Score, Verdict
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import STEREO, Waveform, write_wav
 from storysound.media.recording import Recording, of_wave
@@ -338,9 +338,23 @@ def test_locked_cues_and_what_is_not_simple_stay(tmp_path: Path) -> None:
     score = score_of([hiss, replace(lost, locked=True)])
     verdicts = tuple(judged(score, room()).values())
     assert repaired(score, verdicts) == (score, ())
-    first, second = verdict_lines(score, verdicts)
+    first, second = fault_lines(replace(score, verdicts=verdicts))
     assert first == "hiss (a.wav): noise, no music"
     assert second.startswith("lost (b.wav): not heard")
+
+
+def test_what_is_wrong_on_other_tracks_alone_names_them(tmp_path: Path) -> None:
+    hiss = cue("hiss", sound(tmp_path, "a.wav", noise(2.0, 0.1)), 0.0, 2.0)
+    score = score_of([hiss, replace(hiss, id="mute", muted=True)])
+    main = (Verdict("hiss", 4.0, faults=("noise, no music",)), Verdict("mute", -90.0, faults=("not heard",)))
+    other = (Verdict("hiss", -20.0, faults=("noise, no music", "not heard: at best 20 dB under the rest")),)
+    tracks = (
+        OtherTrack(1, verdicts=(Verdict("hiss", 3.0, faults=("noise, no music",)),)),
+        OtherTrack(2, verdicts=other),
+    )
+    (line,) = fault_lines(replace(score, verdicts=main, tracks=tracks))
+    assert line == "hiss (a.wav): noise, no music; on track 3: not heard: at best 20 dB under the rest"
+    assert fault_lines(replace(score, tracks=tracks[:1])) == ("hiss (a.wav): on track 2: noise, no music",)
 
 
 def test_a_mix_is_judged_before_it_is_levelled_as_after(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from mix_making import SPEECH, cue, mixed, noise, score_of, sound, talk
 
 from storysound.cue.levels import LOUDNESS, Levels
 from storysound.cue.limiter import AFTER, BEFORE
-from storysound.cue.master import Mastered, level
-from storysound.cue.score import Cue
+from storysound.cue.master import Mastered, level, level_track
+from storysound.cue.score import Cue, OtherTrack
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
@@ -84,6 +84,18 @@ def test_a_voice_that_peaks_sets_the_gain_and_what_is_missing_is_said(bed: list[
     gain = np.float32(10 ** ((done.levels.master_db or 0) / 20))
     np.testing.assert_array_equal(mix["dialogue"][:, words], samples[:, words] * gain)
     assert true_peak_dbtp(wave) <= LEVELS.ceiling_dbtp + 0.001
+
+
+def test_another_track_is_levelled_by_its_own_voice_and_says_which_it_is(bed: list[Cue]) -> None:
+    samples = talk(16).read(0, N)
+    samples[:, 3 * RATE_HZ] = 0.9
+    original = of_wave(Waveform(samples, RATE_HZ))
+    track = OtherTrack(1, "deu", speech=SPEECH, master_db=9.0)
+    done, notes = level_track(score_of(bed, (), LEVELS, N), track, original)
+    gain_db = LEVELS.ceiling_dbtp - true_peak_dbtp(original.cut())
+    assert done == replace(track, master_db=pytest.approx(gain_db, abs=1e-3))
+    (note,) = notes
+    assert note.startswith("track 2: the mix stays ")
 
 
 def test_the_bed_gives_way_to_a_voice_that_fills_the_room(bed: list[Cue]) -> None:

@@ -1,5 +1,7 @@
 """Stems block by block: what they hold, what they leave alone, and that a cue changes nothing outside its span."""
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +109,20 @@ def test_the_limiter_worked_in_that_test(cues: list[Cue], original: Recording) -
         mixer.stems(chunk)
     assert mixer.original_cut_db > 3
     assert mixer.added_cut_db > 3
+
+
+def test_a_mixer_and_its_sounds_go_when_nobody_needs_them(cues: list[Cue], original: Recording) -> None:
+    """Nothing in it refers to itself: no collector has to look through all that there is."""
+    gc.disable()
+    try:
+        mixer = Mixer(score_of(cues, SPEECH, LOUD, N), original)
+        mixer.stems(2)
+        ((_, player), *_) = mixer._players.at(2 * CHUNK, 3 * CHUNK)
+        gone = [weakref.ref(mixer), weakref.ref(player)]
+        del mixer, player
+        assert [each() for each in gone] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_same_settings_give_the_same_samples_from_any_chunk_on(cues: list[Cue], original: Recording) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cue.handoff_making import film, score
 from storysound.cue import edit
 from storysound.cue.handoff.returned import Returned, read_edited
-from storysound.cue.handoff.timeline import write_otio
+from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.score import FileReference, Score
 from storysound.cue.sheet import check
 from storysound.errors import InputError
@@ -29,8 +29,8 @@ def made(tmp_path: Path) -> Score:
 
 
 def handed_over(made: Score, folder: Path, **more: Any) -> Timeline:
-    given = {"video": folder / "film.mov", "scored": folder / "out.mov", "has_audio": True, **more}
-    write_otio(made, folder / "t.otio", **given)
+    handoff = Handoff(made, picture=folder / "film.mov", scored=folder / "out.mov")
+    handoff.write_otio(folder / "t.otio", **more)
     return otio.adapters.read_from_file(str(folder / "t.otio"))
 
 

@@ -13,7 +13,7 @@ import pytest
 from storysound.cue.form import schema
 from storysound.cue.handoff.tables import COLUMNS, write_csv
 from storysound.cue.handoff.timecode import timecode
-from storysound.cue.handoff.timeline import write_otio
+from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.score import (
     Cue,
     Edit,
@@ -78,7 +78,8 @@ def test_csv_has_a_row_per_cue_and_no_formula(sheet: Score, tmp_path: Path) -> N
 
 def test_otio_reads_back_with_every_clip_in_place(sheet: Score, tmp_path: Path) -> None:
     file = tmp_path / "t.otio"
-    write_otio(sheet, file, video=tmp_path / "in.mp4", scored=tmp_path / "out.mp4", has_audio=True)
+    sheet = replace(sheet, original=FileReference(str(tmp_path / "in.mp4"), "cd" * 32, 1, 1))
+    Handoff(sheet, picture=tmp_path / "in.mp4", scored=tmp_path / "out.mp4").write_otio(file)
     timeline = otio.adapters.read_from_file(str(file))
     tracks = {track.name: track for track in timeline.tracks}
     assert list(tracks) == ["Video", "Original sound", "Music 1", "Music 2", "Effects 1"]
@@ -96,7 +97,7 @@ def test_otio_reads_back_with_every_clip_in_place(sheet: Score, tmp_path: Path) 
 
 
 def test_a_silent_source_has_no_original_track(sheet: Score, tmp_path: Path) -> None:
-    write_otio(sheet, tmp_path / "t.otio", video=tmp_path / "a.mp4", scored=tmp_path / "b.mp4", has_audio=False)
+    Handoff(sheet, picture=tmp_path / "a.mp4", scored=tmp_path / "b.mp4").write_otio(tmp_path / "t.otio")
     names = [track.name for track in otio.adapters.read_from_file(str(tmp_path / "t.otio")).tracks]
     assert "Original sound" not in names
 
@@ -119,7 +120,7 @@ def test_a_cue_between_frames_stands_at_one_frame_in_every_sheet(sheet: Score, t
     cue = replace(sheet.cues[0], start_s=1.03, end_s=5.03, pieces=(Piece(0.0, 4.0, 1.03),))
     score = replace(sheet, cues=(cue,), fps=25.0)
     write_csv(score, tmp_path / "c.csv")
-    write_otio(score, tmp_path / "t.otio", video=tmp_path / "a.mp4", scored=tmp_path / "b.mp4", has_audio=False)
+    Handoff(score, picture=tmp_path / "a.mp4", scored=tmp_path / "b.mp4").write_otio(tmp_path / "t.otio")
     timeline = otio.adapters.read_from_file(str(tmp_path / "t.otio"))
     track = next(track for track in timeline.tracks if track.name.startswith(("Music", "Effects")))
     clip = next(item for item in track if isinstance(item, otio.schema.Clip))

@@ -8,25 +8,28 @@ import pytest
 import torch
 
 from generate_fakes import no_network, save_musicgen, save_stable_audio  # noqa: F401
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
-from storysound.generate import music
+from storysound.generate.maker import MUSIC, Conditions, Maker, TimedPicture, load
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.stable_audio import StableAudio
 from storysound.weights.catalogue import CatalogueEntry
 from storysound.weights.resolver import Resolver
 
 CPU = torch.device("cpu")
+MODELS = Models(load_profile(), Resolver(offline=True))
 pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture(scope="module")
-def musicgen(tmp_path_factory: pytest.TempPathFactory) -> music.Composer:
-    return music.load("musicgen", save_musicgen(tmp_path_factory.mktemp("musicgen")), CPU)
+def musicgen(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    return load("musicgen", save_musicgen(tmp_path_factory.mktemp("musicgen")), CPU, MODELS)
 
 
 @pytest.fixture(scope="module")
-def stable(tmp_path_factory: pytest.TempPathFactory) -> music.Composer:
-    loaded = music.load("stable-audio", save_stable_audio(tmp_path_factory.mktemp("stable")), CPU)
+def stable(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    loaded = load("stable_audio", save_stable_audio(tmp_path_factory.mktemp("stable")), CPU, MODELS)
     assert isinstance(loaded, StableAudio)
     return StableAudio(loaded._pipeline, steps=3)
 
@@ -37,7 +40,7 @@ def test_music_of_exactly_the_length_and_the_same_again(
 ) -> None:
     composer = request.getfixturevalue(name)
     before = torch.random.get_rng_state()
-    made = [composer.compose("sad piano music", 1.23, seed) for seed in (5, 5, 6)]
+    made = [composer.make(Conditions(1.23, seed, "sad piano music")) for seed in (5, 5, 6)]
     for wave in made:
         assert (wave.channels, wave.rate_hz) == (channels, rate_hz)
         assert wave.samples.shape[1] == round(1.23 * rate_hz)
@@ -52,21 +55,29 @@ def test_a_length_beyond_the_model_is_refused(name: str, request: pytest.Fixture
     composer = request.getfixturevalue(name)
     for seconds in (composer.longest_s + 1, 0.0):
         with pytest.raises(UsageError, match="up to"):
-            composer.compose("music", seconds, 0)
+            composer.make(Conditions(seconds, text="music"))
 
 
-def test_nothing_forbidden_comes_in_with_the_libraries(stable: music.Composer) -> None:
+def test_a_maker_says_what_it_takes(stable: Maker) -> None:
+    picture = TimedPicture(0.0, np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(UsageError, match="from text, not from pictures"):
+        stable.make(Conditions(1.0, text="rain", pictures=(picture,)))
+    with pytest.raises(UsageError, match="nothing to make sound from: the model takes text"):
+        stable.make(Conditions(1.0, text=" "))
+
+
+def test_nothing_forbidden_comes_in_with_the_libraries(stable: Maker) -> None:
     assert stable.longest_s == 2.0
     assert not {"torchvision", "torchaudio"} & sys.modules.keys()
 
 
-@pytest.mark.parametrize("name", music.MODELS)
+@pytest.mark.parametrize("name", MUSIC)
 def test_a_folder_without_the_model_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="no folder"):
-        music.load(name, tmp_path / "none", CPU)
+        load(MUSIC[name], tmp_path / "none", CPU, MODELS)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(MissingModelError, match="can't be loaded") as raised:
-        music.load(name, tmp_path, CPU)
+        load(MUSIC[name], tmp_path, CPU, MODELS)
     assert str(tmp_path) in str(raised.value)
 
 
@@ -75,7 +86,7 @@ def test_weights_that_are_pickles_are_not_read(tmp_path: Path) -> None:
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(MissingModelError, match="can't be loaded"):
-        music.load("musicgen", folder, CPU)
+        load("musicgen", folder, CPU, MODELS)
 
 
 def test_a_model_is_chosen_by_name_or_by_folder(tmp_path: Path) -> None:

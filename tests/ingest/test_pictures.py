@@ -9,7 +9,7 @@ from PIL import Image
 
 from storysound.errors import MediaError
 from storysound.ingest.footage import read_footage
-from storysound.ingest.pictures import LONGEST_S, SHORTEST_S, spread
+from storysound.ingest.pictures import LONGEST_S, SHORTEST_S, Show, spread
 
 
 @given(st.lists(st.text("ab ", min_size=1, max_size=80).filter(str.strip), max_size=9), st.integers(1, 9))
@@ -41,3 +41,20 @@ def test_a_folder_without_text_shows_its_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG broken")
     with pytest.raises(MediaError, match=r"a\.png"):
         read_footage(tmp_path)
+
+
+def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
+    for number in range(1, 5):
+        Image.new("RGB", (40, 30), (50 * number, 0, 0)).save(tmp_path / f"p{number}.jpg")
+    whole = (tmp_path / "p2.jpg").read_bytes()
+    (tmp_path / "p2.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "p5.png").write_bytes(b"")
+    (tmp_path / "p6.mp4").write_bytes(b"no film at all")
+    (tmp_path / "story.txt").write_text("One.\n\nTwo.\n\nThree.")
+    story = read_footage(tmp_path).story
+    assert [Path(frame.uri).name for frame in story.frames] == ["p1.jpg", "p3.jpg", "p4.jpg"]
+    assert story.texts == ("One.", "Two.", "Three.")
+    starts = ["left out: p2.jpg can't be decoded", "left out: p5.png is empty", "left out: p6.mp4 can't be decoded"]
+    assert [fault.startswith(start) for fault, start in zip(story.faults, starts, strict=True)] == [True] * 3
+    again = Show(spans=story.units)  # as a sheet has them
+    assert read_footage(tmp_path, show=again).story.units == story.units

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def sheet(shelf: list[Sound], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(job, "_sounds", lambda score: shelf)
     bed = Cue(
         "music-1", "music", 2.0, 22.0, shelf[0], (Piece(0.0, 20.0, 2.0),), -6.0, 0.5, 2.0, 0.9, ("calm",),
-        (RunnerUp("b.wav", 0.8, 3.0, 9.0, ("slow",)), RunnerUp("gone.wav", 0.7)), level_lufs=-18.0,
+        (RunnerUp("gone.wav", 0.9), RunnerUp("b.wav", 0.8, 3.0, 9.0, ("slow",))), level_lufs=-18.0,
     )  # fmt: skip
     score = Score("clip", 40.0, 25.0, (), (bed,), library="library")
     write_json(score, tmp_path / "cues.json")
@@ -50,7 +51,9 @@ def sheet(shelf: list[Sound], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def edited(sheet: Path, action: Action, **asked: Any) -> EditResult:
-    result = job.run(EditRequest(sheet, action, **asked), make_models(), Watch())
+    with patch.object(job, "_sounds", wraps=job._sounds) as read:
+        result = job.run(EditRequest(sheet, action, **asked), make_models(), Watch())
+    assert read.call_count <= 1  # a library is on disk
     assert read_json(sheet) == result.score
     return result
 

@@ -14,7 +14,7 @@ import soundfile
 
 from jobs import score_fakes
 from jobs.score_fakes import SPEECH, FakeEars, Shelf, make_models, packets, plan, score, video, voice
-from storysound.cue import edit
+from storysound.cue import edit, references
 from storysound.cue.score import Score
 from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
@@ -25,6 +25,7 @@ from storysound.jobs.render import render as rendering
 from storysound.jobs.render.request import RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import read_audio
+from storysound.media.content import sha256_of
 from storysound.media.loudness import integrated_lufs
 from storysound.progress import Watch
 from storysound.story import Mood, Sound
@@ -148,7 +149,10 @@ def test_locked_cues_bans_scenes_and_moods_stay_when_a_sheet_is_planned_anew(she
 
 def test_a_sheet_planned_anew_with_nothing_changed_is_the_same(sheet: Path, sounds: list[Sound]) -> None:
     before = read_json(sheet)
-    after = replanned(sounds, sheet).score
+    with patch.object(references, "sha256_of", wraps=sha256_of) as hashed:
+        after = replanned(sounds, sheet).score
+    assert hashed.call_count == 0  # size and time of the story say that it is what it was
+    assert after.story == before.story
     assert [(c.id, c.sound.path, c.pieces, c.gain_db) for c in after.cues] == [
         (c.id, c.sound.path, c.pieces, c.gain_db) for c in before.cues
     ]
@@ -177,7 +181,10 @@ def test_sounds_that_moved_are_said_and_found_again(sheet: Path, sounds: list[So
 
 def test_a_story_that_changed_is_refused(sounds: list[Sound], tmp_path: Path) -> None:
     story = video(tmp_path / "in.mp4", [0], 6.0, voice(6.0, SPEECH[:1]))
-    planned(sounds, story, tmp_path / "cues.json")
+    with patch.object(references, "sha256_of", wraps=sha256_of) as hashed:
+        score = planned(sounds, story, tmp_path / "cues.json").score
+    assert hashed.call_count == 1
+    assert score.story == score.original == references.reference_to(story)
     video(story, [1], 6.0, None)
     with pytest.raises(InputError, match="has changed since the score was planned"):
         rendered(tmp_path / "cues.json", tmp_path / "a.mp4")

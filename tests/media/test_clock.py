@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from media_making import pcm_video, tone, write_video
 
+from storysound.errors import MediaError
 from storysound.media.audio import Waveform, read_audio
-from storysound.media.clock import DRIFT_S, clock_of, decoding_times, looked_at, stretches
+from storysound.media.clock import DRIFT_S, clock_of, looked_at, stretches
 from storysound.media.film.mux import mux_copy, picture_end_s
+from storysound.media.film.pictures import decoding_times
 from storysound.media.probe import probe
 from storysound.media.video import iter_frames
 
@@ -199,6 +201,54 @@ def test_joined_pieces_that_are_not_read_are_told(
     path.write_bytes(pieces * path.read_bytes())
     assert looked_at(path).end_s == pytest.approx(read_s, abs=0.1)
     assert ("can't be read; give its pieces one by one" in caplog.text) == (read_s < 4 * pieces)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ("plain plain", "50 % of it, joined to its film, can't be read"),
+        ("front plain plain", "67 % of it, joined to its film, can't be read"),
+        ("fragments plain", "50 % of it, joined to its film, can't be read"),
+        ("fragments fragments", "its times begin anew, and sound may be missing there"),
+        ("plain", ""),
+        ("fragments", ""),
+    ],
+)
+def test_films_of_boxes_that_were_joined_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, pieces: str, told: str
+) -> None:
+    """FFmpeg reads the first MP4, and of fragments of several what is due after the end of the one before."""
+    source = write_video(tmp_path / "plain.mp4", wave=tone(300, 2, 44_100), frames=48)
+    made = {"plain": source, "front": _remuxed(source, "faststart"), "fragments": _remuxed(source, FRAGMENTS)}
+    path = tmp_path / "joined.mp4"
+    path.write_bytes(b"".join(made[name].read_bytes() for name in pieces.split()))
+    probe(path)
+    looked_at(path)
+    lines = [record.message for record in caplog.records]
+    assert lines == ([f"{path}: {told}; give its pieces one by one"] if told else [])
+
+
+def test_what_fails_because_it_was_joined_says_so(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", frames=24)
+    path = tmp_path / "joined.mp4"
+    path.write_bytes(source.read_bytes() + _remuxed(source, FRAGMENTS).read_bytes())
+    with pytest.raises(MediaError, match="it is several films, joined to each other; give them one by one"):
+        probe(path)
+
+
+FRAGMENTS = "frag_keyframe+empty_moov"
+
+
+def _remuxed(source: Path, flags: str) -> Path:
+    """The same packets, written with other flags of the muxer."""
+    path = source.with_name(f"{flags}.mp4")
+    with av.open(str(source)) as old, av.open(str(path), "w", container_options={"movflags": flags}) as new:
+        streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                new.mux(packet)
+    return path
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])

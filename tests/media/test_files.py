@@ -82,6 +82,7 @@ def test_targets_are_checked_beforehand(tmp_path: Path) -> None:
             check_target(target, source)
     check_target(tmp_path / "new" / "folder" / "a.txt", source)
     assert not (tmp_path / "new").exists()
+    check_target(source, tmp_path / "missing.txt")
 
 
 def test_atomic_makes_missing_folders(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import soundfile
 from media_making import limited, noise, tone
 
 from storysound.errors import OutputError
-from storysound.media.audio import Waveform, read_audio
+from storysound.media import audio
+from storysound.media.audio import Waveform, needs_rf64, read_audio
 from storysound.media.film import soundtrack as encoding
+from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.form import LOUDEST_PARTIAL, Form
 from storysound.media.film.overs import Overs
 from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
@@ -60,7 +62,7 @@ def test_what_is_said_of_a_file_is_what_is_in_it(tmp_path: Path, suffix: str) ->
 def test_every_kind_of_file_reads_back(tmp_path: Path, layout: tuple[str, ...]) -> None:
     wave = Waveform(noise(1, channels=len(layout)).samples, RATE_HZ, layout)
     for suffix in SOUND_SUFFIXES:
-        write_sound(of_wave(wave), tmp_path / f"a{suffix}", {"title": "Sea"})
+        write_sound(of_wave(wave), tmp_path / f"a{suffix}", Enclosed({"title": "Sea"}))
         heard = read_audio(tmp_path / f"a{suffix}")
         assert heard.channels == (min(2, len(layout)) if suffix == ".mp3" else len(layout))
         assert heard.duration_s == pytest.approx(1, abs=0.03)
@@ -82,6 +84,33 @@ def test_a_wav_says_when_it_is_due(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples.T, wave.samples, atol=2**-24)
     write_wav(of_wave(Waveform(4 * wave.samples, RATE_HZ)), tmp_path / "b.wav")
     assert soundfile.info(tmp_path / "b.wav").subtype == "FLOAT"
+
+
+def test_beyond_four_gigabytes_a_wav_is_an_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes are foretold; a file that would be too large is made of little by a lower limit."""
+    wave = Waveform(noise(1, channels=6).samples, RATE_HZ)
+    hour = 3600 * RATE_HZ
+    assert [needs_rf64(hours * hour, 6, 24) for hours in (1, 2)] == [False, True]
+    assert [needs_rf64(3 * hour, 2, bits) for bits in (24, 32)] == [False, False]
+    assert [needs_rf64(4 * hour, 2, bits) for bits in (24, 32)] == [False, True]
+    for most, head in ((2**32, b"RIFF"), (1000, b"RF64")):
+        monkeypatch.setattr(audio, "MOST_WAV_BYTES", most)
+        write_wav(of_wave(wave), tmp_path / "stem.wav", time_reference=7 * RATE_HZ)
+        write_sound(of_wave(wave), tmp_path / "mix.wav")
+        audio.write_wav(tmp_path / "whole.wav", wave, {"title": "Sea"})
+        for name in ("stem", "mix", "whole"):
+            data = (tmp_path / f"{name}.wav").read_bytes()
+            assert data[:4] == head, name
+            if head == b"RF64":  # sizes: EBU Tech 3306, 3.5
+                assert data[12:16] == b"ds64"
+                assert int.from_bytes(data[20:28], "little") == len(data) - 8
+                assert int.from_bytes(data[28:36], "little") == wave.samples.nbytes * 3 // 4
+                assert int.from_bytes(data[36:44], "little") == RATE_HZ
+            for read in (read_audio(tmp_path / f"{name}.wav").samples, soundfile.read(tmp_path / f"{name}.wav")[0].T):
+                np.testing.assert_allclose(read, wave.samples, atol=2**-23)
+        data = (tmp_path / "stem.wav").read_bytes()
+        place = data.index(b"bext") + 8
+        assert int.from_bytes(data[place + 338 : place + 346], "little") == 7 * RATE_HZ
 
 
 def test_a_loud_sine_keeps_its_level(tmp_path: Path) -> None:

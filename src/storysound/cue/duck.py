@@ -106,8 +106,8 @@ class DuckedCue:
         voice: Callable[[int], Doubles] | None,
     ) -> None:
         self.player, self._levels, self._curve, self._voice = player, levels, curve, voice
-        self._band = lru_cache(maxsize=4)(lambda chunk: _band(player.unfaded, chunk))
-        self._power = lru_cache(maxsize=4)(lambda chunk: _hop_power(self._band(chunk)))
+        self._band = band = lru_cache(maxsize=4)(lambda chunk: _band(player.unfaded, chunk))
+        self._power = lru_cache(maxsize=4)(lambda chunk: _hop_power(band(chunk)))
         self._gain = float(player.gain) * 10 ** (-levels.duck_db / 20)  # under speech
 
     def read(self, chunk: int) -> tuple[Samples, Samples]:

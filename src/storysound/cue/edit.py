@@ -7,7 +7,7 @@ that isn't there and for what can't be.
 from collections.abc import Callable
 from dataclasses import replace
 
-from storysound.cue.score import Cue, Edit, Layer, Piece, Score
+from storysound.cue.score import Cue, Edit, Layer, Piece, Score, Verdict
 from storysound.errors import UsageError
 
 SHORTEST_S = 0.05  # of a cue
@@ -157,8 +157,13 @@ def _applied(score: Score, edit: Edit) -> Score:
     cues = in_order((*(cue for cue in score.cues if cue.id not in gone), *edit.after))
     bans = tuple(path for path in score.bans if path not in edit.allowed)
     bans = (*bans, *(path for path in edit.banned if path not in bans))
-    verdicts = tuple(verdict for verdict in score.verdicts if verdict.cue not in gone)  # of others nothing is known yet
-    return replace(score, cues=cues, bans=bans, verdicts=verdicts)
+
+    def known(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+        """Of cues that were changed nothing is known yet."""
+        return tuple(verdict for verdict in verdicts if verdict.cue not in gone)
+
+    tracks = tuple(replace(track, verdicts=known(track.verdicts)) for track in score.tracks)
+    return replace(score, cues=cues, bans=bans, verdicts=known(score.verdicts), tracks=tracks)
 
 
 _ORDER: Callable[[Cue], tuple[float, str, float, str]] = lambda cue: (cue.start_s, cue.layer, cue.end_s, cue.id)  # noqa: E731

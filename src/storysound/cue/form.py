@@ -140,6 +140,17 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     profile: str = "embedded"
 
 
+class VerdictForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was measured of a cue in the delivered sound; written by `plan` and `render`, never read to make sound."""
+
+    cue: Name
+    audible_db: Annotated[float, Meta(description="beside all the rest, in the octave where it stands out most")]
+    offset_s: Annotated[float | None, Meta(description="later than planned; null where that can't be told")] = None
+    seam: Annotated[float, Meta(ge=0, description="largest leap at a joint or an end, of full scale")] = 0.0
+    repeat_s: Annotated[float | None, Meta(description="period of a loop that is noticed")] = None
+    faults: tuple[str, ...] = ()
+
+
 class TrackForm(Struct, frozen=True, forbid_unknown_fields=True):
     """Another sound track of the film under which the same cues lie; `bed_db` more of all of them, one gain of its own.
 
@@ -152,6 +163,7 @@ class TrackForm(Struct, frozen=True, forbid_unknown_fields=True):
     speech: tuple[Stretch, ...] = ()
     bed_db: Decibels = 0.0
     master_db: Annotated[float, Meta(ge=-80, le=80)] = 0.0
+    verdicts: tuple[VerdictForm, ...] = ()
 
 
 class LoudnessForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,17 +190,6 @@ class DuckingForm(Struct, frozen=True, forbid_unknown_fields=True):
     rise_db_per_s: float = 0.0
     fall_db_per_s: float = 0.0
     bands: tuple[BandForm, ...] = ()
-
-
-class VerdictForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """What was measured of a cue in the delivered sound; written by `plan` and `render`, never read to make sound."""
-
-    cue: Name
-    audible_db: Annotated[float, Meta(description="beside all the rest, in the octave where it stands out most")]
-    offset_s: Annotated[float | None, Meta(description="later than planned; null where that can't be told")] = None
-    seam: Annotated[float, Meta(ge=0, description="largest leap at a joint or an end, of full scale")] = 0.0
-    repeat_s: Annotated[float | None, Meta(description="period of a loop that is noticed")] = None
-    faults: tuple[str, ...] = ()
 
 
 class EditForm(Struct, frozen=True, forbid_unknown_fields=True):

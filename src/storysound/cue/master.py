@@ -13,7 +13,7 @@ from storysound.cue.judge.probes import Probes
 from storysound.cue.levels import LEAST_DIALOGUE, MOST_VOICE_PEAKS_DB, Levels
 from storysound.cue.limiter import CELL
 from storysound.cue.mix import Mixer
-from storysound.cue.score import DuckingFacts, Score
+from storysound.cue.score import DuckingFacts, OtherTrack, Score
 from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.levels import bridged
 from storysound.media.loudness import BLOCK_S, STEP_S, LoudnessMeter, TruePeak, cell_peaks, gated_lufs, headroom
@@ -127,6 +127,18 @@ def level(score: Score, original: Recording | None, probes: Probes | None = None
         "limiter: the original lowered by up to %.1f dB, what was added by %.1f", done.limited_db, done.gave_way_db
     )
     return done
+
+
+def level_track(
+    score: Score, track: OtherTrack, original: Recording | None, probes: Probes | None = None
+) -> tuple[OtherTrack, tuple[str, ...]]:
+    """Another track of the film with the one gain of its mix, as `level` finds it, and what to know of it, a line each.
+
+    `original`: the sound of that track; `probes` as in `level`. Raises what `level` raises.
+    """
+    mastered = level(score.on(track), original, probes)
+    notes = tuple(f"track {track.number + 1}: {note}" for note in mastered.notes())
+    return replace(track, master_db=mastered.levels.master_db or 0.0), notes
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ held back where they stand, so that changing a cue changes no sample outside it.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from storysound.media.loudness import REACH, integrated_lufs, recording_lufs
 from storysound.media.recording import Recording
 from storysound.progress import check
 from storysound.story import Span
+
+Made = TypeVar("Made")
 
 LAYERS: tuple[Layer, ...] = ("music", "ambience", "spot")
 SURROUND_DB = -9.0  # of what is added, in the surrounds, all of them together
@@ -83,6 +85,24 @@ class Laid:
     dry: Samples  # all of them, not ducked [2 CHUNK]
 
 
+class _Recent(Generic[Made]):
+    """The last few of what somebody makes chunk by chunk.
+
+    It doesn't hold on to who makes it, as a cache of methods does: a mixer and its sounds go when nobody needs them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._made = most, dict[int, Made]()
+
+    def get(self, chunk: int, make: Callable[[int], Made]) -> Made:
+        """The chunk, made where it isn't there."""
+        made = self._made.pop(chunk) if chunk in self._made else make(chunk)
+        self._made[chunk] = made  # the last used stands last
+        while len(self._made) > self._most:
+            del self._made[next(iter(self._made))]
+        return made
+
+
 class Mixer:
     """Makes the mix chunk by chunk (`duck.CHUNK` samples), in order; a chunk needs little more than those around it."""
 
@@ -103,16 +123,18 @@ class Mixer:
         curve = DuckCurve(score.speech, self.levels)
         self._curve: Callable[[int], Doubles] = lru_cache(_CACHED)(lambda chunk: curve.amount(points_s(chunk)))
         self._met = lru_cache(_CACHED)(self.voice.power) if self.voice else None
-        self.laid: Callable[[int], Laid] = lru_cache(_LAID)(self._lay)
-        self._own = lru_cache(_CACHED)(self._limit_original)
-        self._own_cuts = lru_cache(_CACHED)(self._cut_original)
-        self._cuts = lru_cache(_CACHED)(self._cut_added)
+        self._laid = _Recent[Laid](_LAID)
+        self._own = _Recent[Samples](_CACHED)
+        self._own_cuts, self._added_cuts = _Recent[Doubles | None](_CACHED), _Recent[Doubles | None](_CACHED)
         self.original_cut_db = self.voice_cut_db = self.added_cut_db = 0.0  # deepest so far
 
     # ---- before the one gain
 
-    def _lay(self, chunk: int) -> Laid:
+    def laid(self, chunk: int) -> Laid:
         """A chunk of everything; silence outside the film."""
+        return self._laid.get(chunk, self._lay)
+
+    def _lay(self, chunk: int) -> Laid:
         check()
         start, end = chunk * CHUNK, (chunk + 1) * CHUNK
         layers = tuple(np.zeros((2, CHUNK), np.float32) for _ in LAYERS)
@@ -164,11 +186,14 @@ class Mixer:
         before, own, after = samples(chunk - 1), samples(chunk), samples(chunk + 1)
         return np.concatenate([before[:, -REACH:], own, after[:, :REACH]], axis=1)
 
-    def _cut_original(self, chunk: int) -> Doubles | None:
+    def _cuts_of_original(self, chunk: int) -> Doubles | None:
         """By how much peaks of the original fall in each cell, [CHUNK / CELL].
 
         Near speech by `voice_peaks_db` at most.
         """
+        return self._own_cuts.get(chunk, self._cut_original)
+
+    def _cut_original(self, chunk: int) -> Doubles | None:
         original = self.around(lambda c: self.laid(c).original, chunk) * self._gain
         cuts = cuts_db(np.zeros_like(original), original, self._ceiling)
         if cuts is None:
@@ -179,25 +204,31 @@ class Mixer:
         self.original_cut_db = max(self.original_cut_db, float(cuts[~spoken].max(initial=0.0)))
         return cuts if cuts.any() else None
 
-    def _limit_original(self, chunk: int) -> Samples:
+    def _dialogue(self, chunk: int) -> Samples:
         """The original as it sounds in the mix, [c CHUNK]."""
-        gain = _gain_of(self._own_cuts, chunk)
+        return self._own.get(chunk, self._limit_original)
+
+    def _limit_original(self, chunk: int) -> Samples:
+        gain = _gain_of(self._cuts_of_original, chunk)
         samples = self.laid(chunk).original * self._gain
         if gain is not None:
             samples *= gain
         return samples
 
-    def _cut_added(self, chunk: int) -> Doubles | None:
+    def _cuts_of_added(self, chunk: int) -> Doubles | None:
         """By how much what is added has to fall in each cell, [CHUNK / CELL]."""
+        return self._added_cuts.get(chunk, self._cut_added)
+
+    def _cut_added(self, chunk: int) -> Doubles | None:
         seen = self.spread(self.around(lambda c: self.laid(c).seen, chunk)) * self._gain
-        return cuts_db(self.around(self._own, chunk), seen, self._ceiling)
+        return cuts_db(self.around(self._dialogue, chunk), seen, self._ceiling)
 
     def stems(self, chunk: int) -> Stems:
         """The finished stems of a chunk. Raises ValueError without `master_db`."""
         start = chunk * CHUNK
         count = min(CHUNK, self.length - start)
-        dialogue = self._own(chunk)
-        gain = _gain_of(self._cuts, chunk)
+        dialogue = self._dialogue(chunk)
+        gain = _gain_of(self._cuts_of_added, chunk)
         added = [
             layer * self._gain if gain is None else layer * (gain * self._gain) for layer in self.laid(chunk).layers
         ]

@@ -19,7 +19,7 @@ from storysound.story import Span
 
 CUT_S = 0.02  # fade where the film ends before the cue does
 _MARGIN_S = 1.0  # read beyond the pieces
-_SHARED_S = 120.0  # files up to this long are read whole, once for all their cues
+_SHARED_S = 20.0  # files up to this long are read whole, once for all their cues
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,7 @@ class OtherTrack:
     speech: tuple[Span, ...] = ()
     bed_db: float = 0.0  # by how much all cues are louder there, as its voices are
     master_db: float = 0.0  # the one gain of its mix
+    verdicts: tuple["Verdict", ...] = ()  # on the cues as they are heard there
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,18 @@ class Score:
     def audible(self) -> tuple[Cue, ...]:
         """The cues that sound."""
         return tuple(cue for cue in self.cues if not cue.muted)
+
+    @property
+    def faults(self) -> dict[str, tuple[str, ...]]:
+        """What is wrong with cues that sound, by id; on other tracks what isn't on the main one, with their number."""
+        found: dict[str, tuple[str, ...]] = {verdict.cue: verdict.faults for verdict in self.verdicts}
+        for track in self.tracks:
+            for verdict in track.verdicts:
+                own = found.get(verdict.cue, ())
+                more = (f"on track {track.number + 1}: {fault}" for fault in verdict.faults if fault not in own)
+                found[verdict.cue] = (*own, *more)
+        sounding = {cue.id for cue in self.audible}
+        return {cue: faults for cue, faults in found.items() if faults and cue in sounding}
 
     def on(self, other: OtherTrack) -> "Score":
         """The score as it sounds on another of the film's tracks."""

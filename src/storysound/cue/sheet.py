@@ -25,6 +25,7 @@ from storysound.cue.form import (
     SlideshowForm,
     SoundForm,
     TrackForm,
+    VerdictForm,
     WishesForm,
 )
 from storysound.cue.levels import Levels
@@ -257,7 +258,8 @@ def _sound(sound: Sound) -> dict[str, Any]:
 
 
 def _track(track: OtherTrack) -> dict[str, Any]:
-    return asdict(track) | {"speech": [_span(span) for span in track.speech]}
+    verdicts = [_verdict(verdict) for verdict in track.verdicts]
+    return asdict(track) | {"speech": [_span(span) for span in track.speech], "verdicts": verdicts}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -334,7 +336,7 @@ def _score(form: SheetForm) -> Score:
         tracks=tuple(_track_of(f"tracks[{at}]", track) for at, track in enumerate(form.tracks)),
         bans=form.bans,
         wishes=_wishes_of(form.wishes),
-        verdicts=tuple(Verdict(**msgspec.structs.asdict(verdict)) for verdict in form.verdicts),
+        verdicts=_verdicts_of(form.verdicts),
         edits=_edits("edits", form.edits),
         undone=_edits("undone", form.undone),
         loudness=_loudness_of(form.loudness),
@@ -433,7 +435,12 @@ def _slideshow_of(form: SlideshowForm | None) -> Slideshow | None:
 
 def _track_of(place: str, form: TrackForm) -> OtherTrack:
     speech = _spans(f"{place}.speech", form.speech)
-    return OtherTrack(form.number, form.language, form.layout, speech, form.bed_db, form.master_db)
+    verdicts = _verdicts_of(form.verdicts)
+    return OtherTrack(form.number, form.language, form.layout, speech, form.bed_db, form.master_db, verdicts)
+
+
+def _verdicts_of(forms: Sequence[VerdictForm]) -> tuple[Verdict, ...]:
+    return tuple(Verdict(**msgspec.structs.asdict(form)) for form in forms)
 
 
 def _wishes_of(form: WishesForm) -> Wishes:

@@ -280,7 +280,7 @@ class _View:
             "page": told.page_of(sound),
             "scores": self._scores(cue),
             "measured": told.measured(cue, self.verdicts.get(cue.id)),
-            "faults": self.verdicts[cue.id].faults if cue.id in self.verdicts else (),
+            "faults": self.score.faults.get(cue.id, ()),
             "id": shlex.quote(draw.shown(cue.id)),
             "banned": cue.sound.path in self.score.bans,
             "sound": shlex.quote(draw.shown(cue.sound.path)),

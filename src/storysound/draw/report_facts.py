@@ -105,8 +105,7 @@ def signed(value: float) -> str:
 
 def faulty(score: Score) -> list[tuple[str, str]]:
     """Id of each cue that isn't as it was meant, and what is wrong with it."""
-    sounding = {cue.id for cue in score.audible}
-    return [(v.cue, "; ".join(v.faults)) for v in score.verdicts if v.faults and v.cue in sounding]
+    return [(cue, "; ".join(faults)) for cue, faults in score.faults.items()]
 
 
 def sounds(cues: Sequence[Cue]) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The models of a session: each is loaded once, when it is first needed, and belongs to nobody else."""
 
 import ctypes
-import gc
 import sys
 import threading
 from collections import Counter
@@ -18,7 +17,6 @@ Model = TypeVar("Model")
 
 def give_back() -> None:
     """Gives memory that was needed for a moment back to the system; glibc would hold on to it."""
-    gc.collect()  # what refers to itself, as caches of methods do
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 

@@ -1,6 +1,7 @@
 """MusicGen (Copet et al. 2023, arXiv:2306.05284) through transformers: tokens of EnCodec, one frame after another."""
 
 import math
+from collections.abc import Set
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from storysound.generate.music import check_length
+from storysound.encode.pool import Models
+from storysound.generate.maker import Condition, Conditions, check_conditions
 from storysound.generate.pretrained import FROM_DISK, loading, quiet
 from storysound.media.audio import Waveform
 from storysound.progress import check
@@ -18,8 +20,9 @@ GUIDANCE = 3.0  # the authors' weight of the words against no words
 
 
 class MusicGen:
-    """A composer; mono or stereo, as the folder's model is."""
+    """A maker of music from words; mono or stereo, as the folder's model is."""
 
+    takes: Set[Condition] = frozenset({"text"})
     longest_s = 30.0  # what it was trained on; beyond that it loses the thread
 
     def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
@@ -27,16 +30,17 @@ class MusicGen:
         self._model, self._tokenizer = model.eval(), tokenizer
 
     @torch.inference_mode()
-    def compose(self, prompt: str, seconds: float, seed: int) -> Waveform:
-        """See `music.Composer`."""
-        check_length(seconds, self)
+    def make(self, conditions: Conditions) -> Waveform:
+        """See `maker.Maker`."""
+        check_conditions(conditions, self)
+        seconds = conditions.seconds
         codec, device = self._model.config.audio_encoder, self._model.device
-        ids = torch.tensor([self._tokenizer.encode(prompt).ids], device=device)
+        ids = torch.tensor([self._tokenizer.encode(conditions.text).ids], device=device)
         # Each codebook is one step behind the one before it, so that the last frame is whole only so much later.
         steps = math.ceil(seconds * codec.frame_rate) + self._model.config.decoder.num_codebooks - 1
         devices = [device] if device.type == "cuda" else []
         with quiet(), torch.random.fork_rng(devices):  # transformers takes no generator
-            torch.manual_seed(seed)
+            torch.manual_seed(conditions.seed)
             sound = self._model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=steps, do_sample=True,
                 guidance_scale=GUIDANCE, stopping_criteria=[never],
@@ -55,7 +59,7 @@ def never(tokens: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
     return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
 
 
-def load(folder: Path, device: torch.device) -> MusicGen:
+def load(folder: Path, device: torch.device, _models: Models) -> MusicGen:
     """From config.json, generation_config.json, model.safetensors and tokenizer.json. Raises MissingModelError."""
     with loading(folder, "a MusicGen model of transformers"):
         made = import_module("transformers").MusicgenForConditionalGeneration

@@ -20,7 +20,7 @@ from storysound import __version__
 from storysound.errors import MediaError
 from storysound.ingest.keyframes import key_frames, sharpness
 from storysound.ingest.kinds import kind_of, sound_story, text_story
-from storysound.ingest.pictures import Page, Show, pages_of
+from storysound.ingest.pictures import FILM_SUFFIXES, Page, Show, pages_of, shown_files
 from storysound.ingest.shots import detect_shots
 from storysound.media.arrays import RATE_HZ, Pixels
 from storysound.media.film.mux import picture_end_s
@@ -72,9 +72,9 @@ def read_footage(
     """Looks at and listens to a story of any kind (`kinds.kind_of`); `track`: which of its sounds.
 
     `show`: how long each picture of a folder stays; `about`: what is said of the whole, which is all that is told of a
-    sound. Raises MediaError: missing, empty, no media, without a single picture that decodes, a sound or a narration
-    that doesn't. A film's sound that can't be decoded counts as absent, with a warning. InputError for a text that
-    can't be read.
+    sound. A picture of a folder that can't be read is left out, and the story's faults say so. Raises MediaError:
+    missing, empty, no media, without a single picture that decodes, a sound or a narration that doesn't. A film's sound
+    that can't be decoded counts as absent, with a warning. InputError for a text that can't be read.
     """
     watch, kind = watch or Watch(), kind_of(path)
     if kind == "pictures":
@@ -110,13 +110,15 @@ class _Look(NamedTuple):
 
 def _read_folder(folder: Path, watch: Watch, show: Show) -> Footage:
     narration = record_audio(show.narration, rate_hz=RATE_HZ) if show.narration else None
-    pages, faults = pages_of(folder, show, narration.duration_s if narration else None)
+    seen, broken = _pictures_of(folder)
+    pages, faults = pages_of(folder, list(seen), show, narration.duration_s if narration else None)
+    faults = (*broken, *faults)
     looks: list[_Look] = []
     frames: list[Frame] = []
     sounds: list[tuple[float, Recording]] = []
     for number, page in enumerate(pages):
         watch.at(number, len(pages), page.file.name)
-        look, own = _page(page), None
+        look, own = _page(page, seen[page.file]), None
         if page.is_film and probe(page.file).audio:
             own, fault = read_sound(page.file, page.span.duration_s, Watch())
             faults += (f"{page.file.name}: {fault}",) if fault else ()
@@ -145,12 +147,33 @@ def _read_folder(folder: Path, watch: Watch, show: Show) -> Footage:
     return Footage(story.with_step(_step()), pictures, original, pages)
 
 
-def _page(page: Page) -> _Look:
+def _pictures_of(folder: Path) -> tuple[dict[Path, Pixels | None], tuple[str, ...]]:
+    """The files of a folder that are shown, pictures with what is seen of them; and those that can't be, in words.
+
+    Raises MediaError where none can be.
+    """
+    seen: dict[Path, Pixels | None] = {}
+    broken: list[MediaError] = []
+    for file in unless_stopped(shown_files(folder)):
+        try:
+            if file.suffix.lower() in FILM_SUFFIXES:
+                next(iter_frames(file, max_side=SIDE_PX))
+                seen[file] = None
+            else:
+                seen[file] = read_image(file, max_side=SIDE_PX)
+        except MediaError as error:
+            broken.append(error)
+    if not seen:
+        raise broken[0]
+    return seen, tuple(f"left out: {Path(error.path).name} {error.fault}" for error in broken)
+
+
+def _page(page: Page, seen: Pixels | None) -> _Look:
     """What is seen on a page, a picture being one shot."""
-    if page.is_film:
+    if seen is None:
         return _looked(page.file, page.span.duration_s, lambda seen_s: check()).moved(page.span.start_s)
     middle_s = (page.span.start_s + page.span.end_s) / 2
-    return _Look((page.span,), (page.span,), ((read_image(page.file, max_side=SIDE_PX),),), (middle_s,))
+    return _Look((page.span,), (page.span,), ((seen,),), (middle_s,))
 
 
 def _show_sound(

@@ -43,24 +43,31 @@ class Page:
     is_film: bool
 
 
-def pages_of(folder: Path, show: Show, narration_s: float | None = None) -> tuple[tuple[Page, ...], tuple[str, ...]]:
-    """Pictures and films of a folder in name order, with their shares of story.txt; and what is passed over, in words.
-
-    Paragraphs (parted by blank lines) go to pages in order; with unequal counts they are spread evenly. A picture
-    stays as long as its words take to read, 4 to 12 seconds, or as `show` has it; a film plays whole. Under a narration
-    of `narration_s` the pictures share what the films leave of it, each by its words, and get LEAST_S at least.
-    Raises MediaError where there are no pictures, InputError for a text that can't be read, and where `show` has spans
-    for another number of pages.
-    """
+def shown_files(folder: Path) -> list[Path]:
+    """Pictures and films of a folder in name order, hidden ones left out. Raises MediaError where there are none."""
     try:
         files = [file for file in _shown(folder) if file.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES]
-        others = [file.name for file in _shown(folder) if file not in files and file.name != TEXT]
-        text = read_text(folder / TEXT) if (folder / TEXT).exists() else ""
     except OSError as error:
         raise MediaError(folder, f"can't be read: {error.strerror}", "check its rights") from error
     if not files:
         kinds = ", ".join(sorted(s[1:] for s in PICTURE_SUFFIXES | FILM_SUFFIXES))
         raise MediaError(folder, "has no pictures in it", f"put some there ({kinds}) beside {TEXT}")
+    return files
+
+
+def pages_of(
+    folder: Path, files: Sequence[Path], show: Show, narration_s: float | None = None
+) -> tuple[tuple[Page, ...], tuple[str, ...]]:
+    """Pictures and films (`files`) of a folder with their shares of story.txt; and what is passed over, in words.
+
+    Paragraphs (parted by blank lines) go to pages in order; with unequal counts they are spread evenly. A picture
+    stays as long as its words take to read, 4 to 12 seconds, or as `show` has it; a film plays whole. Under a narration
+    of `narration_s` the pictures share what the films leave of it, each by its words, and get LEAST_S at least.
+    Raises MediaError, InputError for a text that can't be read, and where `show` has spans for another number of pages.
+    """
+    kinds = PICTURE_SUFFIXES | FILM_SUFFIXES
+    others = [f.name for f in _shown(folder) if f.suffix.lower() not in kinds and f.name != TEXT]
+    text = read_text(folder / TEXT) if (folder / TEXT).exists() else ""
     texts, read_s = spread(paragraphs(text), len(files))
     if show.spans:
         if len(show.spans) != len(files):

@@ -10,7 +10,7 @@ between the pictures at both ends; fades by the black between them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,23 +88,20 @@ class _FrameSummaries:
         times: list[float] = []
         colours: list[Floats] = []
         grids: list[Floats] = []
-        votes: list[NDArray[np.int32]] = []
-        for frame in frames:
-            times.append(frame.time_s)
-            votes.append(_votes(frame.rgb))
-            grids.append(_grid(frame.rgb))
-            if len(votes) == _BLOCK:  # many at once are folded in a fraction of the time
-                colours.append(_histograms(votes))
-                votes.clear()
-        colours.append(_histograms(votes))
-        grid = np.asarray(grids, np.float32).reshape(len(times), _GRID[0] * _GRID[1], 3)
+        rest = iter(frames)
+        # Many at once are folded in a fraction of the time, and what is left of hours lies together in memory.
+        while block := list(islice(rest, _BLOCK)):
+            times += [frame.time_s for frame in block]
+            colours.append(_histograms([_votes(frame.rgb) for frame in block]))
+            grids.append(np.stack([_grid(frame.rgb) for frame in block]))
+        grid = np.concatenate([np.empty((0, _GRID[0] * _GRID[1], 3), np.float32), *grids])
         luma = grid @ _LUMA
         centred = luma - luma.mean(axis=1, keepdims=True)
         deviation = centred.std(axis=1)
         norm = np.where(deviation < _FLAT, np.inf, np.linalg.norm(centred, axis=1))
         return _FrameSummaries(
             np.asarray(times, np.float64),
-            np.concatenate(colours),
+            np.concatenate([np.empty((0, _BINS**3), np.float32), *colours]),
             grid.reshape(len(times), grid.shape[1] * 3),
             (centred / norm[:, None]).astype(np.float32),
             (deviation < 2 * _FLAT) & (luma.mean(axis=1) < _BLACK),

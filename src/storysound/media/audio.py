@@ -15,6 +15,8 @@ from storysound.media.decoding import decode_sound
 from storysound.media.files import atomic
 from storysound.media.layouts import STEREO, folded, resampled, usual_layout
 
+MOST_WAV_BYTES = 2**32 - 2**20  # of samples; the rest is for what is said of them
+
 
 @dataclass(frozen=True)
 class Waveform:
@@ -125,17 +127,29 @@ def resample(wave: Waveform, rate_hz: int) -> Waveform:
     return Waveform(np.ascontiguousarray(np.concatenate(blocks, axis=1)), rate_hz, wave.layout)
 
 
+def needs_rf64(length: int, channels: int, bits: int) -> bool:
+    """Whether so many samples a channel, of so many bits, are too much for a WAV, whose sizes have 32 bits.
+
+    RF64 (EBU Tech 3306) is the same with sizes of 64.
+
+    >>> needs_rf64(4 * 3600 * 48_000, 2, 24), needs_rf64(5 * 3600 * 48_000, 2, 24)
+    (False, True)
+    """
+    return length * channels * bits // 8 > MOST_WAV_BYTES
+
+
 def write_wav(path: str | Path, wave: Waveform, tags: Mapping[str, str] = MappingProxyType({})) -> None:
     """Writes a WAV, in place of what was there, or nothing at all: 24-bit; 32-bit float where samples go beyond ±1.
 
-    `tags`: title, comment, software, copyright, artist, genre, as RIFF INFO has them.
+    Beyond 4 GB it is an RF64. `tags`: title, comment, software, copyright, artist, genre, as RIFF INFO has them.
     Raises OutputError on a full disk or missing rights; ValueError for NaN or infinite samples.
     """
     if not np.isfinite(wave.samples).all():
         raise ValueError("samples must be finite")
     subtype = "PCM_24" if np.abs(wave.samples).max(initial=0.0) <= 1.0 else "FLOAT"
+    kind = "RF64" if needs_rf64(wave.samples.shape[1], wave.channels, 24 if subtype == "PCM_24" else 32) else "WAV"
     data = io.BytesIO()  # written by us: the library would hide a full disk behind an error of its own
-    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype=subtype, format="WAV") as file:
+    with soundfile.SoundFile(data, "w", wave.rate_hz, wave.channels, subtype=subtype, format=kind) as file:
         for name, value in tags.items():
             setattr(file, name, value)
         file.write(wave.samples.T)

@@ -13,13 +13,14 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | leap beyond the end of the file | broken: it follows the one before |
 | no length is stated (live recordings) | the end of the last packet |
 | sound of more or fewer samples than its stamps leave room for | stamps are right: see `stretches` |
+| an edit list hides packets, or has them twice | what it shows counts, when it shows it; the rest is needed to decode |
 | streams that aren't used (subtitles, data, covers, more languages) go on | they don't count |
 | the sound outlasts the pictures by more than `HELD_S` | the last picture stands as long |
 """
 
 import logging
 import math
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from numpy.typing import NDArray
 
 from storysound.errors import MediaError
 from storysound.media.files import has_index, is_still, opened, reading
+from storysound.media.film.boxes import odd_edits, pieces, unread_from
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ log = logging.getLogger(__name__)
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
-_CODEC_DELAY_S = 0.2
+CODEC_DELAY_S = 0.2
 _ENDLESS = 1 << 31  # a packet that lasts so many ticks lasts less than none: pieces of Ogg that were joined end so
 USUAL_STEP_S = 0.04  # of pictures of which nothing says how long they stand
 _ONE_CLOCK = (
@@ -72,7 +74,7 @@ def origin_s(container: InputContainer) -> float:
     Both are shifted by it, so that they stay in step and a stream that begins later than the other stays later.
     """
     start_s = (container.start_time or 0) / 1_000_000  # PyAV gives microseconds
-    return start_s if start_s >= 0 or start_s < -_CODEC_DELAY_S else 0.0
+    return start_s if start_s >= 0 or start_s < -CODEC_DELAY_S else 0.0
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,9 @@ def clock_of(container: InputContainer, path: str | Path) -> FileClock:
 
     Raises MediaError where the file can't be read.
     """
+    if has_index(container):
+        status = Path(path).stat()
+        _tell_of_boxes(str(path), status.st_size, status.st_mtime_ns)
     origin = origin_s(container)
     ends = _stated_ends(container, path, origin)
     if ends is None:
@@ -150,7 +155,7 @@ def _stated_ends(container: InputContainer, path: str | Path, origin: float) -> 
         lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         if has_index(container):
             index = stream.index_entries
-            if not lasts_s or not stream.frames or not len(index):
+            if not lasts_s or not len(index) or len(index) != stream.frames:  # an edit list shows some not, or twice
                 return None
             if index[-1].pos + index[-1].size > Path(path).stat().st_size:
                 return None
@@ -183,12 +188,26 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
             read_to = max(read_to, (packet.pos or 0) + packet.size)
         head = _HEADS.get(container.format.name.split(",")[0])
         stated_s = (container.duration or 0) / 1_000_000
+        is_boxed = has_index(container)
     ends = {stream: end_s - origin for stream, end_s in seen.ends_s.items()}
     if head and _follows(path, head, read_to):
         there_s = max(ends.values(), default=0.0)
         log.warning("%s: what is joined to it after %.1f s can't be read; give its pieces one by one", path, there_s)
+    is_joined = is_boxed and seen.hidden and len(pieces(Path(path))) > 1 and unread_from(Path(path)) is None
+    if is_joined:  # FFmpeg hides what is due while the piece before is, too
+        log.warning("%s: its times begin anew, and sound may be missing there; give its pieces one by one", path)
     missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
     return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
+
+
+@lru_cache(maxsize=64)
+def _tell_of_boxes(path: str, size: int, _mtime_ns: int) -> None:
+    """Says, once, what of an MP4 or MOV isn't read as it is meant: a film joined to another, odd edit lists."""
+    if (at := unread_from(Path(path))) is not None:
+        share = 100 * (size - at) / size
+        log.warning("%s: %.0f %% of it, joined to its film, can't be read; give its pieces one by one", path, share)
+    if odd := odd_edits(Path(path)):
+        log.warning("%s: its edit list %s; export it again", path, odd)
 
 
 def _follows(path: str, head: bytes, place: int) -> bool:
@@ -216,9 +235,13 @@ class _PacketTimes:
     highest_s: dict[int, float] = field(default_factory=dict)  # stamp of each stream in its piece
     pieces: dict[int, int] = field(default_factory=dict)
     counts: Counter[int] = field(default_factory=Counter)
+    hidden: int = 0
 
     def take(self, packet: "av.Packet[av.stream.Stream]") -> None:
-        """One more packet."""
+        """One more packet; what an edit list hides counts for nothing."""
+        if packet.is_discard:
+            self.hidden += 1
+            return
         number = packet.stream.index
         self.counts[number] += 1
         stamp = packet.pts if packet.pts is not None else packet.dts
@@ -272,113 +295,6 @@ def packets_of(
         if packet.dts is not None or packet.pts is not None or (unstamped and packet.size):
             found = True
             yield packet
-
-
-# --- pictures
-
-
-@dataclass(frozen=True)
-class PictureTimes:
-    """When the packets of a picture stream are shown and decoded, in the order of the file, in ticks of `base_s`.
-
-    `shown` and `decoded`: on the file's clock; `decoded` rises and is never after `shown`, and both are as stamped but
-    for the start where stamps are sound. `end`: of the last picture, as long as it stands by itself.
-    """
-
-    base_s: float
-    shown: tuple[int, ...]
-    decoded: tuple[int, ...]
-    end: int
-
-    @property
-    def end_s(self) -> float:
-        """When the last picture ends, in seconds."""
-        return self.end * self.base_s
-
-
-def picture_times(container: InputContainer, stream: av.VideoStream, path: str | Path) -> PictureTimes:
-    """Of a freshly opened file, by a look at all packets of the stream.
-
-    Raises MediaError where there are no packets, or none has a time.
-    """
-    clock = clock_of(container, path)
-    stamps, base = clock.reader(), float(stream.time_base or 1)
-    raw = [(p.pts, p.dts, p.duration or 0) for p in packets_of(container, [stream], path)]
-    if not any(pts is not None for pts, _, _ in raw):
-        if not any(dts is not None for _, dts, _ in raw):
-            raise MediaError(path, "not one picture of it has a time", "convert it to mp4 first")
-        raw = [(dts, dts, lasts) for _, dts, lasts in raw]  # formats without B-frames stamp once
-    shifts = []
-    for pts, dts, _ in raw:
-        stamp = pts if pts is not None else dts
-        time_s = stamps.at(None if stamp is None else stamp * base)
-        shifts.append(None if time_s is None or stamp is None else round(time_s / base) - stamp)
-    shown = _distinct(
-        filled_times(
-            [
-                None if pts is None or shift is None else pts + shift
-                for (pts, _, _), shift in zip(raw, shifts, strict=True)
-            ]
-        )
-    )
-    stamped = [
-        dts + shift for (_, dts, _), shift in zip(raw, shifts, strict=True) if dts is not None and shift is not None
-    ]
-    decoded = stamped if _in_time(stamped, shown) else decoding_times(shown)
-    known = sorted(shown)
-    last = next(lasts for time, (_, _, lasts) in zip(shown, raw, strict=True) if time == known[-1])
-    if not last:
-        rate = stream.average_rate
-        last = known[-1] - known[-2] if len(known) > 1 else round((1 / float(rate) if rate else USUAL_STEP_S) / base)
-    return PictureTimes(base, tuple(shown), tuple(decoded), known[-1] + last)
-
-
-def filled_times(times: Sequence[int | None]) -> list[int]:
-    """The times; a picture that has none is shown where the next one is missing after that which comes before it.
-
-    >>> filled_times([0, None, 1, 2, 6, 4, 5, None])
-    [0, 3, 1, 2, 6, 4, 5, 7]
-    """
-    known = sorted(time for time in times if time is not None)
-    step = max(1, round(float(np.median(np.diff(known))))) if len(known) > 1 else 1
-    found, before = [], known[0] - step
-    for time in times:
-        if time is None:
-            time, place = before + step, bisect_right(known, before + step // 2)
-            while place < len(known) and known[place] < time + (step + 1) // 2:
-                time, place = known[place] + step, place + 1
-            insort(known, time)
-        found.append(time)
-        before = time
-    return found
-
-
-def _distinct(times: Sequence[int]) -> list[int]:
-    """The times, equal ones a tick apart in the order in which they come."""
-    order = sorted((time, place) for place, time in enumerate(times))
-    found = list(times)
-    last = -(1 << 62)
-    for time, place in order:
-        last = max(time, last + 1)
-        found[place] = last
-    return found
-
-
-def _in_time(decoded: Sequence[int], shown: Sequence[int]) -> bool:
-    """Whether all pictures are decoded one after the other, none after it is shown."""
-    is_early = len(decoded) == len(shown) and all(due <= time for due, time in zip(decoded, shown, strict=True))
-    return is_early and all(one < other for one, other in pairwise(decoded))
-
-
-def decoding_times(shown: Sequence[int]) -> list[int]:
-    """Times to decode pictures that are shown then: rising, none after its picture is shown.
-
-    The i-th packet is decoded when the i-th picture in order of time is shown, and all of that earlier by as much as
-    keeps every picture in time.
-    """
-    due = sorted(shown)
-    lead = max((late - time for late, time in zip(due, shown, strict=True)), default=0)
-    return [time - lead for time in due]
 
 
 # --- sound

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from storysound.errors import InputError, MediaError, OutputError, UsageError
 from storysound.media.arrays import Samples
+from storysound.media.film.boxes import unread_from
 from storysound.progress import check
 
 Made = TypeVar("Made")
@@ -102,6 +103,8 @@ def _advice(path: str | Path) -> str:
         return "check the disk"
     if b"\0" not in head and _is_text(head):
         return "it holds text, not media"
+    if unread_from(Path(path)) is not None:
+        return "it is several films, joined to each other; give them one by one"
     return "it is damaged, cut short or no media file; export or download it again"
 
 
@@ -215,12 +218,13 @@ def _remove_leftovers(temporary: Path) -> None:
 def check_target(path: str | Path, source: str | Path | None = None) -> None:
     """Tells before any work is done that `path` can't be written later, as far as that can be known; makes nothing.
 
-    Raises OutputError: a folder, an impossible name, `source` itself by whatever name, no rights.
+    Raises OutputError: a folder, an impossible name, `source` itself by whatever name, no rights. A `source` that isn't
+    there is for its reader to tell.
     """
     target = Path(path)
     with writing(path):
         _check_name(target)
-        if source is not None and target.exists() and target.samefile(source):
+        if source is not None and target.exists() and Path(source).exists() and target.samefile(source):
             raise OutputError(path, "is the input itself", "write to another file")
         folder = next(folder for folder in target.absolute().parents if folder.exists())
         if not folder.is_dir():

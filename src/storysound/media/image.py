@@ -4,11 +4,13 @@ import io
 import logging
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +38,40 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> NDArray[np.u
     """
     if max_side is not None and max_side < 1:
         raise ValueError(f"max_side must be positive, got {max_side}")
+    with _decoding(path) as image:
+        return _decode(image, path, max_side)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture whose pixels mean something: RGB [h w 3]; what its file says by keywords and EXIF tags."""
+
+    rgb: Pixels
+    texts: Mapping[str, str]
+    exif: Mapping[int, Any]
+
+
+def read_drawing(path: str | Path) -> Drawing:
+    """A picture of 8 bits as it is stored, neither turned nor scaled.
+
+    Raises MediaError as `read_image`, and for pictures of other depths, which would have to be changed.
+    """
+    with _decoding(path) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(path)
+        if image.mode not in ("L", "P", "RGB", "RGBA"):
+            raise MediaError(path, f"has pixels of another kind ({image.mode})", "save it as RGB of 8 bits")
+        texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+        return Drawing(np.array(image.convert("RGB"), np.uint8), texts, dict(image.getexif()))
+
+
+@contextmanager
+def _decoding(path: str | Path) -> Iterator[Image.Image]:
+    """An image to decode in the block; whatever Pillow raises of it becomes MediaError."""
     file = check_readable(path)
     try:
         with _opened(file) as image:
-            return _decode(image, path, max_side)
+            yield image
     except UnidentifiedImageError as error:
         raise MediaError(path, "is not a picture that can be read", "convert it to JPEG or PNG") from error
     except MediaError:
@@ -168,16 +200,25 @@ class Jpegs(Sequence[Pixels]):
         return Jpegs(self.files[place]) if isinstance(place, slice) else from_jpeg(self.files[place])
 
 
-def write_png(path: str | Path, rgb: NDArray[np.uint8], texts: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Writes a picture uint8 [h w 3], in place of what was there, or nothing at all. Raises OutputError.
+def write_png(
+    path: str | Path,
+    rgb: NDArray[np.uint8],
+    texts: Mapping[str, str] = MappingProxyType({}),
+    exif: Mapping[int, Any] = MappingProxyType({}),
+) -> None:
+    """Writes a picture uint8 [h w 3] or grey [h w], in place of what was there, or nothing at all. Raises OutputError.
 
-    `texts`: what the file says of itself, by the keywords of PNG (Description, Software, Copyright).
+    `texts`: what the file says of itself, by the keywords of PNG (Description, Software, Copyright); `exif`: numbers,
+    by the tags of EXIF.
     """
     said = PngInfo()
     for keyword, text in texts.items():
         said.add_itxt(keyword, text)
     with atomic(path) as temporary:
-        Image.fromarray(rgb).save(temporary, "PNG", pnginfo=said)
+        image = Image.fromarray(rgb)
+        tags = image.getexif()
+        tags.update(exif)
+        image.save(temporary, "PNG", pnginfo=said, exif=tags)
 
 
 def from_jpeg(data: bytes) -> NDArray[np.uint8]:

@@ -15,7 +15,6 @@ from storysound.progress import check
 from storysound.story import Span
 
 BLOCK_S = 0.4  # gating block and momentary window (BS.1770-4, Annex 1)
-SHORT_TERM_S = 3.0  # EBU Tech 3341
 STEP_S = 0.1  # blocks overlap by 75 %
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
@@ -103,10 +102,10 @@ class _KWeighted:
 
 
 class _Windows:
-    """Mean energies of windows of `length_s`, one every `step_s`, of energy that comes block by block."""
+    """Mean energies of windows of BLOCK_S, one every `step_s`, of energy that comes block by block."""
 
-    def __init__(self, rate_hz: int, length_s: float, step_s: float) -> None:
-        self._rate_hz, self._length_s, self._step_s = rate_hz, length_s, step_s
+    def __init__(self, rate_hz: int, step_s: float) -> None:
+        self._rate_hz, self._step_s = rate_hz, step_s
         self._rest = np.empty(0)  # what windows that aren't over need, from sample `_first` on
         self._first = self._total = self._count = 0
         self._done: list[NDArray[np.float64]] = []
@@ -115,7 +114,7 @@ class _Windows:
         """The next energies [n]."""
         self._total += len(energy)
         self._rest = np.concatenate([self._rest, energy])
-        over_s = (self._total - 1) / self._rate_hz - self._length_s  # less than a sample short is not over yet
+        over_s = (self._total - 1) / self._rate_hz - BLOCK_S  # less than a sample short is not over yet
         means = self._means(math.floor(over_s / self._step_s) + 1)
         self._done.append(means)
         self._count += len(means)
@@ -126,14 +125,14 @@ class _Windows:
         """Of the windows from the first that isn't done to number `count`: [b]."""
         starts = np.round(np.arange(self._count, max(count, self._count)) * self._step_s * self._rate_hz)
         starts = starts.astype(np.int64)
-        ends = np.minimum(starts + round(self._length_s * self._rate_hz), self._total)
+        ends = np.minimum(starts + round(BLOCK_S * self._rate_hz), self._total)
         running = np.concatenate([[0.0], np.cumsum(self._rest)])
         sums = running[ends - self._first] - running[starts - self._first]
         return np.asarray(np.maximum(sums, 0.0) / (ends - starts))
 
     def all(self) -> NDArray[np.float64]:
         """Of all windows that fit into what came: [b]."""
-        fitting = math.floor((self._total / self._rate_hz - self._length_s) / self._step_s + 1e-9) + 1
+        fitting = math.floor((self._total / self._rate_hz - BLOCK_S) / self._step_s + 1e-9) + 1
         return np.concatenate([*self._done, self._means(fitting)])
 
 
@@ -145,7 +144,7 @@ class LoudnessMeter:
 
     def __init__(self, rate_hz: int, layout: tuple[str, ...]) -> None:
         self._weighted = _KWeighted(rate_hz, layout)
-        self._momentary = _Windows(rate_hz, BLOCK_S, STEP_S)
+        self._momentary = _Windows(rate_hz, STEP_S)
 
     def add(self, samples: Samples) -> None:
         """The next samples [c n]."""
@@ -160,12 +159,12 @@ class LoudnessMeter:
         return gated_lufs(self.energies())
 
 
-def _block_energies(wave: Waveform, length_s: float, step_s: float = STEP_S) -> NDArray[np.float64]:
-    """Weighted mean square [b] of K-weighted blocks of `length_s`, one every `step_s`; empty when shorter than one."""
+def _block_energies(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
+    """Weighted mean square [b] of K-weighted blocks of BLOCK_S, one every `step_s`; empty when shorter than one."""
     if wave.rate_hz < _LEAST_RATE_HZ:
         wave = resample(wave, wave.rate_hz * -(-_RAISED_HZ // wave.rate_hz))
     weighted = _KWeighted(wave.rate_hz, wave.layout or ("?",) * wave.channels)
-    windows = _Windows(wave.rate_hz, length_s, step_s)
+    windows = _Windows(wave.rate_hz, step_s)
     for block in _blocks(wave.samples):
         windows.add(weighted(block))
     return windows.all()
@@ -201,7 +200,7 @@ def integrated_lufs(wave: Waveform) -> float:
     >>> round(integrated_lufs(Waveform(sine[None], 48000)), 1)
     -3.0
     """
-    return gated_lufs(_block_energies(wave, BLOCK_S))
+    return gated_lufs(_block_energies(wave))
 
 
 def recording_lufs(
@@ -222,7 +221,7 @@ def recording_lufs(
 
 def momentary_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
     """Ungated loudness of the 0.4 s from each k · step_s on, [b] in LUFS; -inf in silence, empty below 0.4 s."""
-    return _lufs(_block_energies(wave, BLOCK_S, step_s))
+    return _lufs(_block_energies(wave, step_s))
 
 
 def peaks_db(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float32]:
@@ -236,11 +235,6 @@ def peaks_db(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float32]:
     with np.errstate(divide="ignore"):
         result: NDArray[np.float32] = 20 * np.log10(np.maximum.reduceat(loudest, edges[edges < loudest.size]))
     return result
-
-
-def short_term_lufs(wave: Waveform, step_s: float = STEP_S) -> NDArray[np.float64]:
-    """Ungated loudness of the 3 s from each k · step_s on, [b] in LUFS; -inf in silence, empty for less than 3 s."""
-    return _lufs(_block_energies(wave, SHORT_TERM_S, step_s))
 
 
 @lru_cache(maxsize=1)

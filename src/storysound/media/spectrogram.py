@@ -1,5 +1,6 @@
 """One short-time Fourier transform and one mel filterbank for analysis and all encoders."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -99,19 +100,25 @@ def istft(spectrum: Complex, config: Stft, length: int) -> Floats:
 
     Exact for an unchanged spectrum wherever windows cover the signal.
     """
+    frames = scipy.fft.irfft(spectrum, n=config.n_fft, axis=-1).astype(np.float32, copy=False)
     window = config.window_samples()
-    frames = scipy.fft.irfft(spectrum, n=config.n_fft, axis=-1).astype(np.float32) * window
-    count = frames.shape[-2]
-    total = config.n_fft + (count - 1) * config.hop_length
-    signal = np.zeros((*frames.shape[:-2], total), np.float32)
-    weight = np.zeros(total, np.float32)
-    for index in range(count):
-        at = slice(index * config.hop_length, index * config.hop_length + config.n_fft)
-        signal[..., at] += frames[..., index, :]
-        weight[at] += window * window
+    frames *= window
+    signal = _overlapped(frames, config.hop_length)
+    weight = _overlapped(np.broadcast_to(window * window, frames.shape[-2:]), config.hop_length)
     start = config.n_fft // 2 if config.centre else 0
-    signal = (signal / np.maximum(weight, np.float32(1e-8)))[..., start : start + length].astype(np.float32, copy=False)
+    signal = np.asarray(signal / np.maximum(weight, np.float32(1e-8)), np.float32)[..., start : start + length]
     return _extend(signal, 0, length - signal.shape[-1], "constant") if signal.shape[-1] < length else signal
+
+
+def _overlapped(frames: Floats, hop: int) -> Floats:
+    """Frames [... t n], each `hop` after the one before it, added up: [... n + (t - 1) hop]."""
+    count, n = frames.shape[-2:]
+    parts = -(-n // hop)  # of a frame, each as long as a hop, the last one padded
+    padded = frames if n == parts * hop else _extend(frames, 0, parts * hop - n, "constant")
+    total = np.zeros((*frames.shape[:-2], count + parts - 1, hop), np.float32)
+    for part in reversed(range(parts)):  # so that each sample gets the first frame first
+        total[..., part : part + count, :] += padded[..., part * hop : (part + 1) * hop]
+    return total.reshape(*frames.shape[:-2], -1)[..., : n + (count - 1) * hop]
 
 
 def power(samples: ArrayLike, config: Stft) -> Floats:
@@ -239,14 +246,24 @@ def mel(power_spectrum: Floats, config: LogMel) -> Floats:
     return np.asarray(spectrum @ config.filters().T, np.float32)
 
 
+def power_blocks(samples: ArrayLike, config: Stft) -> Iterator[tuple[slice, Floats]]:
+    """The squared magnitudes [... t f] of samples [... n], few frames at a time, and which frames they are.
+
+    Frame by frame, what stands in between stays in the cache, and of a long sound little is held at once.
+    """
+    frames = _frames(samples, config)
+    step = max(1, AT_ONCE // config.n_fft)
+    for start in range(0, frames.shape[-2], step):
+        block = slice(start, start + step)
+        yield block, squared(_spectra(frames[..., block, :], config))
+
+
 def log_mel(samples: ArrayLike, config: LogMel) -> Floats:
     """Log-mel spectrogram float32 [... t n_mels] of samples [... n] at `config.rate_hz`."""
-    frames = _frames(samples, config.stft)
-    energies = np.empty((*frames.shape[:-1], config.n_mels), np.float32)
-    step = max(1, AT_ONCE // config.stft.n_fft)
-    for start in range(0, frames.shape[-2], step):  # frame by frame, what stands in between stays in the cache
-        block = (..., slice(start, start + step), slice(None))
-        energies[block] = mel(squared(_spectra(frames[block], config.stft)), config)
+    shape = np.shape(samples)
+    energies = np.empty((*shape[:-1], config.stft.frames(shape[-1]), config.n_mels), np.float32)
+    for block, powers in power_blocks(samples, config.stft):
+        energies[..., block, :] = mel(powers, config)
     energies *= config.amplify
     energies += config.offset
     np.maximum(energies, config.floor, out=energies)

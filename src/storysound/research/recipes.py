@@ -17,6 +17,7 @@ from storysound.research.mac import settings as mac
 from storysound.research.mmva import settings as mmva
 from storysound.research.paper import TableLayout, published
 from storysound.research.sos import settings as sos
+from storysound.research.sos.generator.flow_settings import FlowTraining
 from storysound.research.soundimage import settings as soundimage
 
 
@@ -102,6 +103,12 @@ def _train_mmva(recipe: mmva.MmvaTraining, models: Models, watch: Watch) -> floa
 
 def _train_sos(recipe: sos.SosTraining, models: Models, watch: Watch) -> float:
     from storysound.research.sos.train import train
+
+    return train(recipe, models, watch)
+
+
+def _train_sosgen_flow(recipe: FlowTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.sos.generator.flow import train
 
     return train(recipe, models, watch)
 
@@ -204,6 +211,7 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("mac", mac.MacTraining, _train_mac),
     Training("mmva", mmva.MmvaTraining, _train_mmva),
     Training("sos", sos.SosTraining, _train_sos),
+    Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
 )
 EVALUATIONS: tuple[Evaluation[Any], ...] = (

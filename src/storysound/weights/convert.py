@@ -27,7 +27,10 @@ def convert(recipe: str, files: Sequence[Path]) -> Arrays:
 
 
 def from_torch(path: Path) -> Arrays:
-    """A state dict, or a pair (state dict, {head: (index, classes)}); each head becomes `heads.<head>` int64 [2]."""
+    """A state dict, or a pair (state dict, {head: (index, classes)}); each head becomes `heads.<head>` int64 [2].
+
+    State dicts may lie in others; names are joined with dots.
+    """
     import torch
     from numpy._core.multiarray import scalar
 
@@ -41,7 +44,7 @@ def from_torch(path: Path) -> Arrays:
         fault = f"it wants {wanted[1]}, which is not on the allow-list" if wanted else "it can't be read"
         raise ValueError(f"{path} is no weights-only PyTorch checkpoint: {fault}") from error
     state, heads = loaded if isinstance(loaded, tuple) else (loaded, {})
-    arrays: Arrays = {str(name): tensor.detach().numpy() for name, tensor in state.items()}
+    arrays: Arrays = {name: tensor.detach().numpy() for name, tensor in _flatten(state)}
     return arrays | {f"heads.{name}": np.asarray(pair, np.int64) for name, pair in heads.items()}
 
 
@@ -71,15 +74,16 @@ def from_numpy_pickle(path: Path) -> Arrays:
             outer = _NumpyUnpickler(file, encoding="latin1").load()
         except (pickle.UnpicklingError, EOFError) as error:
             raise ValueError(f"{path} is not a pickled numpy dictionary: {error}") from error
-    return dict(_flatten(outer.item() if outer.shape == () else outer[0]))
+    leaves = _flatten(outer.item() if outer.shape == () else outer[0])
+    return {name: np.asarray(value) for name, value in leaves}
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", np.asarray(value)
+            yield f"{prefix}{name}", value
 
 
 # TensorFlow's DataType enum, the members a checkpoint of weights uses

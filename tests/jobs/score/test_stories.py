@@ -2,30 +2,37 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import av
 import numpy as np
+import opentimelineio as otio
 import pytest
 from PIL import Image
 
 from jobs import score_fakes
 from jobs.score_fakes import Louder, Shelf, make_models, score, tone, video, voice
-from media.media_making import HEIC, add_sounds, write_sound
+from media.media_making import HEIC, add_sounds
 from storysound.cue.sheet import read_json, write_json
 from storysound.errors import InputError, OutputError, UsageError
 from storysound.jobs.plan import plan as planning
 from storysound.jobs.plan.request import PlanOptions, ReplanRequest
 from storysound.jobs.render import render as rendering
-from storysound.jobs.render.request import RenderRequest
+from storysound.jobs.render.deliver import check_targets
+from storysound.jobs.render.request import RenderOptions, RenderRequest
 from storysound.jobs.score.batch import fitting, is_done, outputs
 from storysound.jobs.score.request import ScoreRequest, ScoreResult
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.media.film.enclosed import Cover, Enclosed, enclosed_in
+from storysound.media.film.sound_files import write_sound
+from storysound.media.image import to_jpeg
 from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.media.probe import probe
+from storysound.media.recording import of_wave
 from storysound.media.video import iter_frames
 from storysound.progress import Watch
 from storysound.story import Sound, Span
@@ -83,13 +90,17 @@ def test_a_film_of_a_text_is_refused_before_any_work(text: Path, sounds: list[So
 # --- sounds
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [(".mp3", "libmp3lame"), (".m4a", "aac")])
+@pytest.mark.parametrize("suffix", [".mp3", ".m4b"])
 def test_a_podcast_gets_music_and_ambience_under_its_voice(
-    suffix: str, codec: str, sounds: list[Sound], tmp_path: Path
+    suffix: str, sounds: list[Sound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spoken = (Span(1.0, 11.0), Span(12.0, 23.0))
     tags = {"title": "Of hills", "artist": "Ada", "album": "Walks", "date": "2021"}
-    story = write_sound(tmp_path / f"talk{suffix}", voice(24.0, spoken), codec, tags=tags)
+    mark = {"id": 1, "start": 0, "end": 15, "time_base": Fraction(1), "metadata": {"title": "One"}}
+    jpeg = to_jpeg(np.zeros((16, 16, 3), np.uint8))
+    book = Enclosed(tags, (mark, {**mark, "id": 2, "start": 15, "end": 24}), (Cover("mjpeg", jpeg, 16, 16),))
+    story = tmp_path / f"talk{suffix}"
+    write_sound(of_wave(voice(24.0, spoken)), story, book)
     result = score(
         Shelf(sounds, ("red",)), make_models(speech=spoken), story, tmp_path / f"out{suffix}", text="green hills"
     )
@@ -103,12 +114,21 @@ def test_a_podcast_gets_music_and_ambience_under_its_voice(
     a, b = own[part], mixed.samples[0][part]
     assert float(a @ b / np.sqrt((a @ a) * (b @ b))) > 0.95
     assert result.score.loudness["ducking_db"] >= 9
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [clip.name for clip in timeline.tracks[0]] == [story.name]
     kept = probe(result.files["sound"]).tags
     assert {name: kept[name] for name in ("title", "artist", "album", "year")} == {
         "title": "Of hills", "artist": "Ada", "album": "Walks", "year": "2021",
     }  # fmt: skip
+    enclosed = enclosed_in(result.files["sound"], 24.0)
+    assert [float(chapter["start"] * chapter["time_base"]) for chapter in enclosed.chapters] == [0.0, 15.0]
+    assert [cover.data for cover in enclosed.covers] == [jpeg]
+    assert not any("left out" in note for note in result.notes)
     with pytest.raises(OutputError, match="a sound has no pictures"):
         render(result, tmp_path / "out.mov")
+    assert "left out" not in caplog.text
+    check_targets(story, tmp_path / "out.wav", RenderOptions())
+    assert "will be left out: 2 chapters: .wav can't hold them (.flac does)" in caplog.text
 
 
 def test_a_voice_without_a_word_about_it_is_neutral(sounds: list[Sound], tmp_path: Path) -> None:
@@ -183,6 +203,8 @@ def test_a_narration_is_spread_over_the_pictures(folder: Path, sounds: list[Soun
     assert result.score.duration_s == pytest.approx(12.0)
     assert [s.start_s for s in result.score.slideshow.stills] == pytest.approx([0.0, 6.0])  # type: ignore[union-attr]
     assert Path(result.score.original.path) == tmp_path / "told.wav"  # type: ignore[union-attr]
+    timeline = otio.adapters.read_from_file(str(result.files["otio"]))
+    assert [track[0].name for track in timeline.tracks][:2] == ["out.mp4", "told.wav"]
     assert result.score.loudness["ducking_db"] >= 9
     assert probe(result.files["video"]).video.fps == pytest.approx(30)  # type: ignore[union-attr]
     request = ScoreRequest(folder, Path("library"), tmp_path / "out.mp4", **asked)  # type: ignore[arg-type]
@@ -254,6 +276,8 @@ def test_each_language_is_scored_under_its_own_speech(languages: Path, sounds: l
     assert german.bed_db == pytest.approx(-6.02, abs=0.3)  # as much softer as its voice
     assert [stream.language for stream in probe(out).sounds] == ["eng", "deu"]
     assert read_json(result.files["json"]).tracks == result.score.tracks
+    assert [one.cue for one in german.verdicts] == [cue.id for cue in result.score.audible]
+    assert [(one.audible_db > -10, abs(one.offset_s or 0.0) <= 0.01) for one in german.verdicts] == [(True, True)]
     beds = []
     for number, speech in enumerate(([(1, 4)], [(7, 11)])):
         mix = read_audio(out, track=number, rate_hz=RATE_HZ, channels=2)

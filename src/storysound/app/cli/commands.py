@@ -21,7 +21,7 @@ from storysound.app.cli import (
     papers,
     process,
     score,
-    split_speech,
+    sounds,
     stats,
     streams,
     summarize,
@@ -44,7 +44,8 @@ app.command()(gloss.gloss)
 app.command(cls=ingest.Command)(ingest.ingest)
 app.command()(stats.stats)
 app.command()(export.export)
-app.command("split-speech")(split_speech.split_speech)
+app.command()(sounds.spectrogram)
+app.command("split-speech")(sounds.split_speech)
 app.command()(train.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)

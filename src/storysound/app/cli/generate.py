@@ -11,7 +11,7 @@ from storysound.app.cli.models import Policy
 if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateMusicResult, SoundShare
 
-app = typer.Typer(help="Make ambience, music for a picture, and a picture for a sound.", no_args_is_help=True)
+app = typer.Typer(help="Make sounds, ambience, music for a picture, and a picture for a sound.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
@@ -125,6 +125,38 @@ def ambience(
         streams.json_line(vars(result))
     else:
         streams.line(f"{result.path}: {result.seconds:g} s of {result.sound}")
+
+
+@app.command()
+def sound(
+    text: Annotated[str, typer.Option(help="What is heard: a dog barks, rain on a roof.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="A .wav, .flac, .mp3 or .m4a file.")
+    ] = Path("sound.wav"),
+    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length; sosgen makes up to 600.")] = 5.0,
+    seed: Seed = 0,
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="sosgen, which ships, or stable-audio; NAME=FOLDER for files of your own."),
+    ] = "sosgen",
+    licence_policy: Licences = Policy.any,
+    as_json: AsJson = False,
+) -> None:
+    """Make a sound of words: of animals, weather, fire, water, machines, things. No speech, no songs.
+
+    Example: storysound generate sound --text "waves breaking on the shore" -s 10 --seed 3 -o sea.wav
+    """
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.generate.request import GenerateSoundRequest
+    from storysound.session import Session
+
+    request = GenerateSoundRequest(text, out, seconds, seed, model)
+    with Session(licence_policy=licence_policy.value) as session, shown("generate") as watch:
+        result = session.generate_sound(request, watch=watch)
+    if as_json:
+        streams.json_line(vars(result))
+    else:
+        streams.line(f"{result.path}: {result.seconds:g} s of {result.text}")
 
 
 def parse_share(text: str) -> "SoundShare":

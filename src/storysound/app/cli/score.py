@@ -1,6 +1,7 @@
 """`storysound score`, and the two steps it is made of: `storysound plan` and `storysound render`."""
 
 import enum
+import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,12 @@ class Layout(enum.StrEnum):
 
 
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
-Library = Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library made by `storysound index`.")]
+Library = Annotated[
+    Path | None,
+    typer.Option(
+        "--library", "-l", readable=False, help="Library made by `storysound index`; without it the starter sounds."
+    ),
+]
 Text = Annotated[str, typer.Option(help="What the story is about, in your words.")]
 MoodOption = Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")]
 Music = Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")]
@@ -115,11 +121,11 @@ def score(
             metavar="STORY...", readable=False, help="A video, a folder of pictures and films, a text, a sound."
         ),
     ],
-    library: Library,
     out: Annotated[
         Path,
         typer.Option("--output", "-o", readable=False, help="Film or sound to write; of several stories: a folder."),
     ],
+    library: Library = None,
     text: Text = "",
     mood: MoodOption = "",
     report: Report = None,
@@ -171,7 +177,7 @@ def _one(session: "Session", request: "ScoreRequest", as_json: bool, shown: Any,
 
 
 def _many(
-    stories: Sequence[Path], library: Path, folder: Path, options: dict[str, Any], profile: str, as_json: bool
+    stories: Sequence[Path], library: Path | None, folder: Path, options: dict[str, Any], profile: str, as_json: bool
 ) -> None:
     """Scores each into the folder; those that are there already stay, and one that fails doesn't stop the others."""
     from storysound.app.cli.process import one_thread
@@ -205,7 +211,9 @@ def plan(
     ],
     library: Annotated[
         Path | None,
-        typer.Option("--library", "-l", readable=False, help="Library; of a sheet by default its own."),
+        typer.Option(
+            "--library", "-l", readable=False, help="Library; a sheet has its own, without one the starter sounds."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--output", "-o", readable=False, help="Sheet to write, for a story: .json.")
@@ -253,27 +261,22 @@ def plan(
             with shown("plan", "the sheet is as it was") as watch:
                 result = session.replan(ReplanRequest(source, library, chosen), watch=watch)
         else:
-            if library is None or out is None:
-                raise UsageError("a story needs a library and a sheet to write", field="library" if out else "out")
+            if out is None:
+                raise UsageError("a story needs a sheet to write", field="out")
             with shown("plan") as watch:
                 result = session.plan(PlanRequest(source, library, out, **options), watch=watch)
     show(result.score, {"sheet": result.sheet}, result.notes, result.seconds, as_json)
 
 
-_STANDS_IN_SHEET = {
-    "text": "", "mood": "", "music": True, "effects": True, "keep_original": True, "replace": False, "music_gain": 0.0,
-    "effects_gain": 0.0, "loudness": "", "voice_peaks": 0.0, "layout": Layout.own, "track": None, "every_track": False,
-    "size": "", "fps": 25.0, "seconds": None, "transition": 0.5, "narration": None, "avoid": None,
-    "ignore_names": False, "licence_policy": Policy.any, "rerank": "none", "out": None,
-}  # fmt: skip
+_BESIDE_SHEET = ("source", "library", "seed", "take", "profile", "as_json")  # what is asked for when planning anew
 
 
 def _refuse_wishes(given: Mapping[str, Any]) -> None:
-    """Raises UsageError for an option whose value stands in the sheet."""
+    """Raises UsageError for an option of `plan` whose value stands in the sheet."""
     from storysound.errors import UsageError
 
-    for name, usual in _STANDS_IN_SHEET.items():
-        if given[name] != usual:
+    for name, option in inspect.signature(plan).parameters.items():
+        if name not in _BESIDE_SHEET and given[name] != option.default:
             raise UsageError("stands in the sheet: change it there, and plan it anew", field=name)
 
 

@@ -148,10 +148,10 @@ def _repeat(cue: Cue, frames: Frames) -> tuple[float, int] | None:
     return (period_s, len(periods_s) + 1) if noticed else None
 
 
-def verdict_lines(score: Score, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """What is wrong with cues, a line each."""
+def fault_lines(score: Score) -> tuple[str, ...]:
+    """What is wrong with the cues of a score that was judged, a line each."""
     sounds = {cue.id: cue.sound.path for cue in score.cues}
-    return tuple(f"{one.cue} ({sounds[one.cue]}): {'; '.join(one.faults)}" for one in verdicts if one.faults)
+    return tuple(f"{cue} ({sounds[cue]}): {'; '.join(faults)}" for cue, faults in score.faults.items())
 
 
 def repaired(score: Score, verdicts: Sequence[Verdict]) -> tuple[Score, tuple[str, ...]]:

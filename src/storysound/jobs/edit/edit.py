@@ -3,7 +3,7 @@
 What an edit of levels, times and locks doesn't need is imported where it is used: those are done in half a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,10 +61,10 @@ def _swap(score: Score, request: EditRequest, models: Models) -> Score:
 
 
 def _next(score: Score, cue: Cue) -> Hit:
-    for runner in cue.runners_up:
-        if runner.path in score.bans:
-            continue
-        sound = _of_library(score, runner.path)
+    runners = [runner for runner in cue.runners_up if runner.path not in score.bans]
+    sounds = _sounds(score) if runners else []
+    for runner in runners:
+        sound = _among(sounds, runner.path)
         if sound is not None:
             return Hit(sound, runner.start_s, runner.end_s or sound.duration_s, runner.score, runner.why)
     raise UsageError(f"{cue.id} has no runner-up that may be used: name a sound, or words for one", field="sound")
@@ -126,7 +126,8 @@ def _usual_loudness(score: Score, layer: Layer) -> float:
 
 def _sound(score: Score, name: str, layer: Layer) -> Sound:
     """A sound of the library by its path or the end of it, or a file. Raises UsageError where it is none of them."""
-    found = _of_library(score, name)
+    sounds = _sounds(score)
+    found = _among(sounds, name)
     if found is not None:
         return found
     file = Path(name).expanduser()
@@ -142,20 +143,21 @@ def _sound(score: Score, name: str, layer: Layer) -> Sound:
             "music" if layer == "music" else "sfx",
             source=source,
         )
-    near = [sound.path for sound in _sounds(score) if sound.path.endswith(name)]
+    near = [sound.path for sound in sounds if sound.path.endswith(name)]
     if len(near) > 1:
         raise UsageError(f"{name!r} may be {', '.join(near[:4])}{', …' if len(near) > 4 else ''}", field="sound")
     raise UsageError(f"{name!r} is no sound of {score.library or 'a library'}, and no file", field="sound")
 
 
-def _of_library(score: Score, name: str) -> Sound | None:
-    sounds = _sounds(score)
+def _among(sounds: Sequence[Sound], name: str) -> Sound | None:
+    """The sound of that path; else the only one whose path ends so, or whose name it is without its ending."""
     whole = next((sound for sound in sounds if sound.path == name), None)
     near = [sound for sound in sounds if sound.path.endswith(f"/{name}") or Path(sound.path).stem == name]
     return whole or (near[0] if len(near) == 1 else None)
 
 
 def _sounds(score: Score) -> list[Sound]:
+    """All sounds of the score's library, read from disk."""
     from storysound.library.store import Library
 
     return Library.open(score.library).sounds() if score.library else []

@@ -16,6 +16,7 @@ from storysound.match.query import Hit, Query
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.files import check_readable, check_target
+from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
 from storysound.media.layouts import usual_layout
 from storysound.media.recording import BLOCK_S, recorded
@@ -52,7 +53,7 @@ def run(request: GenerateAmbienceRequest, models: Models, watch: Watch) -> Gener
     said = f"ambience made by Storysound of {source.uri}, seed {request.seed}"
     rights = {"copyright": source.licence} if source.licence else {}
     artist = {"artist": source.credit} if source.credit else {}
-    write_sound(sound, request.out, {"comment": said, **rights, **artist})
+    write_sound(sound, request.out, Enclosed({"comment": said, **rights, **artist}))
     return GenerateAmbienceResult(
         str(request.out), source.uri, sound.duration_s, request.seed, source.licence, source.credit, why
     )

@@ -11,7 +11,8 @@ from storysound.annotate.feeling import MoodReader
 from storysound.encode import cache as feature_cache
 from storysound.encode.mood import as_mood, head, reading
 from storysound.encode.pool import Models
-from storysound.generate import music
+from storysound.generate import maker
+from storysound.generate.maker import MUSIC, Conditions, check_conditions
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.prompts import Choice, Prompts, shipped
 from storysound.jobs.generate.request import GenerateMusicRequest, GenerateMusicResult
@@ -40,15 +41,15 @@ def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> Generate
     check_target(out)
     watch.plan(_COSTS)
     watch.step("load")
-    name, folder, licence = chosen_folder(request.model, tuple(music.MODELS), models.weights, _WITHOUT)
+    name, folder, licence = chosen_folder(request.model, tuple(MUSIC), models.weights, _WITHOUT)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    composer = models.get(f"{name} {folder}", lambda _: music.load(name, folder, device))
-    music.check_length(request.seconds, composer)
+    composer = models.get(f"{name} {folder}", lambda _: maker.load(MUSIC[name], folder, device, models))
+    check_conditions(Conditions(request.seconds, text="any"), composer)
     watch.step("understand")
     choice, wanted = _chosen(request, models, watch)
     watch.step("compose")
     watch.say(f"{name} makes {request.seconds:g} s of: {choice.text}")
-    wave = composer.compose(choice.text, request.seconds, request.seed)
+    wave = composer.make(Conditions(request.seconds, request.seed, choice.text))
     watch.check()
     made = f"made by {request.model}, seed {request.seed}, from the prompt: {choice.text}"
     rights = {"copyright": f"licence of the model: {licence}"} if licence else {}

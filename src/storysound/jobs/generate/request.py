@@ -12,6 +12,9 @@ LOUDEST_DB = 60.0  # of a gain, either way
 LEAST_AMBIENCE_S, MOST_AMBIENCE_S = 1.0, 3 * 3600.0
 
 
+MOST_WORDS = 200  # of a sound's description: what is longer is a story
+
+
 @dataclass(frozen=True)
 class GenerateMusicRequest:
     """Music that shall feel like what is given, in the mean of all of it.
@@ -26,7 +29,7 @@ class GenerateMusicRequest:
     prompt_only: bool = False
     seconds: float = 10.0
     seed: int = 0
-    model: str = "musicgen"  # a name of `generate.music.MODELS`, or NAME=FOLDER
+    model: str = "musicgen"  # a name of `generate.maker.MUSIC`, or NAME=FOLDER
 
     def __post_init__(self) -> None:
         if not (self.images or self.text.strip() or self.mood):
@@ -147,3 +150,42 @@ class GenerateAmbienceResult:
     licence: str = ""  # of the sound, where its library knows it
     credit: str = ""
     why: tuple[str, ...] = ()  # it was found
+
+
+@dataclass(frozen=True)
+class GenerateSoundRequest:
+    """A sound made of words by a model."""
+
+    text: str
+    out: Path  # .wav, .flac, .mp3, .m4a, .ogg or .opus
+    seconds: float = 5.0
+    seed: int = 0
+    model: str = "sosgen"  # a name of `generate.maker.SOUND`, or NAME=FOLDER
+
+    def __post_init__(self) -> None:
+        words = len(self.text.split())
+        if not words:
+            raise UsageError("nothing to make a sound of: say what is heard", field="text")
+        if words > MOST_WORDS:
+            raise UsageError(
+                f"has {words} words, at most {MOST_WORDS} are read: say what is heard; `score` reads stories",
+                field="text",
+            )
+        if not 0 < self.seconds <= MOST_SECONDS:
+            raise UsageError(f"must be above 0 and at most {MOST_SECONDS:g}, got {self.seconds:g}", field="seconds")
+        if Path(self.out).suffix.lower() not in SOUND_SUFFIXES:
+            raise UsageError(f"a name that ends in {', '.join(SOUND_SUFFIXES)} is wanted, got {self.out}", field="out")
+
+
+@dataclass(frozen=True)
+class GenerateSoundResult:
+    """What was made of which words by which model."""
+
+    path: str
+    text: str
+    seconds: float
+    seed: int
+    model: str
+    licence: str  # of the model's weights, where it is known
+    nearest: str = ""  # of the texts that the model learned from, where it tells
+    cosine: float = 1.0  # how near: below .5 the model has never heard of it

@@ -55,11 +55,16 @@ class Place:
 
 @dataclass(frozen=True)
 class _LibrarySound:
-    """A sound in memory; `from_s` is where in its file the wave begins."""
+    """A sound in memory, all of it or what of its file lies in `stretch`."""
 
     wave: Waveform
     track: Track
-    from_s: float
+    stretch: Span
+
+    @property
+    def from_s(self) -> float:
+        """Where in its file the wave begins."""
+        return self.stretch.start_s
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -104,28 +109,43 @@ def cut(
 
 
 def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _LibrarySound | None:
+    """What of a sound a draft needs: as it is loaded already, unless another stretch of a long one is."""
     path = hit.sound.path
-    if path not in loaded:
+    stretch = _stretch(hit, draft.end_s - draft.start_s)
+    known = loaded.get(path)
+    if path not in loaded or (known is not None and not _holds(known.stretch, stretch)):
         try:
-            loaded[path] = _read(hit, draft.layer, draft.end_s - draft.start_s)
+            loaded[path] = _read(hit, draft.layer, stretch)
         except MediaError as error:
             log.warning("a sound of the library is skipped: %s", error)
             loaded[path] = None
     return loaded[path]
 
 
-def _read(hit: Hit, layer: Layer, length_s: float) -> _LibrarySound:
+def _stretch(hit: Hit, length_s: float) -> Span:
+    """What of a hit's sound is read for a cue of that length: all, or of a long sound what lies around its place."""
     sound = hit.sound
-    from_s, end_s = 0.0, None
-    if sound.duration_s > LONG_S:
-        from_s = max(0.0, hit.start_s - MARGIN_S)
-        end_s = hit.start_s + max(length_s, 10.0) + MARGIN_S
-    wave = read_audio(Path(sound.root) / sound.path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s)
+    if sound.duration_s <= LONG_S:
+        return Span(0.0, sound.duration_s)
+    length_s = max(length_s, 10.0)
+    entry_s = max(0.0, min(hit.start_s, sound.duration_s - length_s))  # so that the sound lasts, where it can
+    return Span(max(0.0, entry_s - MARGIN_S), min(sound.duration_s, hit.start_s + length_s + MARGIN_S))
+
+
+def _holds(whole: Span, part: Span) -> bool:
+    return whole.start_s <= part.start_s and part.end_s <= whole.end_s
+
+
+def _read(hit: Hit, layer: Layer, stretch: Span) -> _LibrarySound:
+    sound = hit.sound
+    end_s = stretch.end_s if stretch.end_s < sound.duration_s else None  # to its end, whatever the library says
+    file = Path(sound.root) / sound.path
+    wave = read_audio(file, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=end_s)
     points: NDArray[np.float64] = np.empty(0)
     if layer == "music":
         spectrogram = rhythm.analyse(wave)
         points = np.concatenate([rhythm.beat_times_s(spectrogram), rhythm.quiet_points_s(spectrogram)])
-    return _LibrarySound(wave, analyse(wave, points), from_s)
+    return _LibrarySound(wave, analyse(wave, points), stretch)
 
 
 def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
@@ -140,7 +160,8 @@ def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: fl
 
 def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
     """A sound cut to a place and brought to a loudness there. Raises MediaError where it can't be read."""
-    return _fitted(place, hit, _read(hit, place.layer, place.end_s - place.start_s), wanted_lufs).cue
+    sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s))
+    return _fitted(place, hit, sound, wanted_lufs).cue
 
 
 def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:

@@ -164,12 +164,15 @@ def sounds_beside(sheet: Path) -> tuple[Path, Path]:
     return sheet.with_name(f"{sheet.stem}.original.flac"), sheet.with_name(f"{sheet.stem}.voices.flac")
 
 
-def beside_sheet(own: OwnSound, footage: Footage, sheet: Path) -> tuple[OwnSound, FileReference | None]:
+def beside_sheet(
+    own: OwnSound, footage: Footage, sheet: Path, story: FileReference
+) -> tuple[OwnSound, FileReference | None]:
     """The file in which the sound under the cues lies: the story's own, or a changed one beside the sheet."""
     if own.sound is None:
         return own, None
     if own.sound is footage.original and footage.story.audio:
-        return own, reference_to(Path(footage.story.audio))
+        audio = Path(footage.story.audio)
+        return own, story if str(audio.absolute()) == story.path else reference_to(audio)
     original, voices = sounds_beside(sheet)
     made = original if own.sound is footage.original else voices
     write_sound(own.sound, made)

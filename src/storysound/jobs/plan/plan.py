@@ -15,7 +15,7 @@ from storysound.annotate.own_sound import OwnSound, audible
 from storysound.cue.edit import in_order
 from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
-from storysound.cue.master import Mastered, level
+from storysound.cue.master import Mastered, level, level_track
 from storysound.cue.mix import bed_lufs
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
@@ -35,6 +35,7 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
@@ -45,7 +46,7 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "SHARES", "Lasting", "Place", "Plan", "check_story", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+    "SHARES", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,6 @@ def run(request: PlanRequest, models: Models, watch: Watch) -> PlanResult:
     Raises MediaError for a story that can't be read, LibraryError, OutputError for a place that can't be written,
     UsageError; whatever happens, a whole sheet is there in the end or none.
     """
-    check_story(request.story, request)
     check_target(request.sheet, request.story)
     watch.plan(SHARES)
     with voices_beside(request.sheet):
@@ -140,7 +140,7 @@ def voices_beside(sheet: Path) -> Iterator[None]:
         raise
 
 
-def check_story(story: Path, options: PlanOptions) -> StoryKind:
+def _checked(story: Path, options: PlanOptions) -> StoryKind:
     """What kind of story it is. Raises MediaError for what is none, UsageError for options of another kind."""
     kind = kind_of(story)
     if kind != "pictures" and options.of_slideshows:
@@ -154,7 +154,7 @@ def check_story(story: Path, options: PlanOptions) -> StoryKind:
 
 def plan(
     story: Path,
-    library: Path,
+    library: Path | None,
     options: PlanOptions,
     models: Models,
     watch: Watch,
@@ -163,18 +163,22 @@ def plan(
 ) -> Plan:
     """The score of a story. `old`: one to plan anew; `sheet`: what has to be made of the story's sound lies beside it.
 
-    Raises as `run`.
+    Without a library the starter sounds are used. Raises as `run`.
     """
-    kind = check_story(story, options)
+    kind = _checked(story, options)
+    known = old.story if old is not None and old.story is not None else reference_to(story)
+    steps = _Steps(watch)
+    if library is None:
+        with steps("starter library"):
+            library = starter_library(models, Watch(lambda now: watch.at(now.done, now.of, now.what)))
     finder, ranker = finder_of(library, models, options.rerank)
     listener = cache(lambda: Listener(models))
-    steps = _Steps(watch)
     with steps("look"):
         track = own_track(story, kind, options.track, models)
         footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
     with steps("listen"):
         own, footage, aside = own_sound(footage, options, models, watch, old)
-        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet)
+        own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
         told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
         footage = replace(footage, story=told)
@@ -204,7 +208,7 @@ def plan(
         stepped_aside=aside,
         own_music=own.music,
         levels=levels,
-        story=reference_to(story),
+        story=known,
         original=original,
         track=track,
         layout=layout,
@@ -247,9 +251,10 @@ def _on_every_track(
         if sound is None:
             lines.append(fault)
             continue
-        mastered = level(score.on(track), sound)
-        lines += [f"track {track.number + 1}: {note}" for note in mastered.notes()]
-        tracks.append(replace(track, master_db=mastered.levels.master_db or 0.0))
+        probes = Probes(track.speech, track.layout)
+        levelled, notes = level_track(score, track, sound, probes)
+        tracks.append(replace(levelled, verdicts=judge(score.on(levelled), probes)))
+        lines += notes
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
 
 

@@ -125,7 +125,7 @@ class PlanRequest(PlanOptions):
     """A story whose sound is to be planned, and where the sheet goes."""
 
     story: Path  # a video, a folder of pictures with a story.txt, a text, or a sound
-    library: Path  # made by `index`
+    library: Path | None  # made by `index`; None: that of the starter sounds
     sheet: Path  # cue sheet to write: .json
 
 

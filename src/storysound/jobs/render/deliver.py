@@ -1,20 +1,19 @@
 """Film, stems, sheets, hand-off and page of a score: all are there in the end, or none is."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.cue.handoff.tables import write_csv, write_rights
-from storysound.cue.handoff.timeline import write_edl, write_fcpxml, write_otio
+from storysound.cue.handoff.timeline import Handoff
 from storysound.cue.judge.delivered import FilmSound
-from storysound.cue.judge.judge import judge, verdict_lines
+from storysound.cue.judge.judge import fault_lines, judge
 from storysound.cue.judge.probes import Probes
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Loudness, Score, Still, Verdict
@@ -28,10 +27,13 @@ from storysound.jobs.render.request import RenderOptions
 from storysound.media.arrays import Pixels
 from storysound.media.files import atomic, check_target
 from storysound.media.film.containers import container_for, unable
+from storysound.media.film.descriptions import lost
+from storysound.media.film.enclosed import Enclosed, enclosed_in, unheld
 from storysound.media.film.mux import Delivered, ScoredTrack, mux_film
 from storysound.media.film.slideshow import render_slideshow
-from storysound.media.film.sound_files import SOUND_SUFFIXES, write_sound, write_wav
+from storysound.media.film.sound_files import SOUND_SUFFIXES, SOUNDS, write_sound, write_wav
 from storysound.media.film.soundtrack import DeliveredSound
+from storysound.media.film.tracks import original_tracks
 from storysound.media.image import read_image
 from storysound.media.probe import probe
 from storysound.media.recording import Recording
@@ -46,12 +48,8 @@ DELIVERED = 3  # things done to deliver: film, sheets, page
 MOST_PICTURES = 60  # of a film, on its page
 MOST_TOLD = 12  # cues of which a note says what is wrong
 
-_TAGS = {  # of a story that stay with its sound: as they are read, and as they are written
-    **{
-        name: name for name in ("artist", "album", "album_artist", "composer", "genre", "track", "comment", "copyright")
-    },
-    "year": "date",
-}
+# Of a film that stay with its sound; of a sound all.
+_TAGS = frozenset("artist album album_artist composer genre track comment copyright date".split())
 _NAMES = {  # of what lies beside the film, under its name; in a folder of its own under the second
     "json": (".cues.json", "cues.json"),
     "csv": (".cues.csv", "cues.csv"),
@@ -64,6 +62,14 @@ _NAMES = {  # of what lies beside the film, under its name; in a folder of its o
 
 
 @dataclass(frozen=True)
+class OtherMix:
+    """The mix on another of the film's tracks."""
+
+    sound: Recording
+    probes: Probes
+
+
+@dataclass(frozen=True)
 class Film:
     """The sound of a film before it is encoded, and the peaks [t] of what it is made of (`media.levels`)."""
 
@@ -72,7 +78,7 @@ class Film:
     excerpts: tuple[Excerpt, ...]
     shapes: Mapping[str, NDArray[np.float32]]  # original, added, mix
     stems: Mapping[str, Recording] = field(default_factory=dict)  # where they are wanted
-    others: Mapping[int, Recording] = field(default_factory=dict)  # mixes on other tracks of the film, by number
+    others: Mapping[int, OtherMix] = field(default_factory=dict)  # by number of the track
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,13 @@ class Page:
     maps: Mapping[str, Attention]  # by cue id
 
 
-def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict[str, Path]:
+def check_targets(
+    story: Path | None, out: Path, options: RenderOptions, tracks: Collection[int] | None = None
+) -> dict[str, Path]:
     """Where everything goes, by kind; tells mistakes before any work is done.
 
-    Raises OutputError, and MediaError for a story that can't be read.
+    `tracks`: numbers of a film's sounds that are made anew; None: one of those that players choose. Raises OutputError,
+    and MediaError for a story that can't be read.
     """
     is_sound = out.suffix.lower() in SOUND_SUFFIXES
     files = {"sound" if is_sound else "video": out} | sheets_of(out, options.report)
@@ -96,7 +105,10 @@ def check_targets(story: Path | None, out: Path, options: RenderOptions) -> dict
     for file in files.values():
         check_target(file, story)
     if not is_sound:
-        check_film(story, out)
+        check_film(story, out, tracks)
+    elif story is not None and kind_of(story) in ("film", "sound"):
+        for line in unheld(_enclosed_in(story, probe(story).duration_s, 0), out.suffix.lower(), SOUNDS):
+            log.warning("%s: will be left out: %s", out, line)
     return files
 
 
@@ -115,20 +127,22 @@ def deliver(score: Score, page: Page, files: Mapping[str, Path], watch: Watch) -
     with together(files) as parts:
         watch.at(0, DELIVERED, "film")
         delivered = _write_sound(score, page.film, files, parts)
-        for name, stem in page.film.stems.items():
-            write_wav(stem, parts[name], time_reference=0, description=f"{score.title}: {name}")
-        verdicts = _judged(score, page.film.probes, parts, delivered)
-        score = replace(score, loudness=_measured(score, delivered), verdicts=verdicts)
+        score = replace(_judged(score, page.film, parts, delivered), loudness=_measured(score, delivered))
         watch.at(1, DELIVERED, "sheets")
-        _write_sheets(score, files, parts)
+        handoff = Handoff(score, picture=_shown(score, files), scored=files.get("video") or files["sound"])
+        for name, stem in page.film.stems.items():
+            about = f"{score.title}: {name}"
+            write_wav(stem, parts[name], time_reference=handoff.time_reference, description=about)
+        _write_sheets(score, handoff, files, parts)
         watch.at(2, DELIVERED, "page")
         _write_page(score, page, files, parts["report"])
         watch.at(DELIVERED, DELIVERED)
-    return score, (*delivered.notes, *judged_notes(score))
+    left_out = (f"left out: {each}" for each in (*delivered.left_out, *delivered.lost))
+    return score, (*left_out, *delivered.notes, *judged_notes(score))
 
 
-def check_film(story: Path | None, out: Path) -> None:
-    """Says what of a film its new container can't hold.
+def check_film(story: Path | None, out: Path, tracks: Collection[int] | None) -> None:
+    """Says what of a film its new container can't hold. `tracks` as in `check_targets`.
 
     Raises OutputError where those are its pictures, or the story has none; MediaError.
     """
@@ -141,8 +155,9 @@ def check_film(story: Path | None, out: Path) -> None:
         return
     info = probe(story)
     container_for(out, info.video.codec if info.video else "h264")
-    copied = [stream for stream in info.streams if stream.kind not in ("audio", "video")]
-    for each in unable(copied, out):
+    made = {"video": {0}, "audio": set(original_tracks(info.streams) if tracks is None else tracks)}
+    copied = [stream for stream in info.streams if stream.number not in made.get(stream.kind, ())]
+    for each in (*unable(copied, out), *lost(story, out)):
         log.warning("%s: will be left out: %s", out, each)
 
 
@@ -150,7 +165,9 @@ def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Map
     """The film, or where that is wanted its sound alone."""
     ceiling = score.levels.ceiling_dbtp
     if "sound" in files:
-        return _alone(write_sound(film.mix, parts["sound"], _tags(score), ceiling_dbtp=ceiling))
+        enclosed = _enclosed(score)
+        sound = write_sound(film.mix, parts["sound"], enclosed, ceiling_dbtp=ceiling)
+        return replace(_alone(sound), lost=tuple(unheld(enclosed, parts["sound"].suffix.lower(), SOUNDS)))
     if score.slideshow is not None:
         show = score.slideshow
         return _alone(
@@ -168,14 +185,24 @@ def _write_sound(score: Score, film: Film, files: Mapping[str, Path], parts: Map
         )
     assert score.story is not None
     own = score.track if probe(score.story.path).audio else None  # also where that is silent, or not wanted
-    tracks = [ScoredTrack(film.mix, own), *(ScoredTrack(mix, number) for number, mix in film.others.items())]
+    tracks = [ScoredTrack(film.mix, own), *(ScoredTrack(mix.sound, number) for number, mix in film.others.items())]
     return mux_film(score.story.path, tracks, parts["video"], ceiling_dbtp=ceiling)
 
 
-def _tags(score: Score) -> dict[str, str]:
-    """What a sound file says of itself: what its story does."""
-    own = probe(score.story.path).tags if score.story is not None and _is_media(score) else {}
-    return {name: own[tag] for tag, name in _TAGS.items() if tag in own} | {"title": score.title}
+def _enclosed(score: Score) -> Enclosed:
+    """What stands beside the sound of a score."""
+    own = Enclosed()
+    if score.story is not None and _is_media(score):
+        own = _enclosed_in(Path(score.story.path), score.duration_s, score.track)
+    tags = {name: text for name, text in own.tags.items() if name.lower() != "title"}
+    return replace(own, tags={"title": score.title} | tags)
+
+
+def _enclosed_in(story: Path, end_s: float, track: int) -> Enclosed:
+    """What stays of a film or a sound beside its sound."""
+    own = enclosed_in(story, end_s, track)
+    is_film = kind_of(story) == "film"
+    return replace(own, tags={name: text for name, text in own.tags.items() if name in _TAGS or not is_film})
 
 
 def _is_media(score: Score) -> bool:
@@ -190,36 +217,46 @@ def _measured(score: Score, delivered: Delivered) -> Loudness:
     return Loudness(lufs=delivered.lufs, dbtp=delivered.dbtp, ducking_db=score.ducking.ducking_db)
 
 
-def _judged(score: Score, probes: Probes, parts: Mapping[str, Path], delivered: Delivered) -> tuple[Verdict, ...]:
-    """What is heard of each cue in the file as it decodes."""
-    before = [each.stream for each in delivered.left_out if each.stream.kind == "audio"]
-    is_film = "video" in parts and score.slideshow is None
-    track = score.track - sum(stream.number < score.track for stream in before) if is_film else 0
-    sound = FilmSound(parts.get("video") or parts["sound"], track)
-    return judge(score, probes, sound.read)
+def _judged(score: Score, film: Film, parts: Mapping[str, Path], delivered: Delivered) -> Score:
+    """The score with what is heard of each cue in the file as it decodes, on each track that was scored."""
+    path = parts.get("video") or parts["sound"]
+    if "video" not in parts or score.slideshow is not None:
+        return replace(score, verdicts=judge(score, film.probes, FilmSound(path).read))
+    gone = [each.stream.number for each in delivered.left_out if each.stream.kind == "audio"]
+
+    def heard_on(on: Score, probes: Probes) -> tuple[Verdict, ...]:
+        return judge(on, probes, FilmSound(path, on.track - sum(number < on.track for number in gone)).read)
+
+    tracks = tuple(
+        replace(track, verdicts=heard_on(score.on(track), film.others[track.number].probes)) for track in score.tracks
+    )
+    return replace(score, verdicts=heard_on(score, film.probes), tracks=tracks)
 
 
 def judged_notes(score: Score) -> tuple[str, ...]:
     """What is wrong with cues, a line each; of many the first."""
-    lines = verdict_lines(score, score.verdicts)
+    lines = fault_lines(score)
     more = len(lines) - MOST_TOLD
     return (*lines[:MOST_TOLD], *([f"{more} more cues have faults: `verdicts` in the sheet"] if more > 0 else []))
 
 
-def _write_sheets(score: Score, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
+def _shown(score: Score, files: Mapping[str, Path]) -> Path | None:
+    """The film that an editor sees: the story, or the one that is made of its pictures."""
+    if score.slideshow is not None:
+        return files.get("video")
+    story = Path(score.story.path) if score.story else None
+    return story if story and kind_of(story) == "film" else None
+
+
+def _write_sheets(score: Score, handoff: Handoff, files: Mapping[str, Path], parts: Mapping[str, Path]) -> None:
     write_json(score, parts["json"])
-    scored = files.get("video") or files["sound"]
-    is_video = score.story is not None and score.slideshow is None and "video" in files
-    video = Path(score.story.path) if is_video and score.story else scored
-    start = probe(video).start_timecode if is_video else ""
-    write_csv(score, parts["csv"], start_timecode=start)
-    write_rights(score, parts["rights"], start_timecode=start)
-    write: Any
-    common: dict[str, Any] = {"video": video, "scored": scored, "has_audio": score.original is not None}
-    for write, kind in ((write_otio, "otio"), (write_edl, "edl"), (write_fcpxml, "xml")):
-        write(score, parts[kind], **common)
+    write_csv(score, parts["csv"], start_timecode=handoff.start_timecode)
+    write_rights(score, parts["rights"], start_timecode=handoff.start_timecode)
+    handoff.write_otio(parts["otio"])
+    handoff.write_edl(parts["edl"])
+    handoff.write_fcpxml(parts["xml"])
     if "stems" in files:
-        write_otio(score, parts["stems"], stems={name: files[name] for name in STEMS}, **common)
+        handoff.write_otio(parts["stems"], {name: files[name] for name in STEMS})
 
 
 def _write_page(score: Score, page: Page, files: Mapping[str, Path], out_html: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storysound.cue.judge.probes import Probes
-from storysound.cue.master import level
+from storysound.cue.master import level, level_track
 from storysound.cue.mix import stems
 from storysound.cue.references import relinked
 from storysound.cue.rendered import Attention
@@ -15,7 +15,7 @@ from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.footage import Footage
-from storysound.jobs.render.deliver import STEMS, Film, Page, check_targets, deliver, sheets_of
+from storysound.jobs.render.deliver import STEMS, Film, OtherMix, Page, check_targets, deliver, sheets_of
 from storysound.jobs.render.moments import Excerpts
 from storysound.jobs.render.request import RenderOptions, RenderRequest, RenderResult
 from storysound.media.arrays import RATE_HZ
@@ -61,7 +61,7 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
         score, notes = _returned(score, request)
     score, moved = relinked(score, request.sheet, request.relink)
     story = Path(score.story.path) if score.story else None
-    files = check_targets(story, request.out, request)
+    files = check_targets(story, request.out, request, (score.track, *(track.number for track in score.tracks)))
     original = original_of(score)
     asked = request.loudness or request.relevel or request.voice_peaks_db is not None
     if asked or score.levels.master_db is None:
@@ -80,12 +80,9 @@ def _levelled(score: Score, original: Recording | None) -> tuple[Score, tuple[st
     """The score with a new gain of its mix, and of that on each other track, and what to know of it."""
     mastered = level(score, original)
     score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
-    tracks = []
-    for track in score.tracks:
-        on = score.on(track)
-        own = level(on, original_of(on))
-        tracks.append(replace(track, master_db=own.levels.master_db or 0.0))
-    return as_read(replace(score, tracks=tuple(tracks))), mastered.notes()
+    levelled = [level_track(score, track, original_of(score.on(track))) for track in score.tracks]
+    lines = (*mastered.notes(), *(line for _, notes in levelled for line in notes))
+    return as_read(replace(score, tracks=tuple(track for track, _ in levelled))), lines
 
 
 def _returned(score: Score, request: RenderRequest) -> tuple[Score, list[str]]:
@@ -150,11 +147,12 @@ def render(
     return Rendered(score, notes, seconds)
 
 
-def _mixed_on(score: Score, watch: Watch) -> Recording:
+def _mixed_on(score: Score, watch: Watch) -> OtherMix:
     """The mix of a score on another of the film's tracks."""
     watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
-    parts = stems(score, original_of(score))
-    return recorded((block.sum for block in parts), RATE_HZ, score.layout)
+    probes = Probes(score.speech, score.layout)
+    parts = stems(score, original_of(score), probes)
+    return OtherMix(recorded((block.sum for block in parts), RATE_HZ, score.layout), probes)
 
 
 def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems: bool) -> Film:

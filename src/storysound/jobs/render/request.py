@@ -21,7 +21,7 @@ class RenderRequest(RenderOptions):
     """A cue sheet to make sound and film of."""
 
     sheet: Path
-    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .ogg)
+    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .m4b, .ogg)
     otio: Path | None = None  # a timeline of this sheet that was edited: what changed there comes into the sheet
     relink: tuple[Path, ...] = ()  # folders in which files that moved are looked for
     relevel: bool = False  # brings the mix to its target anew; else its one gain stays as the sheet has it

@@ -17,8 +17,8 @@ class ScoreRequest(PlanOptions, RenderOptions):
     """A story to be given its sound: what `plan` and `render` are asked for, in one."""
 
     story: Path  # a video, a folder of pictures with a story.txt, a text, or a sound
-    library: Path  # made by `index`
-    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .ogg)
+    library: Path | None  # made by `index`; None: that of the starter sounds
+    out: Path  # film (.mp4, .mov, .mkv, .webm) or sound alone (.wav, .flac, .mp3, .m4a, .m4b, .ogg)
 
 
 @dataclass(frozen=True)

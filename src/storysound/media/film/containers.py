@@ -4,10 +4,12 @@ Facts of FFmpeg's muxers as PyAV brings them; `tests/media/film` writes each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from storysound.errors import OutputError
+from storysound.media.arrays import RATE_HZ
 from storysound.media.film.tracks import CHAPTERS, TIMECODE, StreamInfo
 
 
@@ -25,7 +27,13 @@ class Container:
     covers: frozenset[str]  # codecs of pictures that stand for the file
     attachments: bool = False
     options: tuple[tuple[str, str], ...] = ()
+    chapters: Literal["own", "comments", ""] = "own"  # in its own way, as Vorbis comments, not at all
+    hides: bool = False  # what is due before second 0
     tags: frozenset[str] | None = None  # names of tags of the whole that have places of their own; None: any name
+
+    def with_index_last(self) -> "Container":
+        """The same, its index behind all packets."""
+        return replace(self, options=tuple(option for option in self.options if option != _INDEX_FIRST))
 
 
 _MP4_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "vvc"})
@@ -47,30 +55,32 @@ _MKV_SOUND = (_PLAIN - {"pcm_f32be"}) | {
 }  # fmt: skip
 _MKV_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"})
 TEXTS = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})  # subtitles made of text: one becomes another
-_PICTURES = frozenset({"mjpeg", "png"})
-_MP4_TAGS = frozenset(
+PICTURES = frozenset({"mjpeg", "png"})
+MP4_TAGS = frozenset(
     "title artist album_artist composer album date comment genre copyright grouping lyrics description synopsis show"
     " episode_id network keywords creation_time location track disc".split()
 )
 _MOV_TAGS = frozenset(
     "title artist author album date comment genre copyright make model location keywords creation_time xmp".split()
 )
-# The index in front, so that a web page can begin to play; 3D, spherical and Dolby Vision boxes count as unofficial.
-_MP4_OPTIONS = (("movflags", "+faststart"), ("strict", "unofficial"))
+# The index in front, so that a web page can begin to play; times of the whole to the sample, for late streams;
+# 3D, spherical and Dolby Vision boxes count as unofficial.
+_INDEX_FIRST = ("movflags", "+faststart")
+_MP4_OPTIONS = (_INDEX_FIRST, ("strict", "unofficial"), ("movie_timescale", str(RATE_HZ)))
 _MP4 = Container(
-    "mp4", "aac", ("alac",), _MP4_VIDEO, _MP4_SOUND, frozenset({"mov_text", "dvd_subtitle"}), "mov_text", _PICTURES,
-    options=_MP4_OPTIONS, tags=_MP4_TAGS,
+    "mp4", "aac", ("alac",), _MP4_VIDEO, _MP4_SOUND, frozenset({"mov_text", "dvd_subtitle"}), "mov_text", PICTURES,
+    options=_MP4_OPTIONS, hides=True, tags=MP4_TAGS,
 )  # fmt: skip
 _MOV = Container(
     "mov", "aac", ("pcm",), frozenset(_MOV_VIDEO), _MOV_SOUND, frozenset({"mov_text"}), "mov_text", frozenset(),
-    options=_MP4_OPTIONS, tags=_MOV_TAGS,
+    options=_MP4_OPTIONS, hides=True, tags=_MOV_TAGS,
 )  # fmt: skip
 _WEBM = Container(
     "webm", "libopus", (), frozenset({"vp8", "vp9", "av1"}), frozenset({"opus", "vorbis"}), frozenset({"webvtt"}),
     "webvtt", frozenset(),
 )  # fmt: skip
 _MKV = Container(
-    "matroska", "aac", ("pcm", "flac"), None, _MKV_SOUND, _MKV_SUBTITLES, "subrip", _PICTURES, attachments=True
+    "matroska", "aac", ("pcm", "flac"), None, _MKV_SOUND, _MKV_SUBTITLES, "subrip", PICTURES, attachments=True
 )
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".webm": _WEBM, ".mkv": _MKV}
 

@@ -12,9 +12,12 @@ from av.stream import Stream
 
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
-from storysound.media.clock import HELD_S, FileClock, PictureTimes, clock_of, packets_of, picture_times
+from storysound.media.clock import HELD_S, FileClock, clock_of, packets_of
 from storysound.media.files import atomic, codec_of, opened, video_stream, writing
+from storysound.media.film.boxes import put_in
 from storysound.media.film.containers import Container, Unable, container_for, unable
+from storysound.media.film.descriptions import at_home, lost, missing
+from storysound.media.film.pictures import PictureTimes, picture_times
 from storysound.media.film.soundtrack import DeliveredSound, Soundtrack, soundtrack
 from storysound.media.film.streams import (
     CopiedStreams,
@@ -47,6 +50,7 @@ class Delivered:
     sounds: tuple[DeliveredSound, ...]
     left_out: tuple[Unable, ...] = ()
     notes: tuple[str, ...] = ()  # what was changed for the container's sake, a line each
+    lost: tuple[str, ...] = ()  # of the pictures, a line each
 
     @property
     def lufs(self) -> float:
@@ -85,29 +89,36 @@ def mux_film(
     """
     with opened(video_path) as source:
         stream = video_stream(source, video_path)
-        container, times = container_for(out, codec_of(stream)), picture_times(source, stream, video_path)
+        container = container_for(out, codec_of(stream))
+        times = picture_times(source, stream, video_path, hides=container.hides)
         clock, infos = clock_of(source, video_path), streams_of(source)
         end_s = _end_s(source, times, video_path)
         layout = _Layout.of(infos, stream.index, tracks, other_sounds=other_sounds)
     left_out = unable(layout.copied, out)
+    boxes = at_home(container, missing(video_path, container))
+    if boxes:  # without moving the index: they are put in when all is written
+        container = container.with_index_last()
     sounds = [
         soundtrack(track.sound, end_s, container, like=layout.replaced.get(n), ceiling_dbtp=ceiling_dbtp)
         for n, track in enumerate(tracks)
     ]
-    with (
-        atomic(out) as temporary,
-        opened(video_path) as source,
-        writing(out),  # innermost: what fails here and is not the reading of a packet is the output
-        av.open(
-            str(temporary), "w", format=container.format, container_options=mux_options(container, tags_of(source))
-        ) as result,
-    ):
-        film = _Film(source, result, container, clock, times, end_s, video_path)
-        film.add(layout, sounds, {each.stream.index for each in left_out})
-        film.write()
+    with atomic(out) as temporary:
+        with (
+            opened(video_path) as source,
+            writing(out),  # innermost: what fails here and is not the reading of a packet is the output
+            av.open(
+                str(temporary), "w", format=container.format, container_options=mux_options(container, tags_of(source))
+            ) as result,
+        ):
+            film = _Film(source, result, container, clock, times, end_s, video_path)
+            film.add(layout, sounds, {each.stream.index for each in left_out})
+            film.write()
+        if boxes:
+            put_in(temporary, boxes)
     notes = [sound.delivered.note for sound in sounds if sound.delivered.note]
     notes += [f"{each} becomes {container.text}" for each in layout.copied if _is_converted(each, container)]
-    return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes))
+    gone = tuple(lost(video_path, out))
+    return Delivered(tuple(sound.delivered for sound in sounds), tuple(left_out), tuple(notes), gone)
 
 
 def mux_copy(
@@ -120,7 +131,7 @@ def mux_copy(
         wave = Waveform(wave.samples, RATE_HZ, wave.layout)
     track = ScoredTrack(of_wave(wave), first)
     delivered = mux_film(video_path, [track], out, ceiling_dbtp=ceiling_dbtp, other_sounds=False)
-    for each in delivered.left_out:
+    for each in (*delivered.left_out, *delivered.lost):
         log.warning("%s: left out: %s", out, each)
     return delivered
 
@@ -211,6 +222,7 @@ class _Film:
         assert isinstance(stream, av.VideoStream)
         self._pictures = stream
         self._video = template(stream, self._result)
+        self._video.time_base = self._times.base
         label(stream, self._video, self._result.format.name)
 
     def _add_sound(self, sound: Soundtrack, replaces: Stream | None) -> None:
@@ -221,29 +233,32 @@ class _Film:
 
     def write(self) -> None:
         """All packets, in the order of the source; the new sound lies beside the pictures."""
-        times, base = self._times, self._times.base_s
+        times, base = self._times, self._times.base
         shown_last = max(times.shown)
-        hidden = count = 0
+        stamps = iter(zip(times.shown, times.decoded, strict=True))
+        count = 0
         self._copied.write_covers()
         for packet in packets_of(self._source, [self._pictures, *self._copied.wanted], self._path):
             if packet.stream.index != self._pictures.index:
                 self._write_sounds(self._copied.write(packet))
                 continue
-            if count == len(times.shown):
-                continue
-            shown, decoded = times.shown[count], times.decoded[count]
-            packet.pts, packet.dts = shown, decoded
-            if shown == shown_last and self._end_s > times.end_s:
-                packet.duration = round(self._end_s / base) - shown
-            self._write_sounds(float(decoded * packet.time_base))
-            hidden += packet.is_discard
             count += 1
+            if count - 1 in times.dropped or (stamp := next(stamps, None)) is None:
+                continue
+            shown, decoded = stamp
+            if shown == shown_last and self._end_s > times.end_s:
+                lasts = round(self._end_s / base) - shown
+            else:
+                lasts = min(round((packet.duration or 0) * packet.time_base / base), max(0, times.end - shown))
+            packet.pts, packet.dts, packet.duration, packet.time_base = shown, decoded, lasts, base
+            self._write_sounds(float(decoded * base))
             packet.stream = self._video
             self._result.mux(packet)
-        if count < len(times.shown):
+        if next(stamps, None) is not None:
             log.warning("%s: damaged after %d pictures", self._path, count)
-        if hidden and self._result.format.name not in ("mp4", "mov"):
-            log.warning("%s: %s can't hide its %d cut pictures; .mp4 can", self._path, self._result.format.name, hidden)
+        if times.passing:
+            hidden = "%s: %d pictures that its edit list hides are needed, each is shown for %g s"
+            log.warning(hidden, self._path, times.passing, float(base))
         self._write_sounds(math.inf)
 
     def _write_sounds(self, time_s: float) -> None:

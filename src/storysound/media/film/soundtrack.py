@@ -66,16 +66,29 @@ class DeliveredSound:
 
 
 class Soundtrack:
-    """Encoded sound of exactly `length` samples; its packets lie in a scratch file, or are made as they are written."""
+    """Encoded sound of exactly `length` samples; its packets lie in a scratch file, or are made as they are written.
 
-    def __init__(self, sound: Recording, length: int, form: Form, ceiling_dbtp: float | None, note: str = "") -> None:
+    `delivered`: what was measured; of stems (`is_stem`), which nothing is lost of, nobody asks.
+    """
+
+    def __init__(
+        self,
+        sound: Recording,
+        length: int,
+        form: Form,
+        ceiling_dbtp: float | None,
+        note: str = "",
+        *,
+        is_stem: bool = False,
+    ) -> None:
         self._sound, self._length, self._form = sound, length, form
         self._gain = Gain(length)
         self._store = _Packets()
         self._ceiling = ceiling_dbtp
         self._next: Packets | None = None
         self._ahead: av.Packet[av.AudioStream] | None = None
-        self.delivered = self._settled(note)
+        nothing = DeliveredSound(form.encoder, form.layout, 0, math.nan, math.nan, 0)
+        self.delivered = nothing if is_stem else self._settled(note)
 
     def _settled(self, note: str) -> DeliveredSound:
         """Encodes until the decoded sound keeps to the ceiling and is as loud as the mix, and says what it then is."""

@@ -21,13 +21,15 @@ _OWN_TAGS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "filename", "mimetype"}
 )
 _STATISTICS = ("_statistics_", "bps", "number_of_frames", "number_of_bytes")
+_LEVELS = ("replaygain_", "r128_", "itunnorm")  # how loud the old sound was
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 _TAGS_KEPT = frozenset({"hvc1", "hev1", "dvh1", "dvhe", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x", "avc1", "avc3"})
 
 
-def tags_of(container: InputContainer) -> dict[str, str]:
-    """What a file says of the whole, each once."""
-    tags = {name: text for name, text in container.metadata.items() if name.lower() not in _OWN_TAGS}
+def tags_of(container: InputContainer | Stream) -> dict[str, str]:
+    """What a file says of the whole, or a stream of itself, each once."""
+    own = {name for name in container.metadata if name.lower() in _OWN_TAGS or name.lower().startswith(_LEVELS)}
+    tags = {name: text for name, text in container.metadata.items() if name not in own}
     # A place is given in every language that it is given in, and once more.
     return {name: text for name, text in tags.items() if "-" not in name or name.split("-")[0] not in tags}
 
@@ -77,7 +79,7 @@ def label(source: Stream, target: Stream, form: str, *, is_new: bool = False) ->
     if form == "mov" and "language" in tags:
         tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if is_new:
-        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS)}
+        tags = {name: text for name, text in tags.items() if not name.lower().startswith(_STATISTICS + _LEVELS)}
     target.metadata.update(tags)
     cover = source.disposition & Disposition.attached_pic  # a cover is nothing else: MP4 would make a film of it
     target.disposition = Disposition(cover or source.disposition)
@@ -93,6 +95,7 @@ class CopiedStreams:
         self._converters: dict[int, TextConverter] = {}
         self._stamps: dict[int, Stamps] = {}
         self._covers: list[tuple[Stream, bytes]] = []
+        self._decoded: dict[int, int] = {}  # when the last packet of each stream was, in its ticks
 
     @property
     def wanted(self) -> list[Stream]:
@@ -107,10 +110,10 @@ class CopiedStreams:
         if info.kind == "cover" and self._container.attachments:
             name, mime = _COVERS[info.codec]
             name = stream.metadata.get("filename", name)
-            target: Stream = self._result.add_attachment(name, mime, _cover(path, info.index))
+            target: Stream = self._result.add_attachment(name, mime, cover_of(path, info.index))
         elif info.kind == "cover":
             target = self._result.add_stream_from_template(stream, opaque=True)
-            self._covers.append((target, _cover(path, info.index)))
+            self._covers.append((target, cover_of(path, info.index)))
         elif isinstance(stream, AttachmentStream):
             name = stream.name or f"attachment {info.number}"
             target = self._result.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
@@ -141,6 +144,18 @@ class CopiedStreams:
         shift = round(due_s / base) - stamp
         pts = None if packet.pts is None else packet.pts + shift
         dts = None if packet.dts is None else packet.dts + shift
+        before = self._decoded.get(index)
+        falls_back = dts is not None and before is not None and dts <= before
+        leads = due_s < 0 and (self._container.hides or due_s + (packet.duration or 0) * base > -base / 2)
+        is_needed = leads or isinstance(packet.stream, av.VideoStream)
+        if packet.is_discard and (falls_back or not is_needed):  # an edit list hides it
+            return float(due_s)
+        if falls_back and isinstance(packet.stream, av.AudioStream):  # it is cut in the middle there
+            assert before is not None
+            dts = before + 1
+            pts = dts if pts is None else max(pts, dts)
+        if dts is not None:
+            self._decoded[index] = dts
         if (converter := self._converters.get(index)) is not None:
             assert pts is not None
             for made in converter.convert(packet):  # type: ignore[arg-type]
@@ -182,8 +197,8 @@ def _keep_tag(stream: av.VideoStream, target: av.VideoStream, form: str) -> None
         target.codec_context.codec_tag = "hvc1"
 
 
-def _cover(path: str | Path, index: int) -> bytes:
-    """The picture that stands for the file."""
+def cover_of(path: str | Path, index: int) -> bytes:
+    """A picture that stands for the file, as it is stored; empty where there is none. Raises MediaError."""
     with opened(path) as container:
         return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
 

@@ -1,0 +1,1 @@
+"""Spectrograms as pictures: sound to picture and back, as Riffusion makes them."""

@@ -1,0 +1,49 @@
+"""Of a sound too long to be read whole each cue gets what lies around its own place."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from storysound.cue.levels import Levels
+from storysound.jobs.plan import cuts
+from storysound.jobs.plan.choice import Draft
+from storysound.match.query import Hit
+from storysound.media.arrays import RATE_HZ
+from storysound.media.audio import Waveform, read_audio, write_wav
+from storysound.story import Sound
+
+
+@pytest.fixture
+def long_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sound:
+    """Forty seconds, where whatever is longer than eight is long."""
+    monkeypatch.setattr(cuts, "LONG_S", 8.0)
+    monkeypatch.setattr(cuts, "MARGIN_S", 2.0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 40 * RATE_HZ))
+    write_wav(tmp_path / "rain.wav", Waveform(noise.astype(np.float32), RATE_HZ))
+    return Sound("rain.wav", str(tmp_path), 40.0, "sfx")
+
+
+def draft(sound: Sound, at_s: float, length_s: float, place_s: float) -> Draft:
+    return Draft("ambience", at_s, at_s + length_s, (Hit(sound, place_s, place_s + 1.0, 0.9, ()),), 0.4)
+
+
+def test_each_cue_plays_from_its_own_place(long_sound: Sound) -> None:
+    drafts = [draft(long_sound, 0, 10, 25.0), draft(long_sound, 20, 8, 25.0), draft(long_sound, 40, 12, 4.0)]
+    with patch.object(cuts, "read_audio", wraps=read_audio) as read:
+        made = [one.cue for one in cuts.cut(drafts, -23.0, Levels())]
+    assert [cue.pieces[0].in_s for cue in made] == [pytest.approx(place_s, abs=3.0) for place_s in (25.0, 25.0, 4.0)]
+    assert all(len(cue.pieces) == 1 for cue in made)
+    assert [call.kwargs["start_s"] for call in read.call_args_list] == [23.0, 2.0]  # the second is held already
+    samples = [one.samples for one in cuts.cut(drafts[2:], -23.0, Levels())]
+    file = read_audio(Path(long_sound.root) / long_sound.path).samples
+    first = round(made[2].pieces[0].in_s * RATE_HZ) + 5 * RATE_HZ
+    np.testing.assert_allclose(samples[0][:, 5 * RATE_HZ : 6 * RATE_HZ], file[:, first : first + RATE_HZ], atol=1e-4)
+
+
+def test_a_sound_that_lasts_long_enough_is_not_looped_for_its_place_near_the_end(long_sound: Sound) -> None:
+    (one,) = cuts.cut([draft(long_sound, 0, 30, 38.0)], -23.0, Levels())
+    (piece,) = one.cue.pieces
+    assert piece.in_s == pytest.approx(10.0, abs=2.1)
+    assert piece.out_s - piece.in_s == pytest.approx(30.0, abs=1e-3)
