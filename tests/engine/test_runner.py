@@ -196,11 +196,12 @@ def test_a_stop_ends_busy_workers_at_once() -> None:
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from engine.test_runner import sleeper
 from storysound.engine.runner import runner
 from storysound.engine.stage import Stage
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has its background jobs ignore
     with runner([Stage("sleep", sleeper, (), ())], 2) as run:
         run.ask("sleep", repr)
         print("ready", flush=True)

@@ -55,7 +55,7 @@ def test_kill_between_two_commits_loses_one_batch_at_most(tmp_path: Path) -> Non
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from jobs.index_fakes import index
 from library_fakes import FakeEncoder, FakeModels
@@ -68,6 +68,7 @@ def tell(at):
     if at.step == "sounds":
         print(int(at.done), flush=True)
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has its background jobs ignore
     entries.BATCH = 2
     index([Path(sys.argv[1])], Path(sys.argv[2]), FakeModels(Slow), jobs=2, report=tell)
 """
