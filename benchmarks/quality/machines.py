@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from examples.demo import make_film, make_library
+from examples.demo import make_film
 from numpy._core import _multiarray_umath
 from numpy.typing import NDArray
 from typer.testing import CliRunner
@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from benchmarks.speed.find_scale import QUERIES
 from storysound.app.cli.commands import app
 from storysound.encode.encoder import load
+from storysound.library.starter import write_starter
 from storysound.library.store import Library
 from storysound.media.audio import read_audio
 from storysound.media.image import read_image
@@ -127,7 +128,7 @@ def main() -> int:
         return max(under(setting, command) for setting in ({**ONE, **NARROW}, {**TWO, **SKYLAKE}))
     with tempfile.TemporaryDirectory() as place:
         folder, every = Path(place), dict[str, dict[str, NDArray[Any]]]()
-        make_library(Resolver(), folder / "sounds")
+        write_starter(Resolver(), folder / "sounds")
         make_film(Resolver(), folder / "film.mp4")
         for name, setting in settings(folder).items():
             target = folder / f"{len(every)}.npz"
