@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,13 @@ class FlowConfig:
             raise ValueError(f"needs sizes of at least 1, got {self}")
         if self.width % (2 * self.heads):
             raise ValueError(f"needs a width that each head has an even part of, got {self}")
+
+
+class Control(NamedTuple):
+    """What a branch adds to a network that stays as it is (Zhang et al. 2023, ControlNet, says so of a U-Net)."""
+
+    stream: Tensor  # [s b n d], to the tokens before the first block and after each: s = layers + 1
+    condition: Tensor  # [b k]
 
 
 class _Block(nn.Module):
@@ -130,14 +138,20 @@ class FlowTransformer(nn.Module):
             nn.init.ones_(block.own[2])
             nn.init.ones_(block.own[5])
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor, control: Control | None = None) -> Tensor:
         """As above; n may be less than `tokens`."""
+        if control is not None:
+            condition = condition + control.condition
         hidden = self.time(waves(t, 128)) + self.words(condition * condition.shape[1] ** 0.5)
         modulation = self.modulation(hidden).view(len(x), 6, -1)
         guess = self.gaussian(x, t, condition)
         y = self.into(torch.cat([x, guess], dim=2)) + self.place[: x.shape[1]]
-        for block in self.blocks:
+        if control is not None:
+            y = y + control.stream[0]
+        for number, block in enumerate(self.blocks, 1):
             y = block(y, modulation)
+            if control is not None:
+                y = y + control.stream[number]
         out: Tensor = guess + self.out(self.norm(y))
         return out
 
@@ -167,15 +181,23 @@ def flow_loss(
 Denoise = Callable[[Tensor, float], Tensor]  # x_t [b n c], t -> the data that is seen in it
 
 
+class Window(Protocol):
+    """The same of some of the tokens: the first of them is `start` tokens from the beginning."""
+
+    def __call__(self, x: Tensor, t: float, start: int = 0, /) -> Tensor:
+        """[b n c] -> [b n c]."""
+        ...
+
+
 def guided(
     network: nn.Module, condition: Tensor, guidance: float, interval: tuple[float, float] = (0.0, 1.0)
-) -> Denoise:
+) -> Window:
     """Conditions [b k] weighed against none: unconditional + guidance · (conditional - unconditional).
 
     Only for times within `interval` (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside it is the conditional alone.
     """
 
-    def seen(x: Tensor, t: float) -> Tensor:
+    def seen(x: Tensor, t: float, start: int = 0) -> Tensor:
         times = torch.full((len(x),), t, device=x.device)
         if guidance == 1.0 or not interval[0] <= t <= interval[1]:
             out: Tensor = network(x, times, condition)
@@ -190,7 +212,7 @@ def guided(
     return seen
 
 
-def windowed(seen: Denoise, window: int, hop: int) -> Denoise:
+def windowed(seen: Window, window: int, hop: int) -> Denoise:
     """A view of more tokens than the network takes: windows of them, `hop` apart, agree on where they overlap.
 
     Each window counts most in its middle (Bar-Tal et al. 2023, MultiDiffusion, eq. 5). The last one ends at the end.
@@ -199,13 +221,13 @@ def windowed(seen: Denoise, window: int, hop: int) -> Denoise:
     def joined(x: Tensor, t: float) -> Tensor:
         count = x.shape[1]
         if count <= window:
-            return seen(x, t)
+            return seen(x, t, 0)
         starts = [*range(0, count - window, hop), count - window]
         ramp = torch.arange(1, window + 1, device=x.device).float()
         weight = torch.minimum(ramp, ramp.flip(0))[:, None]
         total, weights = torch.zeros_like(x), torch.zeros(count, 1, device=x.device)
         for start in starts:
-            total[:, start : start + window] += seen(x[:, start : start + window], t) * weight
+            total[:, start : start + window] += seen(x[:, start : start + window], t, start) * weight
             weights[start : start + window] += weight
         return total / weights
 

@@ -17,7 +17,7 @@ from storysound.research.mac import settings as mac
 from storysound.research.mmva import settings as mmva
 from storysound.research.paper import TableLayout, published
 from storysound.research.sos import settings as sos
-from storysound.research.sos.generator.flow_settings import FlowTraining
+from storysound.research.sos.generator.flow_settings import BranchTraining, FlowTraining
 from storysound.research.soundimage import settings as soundimage
 
 
@@ -109,6 +109,12 @@ def _train_sos(recipe: sos.SosTraining, models: Models, watch: Watch) -> float:
 
 def _train_sosgen_flow(recipe: FlowTraining, models: Models, watch: Watch) -> float:
     from storysound.research.sos.generator.flow import train
+
+    return train(recipe, models, watch)
+
+
+def _train_sosgen_pictures(recipe: BranchTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.sos.generator.branch import train
 
     return train(recipe, models, watch)
 
@@ -212,6 +218,7 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("mmva", mmva.MmvaTraining, _train_mmva),
     Training("sos", sos.SosTraining, _train_sos),
     Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
+    Training("sosgen-pictures", BranchTraining, _train_sosgen_pictures),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
 )
 EVALUATIONS: tuple[Evaluation[Any], ...] = (
