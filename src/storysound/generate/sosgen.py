@@ -82,7 +82,7 @@ def tokens_of(codes: Tensor, joined: int) -> Tensor:
 
 
 def codes_of(tokens: Tensor, joined: int) -> Tensor:
-    """The inverse of `tokens_of`."""
+    """The inverse of `tokens_of`: [b t/joined (joined m c)] -> [b t m c]."""
     b, n, k = tokens.shape
     bands = BANDS.n_mels // PATCH
     return tokens.reshape(b, n * joined, bands, k // (joined * bands))
@@ -124,7 +124,7 @@ class Parts:
 
 
 def _halves(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """In half precision, as files hold them: [...] each."""
+    """Tensors [...] in half precision, as files hold them."""
     return {name: value.detach().cpu().half().contiguous() for name, value in tensors.items()}
 
 

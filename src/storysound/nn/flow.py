@@ -40,7 +40,7 @@ class Control(NamedTuple):
     """What a branch adds to a network that stays as it is (Zhang et al. 2023, ControlNet, says so of a U-Net)."""
 
     stream: Tensor  # [s b n d], to the tokens before the first block and after each: s = layers + 1
-    condition: Tensor  # [b k]
+    condition: Tensor  # [b n k], to the condition of each token
 
 
 class _Block(nn.Module):
@@ -55,8 +55,8 @@ class _Block(nn.Module):
         self.own = nn.Parameter(torch.zeros(6, width))  # what of the modulation is this block's alone
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """[b n d], [b 6 d] -> [b n d]."""
-        shift, scale, gate, shift2, scale2, gate2 = (modulation + self.own)[:, :, None].unbind(1)
+        """[b n d], [b n 6 d] or for all tokens [b 1 6 d] -> [b n d]."""
+        shift, scale, gate, shift2, scale2, gate2 = (modulation + self.own).unbind(2)
         b, n, d = x.shape
         parts = self.qkv(self.first(x) * (1 + scale) + shift).view(b, n, 3, self.heads, d // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
@@ -101,9 +101,10 @@ class GaussianView(nn.Module):
         self.variances.copy_(variances.clamp_min(1e-3))
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """As `FlowTransformer`."""
+        """As `FlowTransformer`; conditions may be those of each token [b n k]."""
+        condition = condition if condition.ndim == 3 else condition[:, None]
         with torch.autocast(x.device.type, enabled=False):  # its axes need all their digits
-            mean = (self.bias + condition.float() @ self.weight.T)[:, None]
+            mean = self.bias + condition.float() @ self.weight.T
             at = t.float()[:, None, None]
             share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
             out: Tensor = mean + ((x.float() - at * mean) @ self.axes * share) @ self.axes.T
@@ -140,10 +141,11 @@ class FlowTransformer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, control: Control | None = None) -> Tensor:
         """As above; n may be less than `tokens`."""
+        condition = condition[:, None]
         if control is not None:
             condition = condition + control.condition
-        hidden = self.time(waves(t, 128)) + self.words(condition * condition.shape[1] ** 0.5)
-        modulation = self.modulation(hidden).view(len(x), 6, -1)
+        hidden = self.time(waves(t, 128))[:, None] + self.words(condition * condition.shape[2] ** 0.5)
+        modulation = self.modulation(hidden).unflatten(2, (6, -1))
         guess = self.gaussian(x, t, condition)
         y = self.into(torch.cat([x, guess], dim=2)) + self.place[: x.shape[1]]
         if control is not None:

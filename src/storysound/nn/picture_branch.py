@@ -2,9 +2,9 @@
 
 Erratum 8 of Sound of Story: how frames condition the sound is not printed. Here each token of the sound has the vector
 of the picture that is shown at its time; a small network adds to the stream of tokens what that picture calls for, and
-to the condition of the whole what all of them do in the mean. Its last layers begin at zero (Zhang et al. 2023,
-arXiv:2302.05543, ControlNet): at first it changes nothing. Axes: b items, n tokens, p numbers of a picture, k of a
-condition.
+to the condition, which was one for all tokens, what it does as well as what all of them do in the mean. Its last layers
+begin at zero (Zhang et al. 2023, arXiv:2302.05543, ControlNet): at first it changes nothing. Axes: b items, n tokens, p
+numbers of a picture, k of a condition.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class PictureBranch(nn.Module):
         self.time = nn.Linear(_WAVES, width)
         self.joined = nn.Linear(width, width)
         self.stream = nn.Linear(width, config.places * config.stream)
-        self.condition = nn.Linear(width, config.condition)
+        self.condition = nn.Linear(2 * width, config.condition)
         for zero in (self.stream, self.condition):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
@@ -56,7 +56,8 @@ class PictureBranch(nn.Module):
         hidden = F.silu(self.joined(F.silu(seen + told[:, None])))
         b, n, _ = hidden.shape
         stream = self.stream(hidden).view(b, n, config.places, config.stream)
-        return Control(stream.permute(2, 0, 1, 3), self.condition(hidden.mean(1)))
+        pooled = hidden.mean(1, keepdim=True).expand_as(hidden)
+        return Control(stream.permute(2, 0, 1, 3), self.condition(torch.cat([hidden, pooled], dim=2)))
 
 
 def guided_by_pictures(

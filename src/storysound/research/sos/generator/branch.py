@@ -48,6 +48,8 @@ class Pairs:
     shown: NDArray[np.intp]  # kinds that something shows
     kind_of: NDArray[np.intp]  # of each text of the parts [p]
     any_sound: Tensor  # [d] of the text "Audio"
+    sequences: float = SEQUENCES
+    mixtures: float = MIXTURES
 
     def batch(self, size: int, dice: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [b k c], pictures [b k d], texts [b d]."""
@@ -63,13 +65,13 @@ class Pairs:
         row, chance = self._row(kind, dice), dice.random()
         tokens, pictures = self.tokens[row].float(), self._seen(kind, len(self.tokens[row]), dice)
         texts = [kind]
-        if chance < SEQUENCES:
+        if chance < self.sequences:
             then = int(dice.choice(shown))
             cut = int(dice.integers(EDGE, len(tokens) - EDGE + 1))
             tokens = torch.cat([tokens[:cut], self.tokens[self._row(then, dice)][cut:].float()])
             pictures = torch.cat([pictures[:cut], self._seen(then, len(tokens), dice)[cut:]])
             texts.append(then)
-        elif chance < SEQUENCES + MIXTURES:
+        elif chance < self.sequences + self.mixtures:
             other = int(dice.choice(heard))
             tokens = self._mixed(row, self._row(other, dice))
             return tokens, pictures, self._text([other], dice)
