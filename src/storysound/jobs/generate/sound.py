@@ -19,7 +19,7 @@ from storysound.media.files import check_target
 from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
 from storysound.media.layouts import usual_layout
-from storysound.media.recording import recorded
+from storysound.media.recording import Recording, recorded
 from storysound.progress import Watch
 
 FAR = 0.5  # cosine to the nearest text that the shipped model learned from: below, it has never heard of it
@@ -47,21 +47,16 @@ def run(request: GenerateSoundRequest, models: Models, watch: Watch) -> Generate
         check_asked(request.text)
     watch.plan(_COSTS)
     watch.step("load")
-    made_by, licence = _maker(request, models)
+    made_by, name, licence = maker_of(request.model, models)
     conditions = Conditions(request.seconds, request.seed, request.text)
     check_conditions(conditions, made_by)
-    nearest, cosine = _nearest(made_by, request.text)
+    nearest, cosine = nearest_text(made_by, request.text)
     if nearest and cosine < FAR:
         watch.say(f"{name} never learned of {request.text[:80]!r}: nearest is {nearest!r}, so expect little of it")
     watch.step("make")
-    wave = resample(made_by.make(conditions), RATE_HZ)
+    wave = made_by.make(conditions)
     watch.step("write")
-    wave = _of_length(wave, round(request.seconds * RATE_HZ))
-    said = f"made by {name}, seed {request.seed}, from the words: {request.text[:500]}"
-    rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
-    sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
-    tags = {"title": request.text[:200], "comment": said, "software": "Storysound", **rights}
-    write_sound(sound, request.out, Enclosed(tags))
+    sound = write_made(wave, conditions, request.out, name, licence)
     return GenerateSoundResult(
         str(request.out), request.text, sound.duration_s, request.seed, name, licence, nearest, round(cosine, 3)
     )
@@ -82,19 +77,36 @@ def check_asked(text: str) -> None:
             )
 
 
-def _maker(request: GenerateSoundRequest, models: Models) -> tuple[Maker, str]:
-    name, device = request.model, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def maker_of(choice: str, models: Models) -> tuple[Maker, str, str]:
+    """The maker that a user chose, a name of `generate.maker.SOUND` or NAME=FOLDER, its name, its licence where known.
+
+    Raises UsageError for an unknown one, MissingModelError where its weights are missing.
+    """
+    name, device = choice, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name in SHIPPED:
         folder, licence = Path(str(files("storysound") / "generate" / "weights")), SHIPPED[name]
     else:
-        name, folder, licence = chosen_folder(request.model, tuple(SOUND), models.weights)
-    return models.get(f"{name} {folder}", lambda _: maker.load(SOUND[name], folder, device, models)), licence
+        name, folder, licence = chosen_folder(choice, tuple(SOUND), models.weights)
+    found = models.get(f"{name} {folder}", lambda _: maker.load(SOUND[name], folder, device, models))
+    return found, name, licence
 
 
-def _nearest(made_by: Maker, text: str) -> tuple[str, float]:
-    """Of what the model learned from; "" for one that doesn't tell."""
+def nearest_text(made_by: Maker, text: str) -> tuple[str, float]:
+    """Of the texts that a model learned from the nearest, and how near it is; "" and 1 for one that doesn't tell."""
     tells = getattr(made_by, "nearest", None)
     return tells(text) if tells else ("", 1.0)
+
+
+def write_made(wave: Waveform, conditions: Conditions, out: Path, name: str, licence: str) -> Recording:
+    """Writes what a model made at 48 kHz, exactly as long as it was asked to be; tags say how it was made."""
+    wave = _of_length(resample(wave, RATE_HZ), round(conditions.seconds * RATE_HZ))
+    said = f"made by {name}, seed {conditions.seed}, from the words: {conditions.text[:500]}"
+    rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
+    sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
+    write_sound(
+        sound, out, Enclosed({"title": conditions.text[:200], "comment": said, "software": "Storysound", **rights})
+    )
+    return sound
 
 
 def _of_length(wave: Waveform, length: int) -> Waveform:
