@@ -16,10 +16,10 @@ from storysound.encode import gloss
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.errors import UsageError
+from storysound.generate.made_sound import FAR, check_asked, maker_of, nearest_text, write_made
 from storysound.generate.maker import Conditions
 from storysound.ingest.footage import Footage
 from storysound.jobs.generate.request import MOST_WORDS
-from storysound.jobs.generate.sound import FAR, check_asked, maker_of, nearest_text, write_made
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.choice import SURER, Draft, Searches, effect_hits, effects_laid, is_clear
 from storysound.jobs.plan.lasting import Lasting
