@@ -78,7 +78,7 @@ def write_made(
     words = [f"the words: {conditions.text[:500]}"] if conditions.text.strip() else []
     shown = [f"pictures: {', '.join(pictures)[:500]}"] if pictures else []
     said = f"made by {name}, seed {conditions.seed}, from {'; '.join([*words, *shown])}"
-    title = conditions.text[:200] or shown[0][:200]
+    title = (conditions.text.strip() or "; ".join(shown))[:200]
     rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
     sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
     write_sound(sound, out, Enclosed({"title": title, "comment": said, "software": "Storysound", **rights}))

@@ -48,8 +48,7 @@ BRANCH_FILE = "sosgen-pictures.safetensors"
 SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 LONGEST_S = 600.0
 STEPS, GUIDANCE = 8, 5.0
-PICTURE_GUIDANCE = 5.0  # beside pictures, words count by `WORD_GUIDANCE`
-WORD_GUIDANCE = 1.0
+PICTURE_GUIDANCE, WORD_GUIDANCE = 2.5, 2.0  # where there are pictures: of them, of the words beside them
 ANY_SOUND = "Audio"  # the text where there are only pictures: the paper's
 SIGHT = "efficientnet_lite2"  # recognises what the branch learned to see
 
