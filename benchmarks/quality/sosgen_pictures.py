@@ -9,6 +9,8 @@ picture of each class has its turn, and a sound is made of each from the same no
   pictures.
 - image: the text is "Audio". text + image: the text is of something that no picture shows, the same for right and wrong
   pictures, so that only the pictures tell them apart. own text: that of the class, with its picture and with one other.
+- in time: a picture in the first half of the sound, one of another class in the second, the text "Audio"; how often
+  each half is heard as what it shows more than the other half is.
 - R@1: the name of the class finds its own among the sounds of a seed.
 - words: how often a sound with a text is heard as it more than one of the same picture with another text.
 """
@@ -95,12 +97,19 @@ class Takes:
             self.shown[item.name] = sosgen.in_time(vectors, times, count, model.token_s)
         self.due = [[group[number % len(group)].name for group in of.values()] for number in range(len(seeds))]
 
-    def made(self, rows: Sequence[Sequence[str]], texts: Sequence[Sequence[str]]) -> list[Waveform]:
-        """For each seed the sounds of items, each with its text; all of a seed from the same noise."""
+    def made(
+        self, rows: Sequence[Sequence[str]], texts: Sequence[Sequence[str]], then: Sequence[Sequence[str]] | None = None
+    ) -> list[Waveform]:
+        """For each seed the sounds of items, each with its text; all of a seed from the same noise.
+
+        `then`: what is shown in place of the items in the second half.
+        """
         sounds = []
-        for seed, names, said in zip(self.seeds, rows, texts, strict=True):
+        for seed, names, later, said in zip(self.seeds, rows, then or rows, texts, strict=True):
             words = torch.from_numpy(text_vectors(self._words, said))
             shown = torch.stack([self.shown[name] for name in names])
+            half = shown.shape[1] // 2
+            shown[:, half:] = torch.stack([self.shown[name] for name in later])[:, half:]
             mels = self._model.spectrograms(words, [seed] * len(names), SECONDS, shown)
             sounds += [Waveform(sosgen.sounding(mel, seed)[None], sosgen.RATE_HZ) for mel in mels]
         return sounds
@@ -178,11 +187,33 @@ def third(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     print("  " + by_class(won, takes.names))
 
 
+def turned(takes: Takes) -> list[list[int]]:
+    """For each seed and class another class, which takes turns."""
+    count = len(takes.names)
+    return [[(c + 1 + number % (count - 1)) % count for c in range(count)] for number in range(len(takes.seeds))]
+
+
+def in_time(report: Report, what: str, takes: Takes, judge: Judge) -> None:
+    """One picture, then another of the class in turn."""
+    others = turned(takes)
+    then = [[row[c] for c in order] for row, order in zip(takes.due, others, strict=True)]
+    sounds = takes.made(takes.due, [[sosgen.ANY_SOUND] * len(takes.names)] * len(takes.seeds), then)
+    middle, end = SECONDS / 2, SECONDS - 0.02
+    halves = [sound.cut(*span) for sound in sounds for span in ((0.0, middle), (middle, end))]
+    fits = judge.fits(judge.answers(halves)[1], takes.names).reshape(len(takes.seeds), len(takes.names), 2, -1)
+    won = np.zeros(fits.shape[:2], np.float32)
+    for number, order in enumerate(others):
+        for c, other in enumerate(order):
+            first, second = fits[number, c]
+            won[number, c] = ((first[c] > second[c]) + (second[other] > first[other])) / 2
+    report.row(what, won.ravel(), [name for row in takes.due for name in row], None, None)
+    print("  " + by_class(won, takes.names))
+
+
 def own_text(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     """The text of the class, with a picture of it and with one of another class in turn."""
     count = len(takes.names)
-    turned = [[(c + 1 + number % (count - 1)) % count for c in range(count)] for number in range(len(takes.seeds))]
-    wrong = [[row[c] for c in order] for row, order in zip(takes.due, turned, strict=True)]
+    wrong = [[row[c] for c in order] for row, order in zip(takes.due, turned(takes), strict=True)]
     texts = [takes.names] * len(takes.seeds)
     sounds = takes.made(takes.due, texts) + takes.made(wrong, texts)
     fits = judge.fits(judge.answers(sounds)[1], takes.names).reshape(2, len(takes.seeds), count, count)
@@ -249,6 +280,7 @@ def main() -> None:
             image(report, f"image ({weighed})", takes, judge)
             third(report, f"text + image ({weighed})", takes, judge)
             own_text(report, f"own text ({weighed})", takes, judge)
+            in_time(report, f"in time ({weighed})", takes, judge)
     if options.real:
         model.picture_guidance, model.word_guidance = options.pictures[0], options.words[0]
         real(report, judge, takes.names, options.seeds)
