@@ -205,7 +205,7 @@ def in_time(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     for number, order in enumerate(others):
         for c, other in enumerate(order):
             first, second = fits[number, c]
-            won[number, c] = ((first[c] > second[c]) + (second[other] > first[other])) / 2
+            won[number, c] = np.mean([first[c] > second[c], second[other] > first[other]])
     report.row(what, won.ravel(), [name for row in takes.due for name in row], None, None)
     print("  " + by_class(won, takes.names))
 
