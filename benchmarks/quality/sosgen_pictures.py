@@ -11,7 +11,7 @@ picture of each class has its turn, and a sound is made of each from the same no
   pictures, so that only the pictures tell them apart. own text: that of the class, with its picture and with one other.
 - in time: a picture in the first half of the sound, one of another class in the second, the text "Audio"; how often
   each half is heard as what it shows more than the other half is.
-- R@1: the name of the class finds its own among the sounds of a seed.
+- R@1: the name of the class finds its own among the sounds of a seed; those that tie share it.
 - words: how often a sound with a text is heard as it more than one of the same picture with another text.
 """
 
@@ -29,7 +29,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.quality.quality import data_folder
-from benchmarks.quality.sosgen import Judge, clips, figures, through
+from benchmarks.quality.sosgen import Judge, clips, made, through
 from storysound.config import load_profile
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
@@ -123,6 +123,12 @@ def wins(fits: Floats) -> Floats:
     return np.asarray((beaten.sum(1) - 0.5) / (count - 1), np.float32)
 
 
+def firsts(fits: Floats) -> float:
+    """Of fits [s c c]: how often a name finds its own sound first; those that tie share it."""
+    best = fits == fits.max(1, keepdims=True)
+    return float((np.einsum("scc->sc", best) / best.sum(1)).mean())
+
+
 def interval(won: Sequence[float], owners: Sequence[str]) -> tuple[float, float]:
     """2.5 and 97.5 % of the mean, drawing owners (pictures) with all that is theirs."""
     dice = np.random.default_rng(0)
@@ -168,7 +174,7 @@ def image(report: Report, what: str, takes: Takes, judge: Judge, rows: Sequence[
     sounds = takes.made(shown, [[sosgen.ANY_SOUND] * len(takes.names)] * len(takes.seeds))
     fits = judge.fits(judge.answers(sounds)[1], takes.names).reshape(len(takes.seeds), len(takes.names), -1)
     won = wins(fits)
-    report.row(what, won.ravel(), [name for row in takes.due for name in row], figures(fits)["r1"], None)
+    report.row(what, won.ravel(), [name for row in takes.due for name in row], firsts(fits), None)
     print("  " + by_class(won, takes.names))
 
 
@@ -183,7 +189,7 @@ def third(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     own = np.array([said[number, :, THIRD.index(text)] for number, text in enumerate(texts)])  # [s c]
     other = [said[[t != text for t in texts]][:, :, THIRD.index(text)] for text in texts]  # each [others c]
     words = float(np.mean([(mine > rest).mean() for mine, rest in zip(own, other, strict=True)]))
-    report.row(what, won.ravel(), [name for row in takes.due for name in row], figures(fits)["r1"], words)
+    report.row(what, won.ravel(), [name for row in takes.due for name in row], firsts(fits), words)
     print("  " + by_class(won, takes.names))
 
 
@@ -219,7 +225,7 @@ def own_text(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     fits = judge.fits(judge.answers(sounds)[1], takes.names).reshape(2, len(takes.seeds), count, count)
     right, other = np.einsum("kscc->ksc", fits)
     won = ((right > other) + 0.5 * (right == other)).astype(np.float32)
-    report.row(what, won.ravel(), [name for row in takes.due for name in row], figures(fits[0])["r1"], None)
+    report.row(what, won.ravel(), [name for row in takes.due for name in row], firsts(fits[0]), None)
     print("  " + by_class(won, takes.names))
 
 
@@ -234,7 +240,14 @@ def real(report: Report, judge: Judge, names: Sequence[str], seeds: int) -> None
     for what, sounds in (("real", waves), ("vocoded", [through(wave.samples[0], None) for wave in waves])):
         fits = judge.fits(judge.answers(sounds)[1], names)[drawn]
         owners = [files[number][0] for number in drawn.ravel()]
-        report.row(f"{what}, {len(waves)} clips", wins(fits).ravel(), owners, figures(fits)["r1"], None)
+        report.row(f"{what}, {len(waves)} clips", wins(fits).ravel(), owners, firsts(fits), None)
+
+
+def words_alone(report: Report, takes: Takes, judge: Judge, model: Sosgen, models: Models) -> None:
+    """The names of the classes, without pictures."""
+    sounds = [wave for round_of in made(model, takes.names, takes.seeds, models) for wave in round_of]
+    fits = judge.fits(judge.answers(sounds)[1], takes.names).reshape(len(takes.seeds), len(takes.names), -1)
+    report.row("text", wins(fits).ravel(), [str(seed) for seed in takes.seeds for _ in takes.names], firsts(fits), None)
 
 
 def beside(report: Report, takes: Takes, judge: Judge, model: Sosgen) -> None:
@@ -284,6 +297,7 @@ def main() -> None:
     if options.real:
         model.picture_guidance, model.word_guidance = options.pictures[0], options.words[0]
         real(report, judge, takes.names, options.seeds)
+        words_alone(report, takes, judge, model, models)
         beside(report, takes, judge, model)
     Console(width=140).print(report.table)
 
