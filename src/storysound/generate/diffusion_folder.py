@@ -11,19 +11,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from storysound.generate.pretrained import FROM_DISK, loading, quiet
+from storysound.generate.variants import Variant
 from storysound.media.files import write_whole
 from storysound.media.spectrograms.form import SpectrogramForm
 from storysound.nn.frame_track import FrameTrack, FrameTrackConfig
 
-Variant = Literal["text", "image", "text+image"]
-FIXED_TEXT = "Audio"  # of the variant that hears pictures alone, in training and after it (Fig. 5)
 ABOUT = "sosgen.json"
 _TRACK = "frame_track"
 _HINT_WIDTHS = (16, 32, 96, 256)  # ControlNet's: each but the first halves a hint, which is to be as small as latents
@@ -114,6 +113,16 @@ class DiffusionParts:
             track = FrameTrack(config)
         about = replace(self.about, variant=variant)
         return replace(self, about=about, control=control, track=track, eyes=eyes.eval().requires_grad_(False))
+
+    def untrained(self, seed: int = 0) -> "DiffusionParts":
+        """The same with networks of random weights, but for the VAE and the eyes, which training leaves alone."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            unet = type(self.unet).from_config(self.unet.config).eval()
+            text_encoder = type(self.text_encoder)(self.text_encoder.config).eval()
+            control = None if self.control is None else type(self.control).from_config(self.control.config).eval()
+            track = None if self.track is None else FrameTrack(self.track.config).eval()
+        return replace(self, unet=unet, text_encoder=text_encoder, control=control, track=track)
 
     def check(self) -> None:
         """Raises ValueError where parts don't fit together."""

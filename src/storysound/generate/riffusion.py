@@ -19,14 +19,15 @@ from torch.nn import functional as F
 from storysound.encode.clip import prepare
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
-from storysound.generate.diffusion_folder import FIXED_TEXT, DiffusionParts, read_parts
+from storysound.generate.diffusion_folder import DiffusionParts, read_parts
 from storysound.generate.maker import Condition, Conditions, TimedPicture, check_conditions
+from storysound.generate.variants import FIXED_TEXT, SamplerName
 from storysound.generate.vocoder import GriffinLim, Vocoder, spoken
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.spectrograms.form import from_pixels
 from storysound.nn.frame_track import spread
-from storysound.nn.latent_diffusion import SamplerName, added_by, decoded, denoised, noise_in, sampler
+from storysound.nn.latent_diffusion import added_by, decoded, denoised, noise_in, sampler
 from storysound.nn.windows import together
 from storysound.progress import check
 

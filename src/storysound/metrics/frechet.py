@@ -10,6 +10,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+LEAST_AT_INFINITY = 4  # items a dimension
+
 
 def frechet_distance(x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
     """Squared 2-Wasserstein distance of two normal distributions fitted to x [n d] and y [m d]; 0 is the least.
@@ -30,6 +32,34 @@ def frechet_distance(x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
     shift = first.mean(dim=0) - second.mean(dim=0)
     trace = torch.linalg.svdvals(a @ b.T).sum()
     return max(0.0, float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * trace))
+
+
+def frechet_at_infinity(
+    x: ArrayLike | Tensor, y: ArrayLike | Tensor, *, sizes: int = 10, draws: int = 3, seed: int = 0
+) -> float:
+    """The distance of x [n d] to the reference y [m d] that endless x would have: FID∞, FAD∞.
+
+    Distances of `sizes` numbers k of items of x, each the mean of `draws` random choices, lie about on a line in 1/k;
+    where it meets 0 is the answer (Chong and Forsyth 2020, arXiv:1911.07023; Gui et al. 2024, arXiv:2311.01616, for
+    sounds). It may fall below 0; what few y do to it stays. The line bends where items are about as few as dimensions:
+    raises ValueError for fewer than four times as many, and as `frechet_distance`.
+    """
+    first = feature_set(x)
+    count, width = first.shape
+    if count < LEAST_AT_INFINITY * width:
+        raise ValueError(f"needs {LEAST_AT_INFINITY * width} items of {width} dimensions at least, got {count}")
+    least = max(2 * width, count // 4)
+    if sizes < 2 or draws < 1:
+        raise ValueError(f"needs 2 sizes and a draw at least, got {sizes} and {draws}")
+    dice = torch.Generator().manual_seed(seed)
+    shares = torch.linspace(1 / count, 1 / least, sizes, dtype=torch.float64)
+    numbers = (1 / shares).round().long().tolist()
+    found = [
+        sum(frechet_distance(first[torch.randperm(count, generator=dice)[:k]], y) for _ in range(draws)) / draws
+        for k in numbers
+    ]
+    line = torch.stack([torch.ones(sizes, dtype=torch.float64), 1 / torch.tensor(numbers, dtype=torch.float64)], dim=1)
+    return float(torch.linalg.lstsq(line, torch.tensor(found, dtype=torch.float64)[:, None]).solution[0])
 
 
 def feature_set(values: ArrayLike | Tensor) -> Tensor:

@@ -10,15 +10,14 @@ of a track, d numbers of a frame's embedding.
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from storysound.nn.frame_track import FrameTrack
 
-SamplerName = Literal["ddim", "dpm-solver"]
-SAMPLERS: Mapping[SamplerName, str] = {"ddim": "DDIMScheduler", "dpm-solver": "DPMSolverMultistepScheduler"}
+SAMPLERS: Mapping[str, str] = {"ddim": "DDIMScheduler", "dpm-solver": "DPMSolverMultistepScheduler"}
 Residuals = tuple[tuple[Tensor, ...], Tensor]  # what a branch adds to the UNet's skips, and to its middle
 
 
@@ -121,8 +120,8 @@ def decoded(vae: Any, latents: Tensor) -> Tensor:
     return pictures
 
 
-def sampler(name: SamplerName, schedule: Any) -> Any:
-    """A sampler of diffusers that goes by the schedule's noise: DDIM (Song et al. 2020) or DPM-Solver++ (Lu et al. 2022)."""
+def sampler(name: str, schedule: Any) -> Any:
+    """Of `SAMPLERS`, by the schedule's noise: DDIM (Song et al. 2020) or DPM-Solver++ (Lu et al. 2022)."""
     made = getattr(import_module("diffusers"), SAMPLERS[name])
     own = {"clip_sample": False} if name == "ddim" else {}  # latents go beyond 1
     return made.from_config(schedule.config, **own)
