@@ -8,7 +8,7 @@ safetensors; what diffusers knows of the layout it reads itself.
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -33,7 +33,7 @@ _WANTED = "latent diffusion in the layout of diffusers (Stable Diffusion 1.5, Ri
 class SpectrogramAbout:
     """What a folder's model was taught to draw, and of what."""
 
-    form: SpectrogramForm = SpectrogramForm()
+    form: SpectrogramForm = field(default_factory=SpectrogramForm)
     width: int = 1536  # columns of a slice: 15 s
     variant: Variant = "text"
 

@@ -33,8 +33,11 @@ class FrozenParts:
 
 def noise_in(unet: nn.Module, noisy: Tensor, t: Tensor, context: Tensor, added: Residuals | None = None) -> Tensor:
     """The noise [b c h w] that the UNet sees in noisy latents [b c h w] at times t [b], told by context [b n a]."""
-    given = {} if added is None else {"down_block_additional_residuals": added[0], "mid_block_additional_residual": added[1]}
-    seen: Tensor = unet(noisy, t, context, return_dict=False, **given)[0]
+    skips, middle = added or (None, None)
+    seen: Tensor = unet(
+        noisy, t, context, down_block_additional_residuals=skips, mid_block_additional_residual=middle,
+        return_dict=False,
+    )[0]  # fmt: skip
     return seen
 
 
@@ -141,4 +144,5 @@ def denoised(
         check()
         found = seen(sampler.scale_model_input(latents, t), t)
         latents = sampler.step(found, t, latents, return_dict=False)[0]
-    return latents
+    done: Tensor = latents
+    return done

@@ -28,6 +28,7 @@ from storysound.train.plan import CHECKPOINT, TrainingPlan
 
 if TYPE_CHECKING:  # who evaluates a model has no need of it
     from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
 
 Batch = TypeVar("Batch")
 Losses = Mapping[str, Tensor]  # "loss" is minimised, the others are shown
@@ -47,7 +48,7 @@ class Task(Generic[Batch]):
 
 @dataclass
 class _State:
-    network: nn.Module
+    network: "_FabricModule"
     average: AveragedModel
     optimiser: torch.optim.Optimizer
     step: int = 0

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sosgen_fakes import stories_at
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.sosgen import BANDS, COLUMNS, FRAMES, read_parts
 from storysound.progress import Progress, Watch
-from storysound.research.sos.generator.flow import Examples, read_slices, train
+from storysound.research.sos.generator.flow import Examples, train
 from storysound.research.sos.generator.flow_settings import FlowTraining
+from storysound.research.sos.generator.flow_slices import read_slices
 
 torch = pytest.importorskip("torch")
 
@@ -46,6 +48,21 @@ def test_a_run_is_made_goes_on_and_can_be_read(models: Models, tmp_path: Path) -
         train(FlowTraining(**small, code_steps=1, steps=2, seed=5), models, Watch(tell))  # type: ignore[arg-type]
 
 
+@pytest.mark.models
+def test_it_learns_from_the_slices_that_the_papers_own_learns_from(models: Models, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    data, out = stories_at(tmp_path / "data", films=3, slices=3), tmp_path / "run"
+    slices = read_slices(data, out, Watch())
+    assert slices.mels.shape == (9, FRAMES, BANDS.n_mels)
+    assert slices.texts == (("a high whistle",), ("a low hum",), ("a high whistle",))
+    assert len(set(slices.kinds[slices.held_out].tolist())) == 1, "films are held out, not slices"
+    again = read_slices(data, out, Watch())
+    np.testing.assert_array_equal(again.mels, slices.mels)
+    small = FlowTraining(data, out, batch=2, width=16, layers=1, code_steps=1, steps=1)
+    assert np.isfinite(train(small, models, Watch()))
+    assert read_parts(out / "sosgen").texts == ("a high whistle", "a low hum", "a high whistle")
+
+
 def test_kinds_come_as_often_as_each_other_and_with_their_own_texts() -> None:
     kinds = torch.tensor([0] * 99 + [1])
     examples = Examples(kinds[:, None, None].half(), kinds, torch.tensor([[1.0, 0], [0, 1.0]]), torch.tensor([0, 1]))
@@ -60,6 +77,6 @@ def test_kinds_come_as_often_as_each_other_and_with_their_own_texts() -> None:
 
 def test_folders_without_slices_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no slices"):
-        read_slices(tmp_path)
+        read_slices(tmp_path, tmp_path, Watch())
     with pytest.raises(InputError, match="don't fit"):
-        read_slices(written(tmp_path / "short", frames=8))
+        read_slices(written(tmp_path / "short", frames=8), tmp_path, Watch())

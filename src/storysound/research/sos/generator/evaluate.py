@@ -192,7 +192,7 @@ def heard(
         watch.at(start, len(numbers), revision.split(" ")[0])
 
         def hear(block: Sequence[int] = block) -> dict[str, torch.Tensor]:
-            tensors = {}
+            tensors: dict[str, torch.Tensor] = {}
             for number in block:
                 check()
                 rows, place = judges.hear(make(number))
@@ -239,8 +239,8 @@ def row_of(
             spread = partial(_mean, shares[counted])
             intervals[key] = interval(spread, int(counted.sum()), films[counted], draws=recipe.draws, seed=recipe.seed)
     said = (
-        f"{judges.ear.name} {judges.ear.revision}, {ours.shape[1]} numbers, {len(ours)} moments of {len(numbers)} sounds "
-        f"against {len(theirs)} of as many real ones of other films, seed {recipe.seed}; {recipe.sampler}, "
+        f"{judges.ear.name} {judges.ear.revision}, {ours.shape[1]} numbers, {len(ours)} moments of {len(numbers)} "
+        f"sounds against {len(theirs)} of as many real ones of other films, seed {recipe.seed}; {recipe.sampler}, "
         f"{recipe.steps} steps, guidance {recipe.guidance:g}; right: by {recipe.profile}'s text encoder and ears"
     )
     if "fad_inf" not in figures:

@@ -37,7 +37,7 @@ BLOCK = 64  # slices in one file of the cache
 
 @dataclass(frozen=True)
 class SliceBatch:
-    """Pictures [b 3 h w] in [-1, 1]; tokens of texts [b n]; tracks of frames [b k d], or none; what chance begins by."""
+    """Pictures [b 3 h w] in [-1, 1]; tokens of texts [b n]; tracks of frames [b k d], or none; a seed."""
 
     pictures: Tensor
     ids: Tensor
@@ -121,7 +121,8 @@ def begun(recipe: SosgenTraining, models: Models) -> DiffusionParts:
     """
     folder = Path(recipe.model).expanduser()
     if recipe.model == BASE:
-        _, folder, _ = chosen_folder(BASE, (BASE,), models.weights, f"model=FOLDER takes Riffusion's or a run's {FOLDER}")
+        others = f"model=FOLDER takes Riffusion's or a run's {FOLDER}"
+        _, folder, _ = chosen_folder(BASE, (BASE,), models.weights, others)
     parts = read_parts(folder)
     if recipe.variant == "text":
         return replace(parts, about=replace(parts.about, variant="text"), control=None, track=None, eyes=None)
