@@ -1,6 +1,7 @@
 """The paper's SoSgen from slices to figures, on a data set and on networks in miniature."""
 
 import hashlib
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -181,6 +182,16 @@ def test_the_recipe_is_the_papers(there: Path) -> None:
     for wrong in ({"variant": "smell"}, {"batch": 0}, {"held_out": 1.0}, {"accumulation": 0}):
         with pytest.raises(ValueError, match=r"variant must be|needs"):
             SosgenTraining(there, there, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_step_of_the_papers_size_fits_together_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the meta device, which knows shapes alone; against the published numbers of weights."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[4]))
+    size = importlib.import_module("benchmarks.speed.sosgen_size").counted("text+image")
+    assert 361_279_120 < size.taught < 361_279_120 + 500_000  # ControlNet's, and the track of frames
+    unet, text, vae, eyes = 859_520_964, 123_060_480, 83_653_863, 87_849_216
+    assert size.frozen == unet + text + vae + eyes
+    assert size.checkpointed < 0.5 * size.activations < 4 * 2**30
 
 
 def test_the_right_one_is_nearer_than_others_of_another_name() -> None:
