@@ -11,9 +11,8 @@ from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.sosgen import BANDS, COLUMNS, FRAMES, read_parts
 from storysound.progress import Progress, Watch
-from storysound.research.sos.generator.flow import Examples, train
+from storysound.research.sos.generator.flow import Examples, read_slices, slices_of, train
 from storysound.research.sos.generator.flow_settings import FlowTraining
-from storysound.research.sos.generator.flow_slices import read_slices
 
 torch = pytest.importorskip("torch")
 
@@ -52,14 +51,16 @@ def test_a_run_is_made_goes_on_and_can_be_read(models: Models, tmp_path: Path) -
 def test_it_learns_from_the_slices_that_the_papers_own_learns_from(models: Models, tmp_path: Path) -> None:
     pytest.importorskip("lightning_fabric")
     data, out = stories_at(tmp_path / "data", films=3, slices=3), tmp_path / "run"
-    slices = read_slices(data, out, Watch())
+    small = FlowTraining(data, out, batch=2, width=16, layers=1, code_steps=1, steps=1)
+    slices = slices_of(small, Watch())
     assert slices.mels.shape == (9, FRAMES, BANDS.n_mels)
     assert slices.texts == (("a high whistle",), ("a low hum",), ("a high whistle",))
     assert len(set(slices.kinds[slices.held_out].tolist())) == 1, "films are held out, not slices"
-    again = read_slices(data, out, Watch())
+    again = slices_of(small, Watch())
     np.testing.assert_array_equal(again.mels, slices.mels)
-    small = FlowTraining(data, out, batch=2, width=16, layers=1, code_steps=1, steps=1)
     assert np.isfinite(train(small, models, Watch()))
+    with pytest.raises(InputError, match="of one film"):
+        slices_of(FlowTraining(stories_at(tmp_path / "one", films=1), tmp_path / "none"), Watch())
     assert read_parts(out / "sosgen").texts == ("a high whistle", "a low hum", "a high whistle")
 
 
@@ -77,6 +78,6 @@ def test_kinds_come_as_often_as_each_other_and_with_their_own_texts() -> None:
 
 def test_folders_without_slices_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no slices"):
-        read_slices(tmp_path, tmp_path, Watch())
+        read_slices(tmp_path)
     with pytest.raises(InputError, match="don't fit"):
-        read_slices(written(tmp_path / "short", frames=8), tmp_path, Watch())
+        read_slices(written(tmp_path / "short", frames=8))

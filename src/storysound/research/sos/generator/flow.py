@@ -4,8 +4,10 @@ Not the paper's (section 4.2: Stable Diffusion over pictures of spectrograms), b
 hours: slices of 5 s, codes eight times smaller in time and in band, texts as MiniLM's vectors, all of it made once.
 """
 
+import json
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,17 +16,57 @@ from torch import Tensor, nn
 
 from storysound.encode.labels import remembered_vectors
 from storysound.encode.pool import Models
-from storysound.generate.sosgen import FRAMES, Parts, tokens_of
-from storysound.media.arrays import Floats
+from storysound.errors import InputError
+from storysound.generate.sosgen import BANDS, FRAMES, Parts, tokens_of
+from storysound.library.dataset import Dataset
+from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import FlowConfig, FlowTransformer, flow_loss
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.progress import Watch, check
 from storysound.research.sos.generator.flow_settings import FlowTraining
-from storysound.research.sos.generator.flow_slices import Slices, read_slices
+from storysound.research.sos.generator.story_pieces import story_pieces
+from storysound.research.stories.batches import held_out
 from storysound.train.loop import Losses, Task, fabric_for, fit, last_weights
 
+HELD_OUT = 20  # one in so many sounds, or films, is not learned from
 WORDLESS = 0.1  # share of the examples without a text: what guidance weighs against
 CROP = 13 * PATCH  # frames that the autoencoder learns from at once
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What is learned from: log-mel slices [n t m] about of mean 0 and strength 1; the kind of each; texts of kinds."""
+
+    mels: Floats
+    kinds: Ints  # [n]
+    texts: tuple[tuple[str, ...], ...]  # of each kind
+    held_out: NDArray[np.bool_]  # whether each slice is kept for judging [n]
+
+
+def read_slices(folder: Path) -> Slices:
+    """Raises InputError where the folder is not what `prepare.py` makes."""
+    try:
+        mels = np.load(folder / "mels.npy", mmap_mode="r")
+        kinds = np.load(folder / "kinds.npy")
+        texts = json.loads((folder / "texts.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        do = "make them by shipped_weights/sosgen/prepare.py, or give a data set of `storysound ingest`"
+        raise InputError(folder, f"holds no slices: {error}", do) from error
+    if mels.shape[1:] != (FRAMES, BANDS.n_mels) or len(mels) != len(kinds):
+        raise InputError(folder, f"slices of shape {mels.shape} and {len(kinds)} kinds don't fit", "make them anew")
+    one_in_so_many = np.asarray(np.arange(len(mels)) % HELD_OUT == 0)
+    return Slices(mels, kinds, tuple(tuple(texts[name]) for name in texts), one_in_so_many)
+
+
+def slices_of(recipe: FlowTraining, watch: Watch) -> Slices:
+    """Those of `read_slices`, or of a data set the pieces of the paper's slices. Raises as both."""
+    if not Dataset.is_at(recipe.data):
+        return read_slices(recipe.data)
+    pieces = story_pieces(recipe.data, recipe.out / "slices.npz", watch)
+    out = held_out(pieces.films, 1 / HELD_OUT).numpy()
+    if out.all():
+        raise InputError(recipe.data, f"its {len(out)} slices are of one film, which is held out", "add stories")
+    return Slices(pieces.mels, pieces.stories, tuple((text,) for text in pieces.texts), out)
 
 
 def crops(slices: Slices, size: int, seed: int, step: int, rank: int, ranks: int) -> Tensor:
@@ -133,7 +175,7 @@ def train(recipe: FlowTraining, models: Models, watch: Watch) -> float:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    slices = read_slices(recipe.data, recipe.out, watch)
+    slices = slices_of(recipe, watch)
     watch.say(f"{len(slices.mels)} slices of {len(slices.texts)} kinds, {int(slices.held_out.sum())} held out")
     code = autoencoder(recipe, slices, watch)
     tokens = tokens_of(torch.from_numpy(codes(recipe, slices, code, watch)), recipe.joined)
