@@ -207,7 +207,7 @@ def _tell_of_boxes(path: str, size: int, _mtime_ns: int) -> None:
         share = 100 * (size - at) / size
         log.warning("%s: %.0f %% of it, joined to its film, can't be read; give its pieces one by one", path, share)
     if odd := odd_edits(Path(path)):
-        log.warning("%s: its edit list %s; export it again", path, odd)
+        log.warning("%s: its edit list %s", path, odd)
 
 
 def _follows(path: str, head: bytes, place: int) -> bool:
