@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from storysound.config import load_profile
 from storysound.encode import cache
 from storysound.encode.encoder import Encoder
-from storysound.encode.features import StoryEncoder
+from storysound.encode.features import StoryEncoder, speaking
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.generate.diffusion_folder import ABOUT, DiffusionParts, read_parts
@@ -55,20 +55,23 @@ class HeardSounds:
 
 @dataclass(frozen=True)
 class Judges:
-    """Who hears: `ear` for distances, `reader` for what fits."""
+    """Who hears: `ear` for distances, `speaker` in the space of the texts and glosses that `reader` reads and sees."""
 
     ear: Encoder[Waveform]
+    speaker: Encoder[Waveform]
     reader: StoryEncoder
-    width: int  # of the space in which texts, glosses and sounds meet
+    width: int  # of that space
 
     def revision(self) -> str:
         """Changes whenever the same sound would be heard otherwise."""
-        return f"{self.ear.name}:{self.ear.revision}+{self.reader.revision()}"
+        return "+".join(f"{one.name}:{one.revision}" for one in (self.ear, self.speaker))
 
     def hear(self, wave: Waveform) -> tuple[Floats, Floats]:
         """Vectors [t d] of a sound, and its place [k]."""
-        (found,) = self.ear.encode([wave.mono()])
-        return found.embedding, self.reader.audio(wave)[:, : self.width].mean(axis=0)
+        mono = wave.mono()
+        (found,) = self.ear.encode([mono])
+        (said,) = (found,) if self.ear is self.speaker else self.speaker.encode([mono])
+        return found.embedding, said.embedding.mean(axis=0)
 
 
 def evaluate(recipe: SosgenEvaluation, models: Models, watch: Watch) -> list[Row]:
@@ -94,13 +97,14 @@ def evaluate(recipe: SosgenEvaluation, models: Models, watch: Watch) -> list[Row
 def judges_of(recipe: SosgenEvaluation, models: Models) -> Judges:
     """Raises UsageError for an encoder that hears nothing, or a profile whose sounds don't meet its texts."""
     profile = load_profile(recipe.profile)
-    reader = StoryEncoder(models, profile)
-    if not reader.aligned:
+    speakers = speaking(models, profile)
+    if not speakers:
         raise UsageError(f"profile={recipe.profile}: its sounds don't lie in the space of its texts")
     ear: Encoder[Waveform] = models.encoder(recipe.encoder)
     if ear.modality != "audio":
         raise UsageError(f"encoder={recipe.encoder} takes {ear.modality}, not sounds")
-    return Judges(ear, reader, models.encoder(profile.text).dim)
+    reader = StoryEncoder(models, profile)
+    return Judges(ear, models.encoder(speakers[0]), reader, models.encoder(profile.text).dim)
 
 
 def halves(recipe: SosgenEvaluation, slices: StorySlices) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -241,7 +245,7 @@ def row_of(
     said = (
         f"{judges.ear.name} {judges.ear.revision}, {ours.shape[1]} numbers, {len(ours)} moments of {len(numbers)} "
         f"sounds against {len(theirs)} of as many real ones of other films, seed {recipe.seed}; {recipe.sampler}, "
-        f"{recipe.steps} steps, guidance {recipe.guidance:g}; right: by {recipe.profile}'s text encoder and ears"
+        f"{recipe.steps} steps, guidance {recipe.guidance:g}; right: by {judges.speaker.name}"
     )
     if "fad_inf" not in figures:
         said += f"; FAD∞ needs {LEAST_AT_INFINITY * ours.shape[1]} moments"
