@@ -135,7 +135,13 @@ def test_what_is_written_is_read_and_by_diffusers_too(folders: dict[str, Path], 
     for one, other in zip(vars(parts).values(), vars(again).values(), strict=True):
         if isinstance(one, torch.nn.Module):
             assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
-    assert {file.suffix for file in (tmp_path / "again").rglob("*") if file.is_file()} == {".json", ".safetensors"}
+    suffixes = {file.suffix for file in (tmp_path / "again").rglob("*") if file.is_file()}
+    assert suffixes == {".json", ".txt", ".safetensors"}
+    names = load_file(tmp_path / "again" / "text_encoder" / "model.safetensors")
+    assert all(name.startswith("text_model.") for name in names), "as Stable Diffusion's are called"
+    for file in ("vocab.json", "merges.txt"):  # which older readers want
+        first = folders[name].parent / "words" / file
+        assert (tmp_path / "again" / "tokenizer" / file).read_text().split() == first.read_text().split()
     kind = StableDiffusionPipeline if name == "text" else StableDiffusionControlNetPipeline
     theirs = kind.from_pretrained(tmp_path / "again", local_files_only=True)
     assert torch.equal(theirs.unet.conv_in.weight, parts.unet.conv_in.weight)
@@ -147,6 +153,35 @@ def test_a_folder_that_says_nothing_of_itself_is_taken_for_riffusions(folders: d
     (tmp_path / "plain" / ABOUT).unlink()
     about = read_parts(tmp_path / "plain").about
     assert (about.form, about.width, about.variant) == (SpectrogramForm(), 1536, "text")
+
+
+def test_a_folder_as_stable_diffusion_lies_on_the_hub_is_read(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Older names of weights, another sampler, a tokenizer in two files: what diffusers and transformers wrote once."""
+    folder = tmp_path / "hub"
+    shutil.copytree(folders["text"], folder)
+    older = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    tensors = load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
+    for now, then in older.items():
+        tensors = {name.replace(now, then) if "mid_block" in name else name: one for name, one in tensors.items()}
+    assert any("query" in name for name in tensors)
+    save_file(tensors, folder / "vae" / "diffusion_pytorch_model.safetensors")
+    text = load_file(folder / "text_encoder" / "model.safetensors")
+    text = {f"text_model.{name.removeprefix('text_model.')}": value for name, value in text.items()}
+    text["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(text, folder / "text_encoder" / "model.safetensors", {"format": "pt"})
+    shutil.rmtree(folder / "tokenizer")
+    shutil.copytree(folders["text"].parent / "words", folder / "tokenizer")
+    noise = {"beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "steps_offset": 1}
+    scheduler = {"_class_name": "PNDMScheduler", "num_train_timesteps": 1000, "skip_prk_steps": True, **noise}
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
+    found, known = read_parts(folder), read_parts(folders["text"])
+    for part in ("vae", "unet", "text_encoder"):
+        one, other = (getattr(parts, part).state_dict() for parts in (found, known))
+        assert all(torch.equal(value, one[name]) for name, value in other.items())
+    assert torch.equal(found.tokens(["rain falls", "雨"]), known.tokens(["rain falls", "雨"]))
+    for name in SAMPLERS:
+        wave = SpectrogramDiffusion(found, CPU, steps=2, sampler=name).make(Conditions(0.2, text="rain falls"))  # type: ignore[arg-type]
+        assert wave.samples.any()
 
 
 def test_folders_of_something_else_are_named(folders: dict[str, Path], tmp_path: Path) -> None:

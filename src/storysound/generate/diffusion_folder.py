@@ -19,9 +19,10 @@ from torch import Tensor
 
 from storysound.generate.pretrained import FROM_DISK, loading, quiet
 from storysound.generate.variants import Variant
-from storysound.media.files import write_whole
+from storysound.media.files import write_whole, writing
 from storysound.media.spectrograms.form import SpectrogramForm
 from storysound.nn.frame_track import FrameTrack, FrameTrackConfig
+from storysound.nn.latent_diffusion import sampler
 
 ABOUT = "sosgen.json"
 _TRACK = "frame_track"
@@ -184,18 +185,20 @@ def read_eyes(folder: Path) -> Any:
 
 
 def write_parts(parts: DiffusionParts, folder: Path) -> None:
-    """Writes a folder, in place of what was there. Raises OutputError as `media.files.write_whole`."""
+    """Writes a folder, in place of what was there, or nothing at all. Raises OutputError."""
     partial = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    with quiet():
-        _whole(parts).save_pretrained(partial, safe_serialization=True)
-    if parts.track is not None:
-        (partial / _TRACK).mkdir()
-        save_file(parts.track.state_dict(), partial / _TRACK / "model.safetensors")
-        write_whole(partial / _TRACK / "config.json", json.dumps(asdict(parts.track.config), indent=1))
-    write_whole(partial / ABOUT, json.dumps(asdict(parts.about), indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    with writing(folder):
+        shutil.rmtree(partial, ignore_errors=True)
+        with quiet():
+            _whole(parts).save_pretrained(partial, safe_serialization=True)
+        _as_on_the_hub(partial)
+        if parts.track is not None:
+            (partial / _TRACK).mkdir()
+            save_file(parts.track.state_dict(), partial / _TRACK / "model.safetensors")
+            write_whole(partial / _TRACK / "config.json", json.dumps(asdict(parts.track.config), indent=1))
+        write_whole(partial / ABOUT, json.dumps(asdict(parts.about), indent=1))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
 
 
 def _whole(parts: DiffusionParts) -> Any:
@@ -204,8 +207,23 @@ def _whole(parts: DiffusionParts) -> Any:
     branch = {} if parts.control is None else {"controlnet": parts.control, "image_encoder": parts.eyes}
     return getattr(import_module("diffusers"), kind)(
         vae=parts.vae, text_encoder=parts.text_encoder, tokenizer=parts.tokenizer, unet=parts.unet,
-        scheduler=parts.schedule, safety_checker=None, feature_extractor=None, requires_safety_checker=False, **branch,
+        scheduler=sampler("ddim", parts.schedule), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False, **branch,
     )  # fmt: skip
+
+
+def _as_on_the_hub(folder: Path) -> None:
+    """Names of the text encoder's weights and files of the tokenizer as those who read such folders know them.
+
+    transformers 5 writes others, and reads both.
+    """
+    file = folder / "text_encoder" / "model.safetensors"
+    tensors = {f"text_model.{name.removeprefix('text_model.')}": value for name, value in load_file(file).items()}
+    save_file(tensors, file, {"format": "pt"})
+    words = json.loads((folder / "tokenizer" / "tokenizer.json").read_text("utf-8"))["model"]
+    write_whole(folder / "tokenizer" / "vocab.json", json.dumps(words["vocab"]))
+    lines = (merge if isinstance(merge, str) else " ".join(merge) for merge in words["merges"])
+    write_whole(folder / "tokenizer" / "merges.txt", "\n".join(["#version: 0.2", *lines, ""]))
 
 
 def _about(folder: Path) -> SpectrogramAbout:

@@ -28,10 +28,7 @@ def frechet_distance(x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
     first, second = feature_set(x), feature_set(y)
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"needs features of one width, got {first.shape[1]} and {second.shape[1]}")
-    a, b = _root(first), _root(second)
-    shift = first.mean(dim=0) - second.mean(dim=0)
-    trace = torch.linalg.svdvals(a @ b.T).sum()
-    return max(0.0, float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * trace))
+    return _between(first, second.mean(dim=0), _root(second))
 
 
 def frechet_at_infinity(
@@ -54,10 +51,14 @@ def frechet_at_infinity(
     dice = torch.Generator().manual_seed(seed)
     shares = torch.linspace(1 / count, 1 / least, sizes, dtype=torch.float64)
     numbers = (1 / shares).round().long().tolist()
-    found = [
-        sum(frechet_distance(first[torch.randperm(count, generator=dice)[:k]], y) for _ in range(draws)) / draws
-        for k in numbers
-    ]
+    second = feature_set(y)
+    if second.shape[1] != width:
+        raise ValueError(f"needs features of one width, got {width} and {second.shape[1]}")
+    mean, root = second.mean(dim=0), _root(second)
+    found = []
+    for k in numbers:
+        chosen = [first[torch.randperm(count, generator=dice)[:k]] for _ in range(draws)]
+        found.append(sum(_between(rows, mean, root) for rows in chosen) / draws)
     line = torch.stack([torch.ones(sizes, dtype=torch.float64), 1 / torch.tensor(numbers, dtype=torch.float64)], dim=1)
     return float(torch.linalg.lstsq(line, torch.tensor(found, dtype=torch.float64)[:, None]).solution[0])
 
@@ -70,6 +71,13 @@ def feature_set(values: ArrayLike | Tensor) -> Tensor:
     if not bool(torch.isfinite(rows).all()):
         raise ValueError("features must be finite")
     return rows
+
+
+def _between(rows: Tensor, mean: Tensor, root: Tensor) -> float:
+    """The distance of rows [n d] to a normal distribution by its mean [d] and the root [k d] of its covariance."""
+    own, shift = _root(rows), rows.mean(dim=0) - mean
+    trace = torch.linalg.svdvals(own @ root.T).sum()
+    return max(0.0, float(shift @ shift + (own * own).sum() + (root * root).sum() - 2 * trace))
 
 
 def _root(rows: Tensor) -> Tensor:
