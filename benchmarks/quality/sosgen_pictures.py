@@ -35,10 +35,12 @@ from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.generate import sosgen
 from storysound.generate.sosgen import Sosgen
+from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
+from storysound.nn.frame_track import spread
 from storysound.nn.picture_branch import PictureBranch
 from storysound.weights.resolver import Resolver
 
@@ -94,7 +96,7 @@ class Takes:
         for item in (item for group in of.values() for item in group):
             vectors = torch.from_numpy(sight.vectors(item.pictures))
             times = [SECONDS * number / len(vectors) for number in range(len(vectors))]
-            self.shown[item.name] = sosgen.in_time(vectors, times, count, model.token_s)
+            self.shown[item.name] = spread(vectors, times, count, model.token_s)
         self.due = [[group[number % len(group)].name for group in of.values()] for number in range(len(seeds))]
 
     def made(
@@ -171,7 +173,7 @@ def by_class(won: Floats, names: Sequence[str]) -> str:
 def image(report: Report, what: str, takes: Takes, judge: Judge, rows: Sequence[Sequence[str]] | None = None) -> None:
     """The variant of pictures alone; `rows`: which items are shown in place of those that are due."""
     shown = rows or takes.due
-    sounds = takes.made(shown, [[sosgen.ANY_SOUND] * len(takes.names)] * len(takes.seeds))
+    sounds = takes.made(shown, [[FIXED_TEXT] * len(takes.names)] * len(takes.seeds))
     fits = judge.fits(judge.answers(sounds)[1], takes.names).reshape(len(takes.seeds), len(takes.names), -1)
     won = wins(fits)
     report.row(what, won.ravel(), [name for row in takes.due for name in row], firsts(fits), None)
@@ -203,7 +205,7 @@ def in_time(report: Report, what: str, takes: Takes, judge: Judge) -> None:
     """One picture, then another of the class in turn."""
     others = turned(takes)
     then = [[row[c] for c in order] for row, order in zip(takes.due, others, strict=True)]
-    sounds = takes.made(takes.due, [[sosgen.ANY_SOUND] * len(takes.names)] * len(takes.seeds), then)
+    sounds = takes.made(takes.due, [[FIXED_TEXT] * len(takes.names)] * len(takes.seeds), then)
     middle, end = SECONDS / 2, SECONDS - 0.02
     halves = [sound.cut(*span) for sound in sounds for span in ((0.0, middle), (middle, end))]
     fits = judge.fits(judge.answers(halves)[1], takes.names).reshape(len(takes.seeds), len(takes.names), 2, -1)

@@ -27,11 +27,13 @@ from storysound.encode.pool import Models
 from storysound.encode.spaces import spaces_of
 from storysound.errors import MissingModelError, UsageError
 from storysound.generate.maker import Condition, Conditions, check_conditions
+from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Pixels, Samples
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft, log_mel
 from storysound.media.spectrograms.griffin_lim import sound_of
 from storysound.nn.flow import FlowConfig, FlowTransformer, guided, sample, windowed
+from storysound.nn.frame_track import spread
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.nn.picture_branch import BranchConfig, PictureBranch, guided_by_pictures
 from storysound.progress import check
@@ -49,7 +51,6 @@ SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 LONGEST_S = 600.0
 STEPS, GUIDANCE = 8, 5.0
 PICTURE_GUIDANCE, WORD_GUIDANCE = 2.5, 2.0  # where there are pictures: of them, of the words beside them
-ANY_SOUND = "Audio"  # the text where there are only pictures: the paper's
 SIGHT = "efficientnet_lite2"  # recognises what the branch learned to see
 
 
@@ -237,7 +238,7 @@ class Sosgen:
         """See `maker.Maker`. Raises UsageError for more pictures than the sound has tokens as well."""
         check_conditions(conditions, self)
         shown = self._shown(conditions)
-        vector = torch.from_numpy(text_vectors(self._words, [conditions.text.strip() or ANY_SOUND]))
+        vector = torch.from_numpy(text_vectors(self._words, [conditions.text.strip() or FIXED_TEXT]))
         log_mels = self.spectrograms(vector, [conditions.seed], conditions.seconds, shown)[0]
         samples = sounding(log_mels, conditions.seed)[None]
         return Waveform(np.clip(samples, -1, 1).astype(np.float32), RATE_HZ).cut(0.0, conditions.seconds)
@@ -255,7 +256,7 @@ class Sosgen:
             )
         vectors = torch.from_numpy(self._sight().vectors([picture.rgb for picture in pictures]))
         times = [picture.at_s for picture in pictures]
-        return in_time(vectors, times, self._count(conditions.seconds), self.token_s)[None]
+        return spread(vectors, times, self._count(conditions.seconds), self.token_s)[None]
 
     @property
     def token_s(self) -> float:
@@ -286,19 +287,6 @@ class Sosgen:
         tokens = sample(windowed(seen, window, window // 2), noise.to(self._device), self.steps, check)
         found: Floats = self.parts.code.decode(codes_of(tokens, self.parts.joined)).float().cpu().numpy()
         return found
-
-
-def in_time(vectors: Tensor, times_s: Sequence[float], count: int, token_s: float) -> Tensor:
-    """What is shown at each token [count d], of vectors [m d] that are shown from `times_s` on, which are in order.
-
-    A token has what is shown in its middle; before the first picture that one.
-
-    >>> in_time(torch.tensor([[1.0], [2.0]]), [0.0, 1.2], 4, 0.5).flatten().tolist()
-    [1.0, 1.0, 2.0, 2.0]
-    """
-    middles = (torch.arange(count) + 0.5) * token_s
-    at = torch.searchsorted(torch.tensor(times_s, dtype=middles.dtype), middles, right=True) - 1
-    return vectors[at.clamp(min=0)]
 
 
 def load(folder: Path, device: torch.device, models: Models) -> Sosgen:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError
-from storysound.generate.sosgen import ANY_SOUND, SHIPPED, SIGHT, Parts, at_once, fingerprint, read_parts, sight_of
+from storysound.generate.sosgen import SHIPPED, SIGHT, Parts, at_once, fingerprint, read_parts, sight_of
+from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import Control, flow_loss
 from storysound.nn.picture_branch import BranchConfig, PictureBranch
@@ -120,7 +121,7 @@ def pairs(recipe: BranchTraining, parts: Parts, slices: Slices, models: Models, 
         mels = torch.split(torch.from_numpy(np.array(slices.mels)), 32)
         tokens = torch.cat([parts.encode(some.float()).half() for some in mels])
     kind_of = np.repeat(np.arange(len(slices.texts)), [len(group) for group in slices.texts])
-    any_sound = torch.from_numpy(text_vectors(models.encoder("minilm"), [ANY_SOUND]))[0]
+    any_sound = torch.from_numpy(text_vectors(models.encoder("minilm"), [FIXED_TEXT]))[0]
     rows = np.flatnonzero(~slices.held_out)
     return Pairs(parts, slices.mels, slices.kinds, rows, tokens, pictures, made.shown, kind_of, any_sound)
 
