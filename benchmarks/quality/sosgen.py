@@ -1,7 +1,8 @@
 """What the small SoSgen makes, judged by ears: `python -m benchmarks.quality.sosgen [--part choose|report]`.
 
 Ten classes, a sound of each for every seed (20: n = 200). `report` is the ten of ESC-10, beside ESC-50's clips of them
-as they are ("real") and through the spectrogram and back ("vocoded", "coded" with the autoencoder in between); `choose`
+as they are ("real") and through the spectrogram and back ("vocoded"; "coded" with the autoencoder
+  and grain in between, as what is made, and without grain); `choose`
 is ten others and other seeds, on which guidance, steps and checkpoints are chosen.
 
 - R@k: the prompt finds its own among the ten sounds of a seed, by AudioSet's classes as the ears hear them and the
@@ -16,6 +17,7 @@ import csv
 import json
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,7 @@ def through(samples: Samples, model: Sosgen | None) -> Waveform:
     if model is not None:
         with torch.inference_mode():
             mels = model.parts.code.decode(model.parts.code.encode(torch.from_numpy(mels[None])))[0].numpy()
+        mels = mels + model.grain * sosgen.grain(mels.shape, 0)
     return Waveform(sosgen.sounding(mels, 0)[None], sosgen.RATE_HZ)
 
 
@@ -131,6 +134,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--steps", type=int, nargs="*", default=[sosgen.STEPS])
     parser.add_argument("--guidance", type=float, nargs="*", default=[sosgen.GUIDANCE])
+    parser.add_argument("--grain", type=float, nargs="*", default=[sosgen.GRAIN])
     parser.add_argument("--real", action="store_true", help="real clips beside, as they are and through spectrograms")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -157,21 +161,22 @@ def main() -> None:
             flush=True,
         )
 
-    for steps in options.steps:
-        for guidance in options.guidance:
-            began = time.process_time()
-            model.steps, model.guidance = steps, guidance
-            sounds = [wave for round_of in made(model, prompts, seeds, models) for wave in round_of]
-            spent = (time.process_time() - began) / len(sounds)
-            vectors, scores = judge.answers(sounds)
-            fits = judge.fits(scores, prompts).reshape(len(seeds), len(prompts), len(prompts))
-            row(f"made, {steps} steps, guidance {guidance:g}", vectors, fits, spent)
+    for steps, guidance, grain in product(options.steps, options.guidance, options.grain):
+        began = time.process_time()
+        model.steps, model.guidance, model.grain = steps, guidance, grain
+        sounds = [wave for round_of in made(model, prompts, seeds, models) for wave in round_of]
+        spent = (time.process_time() - began) / len(sounds)
+        vectors, scores = judge.answers(sounds)
+        fits = judge.fits(scores, prompts).reshape(len(seeds), len(prompts), len(prompts))
+        row(f"made, {steps} steps, guidance {guidance:g}, grain {grain:g}", vectors, fits, spent)
     if options.real:
         shown = {
             "real": real_waves,
             "vocoded": [through(wave.samples[0], None) for wave in real_waves],
             "coded": [through(wave.samples[0], model) for wave in real_waves],
         }
+        model.grain = 0.0
+        shown["coded, no grain"] = [through(wave.samples[0], model) for wave in real_waves]
         dice = np.random.default_rng(0)
         drawn = np.array([[dice.choice(np.flatnonzero(owner == c)) for c in range(len(classes))] for _ in seeds])
         for name, waves in shown.items():

@@ -145,6 +145,18 @@ def test_a_sound_has_its_length_and_its_seed(maker: Sosgen, seconds: float) -> N
     assert not np.array_equal(made[0].samples, made[2].samples)
 
 
+def test_grain_is_the_seeds_own_whatever_is_made_beside_it(parts: Parts) -> None:
+    maker = Sosgen(parts, Words(), torch.device("cpu"), steps=2)  # type: ignore[arg-type]
+    vectors = torch.eye(2)
+    rough = maker.spectrograms(vectors, [3, 4], 5.0)
+    maker.grain = 0.0
+    smooth = maker.spectrograms(vectors, [3, 4], 5.0)
+    added = (rough - smooth) / sosgen.GRAIN
+    assert added.std() == pytest.approx(1, abs=0.02)
+    assert np.abs(np.corrcoef(added[0].ravel(), added[1].ravel())[0, 1]) < 0.03
+    assert added[1] == pytest.approx(sosgen.grain(added[1].shape, 4), abs=1e-3)
+
+
 def test_what_it_cannot_is_refused(maker: Sosgen) -> None:
     for conditions in (Conditions(0.0, text="rain"), Conditions(3 * 3600.0, text="rain")):
         with pytest.raises(UsageError, match="up to 600 s"):

@@ -49,7 +49,8 @@ FILE = "sosgen.safetensors"
 BRANCH_FILE = "sosgen-pictures.safetensors"
 SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 LONGEST_S = 600.0
-STEPS, GUIDANCE = 8, 5.0
+STEPS, GUIDANCE = 8, 3.5
+GRAIN = 0.16  # that codes lose of noise, as strong as what they lose of the slices they learned from
 PICTURE_GUIDANCE, WORD_GUIDANCE = 2.5, 2.0  # where there are pictures: of them, of the words beside them
 SIGHT = "efficientnet_lite2"  # recognises what the branch learned to see
 
@@ -219,7 +220,7 @@ class Sosgen:
     ) -> None:
         """`sight`: who looks at pictures, asked for when there are some."""
         self.parts, self._words, self._device, self._sight = parts, words, device, sight
-        self.steps, self.guidance = steps, guidance
+        self.steps, self.guidance, self.grain = steps, guidance, GRAIN
         self.picture_guidance, self.word_guidance = PICTURE_GUIDANCE, WORD_GUIDANCE
         able = parts.branch is not None and sight is not None
         self.takes: Set[Condition] = frozenset({"text", "pictures"} if able else {"text"})
@@ -286,7 +287,12 @@ class Sosgen:
         window = flow.config.tokens
         tokens = sample(windowed(seen, window, window // 2), noise.to(self._device), self.steps, check)
         found: Floats = self.parts.code.decode(codes_of(tokens, self.parts.joined)).float().cpu().numpy()
-        return found
+        return found + self.grain * np.stack([grain(found.shape[1:], seed) for seed in seeds])
+
+
+def grain(shape: tuple[int, ...], seed: int) -> Floats:
+    """What tells noise from a smooth sound: of the strength 1, independent in every frame and band [t m]."""
+    return np.random.default_rng([seed, 1]).standard_normal(shape, np.float32)
 
 
 def load(folder: Path, device: torch.device, models: Models) -> Sosgen:
