@@ -1,42 +1,42 @@
 """Sound as a file carries it: encoded block by block, and again until what a listener decodes is what was mixed.
 
 An encoder overshoots, and leaves out the highest frequencies: what it makes is brought back under the ceiling by short
-dips, and to the loudness of the mix by one gain.
+dips, for which only what lies about them is encoded again, and to the loudness of the mix by one gain of the whole.
 """
 
-import array
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import islice
-from typing import cast
 
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.fifo import AudioFifo
-from av.codec.context import Flags2
 from av.container import OutputContainer
-from av.packet import PacketSideData
 
 from storysound.media.arrays import Samples
 from storysound.media.audio import Waveform, resample
-from storysound.media.files import samples_of
 from storysound.media.film.containers import Container
 from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_name, loudest_partial
 from storysound.media.film.gain import CELL, Gain
 from storysound.media.film.overs import Overs
+from storysound.media.film.packets import Decoder, Packets, PacketStore
+from storysound.media.film.stretches import Stretch, encoded_again, stretches
 from storysound.media.film.tracks import StreamInfo
 from storysound.media.loudness import LoudnessMeter, TruePeak
-from storysound.media.recording import Recording, Scratch, of_wave
+from storysound.media.recording import Recording, of_wave
 from storysound.progress import check
 
 log = logging.getLogger(__name__)
 
 _DIPS = 12  # rounds of short dips; what is still beyond then gets a constant gain
+_CLEAR_DB = 0.02  # under the ceiling, so that what is measured in another way is under it too
 _MOST_ROUNDS = 20
 NEAR_LU = 0.1  # of the loudness of the mix: near enough
 SOFT_LU = 0.3  # softer than the mix by more is said
@@ -45,21 +45,20 @@ _MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit r
 _READ = 512  # frames read at a time
 _MEASURED = 1 << 17  # samples measured at a time
 _PLAIN_FRAME = 4096  # samples of a packet of plain samples
-_DECODERS = {"libopus": "opus", "libmp3lame": "mp3float"}
-
-Packets = Iterator["av.Packet[av.AudioStream]"]
+_AT_ONCE = 2  # stretches encoded side by side
 
 
 @dataclass(frozen=True)
 class DeliveredSound:
-    """Sound as it decodes from the file. `rounds`: how often it was encoded; `note`: what of its form wasn't kept."""
+    """Sound as it decodes from the file. `note`: what of its form wasn't kept."""
 
     codec: str
     layout: str
     bit_rate: int  # 0 where nothing was lost
     lufs: float
     dbtp: float
-    rounds: int
+    rounds: int  # how often all of it was encoded
+    stretches: int = 0  # how many short ones of it were, beside that
     dip_db: float = 0.0  # the deepest of the short dips that keep it under its ceiling
     gain_db: float = 0.0  # of the whole, for the loudness of the mix, and where dips weren't enough
     note: str = ""
@@ -83,7 +82,8 @@ class Soundtrack:
     ) -> None:
         self._sound, self._length, self._form = sound, length, form
         self._gain = Gain(length)
-        self._store = _Packets()
+        self._store = PacketStore()
+        self._rounds = self._stretches = 0
         self._ceiling = ceiling_dbtp
         self._next: Packets | None = None
         self._ahead: av.Packet[av.AudioStream] | None = None
@@ -96,16 +96,20 @@ class Soundtrack:
         wanted = _loudness(self._sound, self._length) if self._ceiling is not None and self._form.bit_rate else math.nan
         if self._form.encoder == "aac" and self._has_loud_partial():
             self._form = replace(self._form, aac_coder="twoloop")
-        for rounds in range(1, _MOST_ROUNDS + 1):
-            heard = self._round(ceiling - _NEAR_DB)
+        heard = self._round(ceiling)
+        for turn in range(1, _MOST_ROUNDS):
             over_db, missing_lu = heard.dbtp - ceiling, wanted - heard.lufs
-            if not math.isfinite(missing_lu) or rounds > _DIPS:
+            if not math.isfinite(missing_lu) or turn > _DIPS:
                 missing_lu = 0.0
-            if (over_db <= 0 and abs(missing_lu) <= NEAR_LU) or rounds == _MOST_ROUNDS:
+            if over_db <= 0 and abs(missing_lu) <= NEAR_LU:
                 break
-            self._adjust(heard, ceiling, rounds, missing_lu)
-        if over_db > 0:
-            log.warning("the encoded sound stands %.1f dB over %.1f dBTP", over_db, ceiling)
+            if self._form.bit_rate and turn <= _DIPS and abs(missing_lu) <= NEAR_LU and not self._is_crowded(heard):
+                heard = self._mended(heard.overs.cells, ceiling)
+            else:
+                self._adjust(heard, ceiling, turn, missing_lu)
+                heard = self._round(ceiling)
+        if heard.dbtp > ceiling:
+            log.warning("the encoded sound stands %.1f dB over %.1f dBTP", heard.dbtp - ceiling, ceiling)
         soft_lu = wanted - heard.lufs
         if math.isfinite(soft_lu) and soft_lu > SOFT_LU:
             soft = f"it decodes {soft_lu:.1f} LU softer than the mix, to keep to {ceiling:g} dBTP"
@@ -117,39 +121,49 @@ class Soundtrack:
             form.bit_rate,
             heard.lufs,
             heard.dbtp,
-            rounds,
+            self._rounds,
+            self._stretches,
             self._gain.deepest_db,
             self._gain.constant_db,
             note,
         )
 
-    def _adjust(self, heard: "_Heard", ceiling: float, rounds: int, missing_lu: float) -> None:
-        """What the next round does about what this one found."""
-        if rounds > _DIPS:
-            self._gain.constant_db -= heard.dbtp - ceiling + 0.02 * 2 ** (rounds - _DIPS)
+    def _is_crowded(self, heard: "_Heard") -> bool:
+        """Whether so much is too loud that a higher bit rate is to be tried."""
+        is_lowest = self._form.bit_rate < self._form.most_bit_rate
+        return is_lowest and len(heard.overs.cells) * CELL > _MANY * self._length
+
+    def _adjust(self, heard: "_Heard", ceiling: float, turn: int, missing_lu: float) -> None:
+        """What the next round of all does about what was found."""
+        if turn > _DIPS:
+            self._gain.constant_db -= heard.dbtp - ceiling + 0.02 * 2 ** (turn - _DIPS)
             return
         if abs(missing_lu) > NEAR_LU:
             self._gain.constant_db += missing_lu
-        overs = heard.overs.cells
-        for cell, peak in overs.items():
-            self._gain.cut(cell, max(0.0, peak + missing_lu - ceiling) + _NEAR_DB * (1 + rounds / 4))
-        if self._form.bit_rate and len(overs) * CELL > _MANY * self._length:
+        self._cut({cell: peak + missing_lu for cell, peak in heard.overs.cells.items()}, ceiling, turn)
+        if self._form.bit_rate and self._is_crowded(heard):
             raised = min(self._form.most_bit_rate, self._form.bit_rate * 4 // 3)
             self._form = replace(self._form, bit_rate=raised)
 
-    # --- a round
+    def _cut(self, cells: Mapping[int, float], ceiling: float, turn: int) -> None:
+        """Lowers cells with their peaks in dBTP under the ceiling, the further the more turns it takes."""
+        for cell, peak in cells.items():
+            self._gain.cut(cell, max(0.0, peak - ceiling) + _NEAR_DB * (1 + turn / 4))
 
-    def _round(self, near_dbtp: float) -> "_Heard":
+    # --- a round of all
+
+    def _round(self, ceiling: float) -> "_Heard":
         """Encodes all, and measures what comes out of the decoder; plain sound only as it will be rounded."""
-        heard = _Heard(self._form, near_dbtp)
+        self._rounds += 1
+        heard = _Heard(self._form, ceiling - _NEAR_DB)
         if not self._form.bit_rate:
             for _, block in self._blocks(_READ * _PLAIN_FRAME):
                 heard.add(self._form.decoded(block))
             heard.finish()
             return heard
-        self._store = _Packets()
+        self._store = PacketStore()
         encoder = self._form.context()
-        decoder = _Decoder(self._form, encoder, heard)
+        decoder = Decoder(self._form, encoder, heard)
         with ThreadPoolExecutor(1) as pool:  # what was encoded is decoded on another core
             decoding: Future[None] | None = None
             packets = self._encoded(encoder)
@@ -165,26 +179,76 @@ class Soundtrack:
         heard.finish()
         return heard
 
+    # --- a round of what is too loud
+
+    def _mended(self, cells: Mapping[int, float], ceiling: float) -> "_Heard":
+        """Encodes again what lies about cells that are too loud until none is, and measures all that then decodes."""
+        frame = self._form.context().frame_size
+        for turn in range(1, _DIPS + 1):
+            places = list(stretches(cells, ceiling - _CLEAR_DB, frame, self._form.rate_hz))
+            if not places:
+                break
+            for place in places:
+                self._cut(place.cells, ceiling, turn)
+            cells = self._remade(places, ceiling - _NEAR_DB)
+        return self._decoded(ceiling) if self._form.encoder == "aac" else self._round(ceiling)
+
+    def _remade(self, places: Sequence[Stretch], near_dbtp: float) -> dict[int, float]:
+        """Encodes stretches again, whose packets then lie in the place of others; gives the cells too loud now."""
+        cells: dict[int, float] = {}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            again = partial(
+                encoded_again, form=self._form, encode=self._encoded, store=self._store, near_dbtp=near_dbtp
+            )
+            coming = [pool.submit(copy_context().run, again, place) for place in places]
+            try:
+                for one in coming:
+                    made = one.result()
+                    cells |= made.cells
+                    for number, data in made.packets.items():
+                        self._store.replace(number, data)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        self._stretches += len(places)
+        return cells
+
+    def _decoded(self, ceiling: float) -> "_Heard":
+        """Measures what the packets decode to."""
+        heard = _Heard(self._form, ceiling - _NEAR_DB)
+        decoder, stored = Decoder(self._form, self._form.context(), heard), iter(self._store)
+        while some := list(islice(stored, _READ)):
+            check()
+            decoder.take(some)
+        decoder.take([None])
+        heard.finish()
+        return heard
+
+    # --- what is encoded
+
     def _has_loud_partial(self) -> bool:
         """Whether there is a sine in it that FFmpeg's fast AAC coder would clip."""
         blocks = (block for _, block in self._blocks(_READ * _PLAIN_FRAME))
         return any(loudest_partial(block) > LOUDEST_PARTIAL for block in blocks)
 
-    def _blocks(self, size: int) -> Iterator[tuple[int, Samples]]:
-        """The sound in blocks [c size], with its gain, in the encoder's rate and loudspeakers."""
-        for start in range(0, self._length, size):
+    def _blocks(self, size: int, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Samples]]:
+        """Samples [start, end) of the sound in blocks [c size], with its gain, in the encoder's rate and loudspeakers.
+
+        Each with its first sample, counted from `start`.
+        """
+        end = self._length if end is None else min(end, self._length)
+        for first in range(start, end, size):
             check()
-            block = self._sound.read(start, min(start + size, self._length))
+            block = self._sound.read(first, min(first + size, end))
             if layout_name(self._sound.layout) != self._form.layout and self._form.channels != len(block):
                 block = Waveform(block, self._form.rate_hz, self._sound.layout).stereo().samples
-            yield start, self._gain.apply(block, start)
+            yield first - start, self._gain.apply(block, first)
 
-    def _encoded(self, encoder: AudioCodecContext) -> Packets:
-        """Packets of all of it."""
+    def _encoded(self, encoder: AudioCodecContext, start: int = 0, end: int | None = None) -> Packets:
+        """Packets of samples [start, end) of it, as if it began there."""
         size = encoder.frame_size or _PLAIN_FRAME
         frames = AudioFifo()
-        for start, block in self._blocks(size * _READ):
-            frames.write(self._form.frame(block, start))
+        for first, block in self._blocks(size * _READ, start, end):
+            frames.write(self._form.frame(block, first))
             while (frame := frames.read(size)) is not None:
                 yield from encoder.encode(frame)
         if (frame := frames.read()) is not None:
@@ -275,66 +339,3 @@ class _Heard:
         before_db = 20 * math.log10(self._before) if self._before else -math.inf
         self.dbtp = max(self._peak.dbtp(), before_db)
         self.overs.mark(0, before_db)
-
-
-class _Decoder:
-    """Decodes packets of an encoder for what a listener hears, from the first sample of the sound on."""
-
-    def __init__(self, form: Form, encoder: AudioCodecContext, heard: _Heard) -> None:
-        context = av.CodecContext.create(_DECODERS.get(form.encoder, form.encoder), "r")
-        assert isinstance(context, AudioCodecContext)
-        context.extradata = encoder.extradata
-        context.sample_rate, context.layout = form.rate_hz, form.layout
-        context.flags2 |= Flags2.skip_manual  # else it drops an encoder's delay itself, if the encoder states it
-        self._context, self._heard = context, heard
-        self._skip: int | None = None  # samples before the sound's first
-
-    def take(self, packets: "Sequence[av.Packet[av.AudioStream] | None]") -> None:
-        """More packets; None after the last."""
-        frames = AudioFifo()
-        for frame in (frame for packet in packets for frame in self._context.decode(packet)):
-            if self._skip is None:
-                self._skip = max(0, -(frame.pts or 0))
-            frame.pts = None  # it stands where it comes
-            frames.write(frame)
-        whole = frames.read()
-        if whole is None:
-            return
-        samples = samples_of(whole)
-        drop = min(self._skip or 0, samples.shape[1])
-        self._skip = (self._skip or 0) - drop
-        if drop:
-            self._heard.add_before(samples[:, :drop])
-        if drop < samples.shape[1]:
-            self._heard.add(samples[:, drop:])
-
-
-class _Packets:
-    """Packets in a scratch file, in order."""
-
-    def __init__(self) -> None:
-        self._scratch = Scratch()
-        self._sizes, self._times, self._lasts = array.array("l"), array.array("q"), array.array("q")
-        self._base = Fraction(1, 1)
-        self._sides: dict[int, list[PacketSideData]] = {}  # by number of the packet: few have any
-
-    def append(self, packet: "av.Packet[av.AudioStream]") -> None:
-        """One more."""
-        if sides := list(packet.iter_sidedata()):
-            self._sides[len(self._sizes)] = sides
-        self._scratch.append(bytes(packet))
-        self._sizes.append(packet.size)
-        self._times.append(packet.pts or 0)
-        self._lasts.append(packet.duration or 0)
-        self._base = packet.time_base
-
-    def __iter__(self) -> Packets:
-        start = 0
-        for number, (size, time, lasts) in enumerate(zip(self._sizes, self._times, self._lasts, strict=True)):
-            packet = cast("av.Packet[av.AudioStream]", av.Packet(self._scratch.read(start, size)))
-            start += size
-            packet.pts = packet.dts = time
-            packet.duration, packet.time_base, packet.is_keyframe = lasts, self._base, True
-            for side in self._sides.get(number, ()):
-                packet.set_sidedata(side)
-            yield packet
