@@ -27,7 +27,7 @@ from storysound.media.film.form import LOUDEST_PARTIAL, Form, form_for, layout_n
 from storysound.media.film.gain import CELL, Gain
 from storysound.media.film.overs import Overs
 from storysound.media.film.packets import Decoder, Packets, PacketStore
-from storysound.media.film.stretches import Stretch, encoded_again, stretches
+from storysound.media.film.stretches import OTHERS_LEAD, Stretch, encoded_again, stretches
 from storysound.media.film.tracks import StreamInfo
 from storysound.media.loudness import LoudnessMeter, TruePeak
 from storysound.media.recording import Recording, of_wave
@@ -36,12 +36,14 @@ from storysound.progress import check
 log = logging.getLogger(__name__)
 
 _DIPS = 12  # rounds of short dips; what is still beyond then gets a constant gain
+_FORESEEN = 3  # times the loudness of a round to come is reckoned before
 _CLEAR_DB = 0.02  # under the ceiling, so that what is measured in another way is under it too
 _MOST_ROUNDS = 20
 NEAR_LU = 0.1  # of the loudness of the mix: near enough
 SOFT_LU = 0.3  # softer than the mix by more is said
 _NEAR_DB = 0.1  # what lies so near under the ceiling is lowered as well: the next encoding may lift it
-_MANY = 0.002  # of all cells: so many beyond the ceiling ask for a higher bit rate
+# So many of all cells beyond the ceiling, or so much loudness left out, ask for a higher bit rate.
+_MANY, _MUCH_LU = 0.002, 0.3
 _READ = 512  # frames read at a time
 _MEASURED = 1 << 17  # samples measured at a time
 _PLAIN_FRAME = 4096  # samples of a packet of plain samples
@@ -103,7 +105,10 @@ class Soundtrack:
                 missing_lu = 0.0
             if over_db <= 0 and abs(missing_lu) <= NEAR_LU:
                 break
-            if self._form.bit_rate and turn <= _DIPS and abs(missing_lu) <= NEAR_LU and not self._is_crowded(heard):
+            if self._is_pressed(heard, missing_lu if turn == 1 else 0.0):
+                self._form = replace(self._form, bit_rate=self._form.most_bit_rate)
+                heard = self._round(ceiling)
+            elif self._form.bit_rate and turn <= _DIPS and abs(missing_lu) <= NEAR_LU:
                 heard = self._mended(heard.overs.cells, ceiling)
             else:
                 self._adjust(heard, ceiling, turn, missing_lu)
@@ -128,22 +133,33 @@ class Soundtrack:
             note,
         )
 
-    def _is_crowded(self, heard: "_Heard") -> bool:
-        """Whether so much is too loud that a higher bit rate is to be tried."""
-        is_lowest = self._form.bit_rate < self._form.most_bit_rate
-        return is_lowest and len(heard.overs.cells) * CELL > _MANY * self._length
+    def _is_pressed(self, heard: "_Heard", missing_lu: float) -> bool:
+        """Whether so much is too loud, or left out, that a higher bit rate is to be tried."""
+        is_crowded = len(heard.overs.cells) * CELL > _MANY * self._length
+        return 0 < self._form.bit_rate < self._form.most_bit_rate and (is_crowded or missing_lu > _MUCH_LU)
 
     def _adjust(self, heard: "_Heard", ceiling: float, turn: int, missing_lu: float) -> None:
         """What the next round of all does about what was found."""
         if turn > _DIPS:
             self._gain.constant_db -= heard.dbtp - ceiling + 0.02 * 2 ** (turn - _DIPS)
             return
-        if abs(missing_lu) > NEAR_LU:
+        cells, wanted = heard.overs.cells, heard.lufs + missing_lu
+        left_out_lu = self._gained_lufs() - heard.lufs if cells and missing_lu else 0.0
+        self._cut(cells, ceiling, turn)
+        for _ in range(_FORESEEN):
             self._gain.constant_db += missing_lu
-        self._cut({cell: peak + missing_lu for cell, peak in heard.overs.cells.items()}, ceiling, turn)
-        if self._form.bit_rate and self._is_crowded(heard):
-            raised = min(self._form.most_bit_rate, self._form.bit_rate * 4 // 3)
-            self._form = replace(self._form, bit_rate=raised)
+            if not cells or abs(missing_lu) <= NEAR_LU / 2:
+                break
+            for cell in cells:
+                self._gain.cut(cell, max(0.0, missing_lu))
+            missing_lu = wanted + left_out_lu - self._gained_lufs()  # the dips take some of it as well
+
+    def _gained_lufs(self) -> float:
+        """Loudness of what goes into the encoder."""
+        meter = _meter_of(self._form)
+        for _, block in self._blocks(_MEASURED):
+            meter.add(block)
+        return meter.integrated_lufs()
 
     def _cut(self, cells: Mapping[int, float], ceiling: float, turn: int) -> None:
         """Lowers cells with their peaks in dBTP under the ceiling, the further the more turns it takes."""
@@ -183,15 +199,17 @@ class Soundtrack:
 
     def _mended(self, cells: Mapping[int, float], ceiling: float) -> "_Heard":
         """Encodes again what lies about cells that are too loud until none is, and measures all that then decodes."""
-        frame = self._form.context().frame_size
+        frame, is_spliced = self._form.context().frame_size, self._form.encoder == "aac"
         for turn in range(1, _DIPS + 1):
             places = list(stretches(cells, ceiling - _CLEAR_DB, frame, self._form.rate_hz))
             if not places:
                 break
             for place in places:
                 self._cut(place.cells, ceiling, turn)
+            if not is_spliced and 2 * frame * sum(len(place.frames(OTHERS_LEAD)) for place in places) > self._length:
+                break  # all of it costs less
             cells = self._remade(places, ceiling - _NEAR_DB)
-        return self._decoded(ceiling) if self._form.encoder == "aac" else self._round(ceiling)
+        return self._decoded(ceiling) if is_spliced else self._round(ceiling)
 
     def _remade(self, places: Sequence[Stretch], near_dbtp: float) -> dict[int, float]:
         """Encodes stretches again, whose packets then lie in the place of others; gives the cells too loud now."""
@@ -300,12 +318,16 @@ def _loudness(sound: Recording, length: int) -> float:
     return meter.integrated_lufs()
 
 
+def _meter_of(form: Form) -> LoudnessMeter:
+    """For sound in its rate and loudspeakers."""
+    return LoudnessMeter(form.rate_hz, tuple(channel.name for channel in av.AudioLayout(form.layout).channels))
+
+
 class _Heard:
     """What a listener hears: its loudness, its true peak, and where that lies above `near_dbtp`."""
 
     def __init__(self, form: Form, near_dbtp: float) -> None:
-        places = tuple(channel.name for channel in av.AudioLayout(form.layout).channels)
-        self._loudness, self._peak = LoudnessMeter(form.rate_hz, places), TruePeak(form.channels)
+        self._loudness, self._peak = _meter_of(form), TruePeak(form.channels)
         self._before = 0.0  # largest sample before second 0
         self._held: list[Samples] = []  # a decoder gives little at a time, and each look costs
         self._held_length = 0
