@@ -17,6 +17,7 @@ from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
 from storysound.cue.master import Mastered, level, level_track
 from storysound.cue.mix import bed_lufs
+from storysound.cue.playback import Sounds
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
 from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
@@ -69,6 +70,7 @@ class Plan:
     original: Recording | None  # what of the clip's own sound goes into the mix
     maps: Mapping[str, Attention]  # by cue id, why each sound was chosen
     notes: tuple[str, ...]
+    sounds: Sounds  # of its cues, those that are decoded
     seconds: Mapping[str, float] = field(default_factory=dict)  # that each step took
 
 
@@ -165,7 +167,7 @@ def plan(
 
     Without a library the starter sounds are used. Raises as `run`.
     """
-    kind = _checked(story, options)
+    kind, sounds = _checked(story, options), Sounds()
     known = old.story if old is not None and old.story is not None else reference_to(story)
     steps = _Steps(watch)
     if library is None:
@@ -184,7 +186,7 @@ def plan(
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
-        drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch), locked)
+        drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch, sounds), locked)
         _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
@@ -195,7 +197,7 @@ def plan(
         explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
         cut_now: list[Cue] = []
         maps: dict[str, Attention] = {}
-        for one in cut(drafts, bed, levels, accept, watch, taken):
+        for one in cut(drafts, bed, levels, accept, watch, taken, sounds):
             maps |= explain(footage, breakdown.sight, [one])
             cut_now.append(one.cue)
     score = Score(
@@ -218,22 +220,22 @@ def plan(
         wishes=options.wishes(models.profile.name),
     )
     with steps("level"):
-        score, mastered, mended = _levelled(as_read(score), own.sound)
+        score, mastered, mended = _levelled(as_read(score), own.sound, sounds)
         if options.every_track:
-            score, others = _on_every_track(story, score, own, models, watch, old)
+            score, others = _on_every_track(story, score, own, models, watch, old, sounds)
             mended += others
     if old is not None:
         score = _as_edit(score, old)
     notes = (*notes_of(score, told), *mastered.notes(), *mended)
-    return Plan(score, footage, own.sound, maps, notes, steps.seconds)
+    return Plan(score, footage, own.sound, maps, notes, sounds, steps.seconds)
 
 
-def _levelled(score: Score, original: Recording | None) -> tuple[Score, Mastered, tuple[str, ...]]:
+def _levelled(score: Score, original: Recording | None, sounds: Sounds) -> tuple[Score, Mastered, tuple[str, ...]]:
     """The score with the one gain of its mix, mended where that is simple, and what was mended, a line each."""
     mended: tuple[str, ...] = ()
     while True:
         probes = Probes(score.speech, score.layout)
-        mastered = level(score, original, probes)
+        mastered = level(score, original, probes, sounds)
         score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
         score = replace(score, verdicts=judge(score, probes))
         better, lines = (score, ()) if mended else repaired(score, score.verdicts)
@@ -243,7 +245,7 @@ def _levelled(score: Score, original: Recording | None) -> tuple[Score, Mastered
 
 
 def _on_every_track(
-    story: Path, score: Score, own: OwnSound, models: Models, watch: Watch, old: Score | None
+    story: Path, score: Score, own: OwnSound, models: Models, watch: Watch, old: Score | None, sounds: Sounds
 ) -> tuple[Score, tuple[str, ...]]:
     """The score with the film's other sound tracks, each levelled by itself, and what to know of them."""
     tracks, lines = [], []
@@ -252,7 +254,7 @@ def _on_every_track(
             lines.append(fault)
             continue
         probes = Probes(track.speech, track.layout)
-        levelled, notes = level_track(score, track, sound, probes)
+        levelled, notes = level_track(score, track, sound, probes, sounds)
         tracks.append(replace(levelled, verdicts=judge(score.on(levelled), probes)))
         lines += notes
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
@@ -298,7 +300,13 @@ def _slideshow(footage: Footage, options: PlanOptions) -> Slideshow:
 
 
 def _drafts(
-    footage: Footage, breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch
+    footage: Footage,
+    breakdown: Breakdown,
+    own: OwnSound,
+    finder: Searches,
+    options: PlanOptions,
+    watch: Watch,
+    sounds: Sounds,
 ) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
@@ -306,7 +314,7 @@ def _drafts(
         # What is only heard is told over ambience, if the user says where it happens.
         units = footage.story.units
         heard = audible(own.sound, units) if footage.story.frames else [False] * len(units)
-        drafts += effect_drafts(footage, breakdown, finder, options, heard, watch)
+        drafts += effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds))
     return drafts
 
 
