@@ -289,7 +289,7 @@ class Soundtrack:
             # Nothing but the file's own encoder can end a lossless stream as its header says.
             self._next = iter(self._store) if self._form.bit_rate else self._encoded(stream.codec_context)
             self._ahead = next(self._next, None)
-        while self._ahead is not None and float((self._ahead.pts or 0) * self._ahead.time_base) <= time_s:
+        while self._ahead is not None and _due_s(self._ahead) <= time_s:
             self._ahead.stream = stream
             result.mux(self._ahead)
             self._ahead = next(self._next, None)
@@ -308,6 +308,11 @@ def soundtrack(
     if sound.rate_hz != form.rate_hz:
         sound = of_wave(resample(sound.cut(), form.rate_hz))
     return Soundtrack(sound, max(1, round(end_s * form.rate_hz)), form, ceiling_dbtp, note)
+
+
+def _due_s(packet: "av.Packet[av.AudioStream]") -> float:
+    """When it is due; by whole numbers, as fractions take longer than the packet."""
+    return (packet.pts or 0) * packet.time_base.numerator / packet.time_base.denominator
 
 
 def _loudness(sound: Recording, length: int) -> float:
