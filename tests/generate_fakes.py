@@ -1,5 +1,6 @@
 """Tiny models of random weights, saved to folders as the hub's are, and a guard against connections."""
 
+import json
 import socket
 from pathlib import Path
 from typing import Any, NoReturn
@@ -7,6 +8,9 @@ from typing import Any, NoReturn
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
+
+from storysound.generate.diffusion_folder import DiffusionParts, SpectrogramAbout
+from storysound.media.spectrograms.form import SpectrogramForm
 
 WORDS = ("<pad>", "</s>", "<unk>", "music", "sad", "rock", "piano", "slow")
 RATE_HZ = 8000  # of tiny music
@@ -106,3 +110,60 @@ def save_stable_audio(folder: Path) -> Path:
         CosineDPMSolverMultistepScheduler(),
     ).save_pretrained(folder)  # fmt: skip
     return folder
+
+
+TINY_FORM = SpectrogramForm(4000, 10, 20, 40, 16, 0.0, 2000.0)
+
+
+def clip_words(folder: Path) -> Any:
+    """CLIP's tokenizer that knows no words, only letters."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    known = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True)
+    (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(known)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True, model_max_length=77)
+
+
+def tiny_eyes(dim: int = 6) -> Any:
+    """A CLIP of pictures of 16 pixels, whose vectors [dim] differ much from picture to picture."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=16, patch_size=8,
+        projection_dim=dim, initializer_range=0.5,
+    )  # fmt: skip
+    return CLIPVisionModelWithProjection(config).eval()
+
+
+def tiny_diffusion(words: Path, form: SpectrogramForm = TINY_FORM, width: int = 32) -> DiffusionParts:
+    """Latent diffusion as Stable Diffusion 1.5, in miniature; `words` is a folder for its tokenizer."""
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    tokenizer = clip_words(words)
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4,
+        up_block_types=("UpDecoderBlock2D",) * 2, layers_per_block=1,
+    )  # fmt: skip
+    unet = UNet2DConditionModel(
+        block_out_channels=(8, 16), down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), norm_num_groups=4,
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), layers_per_block=1, attention_head_dim=4,
+        cross_attention_dim=12,
+    )  # fmt: skip
+    text = CLIPTextConfig(
+        hidden_size=12, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=len(tokenizer),
+        bos_token_id=512, eos_token_id=513, pad_token_id=513, initializer_factor=10.0,
+    )  # fmt: skip
+    for name, weight in unet.named_parameters():
+        if "attn2" in name and weight.ndim > 1:  # as they are made, no word matters to random networks
+            torch.nn.init.normal_(weight, std=2.0)
+    schedule = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
+    text_encoder = CLIPTextModel(text).eval()
+    return DiffusionParts(
+        SpectrogramAbout(form, width), vae.eval(), unet.eval(), text_encoder, tokenizer, schedule
+    )  # fmt: skip

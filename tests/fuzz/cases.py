@@ -39,7 +39,7 @@ NEVER = ("fault of Storysound", "please report", "needs more memory")
 PLACE = re.compile(
     r"line \d+|\d+ (?:lines|rows|files|videos)|is used, not|only in|no (?:captions|subtitle|text|words|rating)"
 )
-LENGTH_S, PICTURES = re.compile(r"(\d+\.\d+) s\b"), re.compile(r"(\d+) pictures")
+LENGTH_S, PICTURES = re.compile(r"(\d+\.\d+) s\b"), re.compile(r"(\d+) pictures|edit list shows")
 
 
 @dataclass(frozen=True)

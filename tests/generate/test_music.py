@@ -98,6 +98,8 @@ def test_a_model_is_chosen_by_name_or_by_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match=r"storysound models pull musicgen.*`prompt_only`") as raised:
         chosen_folder("musicgen", ("musicgen",), weights, "`prompt_only` works")
     assert raised.value.exit_code == 4
+    with pytest.raises(MissingModelError, match="riffusion is not in the catalogue: `model` riffusion=FOLDER"):
+        chosen_folder("riffusion", ("riffusion",), weights)
 
 
 def test_the_catalogues_files_make_one_folder(tmp_path: Path) -> None:

@@ -172,14 +172,30 @@ def test_packets_without_decoding_times_get_some() -> None:
     assert all(d <= s for d, s in zip(decoded, shown, strict=True))
 
 
-def test_joined_pieces_go_on(tmp_path: Path) -> None:
-    """Two recordings of 4 s, put one behind the other as bytes: the second's clock begins anew."""
+def moved(source: Path, path: Path, by_s: float) -> Path:
+    """The same packets with later stamps."""
+    with av.open(str(source)) as given, av.open(str(path), "w", options={"mpegts_copyts": "1"}) as out:
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts += round(by_s / packet.time_base)
+                packet.dts += round(by_s / packet.time_base)
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("later_s", [0.0, 700.0])
+def test_joined_pieces_go_on(tmp_path: Path, later_s: float) -> None:
+    """Two recordings of 4 s, put one behind the other as bytes: the second's clock begins anew, or leaps ahead."""
     for name, at_s in (("a.ts", 1.0), ("b.ts", 2.0)):
         write_video(tmp_path / name, wave=clicks(4, at_s), frames=100, fps=25)
+    moved((tmp_path / "b.ts").rename(tmp_path / "own.ts"), tmp_path / "b.ts", later_s)
     joined = tmp_path / "ab.ts"
     joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
     assert looked_at(joined).restarts
     assert probe(joined).duration_s == pytest.approx(8, abs=0.1)
+    assert probe(joined).missing_s < 0.5
     assert onsets_s(read_audio(joined)) == pytest.approx([1.0, 6.0], abs=0.08)
     assert [5.5 + t for t in onsets_s(read_audio(joined, start_s=5.5, end_s=7.0))] == pytest.approx([6.0], abs=0.08)
     times = [frame.time_s for frame in iter_frames(joined)]
@@ -188,6 +204,20 @@ def test_joined_pieces_go_on(tmp_path: Path) -> None:
     mux_copy(joined, read_audio(joined), tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").duration_s == pytest.approx(8, abs=0.1)
     assert onsets_s(read_audio(tmp_path / "out.mp4")) == pytest.approx([1.0, 6.0], abs=0.08)
+
+
+def test_a_hole_that_one_stream_fills_is_none_between_pieces(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "a.mp4", wave=clicks(20, 18.0), frames=500, fps=25)
+    holed = tmp_path / "b.ts"
+    with av.open(str(whole)) as given, av.open(str(holed), "w") as out:
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            time_s = float((packet.pts or 0) * packet.time_base) - (given.start_time or 0) / 1e6
+            if packet.dts is not None and not (packet.stream.type == "audio" and 2 < time_s < 16):
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+    assert not looked_at(holed).restarts
+    assert onsets_s(read_audio(holed)) == pytest.approx([18.0], abs=0.08)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_films_put_together_of_their_own_parts_are_delivered(
         ([(1.0, 0.0, 2.0)], "its edit list plays parts faster or slower: that isn't done here"),
         ([(0.6, 0.0), (0.4, None), (1.0, 0.6)], "its edit list leaves gaps: that isn't done here"),
         ([(0.6, 0.0), (1.08, 0.92)], "its edit list puts parts of it together: sound and pictures may be"),
+        ([(0.5, 0.4)], "its edit list shows 0.50 s of 2."),
         ([(0.5, None), (2.0, 0.0)], ""),
     ],
 )

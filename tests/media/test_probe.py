@@ -151,3 +151,13 @@ def test_the_title_of_a_track_is_not_that_of_the_file(tmp_path: Path) -> None:
     found = probe(tmp_path / "a.mka").tags
     assert "title" not in found
     assert found["comment"] == "Commentary"
+
+
+def test_a_header_of_more_channels_than_a_decoder_takes_is_no_fault_of_the_look(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.wav", noise(1.0), "pcm_s16le")
+    data = bytearray(path.read_bytes())
+    place = data.find(b"fmt ") + 8 + 2  # channels
+    data[place : place + 2] = b"\xff\xff"
+    path.write_bytes(data)
+    (stream,) = probe(path).streams
+    assert stream.depth == 0

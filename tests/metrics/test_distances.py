@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storysound.media.arrays import Doubles
-from storysound.metrics.frechet import frechet_distance
+from storysound.metrics.frechet import frechet_at_infinity, frechet_distance
 from storysound.metrics.kernel import kernel_distance
 
 
@@ -52,6 +52,18 @@ def test_frechet_is_symmetric_and_moves_with_the_mean(seed: int, n: int, m: int,
     assert frechet_distance(x, y) == pytest.approx(frechet_distance(y, x), abs=1e-7)
     shift = np.arange(d) + 1.0
     assert frechet_distance(x, x + shift) == pytest.approx(float(shift @ shift), rel=1e-6)
+
+
+def test_endless_items_would_have_no_distance_that_is_only_due_to_few() -> None:
+    x, y = features(600, 12, 0), features(6000, 12, 1)
+    few = frechet_distance(x, y)
+    assert abs(frechet_at_infinity(x, y)) < 0.5 * few
+    assert frechet_at_infinity(x + 3.0, y) == pytest.approx(12 * 9.0, rel=0.1)
+    assert frechet_at_infinity(x, y, seed=1) == frechet_at_infinity(x, y, seed=1)
+    with pytest.raises(ValueError, match="needs 48 items of 12 dimensions at least, got 47"):
+        frechet_at_infinity(x[:47], y)
+    with pytest.raises(ValueError, match="2 sizes"):
+        frechet_at_infinity(x, y, sizes=1)
 
 
 def test_kernel_distances_are_the_printed_formulas() -> None:

@@ -58,6 +58,34 @@ def test_it_learns_the_line_and_keeps_the_best_weights(tmp_path: Path) -> None:
     assert list((tmp_path / "curves").glob("events.*"))
 
 
+def test_gradients_of_several_batches_are_those_of_one_as_large(tmp_path: Path) -> None:
+    """And a run that was interrupted goes on with the batch that comes next."""
+    parts = 4
+    plan = replace(PLAN, steps=6, evaluate_every=6, accumulation=parts)
+    asked: list[int] = []
+
+    def part_at(number: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+        asked.append(number)
+        return batch_at(number, rank, ranks)
+
+    def whole_at(step: int, rank: int, ranks: int) -> tuple[Tensor, Tensor]:
+        x = torch.cat([batch_at(step * parts + part, rank, ranks)[0] for part in range(parts)])
+        return x, x @ SLOPE.T
+
+    one, other = (Task(task().network, losses, at, evaluate, "closeness", {}) for at in (part_at, whole_at))
+    half = tmp_path / "parts"
+    fit(one, replace(plan, steps=3, decay_share=0.0), half, fabric_for(half, precision="32-true"), Watch())
+    whole = replace(plan, accumulation=1, decay_share=0.0)
+    with pytest.raises(InputError, match="other settings: plan"):
+        fit(other, whole, half, fabric_for(half, precision="32-true"), Watch())
+    fit(one, replace(plan, decay_share=0.0), half, fabric_for(half, precision="32-true"), Watch())
+    assert asked == list(range(6 * parts))
+    fit(other, whole, tmp_path / "whole", fabric_for(tmp_path / "whole", precision="32-true"), Watch())
+    parted, at_once = (load_file(tmp_path / name / "best.safetensors") for name in ("parts", "whole"))
+    for key, weights in at_once.items():
+        assert_alike(parted[key], weights)
+
+
 class StoppedError(Exception):
     """In place of Ctrl-C."""
 
@@ -155,7 +183,7 @@ def test_a_longer_schedule_goes_on_but_other_settings_are_refused(tmp_path: Path
         run(tmp_path, PLAN, batch=8)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 1, "rate": 0.0}, {"steps": 1, "ema": 1.0}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"rate": 0.0}, {"ema": 1.0}, {"accumulation": 0}])
 def test_nonsense_plans_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="needs steps"):
-        TrainingPlan(**wrong)
+        TrainingPlan(**{"steps": 1, **wrong})

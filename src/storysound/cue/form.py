@@ -127,6 +127,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     mood: MoodForm | None = None
     music: bool = True
     effects: bool = True
+    fill: Literal["make", "hub", "none"] = "none"
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"

@@ -154,6 +154,7 @@ class Wishes:
     mood: Mood | None = None  # of the music; overrules what pictures and text say
     music: bool = True
     effects: bool = True
+    fill: Literal["make", "hub", "none"] = "none"  # where effects come from that the library hasn't
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
@@ -243,6 +244,11 @@ class Score:
     def audible(self) -> tuple[Cue, ...]:
         """The cues that sound."""
         return tuple(cue for cue in self.cues if not cue.muted)
+
+    @property
+    def known_cues(self) -> tuple[Cue, ...]:
+        """Its cues, and what they were before and after each edit."""
+        return (*self.cues, *(cue for edit in (*self.edits, *self.undone) for cue in (*edit.before, *edit.after)))
 
     @property
     def faults(self) -> dict[str, tuple[str, ...]]:

@@ -31,6 +31,9 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
     if folder:
         return name, Path(folder).expanduser(), ""
     own = [weights.entry(entry) for entry in weights.entries if entry.startswith(f"{name}/")]
+    if not own:
+        wanted = f"`model` {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
+        raise MissingModelError(f"the model {name} is not in the catalogue: {wanted}")
     try:
         paths = [weights.path(entry.name) for entry in own]
     except MissingModelError as error:

@@ -60,15 +60,15 @@ def pages_of(
 ) -> tuple[tuple[Page, ...], tuple[str, ...]]:
     """Pictures and films (`files`) of a folder with their shares of story.txt; and what is passed over, in words.
 
-    Paragraphs (parted by blank lines) go to pages in order; with unequal counts they are spread evenly. A picture
-    stays as long as its words take to read, 4 to 12 seconds, or as `show` has it; a film plays whole. Under a narration
-    of `narration_s` the pictures share what the films leave of it, each by its words, and get LEAST_S at least.
+    Paragraphs (see `captions`) go to pages in order; with unequal counts they are spread evenly. A picture stays as
+    long as its words take to read, 4 to 12 seconds, or as `show` has it; a film plays whole. Under a narration of
+    `narration_s` the pictures share what the films leave of it, each by its words, and get LEAST_S at least.
     Raises MediaError, InputError for a text that can't be read, and where `show` has spans for another number of pages.
     """
     kinds = PICTURE_SUFFIXES | FILM_SUFFIXES
     others = [f.name for f in _shown(folder) if f.suffix.lower() not in kinds and f.name != TEXT]
     text = read_text(folder / TEXT) if (folder / TEXT).exists() else ""
-    texts, read_s = spread(paragraphs(text), len(files))
+    texts, read_s = spread(captions(text, len(files)), len(files))
     if show.spans:
         if len(show.spans) != len(files):
             fault = f"has {len(files)} pictures and films, the sheet shows {len(show.spans)}"
@@ -128,6 +128,17 @@ def paragraphs(text: str) -> list[str]:
     ['One two.', 'Three.']
     """
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if part.strip()]
+
+
+def captions(text: str, count: int) -> list[str]:
+    r"""Paragraphs of a text; its lines, where it has no blank ones and as many lines as there are pages.
+
+    >>> captions("One.\nTwo.\n", 2)
+    ['One.', 'Two.']
+    """
+    parts = paragraphs(text)
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return lines if len(parts) == 1 and len(lines) == count else parts
 
 
 def spread(parts: list[str], count: int) -> tuple[tuple[str, ...], list[float]]:

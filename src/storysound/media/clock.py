@@ -10,6 +10,7 @@ what is here; nothing else computes times from packets. What stamps do, and what
 | none, on a frame or packet | it follows the one before |
 | the same again, or a little back (B-frames apart) | a tick after the one before |
 | fall back by more than `RESTART_S`: pieces were joined | goes on where the pieces before end, for all streams alike |
+| leap ahead of all streams by more than `LEAP_S` in a transport or program stream: likewise | likewise |
 | leap beyond the end of the file | broken: it follows the one before |
 | no length is stated (live recordings) | the end of the last packet |
 | sound of more or fewer samples than its stamps leave room for | stamps are right: see `stretches` |
@@ -28,6 +29,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -42,6 +44,7 @@ from storysound.progress import check
 log = logging.getLogger(__name__)
 
 RESTART_S = 1.0  # B-frames and interleaving never lead back as far
+LEAP_S = 10.0  # that no stream fills: FFmpeg and players close it in the formats of `_JOINABLE`
 HELD_S = 0.5  # encoders fill up the last block of a sound; more than this is meant
 # A start earlier than this before zero is meant; anything nearer is a codec's own delay (AAC priming, B-frames).
 CODEC_DELAY_S = 0.2
@@ -59,6 +62,7 @@ _ONE_CLOCK = (
     "wv",
     "gif",
 )  # formats that can't restart
+_JOINABLE = ("mpegts", "mpeg")  # made to be cut and joined by bytes
 # Sound drifts when its stamps leave more or less room than its samples need, by up to this share ...
 STEEPEST = 0.02
 # ... and is left as it is where that never comes to more than this.
@@ -77,20 +81,33 @@ def origin_s(container: InputContainer) -> float:
     return start_s if start_s >= 0 or start_s < -CODEC_DELAY_S else 0.0
 
 
+class PieceClock(NamedTuple):
+    """The clock of a piece that was joined to those before it."""
+
+    offset_s: float  # added to its stamps
+    leap_s: float = math.inf  # stamp from which on it holds; inf: where stamps fall back
+
+    def follows(self, stamp_s: float, highest_s: float) -> bool:
+        """Whether a stamp of a stream is of this piece; `highest_s` is the stream's highest in the piece before."""
+        return stamp_s < highest_s - RESTART_S or stamp_s >= self.leap_s - RESTART_S
+
+
+WHOLE = PieceClock(0.0)
+
+
 @dataclass(frozen=True)
 class FileClock:
     """What one look at all packets says.
 
     `ends_s`: by number of the stream, when its last packet ends, in seconds of the file's clock; of the first pictures
-    and the first sound alone. `offsets_s`: what is
-    added to the stamps before the first restart (0), after it, after the second … `counts`: packets of each
-    stream, 0 where nobody counted. `missing_s`: how much earlier all streams end than the file states.
+    and the first sound alone. `pieces`: those that were joined, one of most files. `counts`: packets of each stream, 0
+    where nobody counted. `missing_s`: how much earlier all streams end than the file states.
     """
 
     origin_s: float
     ends_s: dict[int, float]
     counts: dict[int, int] = field(default_factory=dict)
-    offsets_s: tuple[float, ...] = (0.0,)
+    pieces: tuple["PieceClock", ...] = (WHOLE,)
     missing_s: float = 0.0
 
     @property
@@ -101,11 +118,11 @@ class FileClock:
     @property
     def restarts(self) -> bool:
         """Whether the same stamp stands in several places: then no place can be sought."""
-        return len(self.offsets_s) > 1
+        return len(self.pieces) > 1
 
     def reader(self) -> "Stamps":
         """For the frames or packets of one stream, from its first on."""
-        return Stamps(self.origin_s, self.offsets_s, self.end_s)
+        return Stamps(self.origin_s, self.pieces, self.end_s)
 
 
 @dataclass
@@ -113,7 +130,7 @@ class Stamps:
     """Stamps of one stream, in the order in which they come, to seconds of the file's clock."""
 
     origin_s: float
-    offsets_s: tuple[float, ...] = (0.0,)
+    pieces: tuple[PieceClock, ...] = (WHOLE,)
     end_s: float = math.inf  # of the file: later stamps are broken
     _piece: int = 0
     _highest_s: float = -math.inf  # stamp of this piece
@@ -122,10 +139,10 @@ class Stamps:
         """When that is; None where the stamp says nothing, or nonsense."""
         if stamp_s is None:
             return None
-        if stamp_s < self._highest_s - RESTART_S and self._piece + 1 < len(self.offsets_s):
+        while self._piece + 1 < len(self.pieces) and self.pieces[self._piece + 1].follows(stamp_s, self._highest_s):
             self._piece, self._highest_s = self._piece + 1, stamp_s
         self._highest_s = max(self._highest_s, stamp_s)
-        time_s = stamp_s + self.offsets_s[self._piece] - self.origin_s
+        time_s = stamp_s + self.pieces[self._piece].offset_s - self.origin_s
         return time_s if time_s <= self.end_s + RESTART_S else None
 
 
@@ -180,7 +197,8 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
         origin = origin_s(container)
         used = {stream.index for stream in _used(container)}
         covers = [stream.index for stream in container.streams.video if is_still(stream)]
-        seen, others = _PacketTimes(), _PacketTimes()
+        can_leap = container.format.name in _JOINABLE
+        seen, others = _PacketTimes(can_leap), _PacketTimes(can_leap)
         streams = [stream for stream in container.streams if stream.index not in covers]
         read_to = 0
         for packet in packets_of(container, streams, path, unstamped=True):
@@ -196,8 +214,10 @@ def _looked_at(path: str, _size: int, _mtime_ns: int) -> FileClock:
     is_joined = is_boxed and seen.hidden and len(pieces(Path(path))) > 1 and unread_from(Path(path)) is None
     if is_joined:  # FFmpeg hides what is due while the piece before is, too
         log.warning("%s: its times begin anew, and sound may be missing there; give its pieces one by one", path)
-    missing_s = max(0.0, stated_s - max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0))
-    return FileClock(origin, ends, dict(seen.counts), tuple(seen.offsets_s), missing_s)
+    has_leapt = any(piece.leap_s < math.inf for piece in seen.pieces)  # what is stated counts the leap
+    there_s = max([*seen.ends_s.values(), *others.ends_s.values()], default=0.0)
+    missing_s = 0.0 if has_leapt else max(0.0, stated_s - there_s)
+    return FileClock(origin, ends, dict(seen.counts), tuple(seen.pieces), missing_s)
 
 
 @lru_cache(maxsize=64)
@@ -207,7 +227,7 @@ def _tell_of_boxes(path: str, size: int, _mtime_ns: int) -> None:
         share = 100 * (size - at) / size
         log.warning("%s: %.0f %% of it, joined to its film, can't be read; give its pieces one by one", path, share)
     if odd := odd_edits(Path(path)):
-        log.warning("%s: its edit list %s; export it again", path, odd)
+        log.warning("%s: its edit list %s", path, odd)
 
 
 def _follows(path: str, head: bytes, place: int) -> bool:
@@ -230,10 +250,11 @@ def _used(container: InputContainer) -> list[av.stream.Stream]:
 class _PacketTimes:
     """Packets of all streams, in the order of the file."""
 
-    offsets_s: list[float] = field(default_factory=lambda: [0.0])
+    can_leap: bool
+    pieces: list[PieceClock] = field(default_factory=lambda: [WHOLE])
     ends_s: dict[int, float] = field(default_factory=dict)  # of each stream, offsets included
     highest_s: dict[int, float] = field(default_factory=dict)  # stamp of each stream in its piece
-    pieces: dict[int, int] = field(default_factory=dict)
+    piece_of: dict[int, int] = field(default_factory=dict)  # the number of the one that each stream is in
     counts: Counter[int] = field(default_factory=Counter)
     hidden: int = 0
 
@@ -251,15 +272,25 @@ class _PacketTimes:
         base = float(packet.time_base)
         lasts = packet.duration or 0
         stamp_s, lasts_s = stamp * base, lasts * base if lasts < _ENDLESS else 0.0
-        piece = self.pieces.get(number, 0)
-        if stamp_s < self.highest_s.get(number, -math.inf) - RESTART_S:
-            piece += 1
-            if piece == len(self.offsets_s):  # the first stream to begin anew; the others will follow it
-                self.offsets_s.append(max(self.ends_s.values()) - stamp_s)
-            self.pieces[number], self.highest_s[number] = piece, stamp_s
+        piece = self._piece(number, stamp_s)
         self.highest_s[number] = max(stamp_s, self.highest_s.get(number, -math.inf))
-        end_s = stamp_s + lasts_s + self.offsets_s[piece]
+        end_s = stamp_s + lasts_s + self.pieces[piece].offset_s
         self.ends_s[number] = max(end_s, self.ends_s.get(number, -math.inf))
+
+    def _piece(self, number: int, stamp_s: float) -> int:
+        """The number of the piece that a stamp of a stream lies in, perhaps a new one."""
+        piece, highest_s = self.piece_of.get(number, 0), self.highest_s.get(number, -math.inf)
+        there_s = max(self.ends_s.values(), default=math.inf)
+        if piece + 1 == len(self.pieces):  # the first stream to begin anew; the others will follow it
+            if stamp_s < highest_s - RESTART_S:
+                self.pieces.append(PieceClock(there_s - stamp_s))
+            elif self.can_leap and stamp_s + self.pieces[piece].offset_s > there_s + LEAP_S:
+                self.pieces.append(PieceClock(there_s - stamp_s, stamp_s))
+        while piece + 1 < len(self.pieces) and self.pieces[piece + 1].follows(stamp_s, highest_s):
+            piece += 1
+            highest_s = stamp_s
+            self.piece_of[number], self.highest_s[number] = piece, stamp_s
+        return piece
 
 
 def _decoded_s(packet: "av.Packet[av.stream.Stream]") -> float:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from storysound.nn.windows import together
+
 LEAST_LEFT = 0.05  # of the way: nearer to the data, velocities would be divided by next to nothing
 
 
@@ -191,23 +193,10 @@ def guided(
 
 
 def windowed(seen: Denoise, window: int, hop: int) -> Denoise:
-    """A view of more tokens than the network takes: windows of them, `hop` apart, agree on where they overlap.
-
-    Each window counts most in its middle (Bar-Tal et al. 2023, MultiDiffusion, eq. 5). The last one ends at the end.
-    """
+    """A view of more tokens than the network takes: windows of them, `hop` apart, agree on where they overlap."""
 
     def joined(x: Tensor, t: float) -> Tensor:
-        count = x.shape[1]
-        if count <= window:
-            return seen(x, t)
-        starts = [*range(0, count - window, hop), count - window]
-        ramp = torch.arange(1, window + 1, device=x.device).float()
-        weight = torch.minimum(ramp, ramp.flip(0))[:, None]
-        total, weights = torch.zeros_like(x), torch.zeros(count, 1, device=x.device)
-        for start in starts:
-            total[:, start : start + window] += seen(x[:, start : start + window], t) * weight
-            weights[start : start + window] += weight
-        return total / weights
+        return together(lambda part, _: seen(part, t), x, window, hop, axis=1)
 
     return joined
 

@@ -36,7 +36,6 @@ def section(name: str) -> str:
         raise UsageError(f"no paper {name!r}: there are {', '.join(names())}")
     paper = PAPERS[name]
     equations = [f"| {number} | {_link(where)} |" for number, where in paper.equations.items()]
-    equations += [f"| {number} | not built yet: {what} |" for number, what in paper.not_built.items()]
     return "\n".join([
         f"## {name}: {paper.citation.title}", "", str(paper.citation), "",
         "| equation | code |", "|---|---|", *equations, "",
@@ -53,13 +52,11 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _link(where: str | None) -> str:
-    """A dotted path as a link to its file; what isn't built has none.
+def _link(where: str) -> str:
+    """A dotted path as a link to its file.
 
     >>> _link("storysound.match.sos.similarity")
     '[match.sos.similarity](../src/storysound/match/sos.py)'
     """
-    if where is None:
-        return "not built yet"
     module = where.rpartition(".")[0]
     return f"[{where.removeprefix('storysound.')}](../src/{module.replace('.', '/')}.py)"

@@ -1,7 +1,7 @@
 """The forms in which all papers are written down here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from storysound.metrics.table import Column, Row
 
@@ -41,7 +41,7 @@ class Erratum:
     number: int
     printed: str
     reading: str
-    where: str | None  # dotted path of the code that follows the reading; None: not built
+    where: str  # dotted path of the code that follows the reading
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Paper:
     equations: Mapping[str, str]  # number -> dotted path of the code
     errata: tuple[Erratum, ...]
     published: tuple[PublishedRow, ...]
-    not_built: Mapping[str, str] = field(default_factory=dict)  # number of an equation -> what it says
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from storysound.research.mac import settings as mac
 from storysound.research.mmva import settings as mmva
 from storysound.research.paper import TableLayout, published
 from storysound.research.sos import settings as sos
+from storysound.research.sos.generator import settings as sosgen
 from storysound.research.sos.generator.flow_settings import FlowTraining
 from storysound.research.soundimage import settings as soundimage
 
@@ -107,6 +108,12 @@ def _train_sos(recipe: sos.SosTraining, models: Models, watch: Watch) -> float:
     return train(recipe, models, watch)
 
 
+def _train_sosgen(recipe: sosgen.SosgenTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.sos.generator.train import train
+
+    return train(recipe, models, watch)
+
+
 def _train_sosgen_flow(recipe: FlowTraining, models: Models, watch: Watch) -> float:
     from storysound.research.sos.generator.flow import train
 
@@ -191,6 +198,12 @@ def _judge_sos(recipe: sos.SosEvaluation, models: Models, watch: Watch) -> list[
     return evaluate(recipe, models, watch)
 
 
+def _judge_sosgen(recipe: sosgen.SosgenEvaluation, models: Models, watch: Watch) -> list[Row]:
+    from storysound.research.sos.generator.evaluate import evaluate
+
+    return evaluate(recipe, models, watch)
+
+
 def _judge_tvsum(recipe: mmva.TvsumEvaluation, models: Models, watch: Watch) -> list[Row]:
     from storysound.research.mmva.tvsum import evaluate
 
@@ -211,6 +224,7 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("mac", mac.MacTraining, _train_mac),
     Training("mmva", mmva.MmvaTraining, _train_mmva),
     Training("sos", sos.SosTraining, _train_sos),
+    Training("sosgen", sosgen.SosgenTraining, _train_sosgen),
     Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
 )
@@ -227,6 +241,7 @@ EVALUATIONS: tuple[Evaluation[Any], ...] = (
     Evaluation("mmva", mmva.MmvaEvaluation, _judge_mmva, mmva.MMVA_TABLE),
     Evaluation("pictures", soundimage.PictureEvaluation, _judge_pictures, soundimage.PICTURE_TABLE),
     Evaluation("sos", sos.SosEvaluation, _judge_sos, sos.SOS_TABLE),
+    Evaluation("sosgen", sosgen.SosgenEvaluation, _judge_sosgen, sosgen.SOSGEN_TABLE),
     Evaluation("tvsum", mmva.TvsumEvaluation, _judge_tvsum, mmva.TVSUM_TABLE),
 )
 BUILDERS: tuple[Builder[Any], ...] = (Builder("mmva", mmva.MmvaBuild, _build_mmva),)

@@ -28,6 +28,7 @@ from storysound.train.plan import CHECKPOINT, TrainingPlan
 
 if TYPE_CHECKING:  # who evaluates a model has no need of it
     from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
 
 Batch = TypeVar("Batch")
 Losses = Mapping[str, Tensor]  # "loss" is minimised, the others are shown
@@ -39,7 +40,7 @@ class Task(Generic[Batch]):
 
     network: nn.Module
     losses: Callable[[nn.Module, Batch], Losses]
-    batch_at: Callable[[int, int, int], Batch]  # step, rank, number of ranks; a pure function
+    batch_at: Callable[[int, int, int], Batch]  # number of the batch, rank, number of ranks; a pure function
     evaluate: Callable[[nn.Module], Mapping[str, float]]
     best_by: str  # which of the evaluation's figures says what is best; more is better
     settings: Mapping[str, Any]  # what a resumed run must agree on
@@ -47,7 +48,7 @@ class Task(Generic[Batch]):
 
 @dataclass
 class _State:
-    network: nn.Module
+    network: "_FabricModule"
     average: AveragedModel
     optimiser: torch.optim.Optimizer
     step: int = 0
@@ -138,6 +139,7 @@ def last_weights(run: Path) -> dict[str, Tensor]:
 def _lasting(plan: TrainingPlan) -> dict[str, Any]:
     """What of the plan a resumed run must keep: length and end of the schedule may change, its course not."""
     free = {"steps", "decay_share", "show_every", "evaluate_every", "save_every_s"}
+    free |= {"accumulation"} if plan.accumulation == 1 else set()  # runs of old know nothing of it
     return {key: value for key, value in asdict(plan).items() if key not in free}
 
 
@@ -163,14 +165,20 @@ def _step(state: _State, task: Task[Batch], plan: TrainingPlan, fabric: "Fabric"
     state.network.train()
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate_at(state.step)
-    losses = task.losses(state.network, task.batch_at(state.step, fabric.global_rank, fabric.world_size))
     state.optimiser.zero_grad(set_to_none=True)
-    fabric.backward(losses["loss"])
+    found: dict[str, Tensor] = {}
+    for part in range(plan.accumulation):
+        batch = task.batch_at(state.step * plan.accumulation + part, fabric.global_rank, fabric.world_size)
+        with fabric.no_backward_sync(state.network, enabled=part < plan.accumulation - 1):
+            losses = task.losses(state.network, batch)
+            fabric.backward(losses["loss"] / plan.accumulation)
+        for name, value in losses.items():
+            found[name] = found.get(name, torch.zeros_like(value)) + value.detach() / plan.accumulation
     fabric.clip_gradients(state.network, state.optimiser, max_norm=plan.clip, error_if_nonfinite=False)
     state.optimiser.step()
     state.average.update_parameters(task.network)
     state.step += 1
-    return losses
+    return found
 
 
 def _evaluate(state: _State, task: Task[Batch], plan: TrainingPlan, run: Path, fabric: "Fabric") -> str:

@@ -16,14 +16,15 @@ class TrainingPlan:
     weight_decay: float = 0.01  # of weights with two or more axes
     clip: float = 5.0  # largest norm of the gradient
     ema: float = 0.999  # of the averaged weights, which are what is evaluated and kept
+    accumulation: int = 1  # batches of a step, whose gradients are added up
     show_every: int = 50  # steps
     evaluate_every: int = 2000
     save_every_s: float = 120.0
 
     def __post_init__(self) -> None:
         fits = 0 <= self.decay_share <= 1 and 0 <= self.ema < 1
-        if min(self.steps, self.evaluate_every) < 1 or self.rate <= 0 or not fits:
-            wanted = "steps and evaluate_every >= 1, rate > 0, decay_share in [0, 1] and ema in [0, 1)"
+        if min(self.steps, self.evaluate_every, self.accumulation) < 1 or self.rate <= 0 or not fits:
+            wanted = "steps and evaluate_every >= 1, rate > 0, decay_share in [0, 1], ema in [0, 1), accumulation >= 1"
             raise ValueError(f"needs {wanted}, got {self}")
 
     def rate_at(self, step: int) -> float:

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from storysound.app.cli.commands import app
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
+from storysound.generate.made_sound import FAR, check_asked
 from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSoundResult
-from storysound.jobs.generate.sound import FAR, check_asked, run
+from storysound.jobs.generate.sound import run
 from storysound.progress import Progress, Watch
 
 runner = CliRunner()

@@ -184,7 +184,7 @@ def test_a_folder_of_pictures_becomes_a_video(sounds: list[Sound], tmp_path: Pat
         ("missing.mp4", "o.mp4", MediaError, "does not exist"),
         ("missing.mp4", "sound.wav", MediaError, "missing.mp4"),
         ("text.mp4", "o.mp4", MediaError, "text.mp4"),
-        ("sound.wav", "o.mp4", OutputError, "a sound has no pictures"),
+        ("sound.wav", "o.mp4", OutputError, "sound.wav is a sound: a sound has no pictures"),
         ("empty folder", "o.mp4", MediaError, "no pictures"),
         ("good.mp4", ".", OutputError, "folder"),
         ("good.mp4", "good.mp4", OutputError, "input itself"),

@@ -137,7 +137,7 @@ def sound(
     seed: Seed = 0,
     model: Annotated[
         str,
-        typer.Option(metavar="NAME", help="sosgen, which ships, or stable-audio; NAME=FOLDER for files of your own."),
+        typer.Option(metavar="NAME", help="sosgen, which ships; riffusion, stable-audio: NAME=FOLDER for your own."),
     ] = "sosgen",
     licence_policy: Licences = Policy.any,
     as_json: AsJson = False,

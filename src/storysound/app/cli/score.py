@@ -27,6 +27,14 @@ class Layout(enum.StrEnum):
     stereo = "stereo"
 
 
+class Fill(enum.StrEnum):
+    """Choices of --fill; the names are those of `PlanOptions.fill`."""
+
+    make = "make"
+    hub = "hub"
+    none = "none"
+
+
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 Library = Annotated[
     Path | None,
@@ -38,6 +46,13 @@ Text = Annotated[str, typer.Option(help="What the story is about, in your words.
 MoodOption = Annotated[str, typer.Option(metavar="V,A", help="Valence and arousal the music should have.")]
 Music = Annotated[bool, typer.Option("--music/--no-music", help="A music bed under the scenes.")]
 Effects = Annotated[bool, typer.Option("--effects/--no-effects", help="Ambience and spot effects.")]
+FillOption = Annotated[
+    Fill | None,
+    typer.Option(
+        help="Effects the library hasn't: made here, by a model of the hub, or none; made where no library is given.",
+        show_default=False,
+    ),
+]
 KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
 Gain = Annotated[float, _GAIN]
@@ -92,6 +107,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "music_gain_db": given["music_gain"],
         "effects_gain_db": given["effects_gain"],
         "licence_policy": given["licence_policy"].value,
+        "fill": given["fill"].value if given["fill"] else None,
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
@@ -132,6 +148,7 @@ def score(
     stems: Stems = None,
     music: Music = True,
     effects: Effects = True,
+    fill: FillOption = None,
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -222,6 +239,7 @@ def plan(
     mood: MoodOption = "",
     music: Music = True,
     effects: Effects = True,
+    fill: FillOption = None,
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,

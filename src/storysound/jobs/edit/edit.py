@@ -157,10 +157,13 @@ def _among(sounds: Sequence[Sound], name: str) -> Sound | None:
 
 
 def _sounds(score: Score) -> list[Sound]:
-    """All sounds of the score's library, read from disk."""
+    """All sounds of the score's library, read from disk, and those from elsewhere that its cues have or had."""
     from storysound.library.store import Library
 
-    return Library.open(score.library).sounds() if score.library else []
+    found = Library.open(score.library).sounds() if score.library else []
+    known = {(sound.root, sound.path) for sound in found}
+    others = {(cue.sound.root, cue.sound.path): cue.sound for cue in score.known_cues}
+    return found + [sound for key, sound in others.items() if key not in known]
 
 
 _ACTIONS: dict[str, Callable[[Score, EditRequest, Models], Score]] = {

@@ -1,38 +1,13 @@
 """A sound made of words, by a model: what no library has."""
 
-import re
-from importlib.resources import files
-from pathlib import Path
-
-import numpy as np
-import torch
-
 from storysound.encode.pool import Models
-from storysound.errors import UsageError
-from storysound.generate import maker
-from storysound.generate.maker import SHIPPED, SOUND, Conditions, Maker, check_conditions
-from storysound.generate.pretrained import chosen_folder
+from storysound.generate.made_sound import FAR, check_asked, maker_of, nearest_text, write_made
+from storysound.generate.maker import SHIPPED, Conditions, check_conditions
 from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSoundResult
-from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import Waveform, resample
 from storysound.media.files import check_target
-from storysound.media.film.enclosed import Enclosed
-from storysound.media.film.sound_files import write_sound
-from storysound.media.layouts import usual_layout
-from storysound.media.recording import recorded
 from storysound.progress import Watch
 
-FAR = 0.5  # cosine to the nearest text that the shipped model learned from: below, it has never heard of it
 _COSTS = {"load": 2.0, "make": 10.0, "write": 1.0}
-_SPEECH = re.compile(
-    r"\b(says?|saying|said|speaks?|speaking|speech|talks?|talking|narrat\w+|voice-?over|reads? aloud|recites?|dialogue|"
-    r"whispers? (that|to)|announces? that)\b|[\"“”«»].*\w",
-    re.IGNORECASE,
-)
-_SONG = re.compile(r"\b(songs?|sings?|singing|sung|lyrics|melody|music|soundtrack|anthem|album|remix|cover of)\b", re.I)
-_BIRDS = re.compile(
-    r"\b(birds?|birdsong|larks?|nightingales?|blackbirds?|robins?|whales?|crickets?)\b", re.I
-)  # sing too
 
 
 def run(request: GenerateSoundRequest, models: Models, watch: Watch) -> GenerateSoundResult:
@@ -47,60 +22,16 @@ def run(request: GenerateSoundRequest, models: Models, watch: Watch) -> Generate
         check_asked(request.text)
     watch.plan(_COSTS)
     watch.step("load")
-    made_by, licence = _maker(request, models)
+    made_by, name, licence = maker_of(request.model, models)
     conditions = Conditions(request.seconds, request.seed, request.text)
     check_conditions(conditions, made_by)
-    nearest, cosine = _nearest(made_by, request.text)
+    nearest, cosine = nearest_text(made_by, request.text)
     if nearest and cosine < FAR:
         watch.say(f"{name} never learned of {request.text[:80]!r}: nearest is {nearest!r}, so expect little of it")
     watch.step("make")
-    wave = resample(made_by.make(conditions), RATE_HZ)
+    wave = made_by.make(conditions)
     watch.step("write")
-    wave = _of_length(wave, round(request.seconds * RATE_HZ))
-    said = f"made by {name}, seed {request.seed}, from the words: {request.text[:500]}"
-    rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
-    sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
-    tags = {"title": request.text[:200], "comment": said, "software": "Storysound", **rights}
-    write_sound(sound, request.out, Enclosed(tags))
+    sound = write_made(wave, conditions, request.out, name, licence)
     return GenerateSoundResult(
         str(request.out), request.text, sound.duration_s, request.seed, name, licence, nearest, round(cosine, 3)
     )
-
-
-def check_asked(text: str) -> None:
-    """Raises UsageError for words that ask for speech, music or a song, which a model of sounds can't make.
-
-    >>> check_asked("a dog barks")
-    """
-    for pattern, what in ((_SPEECH, "speech"), (_SONG, "music or a song")):
-        found = pattern.search(text)
-        if found and not (pattern is _SONG and _BIRDS.search(text)):
-            raise UsageError(
-                f"{found[0][:40]!r} asks for {what}, which this model can't make: it makes sounds of animals, weather, "
-                "fire, water, machines and things",
-                field="text",
-            )
-
-
-def _maker(request: GenerateSoundRequest, models: Models) -> tuple[Maker, str]:
-    name, device = request.model, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name in SHIPPED:
-        folder, licence = Path(str(files("storysound") / "generate" / "weights")), SHIPPED[name]
-    else:
-        name, folder, licence = chosen_folder(request.model, tuple(SOUND), models.weights)
-    return models.get(f"{name} {folder}", lambda _: maker.load(SOUND[name], folder, device, models)), licence
-
-
-def _nearest(made_by: Maker, text: str) -> tuple[str, float]:
-    """Of what the model learned from; "" for one that doesn't tell."""
-    tells = getattr(made_by, "nearest", None)
-    return tells(text) if tells else ("", 1.0)
-
-
-def _of_length(wave: Waveform, length: int) -> Waveform:
-    """Exactly `length` samples: resampling may give one more or less."""
-    samples = wave.samples[:, :length]
-    missing = length - samples.shape[1]
-    if missing:
-        samples = np.pad(samples, ((0, 0), (0, missing)))
-    return Waveform(samples, wave.rate_hz)

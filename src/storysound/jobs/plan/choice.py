@@ -203,24 +203,44 @@ def effect_drafts(
     watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
     found: list[tuple[Hit, ...]] = []
+    for index in range(len(story.units)):
+        watch.at(index, len(story.units), f"effects of part {index + 1}")
+        clear = is_clear(footage, breakdown, index, audible[index])
+        found.append(effect_hits(footage, breakdown, index, finder, options, lasting) if clear else ())
+    fits = [[_offered(hit, options.seed) for hit in hits] for hits in found]
+    return effects_laid(footage, breakdown, found, fits, audible, lasting)
+
+
+def effect_hits(
+    footage: Footage, breakdown: Breakdown, unit: int, finder: Searches, options: PlanOptions, lasting: Lasting
+) -> tuple[Hit, ...]:
+    """What a library has for what a unit shows and is told of it, best first."""
+    story = footage.story
+    shown = footage.pictures[unit][:1] if breakdown.sight else ()
+    query = Query(text=story.texts[unit], images=tuple(shown), seen=breakdown.looks[unit][: len(shown)])
+    hits = _search(finder, query, EFFECT_HITS, "sfx", options)
+    if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
+        hits = tuple(hit for hit in hits if lasting(hit.sound))
+    return hits
+
+
+def effects_laid(
+    footage: Footage,
+    breakdown: Breakdown,
+    found: Sequence[Sequence[Hit]],
+    fits: Sequence[Sequence[float]],
+    audible: Sequence[bool],
+    lasting: Lasting,
+) -> list[Draft]:
+    """Drafts of what of the sounds `found` for each unit is worth adding; `fits` says how well each suits its unit."""
+    story = footage.story
     offers: list[EffectOffer] = []
     names: dict[str, int] = {}
-    for index, own in enumerate(footage.pictures):
-        watch.at(index, len(story.units), f"effects of part {index + 1}")
-        if not story.texts[index] and _clearness(breakdown, index) < (CLEARER if audible[index] else CLEAR):
-            found.append(())
-            continue
-        shown = own[:1] if breakdown.sight else ()
-        query = Query(text=story.texts[index], images=tuple(shown), seen=breakdown.looks[index][: len(shown)])
-        hits = _search(finder, query, EFFECT_HITS, "sfx", options)
-        if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
-            hits = tuple(hit for hit in hits if lasting(hit.sound))
-        found.append(hits)
-        for hit in hits:
+    for unit, (hits, own) in enumerate(zip(found, fits, strict=True)):
+        for hit, fit in zip(hits, own, strict=True):
             sound = names.setdefault(hit.sound.path, len(names))
-            fit = _offered(hit, options.seed)
             if fit >= SURE:  # others aren't picked, and needn't be read
-                offers.append(EffectOffer(index, sound, fit, lasting(hit.sound)))
+                offers.append(EffectOffer(unit, sound, fit, lasting(hit.sound)))
     picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
     drafts = []
     for offer in picked:
@@ -230,6 +250,13 @@ def effect_drafts(
     return [draft for draft in _joined(drafts) if draft.layer == "spot" or draft.end_s - draft.start_s >= least_s]
 
 
+def is_clear(footage: Footage, breakdown: Breakdown, unit: int, heard: bool) -> bool:
+    """Whether a unit says clearly enough what is there; `heard`: the clip's own sound is, and an error costs more."""
+    if footage.story.texts[unit]:
+        return True
+    return (breakdown.sight.clearness(unit) if breakdown.sight else 0.0) >= (CLEARER if heard else CLEAR)
+
+
 def _offered(hit: Hit, seed: int) -> float:
     """The fit of an effect; another choice changes the order of those that are sure, not which are."""
     fit = log_odds(hit.score)
@@ -237,10 +264,6 @@ def _offered(hit: Hit, seed: int) -> float:
         return fit
     least, most = (SURER, math.inf) if fit >= SURER else (SURE, math.nextafter(SURER, 0))
     return min(max(fit + VARIETY * _chance(seed, hit.sound.path), least), most)
-
-
-def _clearness(breakdown: Breakdown, unit: int) -> float:
-    return breakdown.sight.clearness(unit) if breakdown.sight else 0.0
 
 
 def _effect(

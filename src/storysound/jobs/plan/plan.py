@@ -31,6 +31,7 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
+from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside
 from storysound.jobs.plan.notes import notes_of
@@ -104,6 +105,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         mood=wishes.mood,
         music=wishes.music,
         effects=wishes.effects,
+        fill=wishes.fill,
         keep_original=old.original is not None,
         ignore_names=wishes.ignore_names,
         licence_policy=wishes.licence_policy,
@@ -128,18 +130,22 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
 
 @contextmanager
 def voices_beside(sheet: Path) -> Iterator[None]:
-    """Removes what was made of a story's own sound where its sheet isn't written in the end."""
-    new_folder = not sheet.parent.exists()
-    new = [made for made in sounds_beside(sheet) if not made.exists()]
+    """Removes the sounds that were made for a sheet, of its story's own or new, where it isn't written in the end."""
+    folders = [folder for folder in (made_beside(sheet), sheet.parent) if not folder.exists()]
+    there = set(_made_for(sheet))
     try:
         yield
     except BaseException:
-        for made in new:
+        for made in set(_made_for(sheet)) - there:
             made.unlink(missing_ok=True)
-        if new_folder:
+        for folder in folders:
             with suppress(OSError):
-                sheet.parent.rmdir()
+                folder.rmdir()
         raise
+
+
+def _made_for(sheet: Path) -> list[Path]:
+    return [*(made for made in sounds_beside(sheet) if made.exists()), *made_beside(sheet).glob("*")]
 
 
 def _checked(story: Path, options: PlanOptions) -> StoryKind:
@@ -168,6 +174,10 @@ def plan(
     Without a library the starter sounds are used. Raises as `run`.
     """
     kind, sounds = _checked(story, options), Sounds()
+    fill = options.filled(library) if options.effects else "none"
+    if fill != "none":
+        check_fill(fill, options, models)
+    wishes = options.wishes(models.profile.name, library)
     known = old.story if old is not None and old.story is not None else reference_to(story)
     steps = _Steps(watch)
     if library is None:
@@ -192,14 +202,26 @@ def plan(
         levels = old.levels if old else options.levels
         layout = own.sound.layout if own.sound and options.layout == "own" else STEREO
         accept = _accepts(footage, breakdown, own, listener)
-        taken = {cue.id for cue in locked}
         bed = bed_lufs(own.sound, own.speech, levels, layout)
         explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
         cut_now: list[Cue] = []
         maps: dict[str, Attention] = {}
-        for one in cut(drafts, bed, levels, accept, watch, taken, sounds):
-            maps |= explain(footage, breakdown.sight, [one])
-            cut_now.append(one.cue)
+
+        def lay(drafts: Sequence[Draft], accept: Accepts) -> None:
+            for one in cut(drafts, bed, levels, accept, watch, {cue.id for cue in (*locked, *cut_now)}, sounds):
+                maps.update(explain(footage, breakdown.sight, [one]))
+                cut_now.append(one.cue)
+
+        lay(drafts, accept)
+    made = None
+    if fill != "none" and not aside:
+        with steps("make"):
+            made = SoundsMade(fill, made_beside(sheet), models, listener, options.seed)
+            wanted = gaps(footage, breakdown, (*locked, *cut_now), _audible(footage, own))
+            more = filled(wanted, made, footage, breakdown, finder, options, watch, Lasting(sounds))
+            # What else a draft offers the library has, and it wasn't near enough.
+            lay(more, lambda draft, hit, one: hit is draft.hits[0] and accept(draft, hit, one))
+            made.let_go((*cut_now, *(old.known_cues if old else ())))
     score = Score(
         told.title,
         told.duration_s,
@@ -217,7 +239,7 @@ def plan(
         library=str(library.absolute()),
         slideshow=old.slideshow if old else _slideshow(footage, options) if footage.pages else None,
         bans=options.avoid,
-        wishes=options.wishes(models.profile.name),
+        wishes=wishes,
     )
     with steps("level"):
         score, mastered, mended = _levelled(as_read(score), own.sound, sounds)
@@ -226,7 +248,7 @@ def plan(
             mended += others
     if old is not None:
         score = _as_edit(score, old)
-    notes = (*notes_of(score, told), *mastered.notes(), *mended)
+    notes = (*notes_of(score, told), *(fill_notes(score.cues, made) if made else ()), *mastered.notes(), *mended)
     return Plan(score, footage, own.sound, maps, notes, sounds, steps.seconds)
 
 
@@ -311,11 +333,15 @@ def _drafts(
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
     if options.effects:
-        # What is only heard is told over ambience, if the user says where it happens.
-        units = footage.story.units
-        heard = audible(own.sound, units) if footage.story.frames else [False] * len(units)
+        heard = _audible(footage, own)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds))
     return drafts
+
+
+def _audible(footage: Footage, own: OwnSound) -> Sequence[bool]:
+    """Whether the clip's own sound is heard in each unit; what is only heard is told over ambience."""
+    units = footage.story.units
+    return audible(own.sound, units) if footage.story.frames else [False] * len(units)
 
 
 def _check_shelves(drafts: Sequence[Draft], library: Path) -> None:

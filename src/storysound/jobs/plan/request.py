@@ -13,6 +13,7 @@ from storysound.story import Mood, Story
 Layout = Literal["own", "stereo"]
 SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
+Fill = Literal["make", "hub", "none"]
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
 LEAST_SIDE, MOST_SIDE = 16, 8192  # pixels of a slideshow
 
@@ -25,6 +26,7 @@ class PlanOptions:
     mood: Mood | None = None  # of the music; overrules what pictures and text say
     music: bool = True  # a bed under the scenes
     effects: bool = True  # ambience and spot effects
+    fill: Fill | None = None  # effects that no library has: made, by a model of the hub, or none; None: see `filled`
     keep_original: bool = True  # the clip's own sound
     replace: bool = False  # takes out the music a clip already has, and scores it anew
     music_gain_db: float = 0.0  # louder or softer than it would be
@@ -63,6 +65,8 @@ class PlanOptions:
             raise UsageError(f"is own or stereo, got {self.layout!r}", field="layout")
         if self.licence_policy not in ("any", "commercial"):
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
+        if self.fill not in (None, "make", "hub", "none"):
+            raise UsageError(f"is make, hub or none, got {self.fill!r}", field="fill")
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
@@ -99,13 +103,18 @@ class PlanOptions:
         )
         return levels.aimed(self.loudness) if self.loudness else levels
 
-    def wishes(self, profile: str) -> Wishes:
-        """What of it the sheet remembers, with the profile that went by it."""
+    def filled(self, library: Path | None) -> Fill:
+        """Where effects come from that the library hasn't: as asked, else made where no library was given."""
+        return self.fill or ("none" if library else "make")
+
+    def wishes(self, profile: str, library: Path | None) -> Wishes:
+        """What of it the sheet remembers, with the profile that went by it and the library that was given."""
         return Wishes(
             text=self.text,
             mood=self.mood,
             music=self.music,
             effects=self.effects,
+            fill=self.filled(library),
             ignore_names=self.ignore_names,
             licence_policy=self.licence_policy,
             rerank=self.rerank,

@@ -147,8 +147,8 @@ def check_film(story: Path | None, out: Path, tracks: Collection[int] | None) ->
     Raises OutputError where those are its pictures, or the story has none; MediaError.
     """
     kind = kind_of(story) if story is not None else "pictures"
-    if kind in ("text", "sound"):
-        fault = f"is the name of a film, but a {kind} has no pictures"
+    if story is not None and kind in ("text", "sound"):
+        fault = f"is the name of a film, but {story.name} is a {kind}: a {kind} has no pictures"
         raise OutputError(out, fault, f"name it {', '.join(SOUND_SUFFIXES)}")
     if story is None or kind != "film":
         container_for(out, "h264")

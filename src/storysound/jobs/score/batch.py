@@ -55,6 +55,7 @@ def is_done(request: ScoreRequest) -> bool:
     except InputError:
         return False
     found = score.levels  # but for what levelling found
-    wanted = replace(request.levels, master_db=found.master_db, coding_db=found.coding_db)
-    same = score.wishes == request.wishes(score.wishes.profile) and score.bans == request.avoid and found == wanted
+    levels = replace(request.levels, master_db=found.master_db, coding_db=found.coding_db)
+    wishes = request.wishes(score.wishes.profile, request.library)
+    same = score.wishes == wishes and score.bans == request.avoid and found == levels
     return same and score.story is not None and is_unchanged(score.story)

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -129,16 +129,52 @@ def _edits(content: bytes) -> tuple[Edit, ...]:
 
 
 def odd_edits(path: Path) -> str:
-    """What edit lists of a file ask for that FFmpeg doesn't do, or not to the picture; "" where it does all."""
+    """What edit lists of a file ask for that FFmpeg doesn't do, or not to the picture, or that hides most of a track;
+    "" where there is nothing of it.
+    """
     with path.open("rb") as file:
         lists = edit_lists(file)
+        hidden = _mostly_hidden(file, lists)
     if any(edit.pace != 1 for edits in lists for edit in edits if edit.start >= 0):
-        return "plays parts faster or slower: that isn't done here"
+        return "plays parts faster or slower: that isn't done here; export it again"
     if any(edit.start < 0 for edits in lists for edit in edits[1:]):
-        return "leaves gaps: that isn't done here"
+        return "leaves gaps: that isn't done here; export it again"
     if any(sum(edit.start >= 0 for edit in edits) > 1 for edits in lists):
-        return "puts parts of it together: sound and pictures may be some pictures off there"
+        return "puts parts of it together: sound and pictures may be some pictures off there; export it again"
+    return hidden
+
+
+def _mostly_hidden(file: BinaryIO, lists: Sequence[Sequence[Edit]]) -> str:
+    """How little an edit list shows of its track; "" where it is half of it or more."""
+    index = first(file, "moov")
+    header = first(file, "mvhd", index.content, index.end) if index else None
+    if index is None or header is None:
+        return ""
+    film = _timed(file, header)
+    tracks = [box for box in boxes(file, index.content, index.end) if box.kind == "trak"]
+    for track, edits in zip(tracks, lists, strict=True):
+        media = first(file, "mdia", track.content, track.end)
+        header = first(file, "mdhd", media.content, media.end) if media else None
+        whole = _timed(file, header) if header else None
+        if not (film and whole and edits and all(edit.lasts for edit in edits)):  # 0: as long as there is
+            continue
+        shown_s = sum(edit.lasts for edit in edits if edit.start >= 0) / film.hz
+        if shown_s < whole.ticks / whole.hz / 2:
+            return f"shows {shown_s:.2f} s of {whole.ticks / whole.hz:.2f} s: the rest is left out"
     return ""
+
+
+class _Timed(NamedTuple):
+    hz: int
+    ticks: int
+
+
+def _timed(file: BinaryIO, header: Box) -> _Timed | None:
+    """Ticks a second, and their number, as the header of a film or of a track's media says; None for nonsense."""
+    form, times = (">II", 8) if _bytes(file, header.content, 1) == b"\0" else (">IQ", 16)
+    content = _bytes(file, header.content + 4 + times, struct.calcsize(form))
+    found = _Timed(*struct.unpack(form, content)) if len(content) == struct.calcsize(form) else None
+    return found if found and found.hz else None
 
 
 class Piece(NamedTuple):

@@ -123,7 +123,7 @@ class CopiedStreams:
         else:
             target = self._targets[info.index] = template(stream, self._result)
         label(stream, target, self._container.format)
-        self._stamps[info.index] = Stamps(self._clock.origin_s, self._clock.offsets_s)  # it may go on after the film
+        self._stamps[info.index] = Stamps(self._clock.origin_s, self._clock.pieces)  # it may go on after the film
 
     def write_covers(self) -> None:
         """Pictures that stand for the file, before all packets."""

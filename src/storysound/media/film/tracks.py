@@ -110,6 +110,8 @@ def _depth(stream: av.AudioStream) -> int:
     codec, form = codec_of(stream), stream.codec_context.format
     if not codec.startswith("pcm_") and codec not in _LOSSLESS:
         return 0
+    if form is None:  # the format of a broken file
+        return 0
     if form.name.startswith(("flt", "dbl")):
         return -32
     plain = "".join(letter for letter in codec.split("_")[-1] if letter.isdigit()) if codec.startswith("pcm_s") else ""

@@ -31,8 +31,9 @@ EQUATIONS = {
     "9": _TOKENS,
     "10": _TOKENS,
     "11": _PAIR,
+    "12": "storysound.nn.latent_diffusion.text_loss",
+    "13": "storysound.nn.latent_diffusion.frames_loss",
 }
-NOT_BUILT = {"12": "SoSgen: diffusion of spectrograms from text", "13": "SoSgen: the same with frames"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class SosPaperData:
 
 @dataclass(frozen=True)
 class SosPaperGeneration:
-    """How SoSgen was trained: Stable Diffusion 1.5 as Riffusion, then a ControlNet for frames. Not built here yet."""
+    """How SoSgen was trained: Stable Diffusion 1.5 as Riffusion, then a ControlNet for frames."""
 
     longest_s: float = 15.0  # of a slice; erratum 5
     least_mean_hz: float = 78.0  # of a slice; erratum 4
@@ -184,8 +185,8 @@ ERRATA = (
         "How frames condition the ControlNet is not printed.",
         "CLIP embeddings of the frames as tokens for cross-attention in the control branch, and a learned spatial hint "
         "spread over the slice's time axis.",
-        None,
+        "storysound.nn.frame_track.FrameTrack",
     ),
 )
 
-PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED, NOT_BUILT)
+PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sosgen_fakes import stories_at
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.sosgen import BANDS, COLUMNS, FRAMES, read_parts
 from storysound.progress import Progress, Watch
-from storysound.research.sos.generator.flow import Examples, read_slices, train
+from storysound.research.sos.generator.flow import Examples, read_slices, slices_of, train
 from storysound.research.sos.generator.flow_settings import FlowTraining
 
 torch = pytest.importorskip("torch")
@@ -44,6 +45,23 @@ def test_a_run_is_made_goes_on_and_can_be_read(models: Models, tmp_path: Path) -
     assert any("going on at step 1" in line for line in told)
     with pytest.raises(InputError, match="other settings: seed"):
         train(FlowTraining(**small, code_steps=1, steps=2, seed=5), models, Watch(tell))  # type: ignore[arg-type]
+
+
+@pytest.mark.models
+def test_it_learns_from_the_slices_that_the_papers_own_learns_from(models: Models, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    data, out = stories_at(tmp_path / "data", films=3, slices=3), tmp_path / "run"
+    small = FlowTraining(data, out, batch=2, width=16, layers=1, code_steps=1, steps=1)
+    slices = slices_of(small, Watch())
+    assert slices.mels.shape == (9, FRAMES, BANDS.n_mels)
+    assert slices.texts == (("a high whistle",), ("a low hum",), ("a high whistle",))
+    assert len(set(slices.kinds[slices.held_out].tolist())) == 1, "films are held out, not slices"
+    again = slices_of(small, Watch())
+    np.testing.assert_array_equal(again.mels, slices.mels)
+    assert np.isfinite(train(small, models, Watch()))
+    with pytest.raises(InputError, match="of one film"):
+        slices_of(FlowTraining(stories_at(tmp_path / "one", films=1), tmp_path / "none"), Watch())
+    assert read_parts(out / "sosgen").texts == ("a high whistle", "a low hum", "a high whistle")
 
 
 def test_kinds_come_as_often_as_each_other_and_with_their_own_texts() -> None:

@@ -18,14 +18,17 @@ from storysound.encode.labels import remembered_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.sosgen import BANDS, FRAMES, Parts, tokens_of
+from storysound.library.dataset import Dataset
 from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import FlowConfig, FlowTransformer, flow_loss
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.progress import Watch, check
 from storysound.research.sos.generator.flow_settings import FlowTraining
+from storysound.research.sos.generator.story_pieces import story_pieces
+from storysound.research.stories.batches import held_out
 from storysound.train.loop import Losses, Task, fabric_for, fit, last_weights
 
-HELD_OUT = 20  # one in so many sounds is not learned from
+HELD_OUT = 20  # one in so many sounds, or films, is not learned from
 WORDLESS = 0.1  # share of the examples without a text: what guidance weighs against
 CROP = 13 * PATCH  # frames that the autoencoder learns from at once
 
@@ -37,11 +40,7 @@ class Slices:
     mels: Floats
     kinds: Ints  # [n]
     texts: tuple[tuple[str, ...], ...]  # of each kind
-
-    @property
-    def held_out(self) -> NDArray[np.bool_]:
-        """Whether each slice is kept for judging [n]."""
-        return np.asarray(np.arange(len(self.mels)) % HELD_OUT == 0)
+    held_out: NDArray[np.bool_]  # whether each slice is kept for judging [n]
 
 
 def read_slices(folder: Path) -> Slices:
@@ -51,12 +50,23 @@ def read_slices(folder: Path) -> Slices:
         kinds = np.load(folder / "kinds.npy")
         texts = json.loads((folder / "texts.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            folder, f"holds no slices: {error}", "make them by shipped_weights/sosgen/prepare.py"
-        ) from error
+        do = "make them by shipped_weights/sosgen/prepare.py, or give a data set of `storysound ingest`"
+        raise InputError(folder, f"holds no slices: {error}", do) from error
     if mels.shape[1:] != (FRAMES, BANDS.n_mels) or len(mels) != len(kinds):
         raise InputError(folder, f"slices of shape {mels.shape} and {len(kinds)} kinds don't fit", "make them anew")
-    return Slices(mels, kinds, tuple(tuple(texts[name]) for name in texts))
+    one_in_so_many = np.asarray(np.arange(len(mels)) % HELD_OUT == 0)
+    return Slices(mels, kinds, tuple(tuple(texts[name]) for name in texts), one_in_so_many)
+
+
+def slices_of(recipe: FlowTraining, watch: Watch) -> Slices:
+    """Those of `read_slices`, or of a data set the pieces of the paper's slices. Raises as both."""
+    if not Dataset.is_at(recipe.data):
+        return read_slices(recipe.data)
+    pieces = story_pieces(recipe.data, recipe.out / "slices.npz", watch)
+    out = held_out(pieces.films, 1 / HELD_OUT).numpy()
+    if out.all():
+        raise InputError(recipe.data, f"its {len(out)} slices are of one film, which is held out", "add stories")
+    return Slices(pieces.mels, pieces.stories, tuple((text,) for text in pieces.texts), out)
 
 
 def crops(slices: Slices, size: int, seed: int, step: int, rank: int, ranks: int) -> Tensor:
@@ -151,10 +161,13 @@ class Examples:
 
     def fit(self, network: FlowTransformer, learned: Tensor) -> None:
         """Sets what the network sees before it learns: the mean of each kind, and how tokens vary about it."""
-        tokens, kinds = self.tokens[learned].float(), self.kinds[learned]
-        means = torch.stack([tokens[kinds == kind].mean((0, 1)) for kind in range(int(kinds.max()) + 1)])
+        tokens = self.tokens[learned].float()
+        present, kinds = torch.unique(self.kinds[learned], return_inverse=True)  # others are all held out
+        means = torch.stack([tokens[kinds == kind].mean((0, 1)) for kind in range(len(present))])
         flat = kinds[:, None].expand(-1, tokens.shape[1]).reshape(-1)
-        network.gaussian.fit(means, self.vectors, self.kind_of, tokens.flatten(0, 1), flat)
+        told = torch.isin(self.kind_of, present)
+        owners = torch.searchsorted(present, self.kind_of[told])
+        network.gaussian.fit(means, self.vectors[told], owners, tokens.flatten(0, 1), flat)
 
 
 def train(recipe: FlowTraining, models: Models, watch: Watch) -> float:
@@ -162,7 +175,7 @@ def train(recipe: FlowTraining, models: Models, watch: Watch) -> float:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    slices = read_slices(recipe.data)
+    slices = slices_of(recipe, watch)
     watch.say(f"{len(slices.mels)} slices of {len(slices.texts)} kinds, {int(slices.held_out.sum())} held out")
     code = autoencoder(recipe, slices, watch)
     tokens = tokens_of(torch.from_numpy(codes(recipe, slices, code, watch)), recipe.joined)

@@ -11,7 +11,7 @@ from storysound.train.plan import TrainingPlan
 class FlowTraining:
     """`storysound train sosgen-flow`: the autoencoder first, then the flow on its codes; each goes on where it was."""
 
-    data: Path  # made by shipped_weights/sosgen/prepare.py
+    data: Path  # made by shipped_weights/sosgen/prepare.py, or a data set of `storysound ingest`: the paper's slices
     out: Path
     code_steps: int = 200  # of the autoencoder
     steps: int = 1000  # of the flow

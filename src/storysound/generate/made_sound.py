@@ -1,0 +1,87 @@
+"""Sound by any maker: which model, what it may be asked for, and the file that says how it was made."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from storysound.encode.pool import Models
+from storysound.errors import UsageError
+from storysound.generate import maker
+from storysound.generate.maker import SHIPPED, SOUND, Conditions, Maker
+from storysound.generate.pretrained import chosen_folder
+from storysound.media.arrays import RATE_HZ
+from storysound.media.audio import Waveform, resample
+from storysound.media.film.enclosed import Enclosed
+from storysound.media.film.sound_files import write_sound
+from storysound.media.layouts import usual_layout
+from storysound.media.recording import Recording, recorded
+
+FAR = 0.5  # cosine to the nearest text that the shipped model learned from: below, it has never heard of it
+_SPEECH = re.compile(
+    r"\b(says?|saying|said|speaks?|speaking|speech|talks?|talking|narrat\w+|voice-?over|reads? aloud|recites?|dialogue|"
+    r"whispers? (that|to)|announces? that)\b|[\"“”«»].*\w",
+    re.IGNORECASE,
+)
+_SONG = re.compile(r"\b(songs?|sings?|singing|sung|lyrics|melody|music|soundtrack|anthem|album|remix|cover of)\b", re.I)
+_BIRDS = re.compile(
+    r"\b(birds?|birdsong|larks?|nightingales?|blackbirds?|robins?|whales?|crickets?)\b", re.I
+)  # sing too
+
+
+def check_asked(text: str) -> None:
+    """Raises UsageError for words that ask for speech, music or a song, which a model of sounds can't make.
+
+    >>> check_asked("a dog barks")
+    """
+    for pattern, what in ((_SPEECH, "speech"), (_SONG, "music or a song")):
+        found = pattern.search(text)
+        if found and not (pattern is _SONG and _BIRDS.search(text)):
+            raise UsageError(
+                f"{found[0][:40]!r} asks for {what}, which this model can't make: it makes sounds of animals, weather, "
+                "fire, water, machines and things",
+                field="text",
+            )
+
+
+def maker_of(choice: str, models: Models) -> tuple[Maker, str, str]:
+    """The maker that a user chose, a name of `generate.maker.SOUND` or NAME=FOLDER, its name, its licence where known.
+
+    Raises UsageError for an unknown one, MissingModelError where its weights are missing.
+    """
+    name, device = choice, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name in SHIPPED:
+        folder, licence = Path(str(files("storysound") / "generate" / "weights")), SHIPPED[name]
+    else:
+        name, folder, licence = chosen_folder(choice, tuple(SOUND), models.weights)
+    found = models.get(f"{name} {folder}", lambda _: maker.load(SOUND[name], folder, device, models))
+    return found, name, licence
+
+
+def nearest_text(made_by: Maker, text: str) -> tuple[str, float]:
+    """Of the texts that a model learned from the nearest, and how near it is; "" and 1 for one that doesn't tell."""
+    tells = getattr(made_by, "nearest", None)
+    return tells(text) if tells else ("", 1.0)
+
+
+def write_made(wave: Waveform, conditions: Conditions, out: Path, name: str, licence: str) -> Recording:
+    """Writes what a model made at 48 kHz, exactly as long as it was asked to be; tags say how it was made."""
+    wave = _of_length(resample(wave, RATE_HZ), round(conditions.seconds * RATE_HZ))
+    said = f"made by {name}, seed {conditions.seed}, from the words: {conditions.text[:500]}"
+    rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
+    sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
+    write_sound(
+        sound, out, Enclosed({"title": conditions.text[:200], "comment": said, "software": "Storysound", **rights})
+    )
+    return sound
+
+
+def _of_length(wave: Waveform, length: int) -> Waveform:
+    """Exactly `length` samples: resampling may give one more or less."""
+    samples = wave.samples[:, :length]
+    missing = length - samples.shape[1]
+    if missing:
+        samples = np.pad(samples, ((0, 0), (0, missing)))
+    return Waveform(samples, wave.rate_hz)
