@@ -1,4 +1,4 @@
-"""Plays cues: any stretch of one, sample by sample, without the rest of it. Each sound is decoded once for a job."""
+"""Plays cues: any stretch of one, sample by sample, without the rest of it; what is decoded serves all of a job."""
 
 import threading
 from bisect import bisect_right
@@ -20,7 +20,7 @@ from storysound.story import Sound, Span
 
 CUT_S = 0.02  # fade where the film ends before the cue does
 _MARGIN_S = 1.0  # read beyond the pieces
-SHARED_S = 60.0  # files up to this long are read whole, for all their cues
+SHARED_S = 20.0  # files up to this long are read whole, for all their cues: of longer ones that costs rendering more
 _MOST_BYTES = 512 << 20  # of sounds that are kept; those of 20 s and more lie in scratch files
 
 
@@ -169,9 +169,9 @@ def _read(sound: Waveform | Recording, start: int, end: int) -> Samples:
 
 
 class Sounds:
-    """The sounds of cues, decoded once from cutting to the last mix: of those asked for last, 512 MB are kept.
+    """The sounds of cues as one job decodes them, from cutting to its last mix: of those asked for last 512 MB are kept.
 
-    Stereo at RATE_HZ. Several threads may ask at once.
+    Stereo at RATE_HZ. Short ones are decoded once, of longer ones what a cue plays. Several threads may ask at once.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
