@@ -169,7 +169,7 @@ def _read(sound: Waveform | Recording, start: int, end: int) -> Samples:
 
 
 class Sounds:
-    """The sounds of cues as one job decodes them, from cutting to its last mix: of those asked for last 512 MB are kept.
+    """The sounds of cues as a job decodes them, from cutting to the last mix: of those asked for last 512 MB are kept.
 
     Stereo at RATE_HZ. Short ones are decoded once, of longer ones what a cue plays. Several threads may ask at once.
     """
