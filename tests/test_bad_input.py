@@ -220,6 +220,8 @@ BAD = [
     ("generate music --json --image", "empty.png", 3, "empty.png: is empty"),
     ("generate music --prompt-only --image", "text.png", 3, "is not a picture"),
     ("generate sound --text", " ", 2, "--text: nothing to make a sound of"),
+    ("generate sound --image", "text.png", 3, "is not a picture"),
+    ("generate sound --image", "empty.png", 3, "empty.png: is empty"),
     ("generate sound --text a -s", "0", 2, "--seconds: must be above 0"),
     ("generate sound --text a -s", "10800", 2, "--seconds: .* at most 600"),
     ("generate sound -o a.wav --text", "song", 2, "--text: 'song' asks for music or a song"),

@@ -1,4 +1,4 @@
-"""What the corpus sounds like, as the recipe `sosgen-flow` reads it: log-mel slices, their kinds, the texts of kinds.
+"""What the corpus sounds and looks like, as recipes read it: log-mel slices, their kinds, texts and picture classes.
 
 python shipped_weights/sosgen/prepare.py --out slices
 """
@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=cache_folder())
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    words: dict[str, list[str]] = tomllib.loads((HERE / "classes.toml").read_text())["words"]
+    table = tomllib.loads((HERE / "classes.toml").read_text())
+    words: dict[str, list[str]] = table["words"]
     kinds = [kind for kind in words if (options.cache / "sounds" / f"{kind}.npy").exists()]
     mels, numbers = [], []
     for number, kind in enumerate(kinds):
@@ -42,6 +43,11 @@ def main() -> None:
     np.save(options.out / "kinds.npy", np.array(numbers)[order])
     texts = {kind: [template.format(word) for word in words[kind] for template in TEMPLATES] for kind in kinds}
     (options.out / "texts.json").write_text(json.dumps(texts, indent=1))
+    shows = {
+        kind: [number for first, last in table["shows"].get(kind, []) for number in range(first, last + 1)]
+        for kind in kinds
+    }
+    (options.out / "shows.json").write_text(json.dumps(shows))
     counts = np.bincount(numbers, minlength=len(kinds))
     print(len(mels), "slices:", ", ".join(f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True)))
 

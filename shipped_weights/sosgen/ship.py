@@ -1,4 +1,7 @@
-"""A run's weights to what ships: `python shipped_weights/sosgen/ship.py --run runs/sosgen`."""
+"""A run's weights to what ships: `python shipped_weights/sosgen/ship.py --run runs/sosgen [--pictures runs/pictures]`.
+
+What a run of `sosgen-pictures` adds is one file; the weights beside which it learned stay as they are.
+"""
 
 import argparse
 import shutil
@@ -8,19 +11,29 @@ if __package__ in {None, ""}:
     import sys
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from storysound.generate.sosgen import FILE, SHIPPED, read_parts
+from storysound.generate.sosgen import BRANCH_FILE, FILE, SHIPPED, fingerprint, read_parts
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path, help="of sosgen-flow")
+    parser.add_argument("--pictures", type=Path, help="of sosgen-pictures")
     options = parser.parse_args()
-    parts = read_parts(options.run / "sosgen")
-    SHIPPED.mkdir(exist_ok=True)
-    shutil.copyfile(options.run / "sosgen" / FILE, SHIPPED / FILE)
-    numbers = [sum(p.numel() for p in part.parameters()) for part in (parts.code, parts.flow)]
-    print(f"{(SHIPPED / FILE).stat().st_size / 1e6:.1f} MB, {numbers} parameters, {len(parts.texts)} texts")
+    if options.run:
+        read_parts(options.run / "sosgen")
+        SHIPPED.mkdir(exist_ok=True)
+        shutil.copyfile(options.run / "sosgen" / FILE, SHIPPED / FILE)
+        (SHIPPED / BRANCH_FILE).unlink(missing_ok=True)
+    if options.pictures:
+        if fingerprint(read_parts(options.pictures / "sosgen").flow) != fingerprint(read_parts(SHIPPED).flow):
+            parser.error(f"{options.pictures} learned beside another {FILE} than the one that ships")
+        shutil.copyfile(options.pictures / "sosgen" / BRANCH_FILE, SHIPPED / BRANCH_FILE)
+    parts = read_parts(SHIPPED)
+    for file, networks in ((FILE, (parts.code, parts.flow)), (BRANCH_FILE, (parts.branch,))):
+        if (SHIPPED / file).exists():
+            numbers = [sum(p.numel() for p in network.parameters()) for network in networks if network]
+            print(f"{file}: {(SHIPPED / file).stat().st_size / 1e6:.1f} MB, {numbers} parameters")
 
 
 if __name__ == "__main__":

@@ -295,7 +295,7 @@ class Session:
     def generate_sound(
         self, request: "GenerateSoundRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "GenerateSoundResult":
-        """A sound made of words by a model."""
+        """A sound made of words, pictures, or both by a model."""
         from storysound.jobs.generate.sound import run
 
         return self._run(run, request, watch, stop)

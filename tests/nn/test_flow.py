@@ -73,13 +73,21 @@ def test_the_loss_of_who_sees_the_data_is_nothing_and_learning_lowers_it() -> No
 
 
 def test_windows_of_a_view_that_looks_at_each_token_alone_change_nothing() -> None:
-    def seen(x: Tensor, t: float) -> Tensor:
+    def seen(x: Tensor, t: float, start: int = 0, /) -> Tensor:
         assert x.shape[1] <= 6
         return x * t
 
     x = torch.randn(1, 17, 2)
     torch.testing.assert_close(windowed(seen, 6, 3)(x, 0.3), x * 0.3)
     torch.testing.assert_close(windowed(seen, 6, 3)(x[:, :5], 0.3), x[:, :5] * 0.3)
+
+
+def test_windows_know_where_they_begin() -> None:
+    def seen(x: Tensor, t: float, start: int = 0, /) -> Tensor:
+        return torch.arange(start, start + x.shape[1]).float()[None, :, None].expand_as(x)
+
+    places = windowed(seen, 6, 3)(torch.randn(1, 17, 2), 0.3)
+    torch.testing.assert_close(places[0, :, 0], torch.arange(17.0))
 
 
 def test_shapes_that_make_no_sense_are_refused() -> None:

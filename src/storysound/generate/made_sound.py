@@ -1,6 +1,7 @@
 """Sound by any maker: which model, what it may be asked for, and the file that says how it was made."""
 
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -66,15 +67,21 @@ def nearest_text(made_by: Maker, text: str) -> tuple[str, float]:
     return tells(text) if tells else ("", 1.0)
 
 
-def write_made(wave: Waveform, conditions: Conditions, out: Path, name: str, licence: str) -> Recording:
-    """Writes what a model made at 48 kHz, exactly as long as it was asked to be; tags say how it was made."""
+def write_made(
+    wave: Waveform, conditions: Conditions, out: Path, name: str, licence: str, pictures: Sequence[str] = ()
+) -> Recording:
+    """Writes what a model made at 48 kHz, exactly as long as it was asked to be; tags say how it was made.
+
+    `pictures`: what those of the conditions are called.
+    """
     wave = _of_length(resample(wave, RATE_HZ), round(conditions.seconds * RATE_HZ))
-    said = f"made by {name}, seed {conditions.seed}, from the words: {conditions.text[:500]}"
+    words = [f"the words: {conditions.text[:500]}"] if conditions.text.strip() else []
+    shown = [f"pictures: {', '.join(pictures)[:500]}"] if pictures else []
+    said = f"made by {name}, seed {conditions.seed}, from {'; '.join([*words, *shown])}"
+    title = (conditions.text.strip() or "; ".join(shown))[:200]
     rights = {"copyright": f"licence of the model: {licence}"} if licence else {}
     sound = recorded([wave.samples], RATE_HZ, usual_layout(wave.channels))
-    write_sound(
-        sound, out, Enclosed({"title": conditions.text[:200], "comment": said, "software": "Storysound", **rights})
-    )
+    write_sound(sound, out, Enclosed({"title": title, "comment": said, "software": "Storysound", **rights}))
     return sound
 
 

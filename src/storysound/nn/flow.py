@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,13 @@ class FlowConfig:
             raise ValueError(f"needs a width that each head has an even part of, got {self}")
 
 
+class Control(NamedTuple):
+    """What a branch adds to a network that stays as it is (Zhang et al. 2023, ControlNet, says so of a U-Net)."""
+
+    stream: Tensor  # [s b n d], to the tokens before the first block and after each: s = layers + 1
+    condition: Tensor  # [b n k], to the condition of each token
+
+
 class _Block(nn.Module):
     """A transformer's block whose norms are scaled, shifted and gated by the condition (Peebles and Xie 2022, DiT)."""
 
@@ -49,8 +57,8 @@ class _Block(nn.Module):
         self.own = nn.Parameter(torch.zeros(6, width))  # what of the modulation is this block's alone
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """[b n d], [b 6 d] -> [b n d]."""
-        shift, scale, gate, shift2, scale2, gate2 = (modulation + self.own)[:, :, None].unbind(1)
+        """[b n d], [b n 6 d] or for all tokens [b 1 6 d] -> [b n d]."""
+        shift, scale, gate, shift2, scale2, gate2 = (modulation + self.own).unbind(2)
         b, n, d = x.shape
         parts = self.qkv(self.first(x) * (1 + scale) + shift).view(b, n, 3, self.heads, d // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
@@ -95,9 +103,10 @@ class GaussianView(nn.Module):
         self.variances.copy_(variances.clamp_min(1e-3))
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """As `FlowTransformer`."""
+        """As `FlowTransformer`; conditions may be those of each token [b n k]."""
+        condition = condition if condition.ndim == 3 else condition[:, None]
         with torch.autocast(x.device.type, enabled=False):  # its axes need all their digits
-            mean = (self.bias + condition.float() @ self.weight.T)[:, None]
+            mean = self.bias + condition.float() @ self.weight.T
             at = t.float()[:, None, None]
             share = at * self.variances / (at**2 * self.variances + (1 - at) ** 2 + 1e-6)
             out: Tensor = mean + ((x.float() - at * mean) @ self.axes * share) @ self.axes.T
@@ -132,14 +141,21 @@ class FlowTransformer(nn.Module):
             nn.init.ones_(block.own[2])
             nn.init.ones_(block.own[5])
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor, control: Control | None = None) -> Tensor:
         """As above; n may be less than `tokens`."""
-        hidden = self.time(waves(t, 128)) + self.words(condition * condition.shape[1] ** 0.5)
-        modulation = self.modulation(hidden).view(len(x), 6, -1)
+        condition = condition[:, None]
+        if control is not None:
+            condition = condition + control.condition
+        hidden = self.time(waves(t, 128))[:, None] + self.words(condition * condition.shape[2] ** 0.5)
+        modulation = self.modulation(hidden).unflatten(2, (6, -1))
         guess = self.gaussian(x, t, condition)
         y = self.into(torch.cat([x, guess], dim=2)) + self.place[: x.shape[1]]
-        for block in self.blocks:
+        if control is not None:
+            y = y + control.stream[0]
+        for number, block in enumerate(self.blocks, 1):
             y = block(y, modulation)
+            if control is not None:
+                y = y + control.stream[number]
         out: Tensor = guess + self.out(self.norm(y))
         return out
 
@@ -169,15 +185,23 @@ def flow_loss(
 Denoise = Callable[[Tensor, float], Tensor]  # x_t [b n c], t -> the data that is seen in it
 
 
+class Window(Protocol):
+    """The same of some of the tokens: the first of them is `start` tokens from the beginning."""
+
+    def __call__(self, x: Tensor, t: float, start: int = 0, /) -> Tensor:
+        """[b n c] -> [b n c]."""
+        ...
+
+
 def guided(
     network: nn.Module, condition: Tensor, guidance: float, interval: tuple[float, float] = (0.0, 1.0)
-) -> Denoise:
+) -> Window:
     """Conditions [b k] weighed against none: unconditional + guidance · (conditional - unconditional).
 
     Only for times within `interval` (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside it is the conditional alone.
     """
 
-    def seen(x: Tensor, t: float) -> Tensor:
+    def seen(x: Tensor, t: float, start: int = 0) -> Tensor:
         times = torch.full((len(x),), t, device=x.device)
         if guidance == 1.0 or not interval[0] <= t <= interval[1]:
             out: Tensor = network(x, times, condition)
@@ -192,11 +216,11 @@ def guided(
     return seen
 
 
-def windowed(seen: Denoise, window: int, hop: int) -> Denoise:
+def windowed(seen: Window, window: int, hop: int) -> Denoise:
     """A view of more tokens than the network takes: windows of them, `hop` apart, agree on where they overlap."""
 
     def joined(x: Tensor, t: float) -> Tensor:
-        return together(lambda part, _: seen(part, t), x, window, hop, axis=1)
+        return together(lambda part, start: seen(part, t, start), x, window, hop, axis=1)
 
     return joined
 

@@ -18,7 +18,7 @@ from storysound.research.mmva import settings as mmva
 from storysound.research.paper import TableLayout, published
 from storysound.research.sos import settings as sos
 from storysound.research.sos.generator import settings as sosgen
-from storysound.research.sos.generator.flow_settings import FlowTraining
+from storysound.research.sos.generator.flow_settings import BranchTraining, FlowTraining
 from storysound.research.soundimage import settings as soundimage
 
 
@@ -116,6 +116,12 @@ def _train_sosgen(recipe: sosgen.SosgenTraining, models: Models, watch: Watch) -
 
 def _train_sosgen_flow(recipe: FlowTraining, models: Models, watch: Watch) -> float:
     from storysound.research.sos.generator.flow import train
+
+    return train(recipe, models, watch)
+
+
+def _train_sosgen_pictures(recipe: BranchTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.sos.generator.branch import train
 
     return train(recipe, models, watch)
 
@@ -226,6 +232,7 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("sos", sos.SosTraining, _train_sos),
     Training("sosgen", sosgen.SosgenTraining, _train_sosgen),
     Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
+    Training("sosgen-pictures", BranchTraining, _train_sosgen_pictures),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
 )
 EVALUATIONS: tuple[Evaluation[Any], ...] = (

@@ -1,6 +1,7 @@
-"""From words to a tagged file, by the model that ships; what it can't make is told."""
+"""From words and pictures to a tagged file, by the model that ships; what it can't make is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from typer.testing import CliRunner
 
 from storysound.app.cli.commands import app
 from storysound.encode.pool import Models
-from storysound.errors import MissingModelError, UsageError
+from storysound.errors import MediaError, MissingModelError, UsageError
 from storysound.generate.made_sound import FAR, check_asked
+from storysound.generate.sosgen import SHIPPED, read_parts
 from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSoundResult
 from storysound.jobs.generate.sound import run
+from storysound.media.image import write_png
 from storysound.progress import Progress, Watch
 
 runner = CliRunner()
@@ -63,10 +66,61 @@ def test_sounds_are_not(text: str) -> None:
     check_asked(text)
 
 
+def painted(path: Path, colour: tuple[int, int, int]) -> Path:
+    write_png(path, np.tile(np.uint8(colour), (64, 48, 1)))
+    return path
+
+
+@pytest.mark.models
+def test_a_sound_of_pictures_says_which(tmp_path: Path) -> None:
+    first, then = painted(tmp_path / "red.png", (200, 20, 20)), painted(tmp_path / "blue.png", (20, 60, 200))
+    sounds = []
+    for number, images in enumerate(([first, then], [then, first])):
+        out = tmp_path / f"{number}.wav"
+        asked = ["generate", "sound", *(word for path in images for word in ("--image", str(path)))]
+        result = runner.invoke(app, [*asked, "-s", "1.3", "-o", str(out), "--json"], catch_exceptions=False)
+        row = json.loads(result.stdout.splitlines()[-1])
+        assert (row["text"], row["images"], row["nearest"]) == ("", [str(path) for path in images], "")
+        with soundfile.SoundFile(out) as file:
+            assert file.frames == 62_400
+            names = ", ".join(path.name for path in images)
+            assert file.copy_metadata()["comment"] == f"made by sosgen, seed 0, from pictures: {names}"
+            assert file.copy_metadata()["title"] == f"pictures: {names}"
+            sounds.append(file.read())
+    assert np.abs(sounds[0] - sounds[1]).max() > 1e-3
+
+
+@pytest.mark.models
+def test_words_and_pictures_go_together(models: Models, tmp_path: Path) -> None:
+    images = (painted(tmp_path / "red.png", (200, 20, 20)),)
+    out = tmp_path / "a.wav"
+    result = made(models, text="rain", out=out, seconds=0.5, images=images)
+    assert (result.text, result.nearest, result.images) == ("rain", "rain", (str(images[0]),))
+    with soundfile.SoundFile(out) as file:
+        assert file.copy_metadata()["comment"].endswith("from the words: rain; pictures: red.png")
+
+
+@pytest.mark.models
+def test_pictures_that_cannot_be_taken_are_told(models: Models, tmp_path: Path) -> None:
+    image, out = painted(tmp_path / "red.png", (200, 20, 20)), tmp_path / "a.wav"
+    with pytest.raises(UsageError, match="5 pictures are too many for 1 s: at most 4"):
+        made(models, text="", out=out, seconds=1.0, images=(image,) * 5)
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    for broken, match in (("no.png", "is not a picture"), ("missing.png", "missing.png")):
+        with pytest.raises(MediaError, match=match):
+            made(models, text="rain", out=out, images=(image, tmp_path / broken))
+    folder = tmp_path / "words"
+    replace(read_parts(SHIPPED), branch=None).save(folder)
+    with pytest.raises(UsageError, match="from text, not from pictures"):
+        made(models, text="rain", out=out, images=(image,), model=f"sosgen={folder}")
+    assert not out.exists()
+
+
 def test_requests_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "a.wav"
     for asked, match in (
         ({"text": " "}, "text: nothing to make a sound of"),
+        ({"images": (out,) * 301}, "images: at most 300"),
         ({"text": "rain " * 5000}, "text: has 5000 words"),
         ({"seconds": 0.0}, "seconds: must be above 0"),
         ({"seconds": 3 * 3600.0}, "seconds: must be above 0 and at most 600"),

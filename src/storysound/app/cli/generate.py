@@ -129,7 +129,10 @@ def ambience(
 
 @app.command()
 def sound(
-    text: Annotated[str, typer.Option(help="What is heard: a dog barks, rain on a roof.")],
+    text: Annotated[str, typer.Option(help="What is heard: a dog barks, rain on a roof.")] = "",
+    image: Annotated[
+        list[Path] | None, typer.Option(readable=False, help="What is seen; give it again for what is seen then.")
+    ] = None,
     out: Annotated[
         Path, typer.Option("--output", "-o", readable=False, help="A .wav, .flac, .mp3 or .m4a file.")
     ] = Path("sound.wav"),
@@ -142,7 +145,9 @@ def sound(
     licence_policy: Licences = Policy.any,
     as_json: AsJson = False,
 ) -> None:
-    """Make a sound of words: of animals, weather, fire, water, machines, things. No speech, no songs.
+    """Make a sound of words, pictures or both: of animals, weather, fire, water, machines, things. No speech, no songs.
+
+    Pictures are shown one after another, each as long as the others; they can go with words or stand alone.
 
     Example: storysound generate sound --text "waves breaking on the shore" -s 10 --seed 3 -o sea.wav
     """
@@ -150,13 +155,14 @@ def sound(
     from storysound.jobs.generate.request import GenerateSoundRequest
     from storysound.session import Session
 
-    request = GenerateSoundRequest(text, out, seconds, seed, model)
+    request = GenerateSoundRequest(text, out, seconds, seed, model, tuple(image or ()))
     with Session(licence_policy=licence_policy.value) as session, shown("generate") as watch:
         result = session.generate_sound(request, watch=watch)
     if as_json:
         streams.json_line(vars(result))
     else:
-        streams.line(f"{result.path}: {result.seconds:g} s of {result.text}")
+        of = result.text or ", ".join(Path(name).name for name in result.images)
+        streams.line(f"{result.path}: {result.seconds:g} s of {of}")
 
 
 def parse_share(text: str) -> "SoundShare":

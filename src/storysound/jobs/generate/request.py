@@ -13,6 +13,7 @@ LEAST_AMBIENCE_S, MOST_AMBIENCE_S = 1.0, 3 * 3600.0
 
 
 MOST_WORDS = 200  # of a sound's description: what is longer is a story
+MOST_PICTURES = 300  # of a sound: what has more is a film
 
 
 @dataclass(frozen=True)
@@ -154,18 +155,21 @@ class GenerateAmbienceResult:
 
 @dataclass(frozen=True)
 class GenerateSoundRequest:
-    """A sound made of words by a model."""
+    """A sound made by a model of words, of pictures that are shown one after another, or of both."""
 
-    text: str
+    text: str  # "" with pictures alone
     out: Path  # .wav, .flac, .mp3, .m4a, .ogg or .opus
     seconds: float = 5.0
     seed: int = 0
     model: str = "sosgen"  # a name of `generate.maker.SOUND`, or NAME=FOLDER
+    images: tuple[Path, ...] = ()  # in the order of time; each is shown as long as the others
 
     def __post_init__(self) -> None:
         words = len(self.text.split())
-        if not words:
-            raise UsageError("nothing to make a sound of: say what is heard", field="text")
+        if not words and not self.images:
+            raise UsageError("nothing to make a sound of: say what is heard, or give `images`", field="text")
+        if len(self.images) > MOST_PICTURES:
+            raise UsageError(f"at most {MOST_PICTURES} are looked at, got {len(self.images)}", field="images")
         if words > MOST_WORDS:
             raise UsageError(
                 f"has {words} words, at most {MOST_WORDS} are read: say what is heard; `score` reads stories",
@@ -179,7 +183,7 @@ class GenerateSoundRequest:
 
 @dataclass(frozen=True)
 class GenerateSoundResult:
-    """What was made of which words by which model."""
+    """What was made of which words and pictures by which model."""
 
     path: str
     text: str
@@ -189,3 +193,4 @@ class GenerateSoundResult:
     licence: str  # of the model's weights, where it is known
     nearest: str = ""  # of the texts that the model learned from, where it tells
     cosine: float = 1.0  # how near: below .5 the model has never heard of it
+    images: tuple[str, ...] = ()

@@ -79,7 +79,7 @@ def crops(slices: Slices, size: int, seed: int, step: int, rank: int, ranks: int
 
 
 def code_losses(network: nn.Module, mels: Tensor) -> Losses:
-    """Mean absolute error of the bands, and of their changes from one to the next in both directions."""
+    """Mean absolute error of the bands [b t m], and of their changes from one to the next in both directions."""
     seen = network(mels)
     plain = (seen - mels).abs().mean()
     steps = [(seen.diff(dim=axis) - mels.diff(dim=axis)).abs().mean() for axis in (1, 2)]
@@ -87,7 +87,7 @@ def code_losses(network: nn.Module, mels: Tensor) -> Losses:
 
 
 def judge_code(network: nn.Module, mels: Tensor) -> dict[str, float]:
-    """The mean absolute error over held-out slices, negative: more is better."""
+    """The mean absolute error over held-out slices [n t m], negative: more is better."""
     device = next(network.parameters()).device
     errors = [(network(part.to(device)) - part.to(device)).abs().mean() for part in torch.split(mels, 16)]
     return {"fit": -float(torch.stack(errors).mean())}

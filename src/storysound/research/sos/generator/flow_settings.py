@@ -36,3 +36,27 @@ class FlowTraining:
         return TrainingPlan(
             self.steps, self.rate, warmup=50, ema=0.995, show_every=20, evaluate_every=100, save_every_s=90
         )
+
+
+@dataclass(frozen=True)
+class BranchTraining:
+    """`storysound train sosgen-pictures`: the control branch of a SoSgen that stays as it is; goes on where it was."""
+
+    data: Path  # made by shipped_weights/sosgen/prepare.py
+    out: Path
+    model: Path | None = None  # a folder with sosgen.safetensors; the shipped one
+    steps: int = 3000
+    rate: float = 1e-3
+    batch: int = 32
+    width: int = 256
+    pictures: int = 400  # made of each kind
+    seed: int = 0
+    threads: int = 0  # 0: as many as there are
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: str = "auto"
+
+    def plan(self) -> TrainingPlan:
+        """Of the branch."""
+        return TrainingPlan(
+            self.steps, self.rate, warmup=50, ema=0.995, show_every=50, evaluate_every=250, save_every_s=90
+        )
