@@ -43,7 +43,8 @@ def main() -> None:
     film_s = given.hours * 3600
     Console().print(
         f"{film_s / 60:.0f} min of film: {whole_s / 60:.1f} min ({whole_s / film_s:.2f} of real time), "
-        f"{cpu_s / 60:.1f} min of processor time, {used.ru_maxrss / 1e6:.2f} GB at most"
+        f"{cpu_s / 60:.1f} min of processor time, {used.ru_maxrss / 1e6:.2f} GB at most",
+        soft_wrap=True,
     )
 
 

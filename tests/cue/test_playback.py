@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_making import cue, noise, sound
 
-from storysound.cue.playback import CuePlayer, Players, crossfade, likeness, sound_of
+from storysound.cue import playback
+from storysound.cue.playback import CuePlayer, Players, Sounds, crossfade, likeness
 from storysound.cue.score import Piece
 from storysound.errors import MediaError
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
-from storysound.media.recording import of_wave
+from storysound.media.recording import Recording, of_wave
 from storysound.story import Span
 
 RATE = 1000
@@ -86,16 +87,16 @@ def test_a_hole_in_the_pieces_is_silent_and_a_sound_that_ends_early_too() -> Non
 def test_only_what_the_pieces_use_is_read(tmp_path: Path) -> None:
     samples = noise(150, 0.1, channels=1)
     long = sound(tmp_path, "long.wav", samples)
-    read, from_s = sound_of(cue("music-1", long, 0, 10, in_s=100.5))
+    read, from_s = Sounds().of(cue("music-1", long, 0, 10, in_s=100.5))
     wave = read.cut()
     assert (from_s, wave.channels) == (99.0, 2)
     assert wave.duration_s == pytest.approx(12.5, abs=0.01)
     np.testing.assert_allclose(wave.samples[0], samples[0, 99 * RATE_HZ :][: wave.samples.shape[1]], atol=1e-6)
     short = sound(tmp_path, "short.wav", samples[:, : 5 * RATE_HZ])
-    assert sound_of(cue("music-1", short, 0, 2, in_s=2.0))[1] == 0.0
+    assert Sounds().of(cue("music-1", short, 0, 2, in_s=2.0))[1] == 0.0
     (tmp_path / "short.wav").unlink()
     with pytest.raises(MediaError):
-        sound_of(cue("music-1", short, 0, 2))
+        Sounds().of(cue("music-1", short, 0, 2))
 
 
 def test_players_come_when_their_cues_begin_and_go_when_they_end(tmp_path: Path) -> None:
@@ -109,3 +110,35 @@ def test_players_come_when_their_cues_begin_and_go_when_they_end(tmp_path: Path)
     ((_, third),) = players.at(8 * RATE_HZ, 9 * RATE_HZ)
     assert (third.start, third.end) == (8 * RATE_HZ, 9 * RATE_HZ)
     assert players.at(9 * RATE_HZ, 10 * RATE_HZ) == []
+
+
+def test_a_sound_is_decoded_once_as_long_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    plain = playback.record_audio
+
+    def counted(path: Path, **how: object) -> Recording:
+        decoded.append(path.name)
+        return plain(path, **how)
+
+    monkeypatch.setattr(playback, "record_audio", counted)
+    files = [sound(tmp_path, f"{name}.wav", noise(2, 0.1)) for name in "abc"]
+    cues = [cue(f"spot-{n}", file, n, n + 1) for n, file in enumerate(files)]
+    size = 2 * RATE_HZ * 4 * 2
+    roomy, narrow = Sounds(), Sounds(2 * size)
+    for sounds in (roomy, narrow):
+        decoded.clear()
+        assert not sounds.holds(cues[0])
+        first = sounds.of(cues[0])[0]
+        assert sounds.holds(cues[0])
+        assert sounds.whole(files[0]) is first
+        for again in (cues[1], cues[0], cues[2], cues[0], cues[1]):
+            whole, from_s = sounds.of(again)
+            assert from_s == 0.0
+            np.testing.assert_array_equal(whole.cut().samples, Sounds().of(again)[0].cut().samples)
+        mine = [name for name in decoded if name == "b.wav"]
+        assert len(mine) == 2 + (2 if sounds is narrow else 1)  # once for each comparison, and again where it had to go
+    mixed = [Players(cues, 3 * RATE_HZ, shelf) for shelf in (roomy, roomy, None)]
+    decoded.clear()
+    outs = [np.concatenate([player.read(0, RATE_HZ) for _, player in one.at(0, 3 * RATE_HZ)]) for one in mixed]
+    assert len(decoded) == len(files)
+    np.testing.assert_array_equal(outs[0], outs[2])

@@ -17,7 +17,8 @@ from storysound.story import Sound
 
 @pytest.fixture
 def long_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sound:
-    """Forty seconds, where whatever is longer than eight is long."""
+    """Forty seconds, where whatever is longer than eight is long, and all too long to be kept."""
+    monkeypatch.setattr(cuts, "SHARED_S", 5.0)
     monkeypatch.setattr(cuts, "LONG_S", 8.0)
     monkeypatch.setattr(cuts, "MARGIN_S", 2.0)
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 40 * RATE_HZ))

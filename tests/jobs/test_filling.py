@@ -17,6 +17,7 @@ from storysound.jobs.edit.edit import run as edit
 from storysound.jobs.edit.request import EditRequest
 from storysound.jobs.plan import filling
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps
+from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.plan import made_beside, run, run_again, voices_beside
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, ReplanRequest
 from storysound.jobs.starter import starter_library
@@ -106,13 +107,13 @@ def test_a_made_sound_ends_with_what_it_was_made_for_and_the_librarys_follow(his
     footage, understood = story(4, 4)
     knock = hit(sound("knock", "sfx", 0.5), 1.0)
     wanted = {0: ("a frog",)}
-    (draft,) = filled(wanted, sounds_made(tmp_path), footage, understood, Shelf([knock]), asked(), Watch())
+    (draft,) = filled(wanted, sounds_made(tmp_path), footage, understood, Shelf([knock]), asked(), Watch(), Lasting())
     assert (draft.layer, draft.unit, draft.end_s) == ("ambience", 0, 4.0)
     assert [each.sound.title for each in draft.hits] == ["a frog croaks"]  # a knock doesn't last as that does
     clicks = Waveform(np.zeros((1, 5 * RATE_HZ), np.float32), RATE_HZ)
     clicks.samples[0, ::RATE_HZ] = 0.9
     hisses.make = lambda conditions: clicks  # type: ignore[method-assign]
-    (draft,) = filled(wanted, sounds_made(tmp_path), footage, understood, Shelf([knock]), asked(), Watch())
+    (draft,) = filled(wanted, sounds_made(tmp_path), footage, understood, Shelf([knock]), asked(), Watch(), Lasting())
     assert (draft.layer, draft.end_s) == ("spot", 4.0)
     assert [each.sound.path for each in draft.hits[1:]] == ["knock"]
 

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+import scipy.signal
+from hypothesis import given
+from hypothesis import strategies as st
 from media_making import noise, tone
 
 from rounding import assert_alike
@@ -100,3 +103,17 @@ def test_very_short_sound(n: int) -> None:
     assert tempo_bpm(wave) is None
     assert beat_times_s(wave, bpm=120).size <= 1
     assert quiet_points_s(wave).size == 0
+
+
+@given(
+    st.lists(st.integers(0, 6), max_size=60),
+    st.integers(1, 9),
+    st.sampled_from([None, 2.0, 4.0]),
+    st.sampled_from([0.0, 1.0, 3.0]),
+)
+def test_peaks_are_those_that_scipy_finds(
+    values: list[int], apart: int, height: float | None, prominence: float
+) -> None:
+    curve = np.array(values, float) + 1e-3 * np.arange(len(values)) ** 2 * (np.array(values) > 3)  # plateaus, no ties
+    wanted, _ = scipy.signal.find_peaks(curve, height=height, distance=apart, prominence=prominence or None)
+    assert rhythm.find_peaks(curve, apart=apart, height=height, prominence=prominence).tolist() == wanted.tolist()

@@ -13,6 +13,7 @@ from storysound.cue.judge.probes import Probes
 from storysound.cue.levels import LEAST_DIALOGUE, MOST_VOICE_PEAKS_DB, Levels
 from storysound.cue.limiter import CELL
 from storysound.cue.mix import Mixer
+from storysound.cue.playback import Sounds
 from storysound.cue.score import DuckingFacts, OtherTrack, Score
 from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.levels import bridged
@@ -64,17 +65,19 @@ class Mastered:
         return f"`voice_peaks_db` {MOST_VOICE_PEAKS_DB:g} would come nearer"
 
 
-def level(score: Score, original: Recording | None, probes: Probes | None = None) -> Mastered:
+def level(
+    score: Score, original: Recording | None, probes: Probes | None = None, sounds: Sounds | None = None
+) -> Mastered:
     """Brings a mix to `target_lufs`: as `cue.mix.stems` takes it, whatever `master_db` its levels have.
 
     One pass measures the mix without its gain. Where peaks then go over the ceiling, the finished mix is measured
     until it is within NEAR_LU of the target or can't come nearer: the peaks of the original where someone speaks stay
     under the ceiling at that gain, or are lowered by `voice_peaks_db` at most, others by DEEPEST_DB. Where voices need
     it, what was left for the coder (`coding_db`) is given up: whoever encodes keeps to the ceiling anyway. `probes` are
-    taken of every cue and of the mix. Raises what `stems` raises.
+    taken of every cue and of the mix; `sounds`: those that are decoded already. Raises what `stems` raises.
     """
-    levels = score.levels
-    open_ = _measured(score, original, probes)
+    levels, sounds = score.levels, sounds or Sounds()
+    open_ = _measured(score, original, probes, sounds)
     anchor = _Anchor(score)
     loudness = anchor.lufs(open_.energies)
     ceiling = levels.mix_ceiling_dbtp
@@ -104,7 +107,7 @@ def level(score: Score, original: Recording | None, probes: Probes | None = None
     if open_.peak_dbtp + gain_db <= done.levels.mix_ceiling_dbtp:
         return done
     for _ in range(_MOST_ROUNDS):
-        mixer = Mixer(replace(score, levels=at(gain_db)), original)
+        mixer = Mixer(replace(score, levels=at(gain_db)), original, sounds=sounds)
         meter = LoudnessMeter(RATE_HZ, score.layout)
         for chunk in range(mixer.chunks):
             meter.add(mixer.stems(chunk).sum)
@@ -130,13 +133,17 @@ def level(score: Score, original: Recording | None, probes: Probes | None = None
 
 
 def level_track(
-    score: Score, track: OtherTrack, original: Recording | None, probes: Probes | None = None
+    score: Score,
+    track: OtherTrack,
+    original: Recording | None,
+    probes: Probes | None = None,
+    sounds: Sounds | None = None,
 ) -> tuple[OtherTrack, tuple[str, ...]]:
     """Another track of the film with the one gain of its mix, as `level` finds it, and what to know of it, a line each.
 
-    `original`: the sound of that track; `probes` as in `level`. Raises what `level` raises.
+    `original`: the sound of that track; `probes` and `sounds` as in `level`. Raises what `level` raises.
     """
-    mastered = level(score.on(track), original, probes)
+    mastered = level(score.on(track), original, probes, sounds)
     notes = tuple(f"track {track.number + 1}: {note}" for note in mastered.notes())
     return replace(track, master_db=mastered.levels.master_db or 0.0), notes
 
@@ -151,8 +158,8 @@ class _Open:
     ducking: DuckingFacts
 
 
-def _measured(score: Score, original: Recording | None, probes: Probes | None) -> _Open:
-    mixer = Mixer(score, original, probes)
+def _measured(score: Score, original: Recording | None, probes: Probes | None, sounds: Sounds) -> _Open:
+    mixer = Mixer(score, original, probes, sounds)
     meter, peak = LoudnessMeter(RATE_HZ, score.layout), TruePeak(len(score.layout))
     ducking, voice = DuckMeter(score.speech, score.levels), _VoicePeak(mixer)
     for chunk in range(mixer.chunks):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from storysound.cue.duck import CHUNK, DuckCurve, DuckedCue, Voice, points_s
 from storysound.cue.levels import Levels
 from storysound.cue.limiter import AFTER, AHEAD, BEFORE, BEHIND, CELL, MOST_DB, cuts_db, gain_of
-from storysound.cue.playback import CuePlayer, Players
+from storysound.cue.playback import CuePlayer, Players, Sounds
 from storysound.cue.score import Cue, Layer, Score
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
 from storysound.media.audio import Waveform
@@ -64,13 +64,17 @@ class Tap(Protocol):
         """A chunk of a cue as it lies in the mix, [2 CHUNK]."""
 
 
-def stems(score: Score, original: Recording | None, tap: Tap | None = None) -> Iterator[Stems]:
+def stems(
+    score: Score, original: Recording | None, tap: Tap | None = None, sounds: Sounds | None = None
+) -> Iterator[Stems]:
     """The mix of a score at RATE_HZ in stretches, in order; `original`: the sound under its cues.
+
+    `sounds`: those of its cues that are decoded already.
 
     The same settings give the same samples. Raises ValueError for levels without `master_db`, or an original of
     another rate or layout; MediaError for a sound that can't be read.
     """
-    mixer = Mixer(score, original, tap)
+    mixer = Mixer(score, original, tap, sounds)
     for chunk in range(mixer.chunks):
         yield mixer.stems(chunk)
 
@@ -106,7 +110,9 @@ class _Recent(Generic[Made]):
 class Mixer:
     """Makes the mix chunk by chunk (`duck.CHUNK` samples), in order; a chunk needs little more than those around it."""
 
-    def __init__(self, score: Score, original: Recording | None, tap: Tap | None = None) -> None:
+    def __init__(
+        self, score: Score, original: Recording | None, tap: Tap | None = None, sounds: Sounds | None = None
+    ) -> None:
         """Raises ValueError as `stems` does."""
         self.length, self.layout, self.levels = score.samples, score.layout, score.levels
         self.chunks = -(-self.length // CHUNK)
@@ -118,7 +124,7 @@ class Mixer:
         self._original, self._tap = original, tap
         self.protected = protected(score.speech, self.levels)
         self._spread = spread_of(self.layout)
-        self._players = Players(sorted(score.audible, key=lambda cue: cue.id), self.length)
+        self._players = Players(sorted(score.audible, key=lambda cue: cue.id), self.length, sounds)
         self._ducked: dict[str, DuckedCue] = {}
         curve = DuckCurve(score.speech, self.levels)
         self._curve: Callable[[int], Doubles] = lru_cache(_CACHED)(lambda chunk: curve.amount(points_s(chunk)))

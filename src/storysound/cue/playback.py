@@ -1,5 +1,6 @@
-"""Plays cues: any stretch of one, sample by sample, without the rest of it."""
+"""Plays cues: any stretch of one, sample by sample, without the rest of it; what is decoded serves all of a job."""
 
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,11 +16,12 @@ from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
 from storysound.media.recording import Recording, record_audio
 from storysound.progress import check
-from storysound.story import Span
+from storysound.story import Sound, Span
 
 CUT_S = 0.02  # fade where the film ends before the cue does
 _MARGIN_S = 1.0  # read beyond the pieces
-_SHARED_S = 20.0  # files up to this long are read whole, once for all their cues
+SHARED_S = 20.0  # files up to this long are read whole, for all their cues: of longer ones that costs rendering more
+_MOST_BYTES = 512 << 20  # of sounds that are kept; those of 20 s and more lie in scratch files
 
 
 @dataclass(frozen=True)
@@ -166,30 +168,76 @@ def _read(sound: Waveform | Recording, start: int, end: int) -> Samples:
     return out
 
 
-def sound_of(cue: Cue) -> tuple[Recording, float]:
-    """The stretch of the cue's file that its pieces use, stereo at RATE_HZ, and where in the file it begins.
+class Sounds:
+    """The sounds of cues as a job decodes them, from cutting to the last mix: of those asked for last 512 MB are kept.
 
-    Which stretch depends on this cue alone, so that changing another changes none of its samples; of short files it is
-    the whole. Raises MediaError where the file can't be read.
+    Stereo at RATE_HZ. Short ones are decoded once, of longer ones what a cue plays. Several threads may ask at once.
     """
-    path = Path(cue.sound.root) / cue.sound.path
-    if cue.sound.duration_s <= _SHARED_S:
-        return record_audio(path, rate_hz=RATE_HZ, channels=2), 0.0
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most = most_bytes
+        self._kept: dict[_Stretch, Recording] = {}  # the one asked for last stands last
+        self._lock = threading.Lock()
+
+    def whole(self, sound: Sound) -> Recording:
+        """All of a sound. Raises MediaError where its file can't be read."""
+        return self._get(_Stretch(sound.root, sound.path))
+
+    def of(self, cue: Cue) -> tuple[Recording, float]:
+        """The stretch of the cue's file that its pieces use, and where in the file it begins.
+
+        Which stretch depends on this cue alone, so that changing another changes none of its samples; of files up to
+        SHARED_S it is the whole. Raises MediaError where the file can't be read.
+        """
+        stretch = _stretch_of(cue)
+        return self._get(stretch), stretch.start_s
+
+    def holds(self, cue: Cue) -> bool:
+        """Whether the cue's sound is there and needn't be decoded."""
+        return _stretch_of(cue) in self._kept
+
+    def _get(self, stretch: "_Stretch") -> Recording:
+        with self._lock:
+            sound = self._kept.pop(stretch, None)
+        if sound is None:
+            path = Path(stretch.root) / stretch.path
+            sound = record_audio(path, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=stretch.end_s)
+        with self._lock:
+            self._kept[stretch] = sound
+            sizes = {kept: 8 * one.length for kept, one in self._kept.items()}
+            while sum(sizes.values()) > self._most and len(sizes) > 1:
+                oldest = next(iter(sizes))
+                del self._kept[oldest], sizes[oldest]
+        return sound
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """What of a file is decoded together."""
+
+    root: str
+    path: str
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+def _stretch_of(cue: Cue) -> _Stretch:
+    if cue.sound.duration_s <= SHARED_S:
+        return _Stretch(cue.sound.root, cue.sound.path)
     from_s = float(max(0, int(min(piece.in_s for piece in cue.pieces) - _MARGIN_S)))
     end_s = max(piece.out_s for piece in cue.pieces) + _MARGIN_S
-    return record_audio(path, rate_hz=RATE_HZ, channels=2, start_s=from_s, end_s=end_s), from_s
+    return _Stretch(cue.sound.root, cue.sound.path, from_s, end_s)
 
 
 class Players:
-    """Players of a film's cues, made when they begin and let go when they end; cues of one short file share it.
+    """Players of a film's cues, made when they begin and let go when they end.
 
     While one sounds the file of the next is decoded, on another core.
     """
 
-    def __init__(self, cues: Sequence[Cue], length: int) -> None:
-        """`length`: of the film in samples."""
-        self._cues, self._length = cues, length
-        self._shared: dict[tuple[str, str], Recording] = {}
+    def __init__(self, cues: Sequence[Cue], length: int, sounds: Sounds | None = None) -> None:
+        """`length`: of the film in samples; `sounds`: those that are decoded already."""
+        self._cues, self._length, self._sounds = cues, length, sounds or Sounds()
         self._players: dict[str, CuePlayer] = {}
         self._pool = ThreadPoolExecutor(1)
         self._ahead: dict[str, Future[tuple[Recording, float]]] = {}  # by cue id
@@ -200,8 +248,6 @@ class Players:
         Raises MediaError where the sound of one can't be read.
         """
         reached = [cue for cue in self._cues if round(cue.end_s * RATE_HZ) > start]
-        files = {(cue.sound.root, cue.sound.path) for cue in reached}
-        self._shared = {file: sound for file, sound in self._shared.items() if file in files}
         now = [cue for cue in reached if round(cue.start_s * RATE_HZ) < end]
         self._players = {cue.id: self._players.get(cue.id) or self._player(cue) for cue in now}
         self._look_ahead(reached, end)
@@ -211,21 +257,12 @@ class Players:
         """Begins to decode the sound of the next cue that sounds from `end` or later on."""
         later = [cue for cue in reached if round(cue.start_s * RATE_HZ) >= end]
         following = min(later, key=lambda cue: cue.start_s, default=None)
-        if following is not None and following.id not in self._ahead and self._is_to_read(following):
-            self._ahead[following.id] = self._pool.submit(copy_context().run, sound_of, following)
-
-    def _is_to_read(self, cue: Cue) -> bool:
-        return cue.sound.duration_s > _SHARED_S or (cue.sound.root, cue.sound.path) not in self._shared
+        if following is not None and following.id not in self._ahead and not self._sounds.holds(following):
+            self._ahead[following.id] = self._pool.submit(copy_context().run, self._sounds.of, following)
 
     def _player(self, cue: Cue) -> CuePlayer:
-        file = (cue.sound.root, cue.sound.path)
         coming = self._ahead.pop(cue.id, None)
-        if self._is_to_read(cue):
-            sound, from_s = coming.result() if coming else sound_of(cue)
-            if cue.sound.duration_s <= _SHARED_S:
-                self._shared[file] = sound
-        else:
-            sound, from_s = self._shared[file], 0.0
+        sound, from_s = coming.result() if coming else self._sounds.of(cue)
         return CuePlayer(
             sound,
             cue.pieces,

@@ -7,8 +7,8 @@ alike, and what was heard a short while ago is avoided. So nothing comes again a
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 import scipy.ndimage
-import scipy.signal
 
 from storysound.cue.score import Piece
 from storysound.cue.texture import HOP_S, LEAST_S, Texture
@@ -185,7 +185,15 @@ def _moved(texture: Texture, leaving: int, coming: int, half: int) -> int:
     there = texture.mono[low : coming + half + reach]
     if len(there) <= len(here):
         return 0
-    likeness = scipy.signal.correlate(there, here, "valid", method="fft")
+    likeness = _correlation(there, here)
     energy = np.cumsum(np.pad(np.square(there, dtype=np.float64), (1, 0)))
     likeness = likeness / np.sqrt(energy[len(here) :] - energy[: -len(here)] + 1e-12)
     return low + int(np.argmax(likeness)) + half - coming
+
+
+def _correlation(whole: Floats, part: Floats) -> Floats:
+    """Of a part [n] with each stretch of its length in the whole [m]: [m - n + 1]."""
+    length = len(whole) + len(part) - 1
+    size = scipy.fft.next_fast_len(length, True)
+    both = scipy.fft.irfft(scipy.fft.rfft(whole, size) * scipy.fft.rfft(part[::-1], size), size)
+    return np.asarray(both[len(part) - 1 : len(whole)])

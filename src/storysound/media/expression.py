@@ -10,7 +10,6 @@ import math
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from storysound.media import rhythm, tonality
@@ -66,7 +65,7 @@ def expression(
     lufs = integrated_lufs(wave) if loudness_lufs is None else loudness_lufs
     envelope = rhythm.onset_envelope(spectrogram)
     apart = math.ceil(_ONSET_APART_S * rhythm.FRAMES_PER_S)
-    rises, _ = scipy.signal.find_peaks(envelope, height=_ONSET, distance=apart)
+    rises = rhythm.find_peaks(envelope, apart=apart, height=_ONSET)
     fits = tonality.key_fits(peaks)
     return Expression(
         tempo=rhythm.felt_tempo(spectrogram),

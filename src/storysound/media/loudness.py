@@ -288,6 +288,31 @@ def cell_peaks(samples: Samples, cell: int) -> Floats:
     return np.asarray(np.maximum(inner, between).reshape(-1, cell).max(axis=1))
 
 
+def peaks_above(samples: Samples, ceiling: float) -> tuple[NDArray[np.intp], Floats]:
+    """Samples that stand above a ceiling, or have a point after them that does, and the larger: [m], their peaks [m].
+
+    [c n + 2 · REACH] -> numbers in [0, n); n is a multiple of 32, the first and last REACH as in `points_between`. What
+    can't stand above the ceiling is passed over.
+    """
+    matrix, headroom = _block_interpolator()
+    rows = (samples.shape[1] - 2 * REACH) // _ROW
+    places, found = [np.empty(0, np.intp)], [np.empty(0, np.float32)]
+    for channel in samples:
+        loudest = np.abs(channel).reshape(-1, _ROW).max(axis=1)
+        near = np.maximum(loudest[:rows], loudest[1 : rows + 1])  # and one sample, which a weight of nearly 0 has
+        chosen = np.flatnonzero(near * headroom > ceiling)
+        if chosen.size:
+            padded = np.pad(channel[1:], (0, 1))
+            around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _ROW)[::_ROW][chosen]
+            peaks = np.abs(around[:, REACH - 1 : REACH - 1 + _ROW])
+            for phase in range(OVERSAMPLING - 1):  # a maximum along three would take longer than all the rest
+                peaks = np.maximum(peaks, np.abs(around @ matrix[:, phase :: OVERSAMPLING - 1]))
+            row, place = np.nonzero(peaks > ceiling)
+            places.append(chosen[row] * _ROW + place)
+            found.append(peaks[row, place])
+    return np.concatenate(places), np.concatenate(found)
+
+
 def headroom() -> float:
     """The most by which a point between samples can stand above the largest sample around it, a factor."""
     return _block_interpolator()[1]

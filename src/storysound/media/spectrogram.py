@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numpy.typing import ArrayLike, NDArray
 
 from storysound.media.arrays import Floats
@@ -56,7 +55,12 @@ class Stft:
 @lru_cache(maxsize=32)
 def _window(name: str, length: int, n_fft: int) -> Floats:
     left = (n_fft - length) // 2
-    window = scipy.signal.get_window(name, length, fftbins=True)
+    if name == "hann":
+        window = (0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, length + 1)))[:-1]
+    else:  # seldom, and dear to import
+        from scipy.signal import get_window
+
+        window = get_window(name, length, fftbins=True)
     return np.pad(window, (left, n_fft - length - left)).astype(np.float32)
 
 

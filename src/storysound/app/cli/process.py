@@ -5,6 +5,7 @@ By Ctrl-C or by the system: either way it cleans up after itself.
 
 import _thread
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -14,11 +15,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_LOOKS = (20_000, 10, 10)  # new objects after which Python looks for lost ones: modules make many, and lose none
 _SIGNALLED = 128  # exit codes above tell by which signal a program was ended
 
 
 def prepare() -> None:
     """Ctrl-C raises KeyboardInterrupt; the system's polite requests to end raise SystemExit."""
+    gc.set_threshold(*_LOOKS)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) == signal.SIG_DFL:  # nohup stays as it is

@@ -194,14 +194,14 @@ def effect_drafts(
     options: PlanOptions,
     audible: Sequence[bool],
     watch: Watch | None = None,
+    lasting: Lasting | None = None,
 ) -> list[Draft]:
     """Ambience and spot effects, only where it is clear what is seen or told.
 
-    `audible` per unit: whether the clip's own sound is heard there.
+    `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on.
     """
-    watch = watch or Watch()
+    watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
-    lasting = Lasting()
     found: list[tuple[Hit, ...]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from storysound.cue.fit import Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
-from storysound.cue.playback import CuePlayer
+from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, Piece, RunnerUp
 from storysound.cue.texture import Texture, texture_of
@@ -79,13 +79,15 @@ def cut(
     accept: Accepts | None = None,
     watch: Watch | None = None,
     taken: Collection[str] = (),
+    sounds: Sounds | None = None,
 ) -> Iterator[RenderedCue]:
     """Cues in order of time, each when it is asked for: together their sound would fill memory. No id is of `taken`.
 
     `bed_lufs`: loudness of the music bed, as `cue.mix.bed_lufs` gives it. `accept` judges each cue as it will sound;
     one that it turns down gives way to its runner-up, as does a sound that can't be read any more (with a warning).
+    `sounds`: those that are decoded already, and that who plays the cues need not decode again.
     """
-    watch = watch or Watch()
+    watch, sounds = watch or Watch(), sounds or Sounds()
     loaded: dict[str, _LibrarySound | None] = {}
     ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
@@ -94,7 +96,7 @@ def cut(
         number = next(n for n in count(1) if f"{draft.layer}-{n}" not in ids)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
-            sound = _load(hit, draft, loaded)
+            sound = _load(hit, draft, loaded, sounds)
             one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
             if one is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
@@ -108,14 +110,14 @@ def cut(
             del loaded[path]
 
 
-def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None]) -> _LibrarySound | None:
+def _load(hit: Hit, draft: Draft, loaded: dict[str, _LibrarySound | None], sounds: Sounds) -> _LibrarySound | None:
     """What of a sound a draft needs: as it is loaded already, unless another stretch of a long one is."""
     path = hit.sound.path
     stretch = _stretch(hit, draft.end_s - draft.start_s)
     known = loaded.get(path)
     if path not in loaded or (known is not None and not _holds(known.stretch, stretch)):
         try:
-            loaded[path] = _read(hit, draft.layer, stretch)
+            loaded[path] = _read(hit, draft.layer, stretch, sounds)
         except MediaError as error:
             log.warning("a sound of the library is skipped: %s", error)
             loaded[path] = None
@@ -136,11 +138,14 @@ def _holds(whole: Span, part: Span) -> bool:
     return whole.start_s <= part.start_s and part.end_s <= whole.end_s
 
 
-def _read(hit: Hit, layer: Layer, stretch: Span) -> _LibrarySound:
+def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySound:
     sound = hit.sound
-    end_s = stretch.end_s if stretch.end_s < sound.duration_s else None  # to its end, whatever the library says
-    file = Path(sound.root) / sound.path
-    wave = read_audio(file, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=end_s)
+    if sound.duration_s <= SHARED_S:
+        wave = sounds.whole(sound).cut()
+    else:
+        end_s = stretch.end_s if stretch.end_s < sound.duration_s else None  # to its end, whatever the library says
+        file = Path(sound.root) / sound.path
+        wave = read_audio(file, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=end_s)
     points: NDArray[np.float64] = np.empty(0)
     if layer == "music":
         spectrogram = rhythm.analyse(wave)
@@ -160,7 +165,7 @@ def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: fl
 
 def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
     """A sound cut to a place and brought to a loudness there. Raises MediaError where it can't be read."""
-    sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s))
+    sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s), Sounds())
     return _fitted(place, hit, sound, wanted_lufs).cue
 
 

@@ -134,9 +134,12 @@ def filled(
     finder: Searches,
     options: PlanOptions,
     watch: Watch,
+    lasting: Lasting,
 ) -> list[Draft]:
-    """Drafts of made sounds for `gaps`; the best that the library has is their runner-up."""
-    lasting = Lasting()
+    """Drafts of made sounds for `gaps`; the best that the library has is their runner-up.
+
+    `lasting` knows which sounds go on.
+    """
     found: list[tuple[Hit, ...]] = [()] * len(footage.story.units)
     for number, (unit, wordings) in enumerate(wanted.items()):
         watch.at(number, len(wanted), wordings[0][:60])

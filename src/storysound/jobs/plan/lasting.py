@@ -1,11 +1,8 @@
 """Which sounds go on under a picture as long as it is shown, and which are heard once."""
 
-from pathlib import Path
-
+from storysound.cue.playback import Sounds
 from storysound.cue.texture import LEAST_S, texture_of
 from storysound.errors import MediaError
-from storysound.media.arrays import RATE_HZ
-from storysound.media.audio import read_audio
 from storysound.story import Sound
 
 AMBIENCE_S = 6.0  # an effect of this length lies under the whole shot; a shorter one only where it is a texture
@@ -14,7 +11,9 @@ AMBIENCE_S = 6.0  # an effect of this length lies under the whole shot; a shorte
 class Lasting:
     """Says of sounds whether they last; reads a short one when it is first asked about."""
 
-    def __init__(self) -> None:
+    def __init__(self, sounds: Sounds | None = None) -> None:
+        """`sounds`: where those are that were decoded, and come that are."""
+        self._sounds = sounds or Sounds()
         self._known: dict[tuple[str, str], bool] = {}
 
     def __call__(self, sound: Sound) -> bool:
@@ -24,8 +23,7 @@ class Lasting:
         key = (sound.root, sound.path)
         if key not in self._known:
             try:
-                wave = read_audio(Path(sound.root) / sound.path, rate_hz=RATE_HZ, channels=2)
-                self._known[key] = texture_of(wave) is not None
+                self._known[key] = texture_of(self._sounds.whole(sound).cut()) is not None
             except MediaError:
                 self._known[key] = False
         return self._known[key]

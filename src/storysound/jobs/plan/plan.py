@@ -17,6 +17,7 @@ from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
 from storysound.cue.master import Mastered, level, level_track
 from storysound.cue.mix import bed_lufs
+from storysound.cue.playback import Sounds
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
 from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
@@ -70,6 +71,7 @@ class Plan:
     original: Recording | None  # what of the clip's own sound goes into the mix
     maps: Mapping[str, Attention]  # by cue id, why each sound was chosen
     notes: tuple[str, ...]
+    sounds: Sounds  # of its cues, those that are decoded
     seconds: Mapping[str, float] = field(default_factory=dict)  # that each step took
 
 
@@ -171,7 +173,7 @@ def plan(
 
     Without a library the starter sounds are used. Raises as `run`.
     """
-    kind = _checked(story, options)
+    kind, sounds = _checked(story, options), Sounds()
     fill = options.filled(library) if options.effects else "none"
     if fill != "none":
         check_fill(fill, options, models)
@@ -194,7 +196,7 @@ def plan(
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
-        drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch), locked)
+        drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch, sounds), locked)
         _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
@@ -206,7 +208,7 @@ def plan(
         maps: dict[str, Attention] = {}
 
         def lay(drafts: Sequence[Draft], accept: Accepts) -> None:
-            for one in cut(drafts, bed, levels, accept, watch, {cue.id for cue in (*locked, *cut_now)}):
+            for one in cut(drafts, bed, levels, accept, watch, {cue.id for cue in (*locked, *cut_now)}, sounds):
                 maps.update(explain(footage, breakdown.sight, [one]))
                 cut_now.append(one.cue)
 
@@ -216,7 +218,7 @@ def plan(
         with steps("make"):
             made = SoundsMade(fill, made_beside(sheet), models, listener, options.seed)
             wanted = gaps(footage, breakdown, (*locked, *cut_now), _audible(footage, own))
-            more = filled(wanted, made, footage, breakdown, finder, options, watch)
+            more = filled(wanted, made, footage, breakdown, finder, options, watch, Lasting(sounds))
             # What else a draft offers the library has, and it wasn't near enough.
             lay(more, lambda draft, hit, one: hit is draft.hits[0] and accept(draft, hit, one))
             made.let_go((*cut_now, *(old.known_cues if old else ())))
@@ -240,22 +242,22 @@ def plan(
         wishes=wishes,
     )
     with steps("level"):
-        score, mastered, mended = _levelled(as_read(score), own.sound)
+        score, mastered, mended = _levelled(as_read(score), own.sound, sounds)
         if options.every_track:
-            score, others = _on_every_track(story, score, own, models, watch, old)
+            score, others = _on_every_track(story, score, own, models, watch, old, sounds)
             mended += others
     if old is not None:
         score = _as_edit(score, old)
     notes = (*notes_of(score, told), *(fill_notes(score.cues, made) if made else ()), *mastered.notes(), *mended)
-    return Plan(score, footage, own.sound, maps, notes, steps.seconds)
+    return Plan(score, footage, own.sound, maps, notes, sounds, steps.seconds)
 
 
-def _levelled(score: Score, original: Recording | None) -> tuple[Score, Mastered, tuple[str, ...]]:
+def _levelled(score: Score, original: Recording | None, sounds: Sounds) -> tuple[Score, Mastered, tuple[str, ...]]:
     """The score with the one gain of its mix, mended where that is simple, and what was mended, a line each."""
     mended: tuple[str, ...] = ()
     while True:
         probes = Probes(score.speech, score.layout)
-        mastered = level(score, original, probes)
+        mastered = level(score, original, probes, sounds)
         score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
         score = replace(score, verdicts=judge(score, probes))
         better, lines = (score, ()) if mended else repaired(score, score.verdicts)
@@ -265,7 +267,7 @@ def _levelled(score: Score, original: Recording | None) -> tuple[Score, Mastered
 
 
 def _on_every_track(
-    story: Path, score: Score, own: OwnSound, models: Models, watch: Watch, old: Score | None
+    story: Path, score: Score, own: OwnSound, models: Models, watch: Watch, old: Score | None, sounds: Sounds
 ) -> tuple[Score, tuple[str, ...]]:
     """The score with the film's other sound tracks, each levelled by itself, and what to know of them."""
     tracks, lines = [], []
@@ -274,7 +276,7 @@ def _on_every_track(
             lines.append(fault)
             continue
         probes = Probes(track.speech, track.layout)
-        levelled, notes = level_track(score, track, sound, probes)
+        levelled, notes = level_track(score, track, sound, probes, sounds)
         tracks.append(replace(levelled, verdicts=judge(score.on(levelled), probes)))
         lines += notes
     return as_read(replace(score, tracks=tuple(tracks))), tuple(lines)
@@ -320,12 +322,19 @@ def _slideshow(footage: Footage, options: PlanOptions) -> Slideshow:
 
 
 def _drafts(
-    footage: Footage, breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch
+    footage: Footage,
+    breakdown: Breakdown,
+    own: OwnSound,
+    finder: Searches,
+    options: PlanOptions,
+    watch: Watch,
+    sounds: Sounds,
 ) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = beside(drafts, own.music)
     if options.effects:
-        drafts += effect_drafts(footage, breakdown, finder, options, _audible(footage, own), watch)
+        heard = _audible(footage, own)
+        drafts += effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds))
     return drafts
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from storysound.cue.judge.probes import Probes
 from storysound.cue.master import level, level_track
 from storysound.cue.mix import stems
+from storysound.cue.playback import Sounds
 from storysound.cue.references import relinked
 from storysound.cue.rendered import Attention
 from storysound.cue.score import Edit, Score
@@ -36,6 +37,7 @@ class Extras:
 
     footage: Footage
     original: Recording | None
+    sounds: Sounds  # that are decoded
     maps: Mapping[str, Attention] = field(default_factory=dict)  # by cue id, why each sound was chosen
 
 
@@ -62,25 +64,25 @@ def run(request: RenderRequest, models: Models, watch: Watch) -> RenderResult:
     score, moved = relinked(score, request.sheet, request.relink)
     story = Path(score.story.path) if score.story else None
     files = check_targets(story, request.out, request, (score.track, *(track.number for track in score.tracks)))
-    original = original_of(score)
+    original, sounds = original_of(score), Sounds()
     asked = request.loudness or request.relevel or request.voice_peaks_db is not None
     if asked or score.levels.master_db is None:
         levels = score.levels.aimed(request.loudness) if request.loudness else score.levels
         if request.voice_peaks_db is not None:
             levels = replace(levels, voice_peaks_db=request.voice_peaks_db)
-        score, lines = _levelled(replace(score, levels=levels), original)
+        score, lines = _levelled(replace(score, levels=levels), original, sounds)
         notes += lines
     if request.otio is not None:
         write_json(score, request.sheet)
-    rendered = render(score, files, watch, original=original)
+    rendered = render(score, files, watch, original=original, sounds=sounds)
     return RenderResult(rendered.score, files, (*notes, *moved, *rendered.notes), rendered.seconds)
 
 
-def _levelled(score: Score, original: Recording | None) -> tuple[Score, tuple[str, ...]]:
+def _levelled(score: Score, original: Recording | None, sounds: Sounds) -> tuple[Score, tuple[str, ...]]:
     """The score with a new gain of its mix, and of that on each other track, and what to know of it."""
-    mastered = level(score, original)
+    mastered = level(score, original, sounds=sounds)
     score = replace(score, levels=mastered.levels, ducking=mastered.ducking)
-    levelled = [level_track(score, track, original_of(score.on(track))) for track in score.tracks]
+    levelled = [level_track(score, track, original_of(score.on(track)), sounds=sounds) for track in score.tracks]
     lines = (*mastered.notes(), *(line for _, notes in levelled for line in notes))
     return as_read(replace(score, tracks=tuple(track for track, _ in levelled))), lines
 
@@ -130,15 +132,19 @@ def render(
     extras: Extras | None = None,
     *,
     original: Recording | None = None,
+    sounds: Sounds | None = None,
 ) -> Rendered:
-    """Makes everything of a score whose mix was levelled. `original`: what `original_of` gives. Raises as `run`."""
+    """Makes everything of a score whose mix was levelled. Raises as `run`.
+
+    `original`: what `original_of` gives; `sounds`: those that are decoded; both are in `extras` where there are some.
+    """
     seconds = {}
     started_s = time.perf_counter()
     watch.step("mix")
-    original = extras.original if extras else original
-    film = mixed(score, original, watch, with_stems=STEMS[0] in files)
+    original, sounds = (extras.original, extras.sounds) if extras else (original, sounds or Sounds())
+    film = mixed(score, original, watch, sounds, with_stems=STEMS[0] in files)
     if "video" in files:
-        film = replace(film, others={track.number: _mixed_on(score.on(track), watch) for track in score.tracks})
+        film = replace(film, others={track.number: _mixed_on(score.on(track), watch, sounds) for track in score.tracks})
     seconds["mix"], started_s = time.perf_counter() - started_s, time.perf_counter()
     watch.step("deliver")
     page = Page(film, extras.footage if extras else None, extras.maps if extras else {})
@@ -147,20 +153,20 @@ def render(
     return Rendered(score, notes, seconds)
 
 
-def _mixed_on(score: Score, watch: Watch) -> OtherMix:
+def _mixed_on(score: Score, watch: Watch, sounds: Sounds) -> OtherMix:
     """The mix of a score on another of the film's tracks."""
     watch.at(score.duration_s, score.duration_s, f"track {score.track + 1}")
     probes = Probes(score.speech, score.layout)
-    parts = stems(score, original_of(score), probes)
+    parts = stems(score, original_of(score), probes, sounds)
     return OtherMix(recorded((block.sum for block in parts), RATE_HZ, score.layout), probes)
 
 
-def mixed(score: Score, original: Recording | None, watch: Watch, *, with_stems: bool) -> Film:
+def mixed(score: Score, original: Recording | None, watch: Watch, sounds: Sounds, *, with_stems: bool) -> Film:
     """The mix of a score, what it looks like, and the stems where they are wanted."""
     mix, peaks = Recorder(RATE_HZ, score.layout), {name: Peaks(RATE_HZ) for name in ("original", "added", "mix")}
     parts = {name: Recorder(RATE_HZ, score.layout) for name in STEMS if with_stems}
     probes, excerpts = Probes(score.speech, score.layout), Excerpts(score)
-    for block in stems(score, original, probes):
+    for block in stems(score, original, probes, sounds):
         watch.at(block.start / RATE_HZ, score.duration_s, "mix")
         whole = block.sum
         mix.append(whole)

@@ -24,7 +24,9 @@ def run(request: ScoreRequest, models: Models, watch: Watch) -> ScoreResult:
     watch.plan(SHARES)
     with voices_beside(files["json"]):
         planned = plan(request.story, request.library, request, models, watch, files["json"])
-        rendered = render(planned.score, files, watch, Extras(planned.footage, planned.original, planned.maps))
+        rendered = render(
+            planned.score, files, watch, Extras(planned.footage, planned.original, planned.sounds, planned.maps)
+        )
     notes = (*planned.notes, *rendered.notes)
     return ScoreResult(rendered.score, planned.footage.story, files, notes, {**planned.seconds, **rendered.seconds})
 

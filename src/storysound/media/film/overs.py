@@ -6,9 +6,9 @@ import numpy as np
 
 from storysound.media.arrays import Samples
 from storysound.media.film.gain import CELL
-from storysound.media.loudness import REACH, cell_peaks, headroom
+from storysound.media.loudness import REACH, peaks_above
 
-_STEP = 4 * CELL  # samples looked at together; `points_between` takes multiples of 32
+_STEP = 4 * CELL  # samples looked at together; `peaks_above` takes multiples of 32
 
 
 class Overs:
@@ -42,12 +42,11 @@ class Overs:
         """Looks through so many steps of what is held."""
         if steps <= 0:
             return
-        width = _STEP + 2 * REACH
-        around = np.lib.stride_tricks.sliding_window_view(self._held, width, axis=1)[:, ::_STEP][:, :steps]
-        loud = np.flatnonzero(np.abs(around).max(axis=(0, 2)) * headroom() > self._ceiling)
-        for step in loud:
-            peaks = cell_peaks(around[:, step], CELL)
-            for cell in np.flatnonzero(peaks > self._ceiling):
-                self.mark((self._start + int(step) * _STEP) // CELL + int(cell), 20 * math.log10(peaks[cell]))
+        places, peaks = peaks_above(self._held[:, : steps * _STEP + 2 * REACH], self._ceiling)
+        cells, place = np.unique((self._start + places) // CELL, return_inverse=True)
+        highest = np.zeros(len(cells), np.float32)
+        np.maximum.at(highest, place, peaks)
+        for cell, peak in zip(cells.tolist(), highest.tolist(), strict=True):
+            self.mark(cell, 20 * math.log10(peak))
         self._held = self._held[:, steps * _STEP :]
         self._start += steps * _STEP
