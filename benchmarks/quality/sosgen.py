@@ -1,9 +1,9 @@
 """What the small SoSgen makes, judged by ears: `python -m benchmarks.quality.sosgen [--part choose|report]`.
 
 Ten classes, a sound of each for every seed (20: n = 200). `report` is the ten of ESC-10, beside ESC-50's clips of them
-as they are ("real") and through the spectrogram and back ("vocoded"; "coded" with the autoencoder
-  and grain in between, as what is made, and without grain); `choose`
-is ten others and other seeds, on which guidance, steps and checkpoints are chosen.
+as they are ("real") and through the spectrogram and back ("vocoded"; "coded" with the autoencoder and grain in between,
+as what is made, and without grain); `choose` is ten others and other seeds, on which guidance, grain, steps and
+checkpoints are chosen.
 
 - R@k: the prompt finds its own among the ten sounds of a seed, by AudioSet's classes as the ears hear them and the
   words for them (`shipped_weights/ears/measure.py`). Of real clips, one of each class is drawn for every seed.
