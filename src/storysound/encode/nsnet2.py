@@ -70,6 +70,7 @@ class NSNet2:
         self.revision = revision
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it would keep what a minute of sound takes
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def gain(self, samples: Samples) -> Samples:

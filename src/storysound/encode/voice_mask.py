@@ -23,6 +23,7 @@ BINS = 768  # up to 9 kHz; above, NSNet2's own gain is kept
 FINER = 4  # bins to one of NSNet2's
 COARSE = BINS // FINER + 1  # of NSNet2's bins: those that lie under BINS, and the next
 _AROUND = 95  # frames
+_PART, _REACH = 256, 2  # frames of a stage at a time, and how far its layers see
 _INPUTS = FINER + 3 + 1  # levels, gains, place
 
 
@@ -119,15 +120,33 @@ class VoiceMask(nn.Module):
         x = F.pad(x, (0, 0, 0, pad)).contiguous(memory_format=torch.channels_last)
         skips: list[Tensor] = []
         for stage in self.down:
-            x = stage(x if not skips else F.avg_pool2d(x, 2))
+            x = _in_parts(stage, F.avg_pool2d(x, 2)) if skips else _in_parts(stage, x)
             skips.append(x)
         x = self.memory(skips.pop())
         for narrow, stage in zip(self.narrow, self.up, strict=True):
-            x = stage(skips.pop() + F.interpolate(narrow(x), scale_factor=2.0))
+            x = F.interpolate(narrow(x), scale_factor=2.0)
+            x = _in_parts(stage, x.add_(skips.pop()) if not x.requires_grad else x + skips.pop())
         logits = self.out(x).float().permute(0, 2, 3, 1).flatten(2)[:, :frames]
         prior = torch.logit(1 - spread(smooth(gain)), eps=1e-3)
         result: Tensor = torch.sigmoid(logits + self.blend * prior)
         return result
+
+
+def _in_parts(stage: nn.Module, x: Tensor) -> Tensor:
+    """What a stage makes of [b c t f], a stretch of time after the other where it doesn't learn: layers take memory."""
+    if stage.training or x.shape[2] <= _PART:
+        made: Tensor = stage(x)
+        return made
+    whole: Tensor | None = None
+    for start in range(0, x.shape[2], _PART):
+        first = max(0, start - _REACH)
+        part = stage(x[:, :, first : start + _PART + _REACH])[:, :, start - first : start - first + _PART]
+        if whole is None:
+            b, c, _, f = part.shape
+            whole = part.new_empty(b, c, x.shape[2], f).contiguous(memory_format=torch.channels_last)
+        whole[:, :, start : start + part.shape[2]] = part
+    assert whole is not None
+    return whole
 
 
 def _level(power: Tensor) -> Tensor:
