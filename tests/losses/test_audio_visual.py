@@ -1,0 +1,94 @@
+"""TAVGBench's alignment loss against its definition, one pair of tokens at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from storysound.losses.audio_visual import MATCHES, Match, explicit_alignment, weighted_similarity
+
+
+def slow(a: np.ndarray, v: np.ndarray, weight_a: np.ndarray, weight_v: np.ndarray, match: Match) -> np.ndarray:
+    best = {"max": max, "mean": np.mean}[match]
+    found = np.zeros((len(a), len(v)))
+    for i, heard in enumerate(a):
+        for j, seen in enumerate(v):
+            cosines = [[x @ y / np.sqrt((x @ x) * (y @ y)) for y in seen] for x in heard]
+            there = sum(weight * best(row) for weight, row in zip(weight_a[i], cosines, strict=True))
+            back = sum(weight * best(row) for weight, row in zip(weight_v[j], zip(*cosines, strict=True), strict=True))
+            found[i, j] = (there + back) / 2
+    return found
+
+
+def given(b: int, c: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    weights = [rng.dirichlet(np.ones(tokens), items) for items, tokens in ((b, 3), (c, 5))]
+    return rng.normal(size=(b, 3, 4)), rng.normal(size=(c, 5, 4)), *weights
+
+
+@pytest.mark.parametrize("match", MATCHES)
+def test_similarity_is_its_definition(match: Match) -> None:
+    arrays = given(4, 6)
+    found = weighted_similarity(*map(torch.tensor, arrays), match=match).numpy()
+    np.testing.assert_allclose(found, slow(*arrays, match=match), atol=1e-9)
+
+
+def test_the_loss_is_its_definition() -> None:
+    s = np.random.default_rng(1).uniform(-1, 1, (5, 5))
+    terms = []
+    for i in range(5):
+        for answers in (s[i], s[:, i]):
+            terms.append(np.log(np.exp(answers / 0.2).sum()) - answers[i] / 0.2)
+    assert explicit_alignment(torch.tensor(s), 0.2).item() == pytest.approx(sum(terms) / 5)
+
+
+def test_a_clip_is_most_like_itself_and_lengths_of_tokens_change_nothing() -> None:
+    a, _, weight, _ = map(torch.tensor, given(4, 4))
+    own = weighted_similarity(a, 3 * a, weight, weight)
+    torch.testing.assert_close(own.diagonal(), torch.ones(4, dtype=own.dtype))
+    assert (own.abs() <= 1 + 1e-9).all()
+    assert (own - 2 * torch.eye(4) < 0.999).all()
+
+
+def test_tokens_without_weight_and_their_order_change_nothing() -> None:
+    a, v, weight_a, weight_v = map(torch.tensor, given(3, 3))
+    plain = weighted_similarity(a, v, weight_a, weight_v)
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(weighted_similarity(a[:, order], v, weight_a[:, order], weight_v), plain)
+    weight_v[:, 0] = 0
+    mean = weighted_similarity(a, v, torch.zeros_like(weight_a), weight_v)
+    torch.testing.assert_close(
+        weighted_similarity(a, v[:, 1:], torch.zeros_like(weight_a), weight_v[:, 1:]), mean
+    )  # the seen side's way alone: a token that weighs nothing is not looked for
+
+
+def test_steps_along_the_gradient_find_the_pairs() -> None:
+    a, v, weight_a, weight_v = (torch.tensor(one, dtype=torch.float32) for one in given(4, 4))
+    a.requires_grad_(True)
+    optimiser = torch.optim.Adam([a], 0.1)
+    losses = []
+    for _ in range(60):
+        losses.append(explicit_alignment(weighted_similarity(a, v, weight_a, weight_v)))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1].item() < losses[0].item() / 2
+    found = weighted_similarity(a, v, weight_a, weight_v)
+    assert found.argmax(dim=1).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [((2, 3), (2, 3), (2,), (2,)), ((2, 3, 4), (2, 5, 3), (2, 3), (2, 5)), ((2, 3, 4), (2, 5, 4), (2, 5), (2, 3)),
+     ((2, 3, 4), (2, 0, 4), (2, 3), (2, 0))],
+)  # fmt: skip
+def test_shapes_that_dont_fit_are_refused(shapes: tuple[tuple[int, ...], ...]) -> None:
+    with pytest.raises(ValueError, match=r"needs tokens \[b n d\]"):
+        weighted_similarity(*map(torch.zeros, shapes))
+
+
+def test_another_match_and_unpaired_clips_are_refused() -> None:
+    a, v, *weights = map(torch.tensor, given(2, 3))
+    with pytest.raises(ValueError, match="matches are max, mean"):
+        weighted_similarity(a, v, *weights, match="min")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"needs \[b b\]"):
+        explicit_alignment(weighted_similarity(a, v, *weights))
