@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from storysound.losses.audio_visual import MATCHES, Match, explicit_alignment, weighted_similarity
+from rounding import assert_alike
+from storysound.losses.audio_visual import (
+    MATCHES,
+    Match,
+    audible_video_loss,
+    explicit_alignment,
+    middle_similarity,
+    weighted_similarity,
+)  # fmt: skip
+from tavdiffusion_fakes import taught, tiny_batch, tiny_network
 
 
 def slow(a: np.ndarray, v: np.ndarray, weight_a: np.ndarray, weight_v: np.ndarray, match: Match) -> np.ndarray:
@@ -92,3 +101,50 @@ def test_another_match_and_unpaired_clips_are_refused() -> None:
         weighted_similarity(a, v, *weights, match="min")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"needs \[b b\]"):
         explicit_alignment(weighted_similarity(a, v, *weights))
+
+
+def test_the_whole_loss_is_both_errors_and_a_tenth_of_the_alignment() -> None:
+    """Eq. 15, of noise and times drawn alike."""
+    diffusers = pytest.importorskip("diffusers")
+    network, batch, schedule = tiny_network(), tiny_batch(), diffusers.DDPMScheduler()
+    taught(network)
+    found = audible_video_loss(network, **batch, schedule=schedule, dice=torch.Generator().manual_seed(0))
+    dice = torch.Generator().manual_seed(0)
+    t = torch.randint(0, 1000, (3,), generator=dice)
+    noise = [torch.randn(batch[side].shape, generator=dice) for side in ("audio", "video")]
+    share = schedule.alphas_cumprod[t]
+    noisy = []
+    for clean, added in zip((batch["audio"], batch["video"]), noise, strict=True):
+        kept = share.view(-1, *(1,) * (clean.ndim - 1))
+        noisy.append(kept.sqrt() * clean + (1 - kept).sqrt() * added)
+    seen = network(*noisy, t, batch["context"])
+    assert_alike(found.audio.detach(), (seen.audio - noise[0]).square().mean().detach())
+    assert_alike(found.video.detach(), (seen.video - noise[1]).square().mean().detach())
+    assert found.alignment is not None
+    aligned = explicit_alignment(middle_similarity(seen.middle))
+    torch.testing.assert_close(found.alignment, aligned, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.total, found.audio + found.video + 0.1 * found.alignment)
+
+
+def test_without_alignment_it_is_both_errors() -> None:
+    diffusers = pytest.importorskip("diffusers")
+    given = {**tiny_batch(), "schedule": diffusers.DDPMScheduler()}
+    found = audible_video_loss(tiny_network(alignment=False), **given, dice=torch.Generator())
+    assert found.alignment is None
+    torch.testing.assert_close(found.total, found.audio + found.video)
+
+
+def test_steps_lower_the_whole_loss_and_every_weight_learns() -> None:
+    diffusers = pytest.importorskip("diffusers")
+    network, given = tiny_network().train(), {**tiny_batch(), "schedule": diffusers.DDPMScheduler()}
+    first = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    optimiser = torch.optim.AdamW(network.parameters(), 0.003, weight_decay=0)
+    losses = []
+    for _ in range(12):
+        found = audible_video_loss(network, **given, dice=torch.Generator().manual_seed(0))
+        optimiser.zero_grad()
+        found.total.backward()
+        optimiser.step()
+        losses.append(found.total.item())
+    assert losses[-1] < 0.9 * losses[0]
+    assert not [name for name, weight in network.named_parameters() if torch.equal(weight, first[name])]

@@ -1,15 +1,17 @@
-"""Picture and sound of one clip should be more alike than those of two (TAVGBench, section 4.4).
+"""Picture and sound of one clip should be more alike than those of two (TAVGBench, section 4.4), and without noise.
 
 Axes: b clips that are heard, c clips that are seen, n tokens of sound, m tokens of picture, d numbers a token.
 """
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.losses.contrastive import symmetric
+from storysound.nn.tavdiffusion import MiddleTokens, SeenNoise
 
 Match = Literal["max", "mean"]
 MATCHES: tuple[Match, ...] = get_args(Match)
@@ -47,3 +49,51 @@ def explicit_alignment(similarity: Tensor, temperature: float = 0.1) -> Tensor:
     0.00067
     """
     return 2 * symmetric(similarity, temperature)
+
+
+@dataclass(frozen=True)
+class AudibleVideoLoss:
+    """Eq. 15 and what it is made of; scalars."""
+
+    total: Tensor
+    audio: Tensor  # Eq. 7 of sound
+    video: Tensor  # Eq. 7 of picture
+    alignment: Tensor | None  # Eq. 13, before its weight; None of a network without it
+
+
+def audible_video_loss(
+    network: torch.nn.Module,
+    audio: Tensor,
+    video: Tensor,
+    context: Tensor,
+    schedule: Any,
+    dice: torch.Generator,
+    weight: float = 0.1,
+    temperature: float = 0.1,
+    match: Match = "max",
+) -> AudibleVideoLoss:
+    """Eq. 15 of a `TavDiffusion`, for latents [b c h w] and [b f c h w] and tokens of their texts [b k t].
+
+    Each clip gets one time, of one schedule of diffusers, for its sound and its picture, and noise for each (Eq. 11).
+    Errors are means over all numbers of a side, as Stable Diffusion's training takes them, where the paper prints
+    sums. Times and noise are drawn by `dice`, of the processor.
+    """
+    t = torch.randint(0, schedule.config.num_train_timesteps, (len(audio),), generator=dice).to(audio.device)
+    noise_a, noise_v = (torch.randn(one.shape, generator=dice).to(one) for one in (audio, video))
+    seen: SeenNoise = network(
+        schedule.add_noise(audio, noise_a, t), schedule.add_noise(video, noise_v, t), t, context
+    )  # fmt: skip
+    error_a, error_v = (
+        (noise - found).float().square().mean() for noise, found in ((noise_a, seen.audio), (noise_v, seen.video))
+    )
+    if seen.middle is None:
+        return AudibleVideoLoss(error_a + error_v, error_a, error_v, None)
+    aligned = explicit_alignment(middle_similarity(seen.middle, match), temperature)
+    return AudibleVideoLoss(error_a + error_v + weight * aligned, error_a, error_v, aligned)
+
+
+def middle_similarity(middle: MiddleTokens, match: Match = "max") -> Tensor:
+    """Eq. 14 of all pairs of a batch: scalars [b b] of tokens, in single precision."""
+    tokens = (middle.audio, middle.video, middle.audio_weights, middle.video_weights)
+    audio, video, weight_a, weight_v = (one.float() for one in tokens)
+    return weighted_similarity(audio, video, weight_a, weight_v, match)
