@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import Tensor
 
 from rounding import assert_alike
@@ -80,8 +81,14 @@ def test_checkpointing_changes_no_gradient() -> None:
     network, batch = tiny_network().train(), tiny_batch()
     taught(network)
     again = copy.deepcopy(network)
-    again.audio.enable_gradient_checkpointing()
-    again.video.enable_gradient_checkpointing()
+    calls = []
+
+    def checkpoint(module: torch.nn.Module, *args: Tensor) -> Tensor:
+        calls.append(type(module).__name__)
+        return torch.utils.checkpoint.checkpoint(module, *args, use_reentrant=False)
+
+    again.audio.enable_gradient_checkpointing(checkpoint)
+    again.video.enable_gradient_checkpointing(checkpoint)
     for one in (network, again):
         found = one(batch["audio"], batch["video"], T, batch["context"])
         (found.audio.square().mean() + found.video.square().mean()).backward()
@@ -89,6 +96,8 @@ def test_checkpointing_changes_no_gradient() -> None:
         if one.grad is not None:
             assert other.grad is not None
             torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-5)
+    assert calls.count("TemporalTransformer") == 4
+    assert calls.count("ResnetBlock2D") > 4
 
 
 def test_both_sides_are_sampled_by_one_schedule() -> None:

@@ -7,6 +7,7 @@ are attended to.
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -94,15 +95,24 @@ class TemporalTransformer(nn.Module):
 
 
 class SpaceThenTime(nn.Module):
-    """A transformer of diffusers over the places of a frame, then one over frames."""
+    """A transformer of diffusers over the places of a frame, then one over frames.
+
+    The latter is computed again going back where the UNet's `enable_gradient_checkpointing` says so.
+    """
+
+    _gradient_checkpointing_func: Callable[..., Tensor]  # diffusers sets it
 
     def __init__(self, space: Any, heads: int, frames: int) -> None:
         super().__init__()
         self.space, self.time = space, TemporalTransformer(space.in_channels, heads, frames)
+        self.gradient_checkpointing = False
 
     def forward(self, hidden: Tensor, **given: Any) -> tuple[Tensor]:
         """[(b f) c h w] and what else `space` takes -> a tuple of one, as diffusers' blocks want it."""
-        return (self.time(self.space(hidden, **given)[0]),)
+        hidden = self.space(hidden, **given)[0]
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            return (self._gradient_checkpointing_func(self.time, hidden),)
+        return (self.time(hidden),)
 
 
 def inflated(unet: Any, frames: int, heads: int) -> Any:
