@@ -1,5 +1,6 @@
 """Partial initialisation from Stable Diffusion 1.5, in miniature: what is loaded, and what the report says of it."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,16 @@ def test_the_report_for_people() -> None:
         "video: loaded 1 (2.00 M), of another shape 0, new 0",
         "audio.b: [2] there, [3] wanted",
     ]
+
+
+def test_a_step_of_the_papers_size_fits_together_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the meta device, which knows shapes alone; against the published numbers of weights."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    size = importlib.import_module("benchmarks.speed.tavdiffusion_size")
+    found, own = size.counted(TavConfig()), size.weights_of(size.paper_networks(TavConfig()).network)
+    unet, text, vae, four_more = 859_520_964, 123_060_480, 83_653_863, 4 * 320 * 9
+    assert own["UNet of picture, inherited"] == unet
+    assert own["UNet of sound"] == unet + 2 * four_more + 4  # channels in and out, and their biases
+    assert found.taught == sum(own.values())
+    assert 50_000_000 < found.frozen - text - vae < 60_000_000  # AudioLDM's autoencoder
+    assert found.checkpointed < 0.5 * found.activations < 8 * 2**30
