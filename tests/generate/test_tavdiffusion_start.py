@@ -20,7 +20,7 @@ CONFIG = TavConfig(FRAMES, 2)
 UNFIT = ["audio.conv_in.weight", "audio.conv_out.weight", "audio.conv_out.bias"]
 
 
-def test_every_weight_is_told_once_and_what_is_loaded_is_the_parents() -> None:
+def test_erratum_10_only_the_ends_of_sound_are_fresh_and_every_weight_is_told_once() -> None:
     unet = tiny_unet()
     network, report = started(unet, CONFIG)
     weights, source = dict(network.named_parameters()), unet.state_dict()

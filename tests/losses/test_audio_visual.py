@@ -35,7 +35,7 @@ def given(b: int, c: int, seed: int = 0) -> tuple[np.ndarray, ...]:
 
 
 @pytest.mark.parametrize("match", MATCHES)
-def test_similarity_is_its_definition(match: Match) -> None:
+def test_erratum_9_similarity_of_the_best_match_and_of_the_mean_is_its_definition(match: Match) -> None:
     arrays = given(4, 6)
     found = weighted_similarity(*map(torch.tensor, arrays), match=match).numpy()
     np.testing.assert_allclose(found, slow(*arrays, match=match), atol=1e-9)
@@ -50,7 +50,7 @@ def test_the_loss_is_its_definition() -> None:
     assert explicit_alignment(torch.tensor(s), 0.2).item() == pytest.approx(sum(terms) / 5)
 
 
-def test_a_clip_is_most_like_itself_and_lengths_of_tokens_change_nothing() -> None:
+def test_erratum_6_a_clip_is_like_itself_by_1_and_nothing_is_more_alike() -> None:
     a, _, weight, _ = map(torch.tensor, given(4, 4))
     own = weighted_similarity(a, 3 * a, weight, weight)
     torch.testing.assert_close(own.diagonal(), torch.ones(4, dtype=own.dtype))

@@ -33,7 +33,7 @@ def test_at_step_0_each_side_is_its_own_unet_with_cross_attention_and_without() 
         assert_alike(found.video, alone_v)
 
 
-def test_what_is_learned_crosses_both_ways_and_only_with_cross_attention() -> None:
+def test_erratum_7_what_is_learned_crosses_both_ways_and_only_with_cross_attention() -> None:
     batch = tiny_batch()
     louder, brighter = batch | {"audio": 2 * batch["audio"]}, batch | {"video": 2 * batch["video"]}
     for cross in (True, False):

@@ -1,6 +1,7 @@
 """TAVGBench: text to audible video, its annotation, its scores and its network."""
 
 from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
+from storysound.research.tavg import network
 
 CITATION = Citation(
     key="tavg",
@@ -12,6 +13,7 @@ CITATION = Citation(
 
 EQUATIONS = {
     "1": "storysound.metrics.audible_video.harmony",
+    **network.EQUATIONS,
 }
 
 _METHODS = {
@@ -63,10 +65,14 @@ ERRATA = (
     ),
     Erratum(
         7,
-        "Frames a second that the scores look at are not printed.",
-        "A setting; 20 frames for 10 s would be the training's.",
+        "Negatives of Eq. 13, where cross-attention sits, and frames a second are not printed.",
+        "The other clips of a batch; between the middles and the decoders of both UNets; a setting: 20 frames for 10 s "
+        "would be the training's.",
         "storysound.research.tavg.settings.TavgEvaluation",
     ),
 )
 
-PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)
+PAPER = Paper(
+    CITATION, EQUATIONS, tuple(sorted((*ERRATA, *network.ERRATA), key=lambda erratum: erratum.number)),
+    (*PUBLISHED, *network.PUBLISHED),
+)  # fmt: skip
