@@ -148,3 +148,18 @@ def test_steps_lower_the_whole_loss_and_every_weight_learns() -> None:
         losses.append(found.total.item())
     assert losses[-1] < 0.9 * losses[0]
     assert not [name for name, weight in network.named_parameters() if torch.equal(weight, first[name])]
+
+
+def test_a_step_in_half_precision_as_trainings_take_it() -> None:
+    """By Fabric, which looks through what a network returns."""
+    diffusers, fabric = pytest.importorskip("diffusers"), pytest.importorskip("lightning_fabric")
+    network, batch = tiny_network().train(), tiny_batch()
+    taught(network)
+    given = {**batch, "schedule": diffusers.DDPMScheduler()}
+    whole = audible_video_loss(network, **given, dice=torch.Generator().manual_seed(0))
+    half = fabric.Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    found = audible_video_loss(half.setup_module(network), **given, dice=torch.Generator().manual_seed(0))
+    half.backward(found.total)
+    assert found.audio.item() == pytest.approx(whole.audio.item(), rel=0.1)
+    assert found.video.item() == pytest.approx(whole.video.item(), rel=0.1)
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in network.parameters())

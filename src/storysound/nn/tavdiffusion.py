@@ -9,7 +9,7 @@ n tokens of sound, m of picture, d numbers of a token.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +32,7 @@ class TavConfig:
             raise ValueError(f"needs frames and heads of at least 1, got {self}")
 
 
-@dataclass(frozen=True)
-class MiddleTokens:
+class MiddleTokens(NamedTuple):
     """What the decoders start from, and how much each token counts: what Eq. 14 takes."""
 
     audio: Tensor  # [b n d]
@@ -42,8 +41,7 @@ class MiddleTokens:
     video_weights: Tensor  # [b m], which sum to 1
 
 
-@dataclass(frozen=True)
-class SeenNoise:
+class SeenNoise(NamedTuple):
     """What the network says of noisy latents."""
 
     audio: Tensor  # noise [b c h w]
