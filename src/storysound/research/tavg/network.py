@@ -50,7 +50,13 @@ ERRATA = (
         4,
         "Latents of sound are said to have an eighth of a spectrogram's height and width; AudioLDM's have a quarter.",
         "Whatever the autoencoder makes of them.",
-        "storysound.nn.latent_diffusion.encoded",
+        "storysound.generate.tavdiffusion.TavParts",
+    ),
+    Erratum(
+        5,
+        "The vocoder is said to be MelGAN; AudioLDM, whose autoencoder is taken, has HiFi-GAN.",
+        "AudioLDM's.",
+        "storysound.generate.tavdiffusion.assembled",
     ),
     Erratum(
         6,
