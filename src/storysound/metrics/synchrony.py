@@ -93,7 +93,7 @@ def block_motion(pictures: ArrayLike, times_s: ArrayLike) -> Doubles:
     height, width = (side // BLOCKS * BLOCKS for side in grey.shape[1:])
     change = np.abs(grey[2:] - 2 * grey[1:-1] + grey[:-2])[:, :height, :width]
     blocks = change.reshape(len(change), BLOCKS, height // BLOCKS, BLOCKS, width // BLOCKS).mean(axis=(2, 4))
-    clock = np.arange(0.0, times[-1], 1 / RATE_HZ)
+    clock = np.arange(int(times[-1] * RATE_HZ + 1e-6)) / RATE_HZ
     rows = blocks.reshape(len(change), -1)
     return np.stack([np.interp(clock, times[2:], column) for column in rows.T], axis=1)
 
@@ -103,7 +103,7 @@ def _heard(onsets: ArrayLike, rate_hz: float) -> Doubles:
     curve = np.asarray(onsets, np.float64)
     if curve.ndim != 1 or not np.isfinite(curve).all() or (curve < 0).any() or rate_hz < RATE_HZ:
         raise ValueError(f"needs finite onsets [t] >= 0 at {RATE_HZ} a second at least, got {curve.shape} at {rate_hz}")
-    starts = (np.arange(int(len(curve) / rate_hz * RATE_HZ)) * rate_hz / RATE_HZ).astype(np.int64)
+    starts = (np.arange(int(len(curve) / rate_hz * RATE_HZ + 1e-6)) * rate_hz / RATE_HZ).astype(np.int64)
     return _smooth(np.sqrt(np.maximum.reduceat(curve, starts))) if len(starts) else np.zeros(0)
 
 

@@ -133,7 +133,7 @@ class Observer:
 
         def make() -> dict[str, torch.Tensor]:
             found = self._look(path)
-            return {each.name: torch.from_numpy(getattr(found, each.name)).contiguous() for each in fields(found)}
+            return {each.name: torch.tensor(getattr(found, each.name)) for each in fields(found)}
 
         kept = cache.kept(recipe.out / "clips", of, make)
         return ClipFeatures(**{name: tensor.numpy() for name, tensor in kept.items()})

@@ -70,14 +70,14 @@ def evaluate(recipe: TavgEvaluation, models: Models, watch: Watch) -> list[Row]:
     texts = _texts(recipe, pairs, observer, watch)
     half, other = np.array_split(np.random.default_rng(recipe.seed).permutation(len(pairs)), 2)
     name = recipe.generated.name
-    of_half, reference = (_chosen(clips, other[: len(half)]) for clips in (made, real))
-    rest = _chosen(real, half[: len(reference)])
+    rest = _chosen(real, half[: len(other)])
+    of_half, best = (distances(_chosen(clips, other), rest, recipe) for clips in (made, real))
     swapped = [replace(a, moments=b.moments, heard=b.heard, windows=b.windows, step=np.zeros(0))
                for a, b in zip(made, np.roll(np.array(made, object), len(made) // 2), strict=True)]  # fmt: skip
     return [
         _row(judging, name, distances(made, real, recipe), fits(made, texts, judging), len(made)),
-        _row(judging, f"{name}: half of them", distances(of_half[: len(rest)], rest, recipe), {}, len(rest)),
-        _row(judging, "real videos: the other half", distances(reference[: len(rest)], rest, recipe), {}, len(rest)),
+        _row(judging, f"{name}: half of them", of_half, {}, len(rest)),
+        _row(judging, "real videos: the other half", best, {}, len(rest)),
         _row(judging, "real videos", {}, fits(real, texts, judging), len(real)),
         _row(judging, f"{name}: sounds swapped", {}, fits(swapped, None, judging), len(made)),
     ]
@@ -248,7 +248,7 @@ def protocol(judging: Judging) -> str:
     return (
         f"FVD, KVD: {eyes.name} {eyes.revision}, mean and change of {eyes.dim} numbers; FAD: {ear.name} "
         f"{ear.revision}, {ear.dim} numbers a moment; CLIPSIM: {eyes.name} and {observer.text_name}; AVHScore, "
-        f"JavisScore: {eyes.name} and {meeting.name} in {where}; {recipe.frames_per_s:g} frames a second of at most {recipe.longest_s:g} s; "
-        f"in step: within {1000 * IN_STEP_S:g} ms, looked for within {LONGEST_S:g} s; cosines in [-1, 1], KVD and FVD "
-        f"as they are; seed {recipe.seed}"
+        f"JavisScore: {eyes.name} and {meeting.name} in {where}; {recipe.frames_per_s:g} frames a second of at most "
+        f"{recipe.longest_s:g} s; in step: within {1000 * IN_STEP_S:g} ms, looked for within {LONGEST_S:g} s; cosines "
+        f"in [-1, 1], KVD and FVD as they are; seed {recipe.seed}"
     )

@@ -43,7 +43,7 @@ TAVG_TABLE = TableLayout(
     (
         Column("fvd", "FVD", digits=2),
         Column("fvd_inf", "FVD∞", digits=2),
-        Column("kvd", "KVD", digits=2),
+        Column("kvd", "KVD", digits=4),
         Column("clipsim", "CLIPSIM × 100", 100, 2),
         Column("fad", "FAD"),
         Column("fad_inf", "FAD∞"),
