@@ -88,11 +88,11 @@ def test_from_a_folder_as_the_hubs(tmp_path: Path) -> None:
 
 def test_the_report_for_people() -> None:
     report = InitialisationReport(
-        {"audio.a": 1_500_000, "video.a": 2_000_000}, {"audio.b": "[2] there, [3] wanted"}, {"sees.c": 250_000}
+        {"audio.a": 1_500_000, "video.a": 2_000_000}, {"audio.b": "[2] there, [3] wanted"}, {"middle.c": 250_000}
     )
     assert report.lines() == [
         "audio: loaded 1 (1.50 M), of another shape 1, new 0",
-        "sees: loaded 0, of another shape 0, new 1 (0.25 M)",
+        "middle: loaded 0, of another shape 0, new 1 (0.25 M)",
         "video: loaded 1 (2.00 M), of another shape 0, new 0",
         "audio.b: [2] there, [3] wanted",
     ]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rounding import assert_alike
 from storysound.nn.latent_diffusion import SAMPLERS, denoised, sampler
-from storysound.nn.tavdiffusion import SeenNoise, TavConfig, TavDiffusion, generated
+from storysound.nn.tavdiffusion import PredictedNoise, TavConfig, TavDiffusion, generated
 from tavdiffusion_fakes import FRAMES, WORDS, taught, tiny_batch, tiny_network, tiny_unet
 
 diffusers = pytest.importorskip("diffusers")
@@ -17,7 +17,7 @@ T = torch.tensor([3, 500, 900])
 
 
 @torch.no_grad()
-def seen(network: TavDiffusion, batch: dict[str, Tensor]) -> SeenNoise:
+def seen(network: TavDiffusion, batch: dict[str, Tensor]) -> PredictedNoise:
     return network(batch["audio"], batch["video"], T, batch["context"])
 
 
@@ -71,9 +71,9 @@ def test_ablations_have_no_weights_of_what_they_lack() -> None:
     def parts(**config: bool) -> set[str]:
         return {name.split(".")[0] for name, _ in tiny_network(**config).named_parameters()}
 
-    assert parts() == {"audio", "video", "hears", "sees", "audio_weight", "video_weight"}
+    assert parts() == {"audio", "video", "audio_attention", "video_attention", "audio_weight", "video_weight"}
     assert parts(cross_attention=False) == {"audio", "video", "audio_weight", "video_weight"}
-    assert parts(alignment=False) == {"audio", "video", "hears", "sees"}
+    assert parts(alignment=False) == {"audio", "video", "audio_attention", "video_attention"}
     assert parts(cross_attention=False, alignment=False) == {"audio", "video"}
 
 

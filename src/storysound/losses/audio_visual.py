@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.losses.contrastive import symmetric
-from storysound.nn.tavdiffusion import MiddleTokens, SeenNoise
+from storysound.nn.tavdiffusion import MiddleTokens, PredictedNoise
 
 Match = Literal["max", "mean"]
 MATCHES: tuple[Match, ...] = get_args(Match)
@@ -80,7 +80,7 @@ def audible_video_loss(
     """
     t = torch.randint(0, schedule.config.num_train_timesteps, (len(audio),), generator=dice).to(audio.device)
     noise_a, noise_v = (torch.randn(one.shape, generator=dice).to(one) for one in (audio, video))
-    seen: SeenNoise = network(
+    seen: PredictedNoise = network(
         schedule.add_noise(audio, noise_a, t), schedule.add_noise(video, noise_v, t), t, context
     )  # fmt: skip
     error_a, error_v = (

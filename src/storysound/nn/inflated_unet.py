@@ -42,12 +42,12 @@ class AddedAttention(nn.Module):
 
     def forward(self, tokens: Tensor, times: Tensor, others: Tensor | None = None, at: Tensor | None = None) -> Tensor:
         """[b n d] at times [n] in [0, 1], others [b m e] at [m] -> [b n d]."""
-        asked = self.norm(tokens) + waves(times, tokens.shape[2]).to(tokens.dtype)
+        queries = self.norm(tokens) + waves(times, tokens.shape[2]).to(tokens.dtype)
         if others is None or at is None or self.other_norm is None:
-            said = asked
+            keys = queries
         else:
-            said = self.other_norm(others) + waves(at, others.shape[2]).to(others.dtype)
-        found: Tensor = self.attention(asked, said, said, need_weights=False)[0]
+            keys = self.other_norm(others) + waves(at, others.shape[2]).to(others.dtype)
+        found: Tensor = self.attention(queries, keys, keys, need_weights=False)[0]
         return tokens + found
 
 

@@ -41,8 +41,8 @@ class MiddleTokens(NamedTuple):
     video_weights: Tensor  # [b m], which sum to 1
 
 
-class SeenNoise(NamedTuple):
-    """What the network says of noisy latents."""
+class PredictedNoise(NamedTuple):
+    """The noise that the network predicts."""
 
     audio: Tensor  # noise [b c h w]
     video: Tensor  # noise [b f c h w]
@@ -79,12 +79,12 @@ class TavDiffusion(nn.Module):
             raise ValueError(f"{config.heads} heads don't fit an even share of {wide_a} and {wide_v} channels")
         self.config, self.audio, self.video = config, audio, inflated(video, config.frames, config.heads)
         if config.cross_attention:
-            self.hears = AddedAttention(wide_v, config.heads, wide_a)  # picture that attends to sound
-            self.sees = AddedAttention(wide_a, config.heads, wide_v)  # sound that attends to picture
+            self.video_attention = AddedAttention(wide_v, config.heads, wide_a)  # picture that attends to sound
+            self.audio_attention = AddedAttention(wide_a, config.heads, wide_v)  # sound that attends to picture
         if config.alignment:
             self.audio_weight, self.video_weight = (nn.Linear(wide, 1, bias=False) for wide in (wide_a, wide_v))  # l_β
 
-    def forward(self, audio: Tensor, video: Tensor, t: Tensor, context: Tensor) -> SeenNoise:
+    def forward(self, audio: Tensor, video: Tensor, t: Tensor, context: Tensor) -> PredictedNoise:
         """Noisy latents [b c h w] and [b f c h w] at times t [b], told by context [b k t].
 
         Raises ValueError for another number of frames and for sizes that the UNets can't halve as often as they do.
@@ -92,15 +92,15 @@ class TavDiffusion(nn.Module):
         frames = self.config.frames
         if video.shape[1] != frames:
             raise ValueError(f"clips have {frames} frames, got {list(video.shape)}")
-        heard = _descended(self.audio, audio, t, context)
+        down_a = _descended(self.audio, audio, t, context)
         every = t.repeat_interleave(frames), context.repeat_interleave(frames, 0)
-        seen = _descended(self.video, video.flatten(0, 1), *every)
-        hidden_a, hidden_v, middle = self._meeting(heard.hidden, seen.hidden)
-        noise_a = _ascended(self.audio, heard, hidden_a)
-        noise_v = torch.unflatten(_ascended(self.video, seen, hidden_v), 0, (-1, frames))
-        return SeenNoise(noise_a, noise_v, middle)
+        down_v = _descended(self.video, video.flatten(0, 1), *every)
+        hidden_a, hidden_v, middle = self._cross_attended(down_a.hidden, down_v.hidden)
+        noise_a = _ascended(self.audio, down_a, hidden_a)
+        noise_v = torch.unflatten(_ascended(self.video, down_v, hidden_v), 0, (-1, frames))
+        return PredictedNoise(noise_a, noise_v, middle)
 
-    def _meeting(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor, MiddleTokens | None]:
+    def _cross_attended(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor, MiddleTokens | None]:
         """Eq. 12, of middles [b c h w] and [(b f) c h w], and what Eq. 14 takes of what comes out."""
         tokens_a = audio.permute(0, 2, 3, 1).flatten(1, 2)  # b (h w) d
         clips = torch.unflatten(video, 0, (-1, self.config.frames)).permute(0, 1, 3, 4, 2)  # b f h w d
@@ -108,9 +108,9 @@ class TavDiffusion(nn.Module):
         if self.config.cross_attention:
             at_a = middles(audio.shape[2], audio).repeat_interleave(audio.shape[3])
             at_v = middles(clips.shape[1], video).repeat_interleave(clips.shape[2] * clips.shape[3])
-            tokens_a, tokens_v = (
-                self.sees(tokens_a, at_a, tokens_v, at_v), self.hears(tokens_v, at_v, tokens_a, at_a)
-            )  # fmt: skip
+            before_a, before_v = tokens_a, tokens_v
+            tokens_a = self.audio_attention(before_a, at_a, before_v, at_v)
+            tokens_v = self.video_attention(before_v, at_v, before_a, at_a)
         middle = None
         if self.config.alignment:
             weights = [
@@ -177,9 +177,9 @@ def _descended(unet: Any, noisy: Tensor, t: Tensor, context: Tensor) -> _Descent
     hidden = unet.conv_in(noisy)
     skips = (hidden,)
     for block in unet.down_blocks:
-        hidden, more = block(hidden_states=hidden, temb=time, **_told(block, context))
+        hidden, more = block(hidden_states=hidden, temb=time, **_with(block, context))
         skips += more
-    hidden = unet.mid_block(hidden_states=hidden, temb=time, **_told(unet.mid_block, context))
+    hidden = unet.mid_block(hidden_states=hidden, temb=time, **_with(unet.mid_block, context))
     return _Descent(hidden, skips, time, context)
 
 
@@ -190,12 +190,12 @@ def _ascended(unet: Any, descent: _Descent, hidden: Tensor) -> Tensor:
         count = len(block.resnets)
         skips, own = skips[:-count], skips[-count:]
         hidden = block(
-            hidden_states=hidden, temb=descent.time, res_hidden_states_tuple=own, **_told(block, descent.context)
+            hidden_states=hidden, temb=descent.time, res_hidden_states_tuple=own, **_with(block, descent.context)
         )
     noise: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
     return noise
 
 
-def _told(block: Any, context: Tensor) -> dict[str, Tensor]:
+def _with(block: Any, context: Tensor) -> dict[str, Tensor]:
     """A block's argument for the context [b k t], where it takes one."""
     return {"encoder_hidden_states": context} if getattr(block, "has_cross_attention", False) else {}
