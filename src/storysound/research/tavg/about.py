@@ -1,6 +1,7 @@
 """TAVGBench: text to audible video, its annotation, its scores and its network."""
 
 from storysound.research.paper import Citation, Erratum, Paper, PublishedRow
+from storysound.research.tavg import network
 
 CITATION = Citation(
     key="tavg",
@@ -11,7 +12,8 @@ CITATION = Citation(
 )
 
 EQUATIONS = {
-    "1": "storysound.metrics.audible_video.harmony",
+    "1": "storysound.metrics.similarity.avh_score",
+    **network.EQUATIONS,
 }
 
 _METHODS = {
@@ -59,14 +61,18 @@ ERRATA = (
         "Eq. 1 divides by n what it sums over N frames; the tables show 100 times the score.",
         "1/N, frames against the whole sound; raw and × 100, with encoder, frames a second and n beside. JavisScore, "
         "which came later, is shown too.",
-        "storysound.metrics.audible_video.harmony",
+        "storysound.metrics.similarity.avh_score",
     ),
     Erratum(
         7,
-        "Frames a second that the scores look at are not printed.",
-        "A setting; 20 frames for 10 s would be the training's.",
+        "Negatives of Eq. 13, where cross-attention sits, and frames a second are not printed.",
+        "The other clips of a batch; between the middles and the decoders of both UNets; a setting: 20 frames for 10 s "
+        "would be the training's.",
         "storysound.research.tavg.settings.TavgEvaluation",
     ),
 )
 
-PAPER = Paper(CITATION, EQUATIONS, ERRATA, PUBLISHED)
+PAPER = Paper(
+    CITATION, EQUATIONS, tuple(sorted((*ERRATA, *network.ERRATA), key=lambda erratum: erratum.number)),
+    (*PUBLISHED, *network.PUBLISHED),
+)  # fmt: skip
