@@ -13,10 +13,10 @@ from storysound.encode import encoder
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.errors import InputError, UsageError
 from storysound.media.audio import Waveform
-from storysound.metrics.audible_video import moving_features
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.kernel import kernel_distance
 from storysound.metrics.table import Row
+from storysound.metrics.video_features import moving_features
 from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.tavg.clips import Observer

@@ -12,7 +12,7 @@ CITATION = Citation(
 )
 
 EQUATIONS = {
-    "1": "storysound.metrics.audible_video.harmony",
+    "1": "storysound.metrics.similarity.avh_score",
     **network.EQUATIONS,
 }
 
@@ -61,7 +61,7 @@ ERRATA = (
         "Eq. 1 divides by n what it sums over N frames; the tables show 100 times the score.",
         "1/N, frames against the whole sound; raw and × 100, with encoder, frames a second and n beside. JavisScore, "
         "which came later, is shown too.",
-        "storysound.metrics.audible_video.harmony",
+        "storysound.metrics.similarity.avh_score",
     ),
     Erratum(
         7,

@@ -24,11 +24,12 @@ from storysound.media.endings import stem
 from storysound.media.files import natural_key
 from storysound.media.probe import probe
 from storysound.media.video import iter_shown
-from storysound.metrics.audible_video import WINDOW_S, window_starts_s
+from storysound.metrics.similarity import javis_windows
 from storysound.metrics.synchrony import synchrony
 from storysound.research.tavg.settings import TavgEvaluation
 
 SIDE_PX, MOTION_PX = 512, 96  # longer side of what eyes look at, and of where motion is looked for
+SHORTEST_S = 0.5  # of a sound that is heard as a window
 SILENT = 1e-4  # amplitude that silence doesn't reach: -80 dBFS
 _VERSION = "1"  # of this file: raised whenever the same video would give other numbers
 
@@ -142,7 +143,7 @@ class Observer:
         pictures, times, grey, grey_times = _frames(path, self._recipe)
         said = self.eyes.encode(pictures)
         wave = _sound(path, self._recipe.longest_s)
-        moments, whole, windows, step = self._hear(wave, grey_times[-1], grey, grey_times)
+        moments, whole, windows, step = self._hear(wave, times[-1], grey, grey_times)
         words = self._words(said)
         imagenet = self._recipe.both == "imagenet"
         seen = np.concatenate([one.scores["imagenet"] for one in said]) if imagenet else words
@@ -158,8 +159,8 @@ class Observer:
             none = np.zeros((0, 1), np.float32)
             return np.zeros((0, self.ear.dim), np.float32), none, none, np.zeros(0)
         (found,) = self.ear.encode([wave])
-        starts = window_starts_s(min(end_s, wave.duration_s))
-        cuts = [wave.cut(start, start + WINDOW_S) for start in starts.tolist()]
+        spans = javis_windows(min(max(end_s, SHORTEST_S), wave.duration_s))
+        cuts = [wave.cut(span.start_s, span.end_s) for span in spans]
         whole, *windows = (self._place(said) for said in self.meeting.encode([wave, *cuts]))
         sound = rhythm.onset_envelope(wave)
         step = synchrony(grey, times_s, sound, rhythm.FRAMES_PER_S)

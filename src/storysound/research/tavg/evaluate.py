@@ -26,15 +26,17 @@ from storysound.errors import InputError, MediaError
 from storysound.ingest.captions import read_captions
 from storysound.ingest.tables import TABLES
 from storysound.media.arrays import Doubles, Floats, Ints
-from storysound.metrics.audible_video import harmony, moving_features, windowed_harmony
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.frechet import LEAST_AT_INFINITY, frechet_at_infinity, frechet_distance
 from storysound.metrics.kernel import kernel_distance
+from storysound.metrics.similarity import WINDOW_S, avh_score, clipsim, javis_score, javis_windows
 from storysound.metrics.synchrony import LONGEST_S
 from storysound.metrics.table import Row
+from storysound.metrics.video_features import moving_features
 from storysound.progress import Watch, check
 from storysound.research.tavg.clips import ClipFeatures, Observer, Pair, as_classes, pairs_of, usual_sound
 from storysound.research.tavg.settings import TAVG_TASK, TavgEvaluation
+from storysound.story import Span
 
 LEAST = 4  # pairs
 IN_STEP_S = 0.08
@@ -144,17 +146,25 @@ def fits(clips: Sequence[ClipFeatures], texts: Sequence[Floats | None] | None, j
     recipe = judging.recipe
     found: Figures = {}
     if texts is not None and judging.observer.reads:
-        scores = [harmony(clip.words, text) for clip, text in zip(clips, texts, strict=True) if text is not None]
+        scores = [clipsim(clip.words, text) for clip, text in zip(clips, texts, strict=True) if text is not None]
         found |= _mean("clipsim", scores, recipe)
     sounding = [clip for clip in clips if len(clip.heard)]
     heard = [(clip, _in_space(clip.heard, judging)[0], _in_space(clip.windows, judging)) for clip in sounding]
-    found |= _mean("avh", [harmony(clip.seen, whole) for clip, whole, _ in heard], recipe)
-    found |= _mean("javis", [windowed_harmony(clip.seen, clip.times_s, windows) for clip, _, windows in heard], recipe)
+    found |= _mean("avh", [avh_score(clip.seen, whole) for clip, whole, _ in heard], recipe)
+    found |= _mean("javis", [javis_score(clip.seen, clip.times_s, windows[: len(_windows(clip))])
+                             for clip, _, windows in heard if len(_windows(clip))], recipe)  # fmt: skip
     steps = np.array([clip.step for clip in sounding if len(clip.step)]).reshape(-1, 2)
     offsets = np.abs(steps[:, 0])
     found |= _mean("in_step", (offsets <= IN_STEP_S + 1e-6).astype(np.float64), recipe)
     found |= _mean("offset_ms", 1000 * offsets, recipe, np.median)
     return found | _mean("strength", steps[:, 1], recipe)
+
+
+def _windows(clip: ClipFeatures) -> tuple[Span, ...]:
+    """The windows of a video that the JavisScore judges; none where one of them has no frame."""
+    windows = javis_windows(float(clip.times_s[-1]))
+    filled = [((clip.times_s >= each.start_s) & (clip.times_s < each.start_s + WINDOW_S)).any() for each in windows]
+    return windows if all(filled) else ()
 
 
 def _in_space(rows: Floats, judging: Judging) -> Floats:

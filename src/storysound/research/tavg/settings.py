@@ -31,8 +31,8 @@ class TavgEvaluation:
     def __post_init__(self) -> None:
         if self.both not in get_args(Both):
             raise ValueError(f"both is {' or '.join(get_args(Both))}, got {self.both!r}")
-        if not 0 < self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:
-            raise ValueError("needs frames_per_s in (0, 60], longest_s in (0, 600], draws >= 1")
+        if not 1 <= self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:
+            raise ValueError("needs frames_per_s in [1, 60], longest_s in (0, 600], draws >= 1")
 
 
 TAVG_TASK = "audible video"
