@@ -32,5 +32,5 @@ def test_one_paper_alone(name: str) -> None:
 
 
 def test_what_is_no_paper() -> None:
-    with pytest.raises(UsageError, match="there are bgtai, mac, mmva, sos"):
+    with pytest.raises(UsageError, match="there are bgtai, mac, mmva, sos, tavg"):
         pages.section("pages")

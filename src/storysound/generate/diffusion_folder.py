@@ -89,10 +89,7 @@ class DiffusionParts:
 
     def tokens(self, texts: list[str]) -> Tensor:
         """Tokens [b n] of texts, from the front as many as the text encoder reads."""
-        longest = self.text_encoder.config.max_position_embeddings
-        found = self.tokenizer(texts, padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
-        ids: Tensor = found.input_ids
-        return ids
+        return tokens_of(self.tokenizer, self.text_encoder, texts)
 
     def to(self, device: torch.device) -> "DiffusionParts":
         """All networks there."""
@@ -158,21 +155,25 @@ class DiffusionParts:
                 raise ValueError(fault)
 
 
+def tokens_of(tokenizer: Any, text_encoder: Any, texts: list[str]) -> Tensor:
+    """Tokens [b n] of texts, from the front as many as the text encoder reads."""
+    longest = text_encoder.config.max_position_embeddings
+    found = tokenizer(texts, padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
+    ids: Tensor = found.input_ids
+    return ids
+
+
 def read_parts(folder: Path) -> DiffusionParts:
     """All parts of a folder. Raises MissingModelError where some are missing, damaged, or don't fit together."""
     with loading(folder, _WANTED):
         about = _about(folder)
-        transformers = import_module("transformers")
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        with (folder / "scheduler" / "scheduler_config.json").open("rb") as file:
-            schedule = import_module("diffusers").DDPMScheduler.from_config(json.load(file))
         hears = about.variant != "text"
         parts = DiffusionParts(
-            about, _network(folder, "vae", "AutoencoderKL"), _network(folder, "unet", "UNet2DConditionModel"),
-            _network(folder, "text_encoder", "CLIPTextModel"), tokenizer, schedule,
-            _network(folder, "controlnet", "ControlNetModel") if hears else None,
+            about, read_network(folder, "vae", "AutoencoderKL"), read_network(folder, "unet", "UNet2DConditionModel"),
+            read_network(folder, "text_encoder", "CLIPTextModel"), read_tokenizer(folder), read_schedule(folder),
+            read_network(folder, "controlnet", "ControlNetModel") if hears else None,
             _track(folder / _TRACK) if hears else None,
-            _network(folder, "image_encoder", "CLIPVisionModelWithProjection") if hears else None,
+            read_network(folder, "image_encoder", "CLIPVisionModelWithProjection") if hears else None,
         )  # fmt: skip
         parts.check()
     return parts
@@ -181,7 +182,7 @@ def read_parts(folder: Path) -> DiffusionParts:
 def read_eyes(folder: Path) -> Any:
     """A picture encoder of CLIP: transformers' CLIPVisionModelWithProjection, frozen. Raises MissingModelError."""
     with loading(folder, "the picture encoder of a CLIP"):
-        return _network(folder.parent, folder.name, "CLIPVisionModelWithProjection").requires_grad_(False)
+        return read_network(folder.parent, folder.name, "CLIPVisionModelWithProjection").requires_grad_(False)
 
 
 def write_parts(parts: DiffusionParts, folder: Path) -> None:
@@ -234,10 +235,21 @@ def _about(folder: Path) -> SpectrogramAbout:
     return SpectrogramAbout(**{**told, "form": SpectrogramForm(**told["form"])})
 
 
-def _network(folder: Path, part: str, kind: str) -> Any:
+def read_schedule(folder: Path) -> Any:
+    """The schedule of noise of a folder: diffusers' DDPMScheduler."""
+    with (folder / "scheduler" / "scheduler_config.json").open("rb") as file:
+        return import_module("diffusers").DDPMScheduler.from_config(json.load(file))
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """CLIP's tokenizer of a folder."""
+    return import_module("transformers").CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+
+
+def read_network(folder: Path, part: str, kind: str) -> Any:
     """A network of a folder, ready to be run. Raises ValueError where weights are missing."""
     libraries: Mapping[bool, str] = {True: "transformers", False: "diffusers"}
-    of_transformers = kind.startswith("CLIP")
+    of_transformers = kind.startswith(("CLIP", "SpeechT5"))
     made = getattr(import_module(libraries[of_transformers]), kind)
     own = {} if of_transformers else {"low_cpu_mem_usage": False}
     network, told = made.from_pretrained(folder / part, output_loading_info=True, **own, **FROM_DISK)

@@ -11,8 +11,11 @@ from storysound.research.mac import about as mac
 from storysound.research.mmva import about as mmva
 from storysound.research.paper import Erratum, Paper
 from storysound.research.sos import about as sos
+from storysound.research.tavg import about as tavg
 
-PAPERS: Mapping[str, Paper] = {"bgtai": bgtai.PAPER, "mac": mac.PAPER, "mmva": mmva.PAPER, "sos": sos.PAPER}
+PAPERS: Mapping[str, Paper] = {
+    "bgtai": bgtai.PAPER, "mac": mac.PAPER, "mmva": mmva.PAPER, "sos": sos.PAPER, "tavg": tavg.PAPER
+}  # fmt: skip
 _HEAD = """# The papers, equation by equation
 
 Made by `storysound papers > docs/PAPERS.md` from `about.py` of each paper's folder in `src/storysound/research`,

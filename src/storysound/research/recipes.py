@@ -20,6 +20,7 @@ from storysound.research.sos import settings as sos
 from storysound.research.sos.generator import settings as sosgen
 from storysound.research.sos.generator.flow_settings import BranchTraining, FlowTraining
 from storysound.research.soundimage import settings as soundimage
+from storysound.research.tavg import settings as tavg
 
 
 class FolderSettings(Protocol):
@@ -210,6 +211,12 @@ def _judge_sosgen(recipe: sosgen.SosgenEvaluation, models: Models, watch: Watch)
     return evaluate(recipe, models, watch)
 
 
+def _judge_tavg(recipe: tavg.TavgEvaluation, models: Models, watch: Watch) -> list[Row]:
+    from storysound.research.tavg.evaluate import evaluate
+
+    return evaluate(recipe, models, watch)
+
+
 def _judge_tvsum(recipe: mmva.TvsumEvaluation, models: Models, watch: Watch) -> list[Row]:
     from storysound.research.mmva.tvsum import evaluate
 
@@ -249,6 +256,7 @@ EVALUATIONS: tuple[Evaluation[Any], ...] = (
     Evaluation("pictures", soundimage.PictureEvaluation, _judge_pictures, soundimage.PICTURE_TABLE),
     Evaluation("sos", sos.SosEvaluation, _judge_sos, sos.SOS_TABLE),
     Evaluation("sosgen", sosgen.SosgenEvaluation, _judge_sosgen, sosgen.SOSGEN_TABLE),
+    Evaluation("tavg", tavg.TavgEvaluation, _judge_tavg, tavg.TAVG_TABLE),
     Evaluation("tvsum", mmva.TvsumEvaluation, _judge_tvsum, mmva.TVSUM_TABLE),
 )
 BUILDERS: tuple[Builder[Any], ...] = (Builder("mmva", mmva.MmvaBuild, _build_mmva),)

@@ -1,0 +1,1 @@
+"""TAVGBench (Mao et al. 2024)."""
