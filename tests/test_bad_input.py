@@ -237,6 +237,7 @@ BAD = [
     ("generate image --audio in/ok.wav --gain", "99", 2, "--gain: must"),
     ("generate image --audio in/ok.wav --model", "kandinsky=in", 4, "--map takes its"),
     ("evaluate pictures made=in", "real=empty folder", 3, "in: has 0 pictures"),
+    ("evaluate tavg generated=in", "reference=empty folder", 3, "in: has no videos in it"),
     ("models pull", "nope", 2, "'nope'"),
     ("models verify", "nope", 2, "'nope'"),
     ("nope", "", 2, "No such command"),

@@ -276,3 +276,15 @@ def test_settings_are_checked() -> None:
     for wrong in ("both=neither", "frames_per_s=0", "longest_s=-1", "draws=0"):
         with pytest.raises(UsageError):
             recipes.settings(kind, ["generated=a", "reference=b", wrong])
+
+
+def test_the_published_table_stands_beside_with_its_errata(tmp_path: Path) -> None:
+    recipe = folders(tmp_path, count=4)
+    said: list[str] = []
+    evaluation = recipes.of_name(recipes.EVALUATIONS, "tavg")
+    rows = recipes.beside_published(evaluation, list(judged(recipe, said).values()))
+    ours = {row.data: row for row in rows if row.model.startswith("TAVDiffusion, ")}
+    assert ours["TAVGBench, 3,000 samples"].figures["fvd"] == 516.56
+    assert ours["FAVDBench, 1,000 samples"].figures["avh"] == pytest.approx(0.2906)
+    assert any("errata 1, 3" in line for line in said)
+    assert sum("(published)" in row.model for row in rows) == 8

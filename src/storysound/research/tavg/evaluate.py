@@ -69,6 +69,7 @@ def evaluate(recipe: TavgEvaluation, models: Models, watch: Watch) -> list[Row]:
     usual = usual_sound(real) if recipe.both == "imagenet" else None
     judging = Judging(recipe, observer, usual)
     watch.say(protocol(judging))
+    watch.say("published: see errata 1, 3 and 7 of `storysound papers tavg`")
     texts = _texts(recipe, pairs, observer, watch)
     half, other = np.array_split(np.random.default_rng(recipe.seed).permutation(len(pairs)), 2)
     name = recipe.generated.name
