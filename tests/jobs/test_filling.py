@@ -79,6 +79,7 @@ def test_a_take_that_is_not_heard_as_asked_gives_way_to_another(hisses: Hisses, 
     assert len(hisses.asked) == 2
     assert (one.title, one.kind, one.duration_s) == ("a frog croaks", "sfx", 5.0)
     assert one.source.licence == "CC BY-NC 4.0"
+    assert -25 < one.loudness_lufs < -5
     assert (Path(one.root) / one.path).stat().st_size > 10_000
 
 

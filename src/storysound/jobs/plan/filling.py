@@ -4,6 +4,7 @@ Only where it is clear what is seen or told, the clip has no sound of its own an
 that are heard as what they were asked to be.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -28,13 +29,14 @@ from storysound.jobs.plan.scenes import Breakdown
 from storysound.library.file_names import file_names
 from storysound.match.query import Hit
 from storysound.media.content import sha256_of
+from storysound.media.loudness import integrated_lufs, true_peak_dbtp
 from storysound.progress import Watch
 from storysound.story import Sound, Source, Span
 
 MAKERS: Mapping[Fill, str] = {"make": "sosgen", "hub": "stable-audio"}
 SECONDS = 5.0  # of a made sound; ambience goes on without end from there
 TAKES = 8  # tried for the same words
-NO_SCORE = 0.5  # of a sound that no search has found
+SCORE = 1 / (1 + math.exp(-SURER))  # of a sound that is heard as asked: that of a sure fit
 HEARD = 1.0  # agreement with the words from which on a take is what was asked for, as `Listener.agreement`
 
 
@@ -85,10 +87,13 @@ class SoundsMade:
             (name,) = file_names([f"{text} {seed}".replace(" ", "-")]).values()
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self.folder / f"{name}.flac"
-            write_made(wave, conditions, file, self.name, self._licence)
+            sound = write_made(wave, conditions, file, self.name, self._licence).cut()
             source = Source(file.absolute().as_uri(), sha256_of(file), self._licence, f"made by {self.name}")
             folder = str(self.folder.absolute())
-            return Sound(file.name, folder, conditions.seconds, "sfx", title=text, tags=(text,), source=source)
+            return Sound(
+                file.name, folder, conditions.seconds, "sfx", title=text, tags=(text,), source=source,
+                loudness_lufs=integrated_lufs(sound), true_peak_dbtp=true_peak_dbtp(sound),
+            )  # fmt: skip
         return None
 
 
@@ -148,7 +153,7 @@ def filled(
             continue
         why = (f"made by {made.name} from the words: {sound.title}", "the library has nothing near enough")
         others = effect_hits(footage, breakdown, unit, finder, options, lasting)
-        found[unit] = (Hit(sound, 0.0, sound.duration_s, NO_SCORE, why), *others)
+        found[unit] = (Hit(sound, 0.0, sound.duration_s, SCORE, why), *others)
     fits = [[SURER, *[-SURER] * (len(hits) - 1)] if hits else [] for hits in found]
     drafts = effects_laid(footage, breakdown, found, fits, [False] * len(found), lasting)
     return [_within(draft, footage) for draft in drafts]
