@@ -185,6 +185,22 @@ def test_eight_channels_and_low_rates_are_heard(tmp_path: Path) -> None:
     assert np.isfinite(found.sound.loudness_lufs)
 
 
+@pytest.mark.parametrize("place", [2, 4])
+def test_a_sound_is_as_loud_as_its_loudspeakers_make_it(tmp_path: Path, place: int) -> None:
+    """In the centre of 5.1 as alone, behind 1.5 dB louder (BS.1770-4, table 3); an effects channel is silent."""
+    one = 0.1 * np.sin(0.3 * np.arange(48_000 * 3))
+    samples = np.zeros((len(one), 6))
+    samples[:, place] = one
+    soundfile.write(tmp_path / "a.wav", samples, 48_000, format="WAVEX")
+    sound = analyse(tmp_path / "a.wav", {"fake": FakeEncoder()}, JUDGE).sound
+    alone = integrated_lufs(Waveform(one[None].astype(np.float32), 48_000))
+    assert sound.loudness_lufs == pytest.approx(alone + (1.5 if place == 4 else 0.0), abs=0.05)
+    samples = np.roll(samples, 3 - place, axis=1)
+    soundfile.write(tmp_path / "lfe.wav", samples, 48_000, format="WAVEX")
+    with pytest.raises(MediaError, match="silence"):
+        analyse(tmp_path / "lfe.wav", {"fake": FakeEncoder()}, JUDGE)
+
+
 def test_sound_of_a_video_and_its_tags(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "v.mp4"), "w") as container:
         container.metadata["title"] = "A walk"

@@ -78,7 +78,7 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
     ear = ear_among(encoders)
     tags = probe(file).tags
     measures = _measures_of(file, encoders)
-    if measures.peak_dbtp < _SILENT_DBTP:
+    if max(float(levels.max()) for levels in measures.peaks) < _SILENT_DBTP:  # an effects channel alone isn't heard
         raise MediaError(file, _SILENT, _SILENT_DO)
     spectrogram, peaks = rhythm.analyse(measures.loudest), tonality.analyse(measures.loudest)
     loudness_lufs = _gated(np.concatenate(measures.loudness))
@@ -106,10 +106,9 @@ def _measures_of(file: str | Path, encoders: Mapping[str, Encoder[Waveform]]) ->
     """All that has to be known of the samples, so that none of them is held afterwards but the loudest block."""
     measures = _Measures(encoders)
     for block in read_blocks(file, BLOCK_S, rest_s=SHORTEST_REST_S):
-        wave = block.wave if block.wave.channels <= 2 else block.wave.stereo()
         if block.is_last and block.start_s == 0:
-            _check_worth(file, wave)
-        measures.add(wave, block.start_s)
+            _check_worth(file, block.wave if block.wave.channels <= 2 else block.wave.stereo())
+        measures.add(block.wave, block.start_s)
     return measures
 
 
@@ -138,7 +137,7 @@ class _Measures:
         self._most = -math.inf
 
     def add(self, wave: Waveform, start_s: float) -> None:
-        """The sound from `start_s` on, of which all before was added."""
+        """The sound from `start_s` on, of which all before was added: measured by its loudspeakers, heard in one."""
         self.duration_s = start_s + wave.duration_s
         self.peak_dbtp = max(self.peak_dbtp, true_peak_dbtp(wave))
         curve = momentary_lufs(_padded(wave, _SHORTEST_LOUD_S))
