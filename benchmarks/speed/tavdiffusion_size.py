@@ -1,6 +1,6 @@
 """What a step of the paper's TAVDiffusion takes at its own size: parameters, memory a GPU, operations; all on paper.
 
-As `benchmarks.speed.sosgen_size` counts, and by its rules: networks of the sizes of Stable Diffusion 1.5, AudioLDM and
+As `benchmarks.speed.step_size` counts: networks of the sizes of Stable Diffusion 1.5, AudioLDM and
 CLIP ViT-L/14's text encoder stand on torch's meta device, and one clip goes through Eq. 15 as a training would send it:
 20 frames of 256 x 320 pixels, and 10.24 s of sound, 64 mel bands in 1024 columns (AudioLDM's; the paper prints no size
 of spectrograms). Both UNets and what stands between them learn, autoencoders and text encoder don't. More clips in a
@@ -9,19 +9,17 @@ batch add their activations alone.
 Run: python -m benchmarks.speed.tavdiffusion_size
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextModel
 
-from benchmarks.speed.sosgen_size import SavedBytes, StepSize, fused_attention, operations
+from benchmarks.speed.step_size import StepSize, autoencoder, size_of, text_config
 from storysound.generate.pretrained import quiet
 from storysound.generate.tavdiffusion_start import AUDIO_CHANNELS
 from storysound.losses.audio_visual import audible_video_loss
@@ -60,27 +58,13 @@ class PaperNetworks:
         return audible_video_loss(self.network, **self.batch(), schedule=self.schedule, dice=dice).total
 
 
-def autoencoder(channels: int, widths: tuple[int, ...], latents: int) -> Any:
-    """As Stable Diffusion's."""
-    return AutoencoderKL(
-        in_channels=channels, out_channels=channels, block_out_channels=widths, latent_channels=latents,
-        down_block_types=("DownEncoderBlock2D",) * len(widths), up_block_types=("UpDecoderBlock2D",) * len(widths),
-        layers_per_block=2,
-    )  # fmt: skip
-
-
 def paper_networks(config: TavConfig) -> PaperNetworks:
     """Of Stable Diffusion 1.5's and AudioLDM's published sizes."""
-    text = CLIPTextConfig(
-        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, vocab_size=49408,
-        attn_implementation="sdpa",
-    )  # fmt: skip
     with torch.device("meta"), quiet():
         own = {"cross_attention_dim": 768, "attention_head_dim": 8}
         audio = UNet2DConditionModel(in_channels=AUDIO_CHANNELS, out_channels=AUDIO_CHANNELS, **own)
         network = TavDiffusion(audio, UNet2DConditionModel(**own), config)
-        parts = (network, autoencoder(3, (128, 256, 512, 512), 4), autoencoder(1, (128, 256, 512), AUDIO_CHANNELS),
-                 CLIPTextModel(text))  # fmt: skip
+        parts = (network, autoencoder(), autoencoder(1, (128, 256, 512), AUDIO_CHANNELS), CLIPTextModel(text_config()))
         schedule = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
         return PaperNetworks(*(part.to(torch.bfloat16) for part in parts), schedule)
 
@@ -90,39 +74,8 @@ def counted(config: TavConfig) -> StepSize:
     made = paper_networks(config)
     taught = list(made.network.parameters())
     frozen = [w for part in (made.pictures, made.spectrograms, made.text_encoder) for w in part.parameters()]
-    weights = {weight.untyped_storage()._cdata for weight in (*taught, *frozen)}
-    plain, outside = SavedBytes(weights), SavedBytes(weights)
-    with fused_attention([]), saved_tensors_hooks(plain.add, lambda tensor: tensor):
-        made.step().backward()  # type: ignore[no-untyped-call]
-    encoding = operations(made.batch)
-    whole = operations(made.step)
-    with fused_attention([]), saved_tensors_hooks(outside.add, lambda tensor: tensor):
-        lasting, largest = _checkpointed(made, weights)
-    numbers = sum(weight.numel() for weight in taught)
-    rest = sum(weight.numel() for weight in frozen)
-    return StepSize(
-        numbers, rest, numbers + rest, plain.total, outside.total + lasting + largest, encoding, whole - encoding
-    )
-
-
-def _checkpointed(made: PaperNetworks, weights: set[int]) -> tuple[int, int]:
-    """Bytes of the blocks' inputs, which stay, and of the largest block's activations, which come and go."""
-    inputs, blocks = SavedBytes(weights), [0]
-
-    def block(module: Callable[..., Any], *given: Any) -> Any:
-        for one in given:
-            if isinstance(one, Tensor):
-                inputs.add(one)
-        own = SavedBytes(weights)
-        with saved_tensors_hooks(own.add, lambda tensor: tensor):
-            found = module(*given)
-        blocks.append(own.total)
-        return found
-
-    for unet in (made.network.audio, made.network.video):
-        unet.enable_gradient_checkpointing(block)
-    made.step()
-    return inputs.total, max(blocks)
+    copied = sum(weight.numel() for weight in (*taught, *frozen))
+    return size_of(made.step, made.batch, taught, frozen, copied, (made.network.audio, made.network.video))
 
 
 def weights_of(network: TavDiffusion) -> dict[str, int]:
