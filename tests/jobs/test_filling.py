@@ -58,7 +58,7 @@ class Listens:
 @pytest.fixture
 def hisses(monkeypatch: pytest.MonkeyPatch) -> Hisses:
     maker = Hisses()
-    monkeypatch.setattr(filling, "maker_of", lambda choice, models: (maker, choice, "CC BY-NC 4.0"))
+    monkeypatch.setattr(filling, "maker_of", lambda choice, makers, models: (maker, choice, "CC BY-NC 4.0"))
     return maker
 
 

@@ -1,18 +1,13 @@
-"""Sound by any maker: which model, what it may be asked for, and the file that says how it was made."""
+"""Sound by any maker: what it may be asked for, and the file that says how it was made."""
 
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from storysound.encode.pool import Models
 from storysound.errors import UsageError
-from storysound.generate import maker
-from storysound.generate.maker import SHIPPED, SOUND, Conditions, Maker
-from storysound.generate.pretrained import chosen_folder
+from storysound.generate.maker import Conditions, Maker
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, resample
 from storysound.media.film.enclosed import Enclosed
@@ -45,20 +40,6 @@ def check_asked(text: str) -> None:
                 "fire, water, machines and things",
                 field="text",
             )
-
-
-def maker_of(choice: str, models: Models) -> tuple[Maker, str, str]:
-    """The maker that a user chose, a name of `generate.maker.SOUND` or NAME=FOLDER, its name, its licence where known.
-
-    Raises UsageError for an unknown one, MissingModelError where its weights are missing.
-    """
-    name, device = choice, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name in SHIPPED:
-        folder, licence = Path(str(files("storysound") / "generate" / "weights")), SHIPPED[name]
-    else:
-        name, folder, licence = chosen_folder(choice, tuple(SOUND), models.weights)
-    found = models.get(f"{name} {folder}", lambda _: maker.load(SOUND[name], folder, device, models))
-    return found, name, licence
 
 
 def nearest_text(made_by: Maker, text: str) -> tuple[str, float]:

@@ -1,8 +1,9 @@
 """Makers of sound that does not exist yet: what one is given, what it can take, how it is asked; each is one file."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,6 +11,7 @@ import torch
 
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
+from storysound.generate.pretrained import chosen_folder
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.story import Mood
@@ -77,6 +79,20 @@ def load(file: str, folder: Path, device: torch.device, models: Models) -> Maker
     """
     maker: Maker = import_module(f"storysound.generate.{file}").load(folder, device, models)
     return maker
+
+
+def maker_of(choice: str, makers: Mapping[str, str], models: Models, without: str = "") -> tuple[Maker, str, str]:
+    """The maker that a user chose, a name of `makers` (MUSIC, SOUND) or NAME=FOLDER; its name, its licence where known.
+
+    Raises UsageError for an unknown one, MissingModelError where its weights are missing, with what can be done
+    `without` them.
+    """
+    if choice in SHIPPED and choice in makers:
+        name, folder, licence = choice, Path(str(files("storysound") / "generate" / "weights")), SHIPPED[choice]
+    else:
+        name, folder, licence = chosen_folder(choice, tuple(makers), models.weights, without)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return models.get(f"{name} {folder}", lambda _: load(makers[name], folder, device, models)), name, licence
 
 
 def check_conditions(conditions: Conditions, maker: Maker) -> None:

@@ -11,9 +11,7 @@ from storysound.annotate.feeling import MoodReader
 from storysound.encode import cache as feature_cache
 from storysound.encode.mood import as_mood, head, reading
 from storysound.encode.pool import Models
-from storysound.generate import maker
-from storysound.generate.maker import MUSIC, Conditions, check_conditions
-from storysound.generate.pretrained import chosen_folder
+from storysound.generate.maker import MUSIC, Conditions, check_conditions, maker_of
 from storysound.generate.prompts import Choice, Prompts, shipped
 from storysound.jobs.generate.request import GenerateMusicRequest, GenerateMusicResult
 from storysound.media.audio import write_wav
@@ -41,9 +39,7 @@ def run(request: GenerateMusicRequest, models: Models, watch: Watch) -> Generate
     check_target(out)
     watch.plan(_COSTS)
     watch.step("load")
-    name, folder, licence = chosen_folder(request.model, tuple(MUSIC), models.weights, _WITHOUT)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    composer = models.get(f"{name} {folder}", lambda _: maker.load(MUSIC[name], folder, device, models))
+    composer, name, licence = maker_of(request.model, MUSIC, models, _WITHOUT)
     check_conditions(Conditions(request.seconds, text="any"), composer)
     watch.step("understand")
     choice, wanted = _chosen(request, models, watch)

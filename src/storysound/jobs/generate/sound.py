@@ -1,8 +1,8 @@
 """A sound made of words or pictures, by a model: what no library has."""
 
 from storysound.encode.pool import Models
-from storysound.generate.made_sound import FAR, check_asked, maker_of, nearest_text, write_made
-from storysound.generate.maker import SHIPPED, Conditions, TimedPicture, check_conditions
+from storysound.generate.made_sound import FAR, check_asked, nearest_text, write_made
+from storysound.generate.maker import SHIPPED, SOUND, Conditions, TimedPicture, check_conditions, maker_of
 from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSoundResult
 from storysound.media.files import check_readable, check_target
 from storysound.media.image import read_image
@@ -27,7 +27,7 @@ def run(request: GenerateSoundRequest, models: Models, watch: Watch) -> Generate
         check_asked(request.text)
     watch.plan(_COSTS)
     watch.step("load")
-    made_by, name, licence = maker_of(request.model, models)
+    made_by, name, licence = maker_of(request.model, SOUND, models)
     conditions = Conditions(request.seconds, request.seed, request.text, _pictures(request))
     check_conditions(conditions, made_by)
     nearest, cosine = nearest_text(made_by, request.text) if request.text.strip() else ("", 1.0)

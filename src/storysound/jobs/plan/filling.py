@@ -17,8 +17,8 @@ from storysound.encode import gloss
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.errors import UsageError
-from storysound.generate.made_sound import FAR, check_asked, maker_of, nearest_text, write_made
-from storysound.generate.maker import Conditions
+from storysound.generate.made_sound import FAR, check_asked, nearest_text, write_made
+from storysound.generate.maker import SOUND, Conditions, maker_of
 from storysound.ingest.footage import Footage
 from storysound.jobs.generate.request import MOST_WORDS
 from storysound.jobs.plan.agreement import Listener
@@ -46,7 +46,7 @@ class SoundsMade:
     def __init__(self, fill: Fill, folder: Path, models: Models, listener: Callable[[], Listener], seed: int) -> None:
         """`fill` says by which model. Raises MissingModelError without it."""
         self.folder, self._listener, self._seed = folder, listener, seed
-        self._maker, self.name, self._licence = maker_of(MAKERS[fill], models)
+        self._maker, self.name, self._licence = maker_of(MAKERS[fill], SOUND, models)
         self._known: dict[str, Sound | None] = {}
         self.missed: list[str] = []  # words for which nothing could be made
 
@@ -168,7 +168,7 @@ def _within(draft: Draft, footage: Footage) -> Draft:
 
 def check_fill(fill: Fill, options: PlanOptions, models: Models) -> None:
     """Raises UsageError where what is made may not be sold and must be; MissingModelError without the model."""
-    _, name, licence = maker_of(MAKERS[fill], models)
+    _, name, licence = maker_of(MAKERS[fill], SOUND, models)
     if options.licence_policy == "commercial" and licence and not allows_commerce(licence):
         raise UsageError(f"sounds made by {name} may not be sold ({licence})", field="fill")
 
