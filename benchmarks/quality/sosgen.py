@@ -86,7 +86,7 @@ def made(model: Sosgen, prompts: Sequence[str], seeds: Sequence[int], words: Mod
     vectors = torch.from_numpy(text_vectors(words.encoder("minilm"), prompts))
     for seed in seeds:
         mels = model.spectrograms(vectors, [seed * 100 + number for number in range(len(prompts))], 5.0)
-        yield [Waveform(sosgen.sounding(mel, seed)[None], sosgen.RATE_HZ) for mel in mels]
+        yield [Waveform(sosgen.FORM.sounding(mel, seed)[None], sosgen.RATE_HZ) for mel in mels]
 
 
 def clips(classes: Sequence[str]) -> dict[str, list[tuple[str, Path]]]:
@@ -102,12 +102,12 @@ def clips(classes: Sequence[str]) -> dict[str, list[tuple[str, Path]]]:
 
 def through(samples: Samples, model: Sosgen | None) -> Waveform:
     """Samples [n] at the maker's rate as a spectrogram, through the autoencoder where there is a model, and back."""
-    mels = sosgen.frames(samples)
+    mels = sosgen.FORM.frames(samples, sosgen.FRAMES)
     if model is not None:
         with torch.inference_mode():
             mels = model.parts.code.decode(model.parts.code.encode(torch.from_numpy(mels[None])))[0].numpy()
         mels = mels + model.grain * sosgen.grain(mels.shape, 0)
-    return Waveform(sosgen.sounding(mels, 0)[None], sosgen.RATE_HZ)
+    return Waveform(sosgen.FORM.sounding(mels, 0)[None], sosgen.RATE_HZ)
 
 
 def frechet_ratio(made_vectors: list[Floats], real: list[Floats], recordings: Sequence[str]) -> float:

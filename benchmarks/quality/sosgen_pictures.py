@@ -113,7 +113,7 @@ class Takes:
             half = shown.shape[1] // 2
             shown[:, half:] = torch.stack([self.shown[name] for name in later])[:, half:]
             mels = self._model.spectrograms(words, [seed] * len(names), SECONDS, shown)
-            sounds += [Waveform(sosgen.sounding(mel, seed)[None], sosgen.RATE_HZ) for mel in mels]
+            sounds += [Waveform(sosgen.FORM.sounding(mel, seed)[None], sosgen.RATE_HZ) for mel in mels]
         return sounds
 
 

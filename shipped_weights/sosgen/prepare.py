@@ -35,7 +35,7 @@ def main() -> None:
     for number, kind in enumerate(kinds):
         for sound in np.load(options.cache / "sounds" / f"{kind}.npy"):
             samples = soxr.resample(sound.astype(np.float32) / 32768, RATE_HZ, sosgen.RATE_HZ)
-            mels.append(sosgen.frames(samples).astype(np.float16))
+            mels.append(sosgen.FORM.frames(samples, sosgen.FRAMES).astype(np.float16))
             numbers.append(number)
     order = np.random.default_rng(0).permutation(len(mels))
     options.out.mkdir(parents=True, exist_ok=True)

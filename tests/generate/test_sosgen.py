@@ -20,12 +20,9 @@ from storysound.generate.sosgen import (
     Parts,
     Sight,
     Sosgen,
-    at_once,
     codes_of,
     fingerprint,
-    frames,
     read_parts,
-    sounding,
     tokens_of,
 )  # fmt: skip
 from storysound.generate.variants import FIXED_TEXT
@@ -131,8 +128,8 @@ def test_pictures_that_it_cannot_take_are_told(maker: Sosgen, seeing: Sosgen) ->
 
 def test_sounds_at_once_are_as_loud_as_the_louder_where_the_other_is_silent() -> None:
     tone, hiss = np.full((2, 3), -2.0, np.float32), np.full((2, 3), 1.0, np.float32)
-    np.testing.assert_allclose(at_once(tone, hiss), 1.0, atol=0.01)
-    np.testing.assert_allclose(at_once(hiss, hiss), 1 + np.log(2) / 2, atol=1e-4)
+    np.testing.assert_allclose(sosgen.FORM.at_once(tone, hiss), 1.0, atol=0.01)
+    np.testing.assert_allclose(sosgen.FORM.at_once(hiss, hiss), 1 + np.log(2) / 2, atol=1e-4)
 
 
 @pytest.mark.parametrize("seconds", [0.7, 12.0])
@@ -176,8 +173,8 @@ def test_tokens_and_codes_are_each_others_inverse() -> None:
 
 def test_a_spectrogram_sounds_as_what_it_was_made_of() -> None:
     tone = 0.2 * np.sin(2 * np.pi * 700 * np.arange(sosgen.RATE_HZ) / sosgen.RATE_HZ).astype(np.float32)
-    once = frames(tone, 80)
-    again = frames(sounding(once, 0), 80)
+    once = sosgen.FORM.frames(tone, 80)
+    again = sosgen.FORM.frames(sosgen.FORM.sounding(once, 0), 80)
     loud = once > once.max() - 1.5
     assert np.abs(again - once)[loud].mean() < 0.1
 

@@ -28,10 +28,10 @@ from storysound.encode.spaces import spaces_of
 from storysound.errors import MissingModelError, UsageError
 from storysound.generate.maker import Condition, Conditions, check_conditions
 from storysound.generate.variants import FIXED_TEXT
-from storysound.media.arrays import Floats, Pixels, Samples
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
-from storysound.media.spectrogram import LogMel, Stft, log_mel
-from storysound.media.spectrograms.griffin_lim import sound_of
+from storysound.media.spectrogram import LogMel, Stft
+from storysound.media.spectrograms.log_mels import LogMelForm
 from storysound.nn.flow import FlowConfig, FlowTransformer, guided, sample, windowed
 from storysound.nn.frame_track import spread
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
@@ -42,9 +42,9 @@ RATE_HZ = 22_050
 BANDS = LogMel(
     RATE_HZ, Stft(1024, 256), 80, 0.0, 8000.0, scale="slaney", norm="slaney", power=1, floor=1e-5
 )  # fmt: skip
+FORM = LogMelForm(BANDS)
 FRAMES = 432  # of a slice, 5.02 s
 COLUMNS = FRAMES // PATCH  # of its code
-_CENTRE, _SPREAD = -5.0, 2.0  # of log-mel values, about
 FILE = "sosgen.safetensors"
 BRANCH_FILE = "sosgen-pictures.safetensors"
 SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
@@ -53,27 +53,6 @@ STEPS, GUIDANCE = 8, 3.5
 GRAIN = 0.16  # that codes lose of noise, as strong as what they lose of the slices they learned from
 PICTURE_GUIDANCE, WORD_GUIDANCE = 2.5, 2.0  # where there are pictures: of them, of the words beside them
 SIGHT = "efficientnet_lite2"  # recognises what the branch learned to see
-
-
-def frames(samples: Samples, count: int = FRAMES) -> Floats:
-    """Log-mel frames [count m], about of mean 0 and strength 1, of samples [n] at `RATE_HZ`; silence follows."""
-    length = (count - 1) * BANDS.stft.hop_length
-    samples = np.pad(samples[:length], (0, max(0, length - len(samples))))
-    return (log_mel(samples, BANDS) - np.float32(_CENTRE)) / np.float32(_SPREAD)
-
-
-def sounding(log_mels: Floats, seed: int) -> Samples:
-    """Samples [(t - 1) · 256] at `RATE_HZ` of frames [t m] as `frames` gives them."""
-    bands = np.exp(np.minimum(log_mels * np.float32(_SPREAD) + np.float32(_CENTRE), 5.0))
-    bands = np.where(bands < 2e-5, 0.0, bands).astype(np.float32)
-    length = (len(log_mels) - 1) * BANDS.stft.hop_length
-    return np.asarray(np.concatenate(list(sound_of(bands[None], BANDS, length, seed=seed)), axis=1)[0], np.float32)
-
-
-def at_once(one: Floats, other: Floats) -> Floats:
-    """Frames [t m] of two sounds that are heard together: what is in the bands adds up."""
-    both = np.logaddexp(one.astype(np.float32) * _SPREAD, other.astype(np.float32) * _SPREAD)
-    return np.asarray(both / _SPREAD, np.float32)
 
 
 def tokens_of(codes: Tensor, joined: int) -> Tensor:
@@ -120,7 +99,7 @@ class Parts:
         save_file(_halves(self.branch.state_dict()), folder / BRANCH_FILE, about)
 
     def encode(self, mels: Tensor) -> Tensor:
-        """Frames [b t m] as `frames` gives them, as tokens [b n k]."""
+        """Frames [b t m] as `LogMelForm.frames` gives them, as tokens [b n k]."""
         return tokens_of(self.code.encode(mels), self.joined)
 
 
@@ -241,7 +220,7 @@ class Sosgen:
         shown = self._shown(conditions)
         vector = torch.from_numpy(text_vectors(self._words, [conditions.text.strip() or FIXED_TEXT]))
         log_mels = self.spectrograms(vector, [conditions.seed], conditions.seconds, shown)[0]
-        samples = sounding(log_mels, conditions.seed)[None]
+        samples = FORM.sounding(log_mels, conditions.seed)[None]
         return Waveform(np.clip(samples, -1, 1).astype(np.float32), RATE_HZ).cut(0.0, conditions.seconds)
 
     def _shown(self, conditions: Conditions) -> Tensor | None:
@@ -271,7 +250,7 @@ class Sosgen:
 
     @torch.inference_mode()
     def spectrograms(self, vectors: Tensor, seeds: list[int], seconds: float, pictures: Tensor | None = None) -> Floats:
-        """Frames [b t m], as `frames` gives them, for conditions [b d] of texts; at least `seconds` long.
+        """Frames [b t m], as `LogMelForm.frames` gives them, for conditions [b d] of texts; at least `seconds` long.
 
         `pictures` [b n d]: the vector of what is shown at each token.
         """

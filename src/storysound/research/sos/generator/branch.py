@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError
-from storysound.generate.sosgen import SHIPPED, SIGHT, Parts, at_once, fingerprint, read_parts, sight_of
+from storysound.generate.sosgen import FORM, SHIPPED, SIGHT, Parts, fingerprint, read_parts, sight_of
 from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import Control, flow_loss
@@ -96,7 +96,7 @@ class Pairs:
     def _mixed(self, one: int, other: int) -> Tensor:
         """Tokens [k c] of two slices heard at once."""
         with torch.inference_mode():
-            return self.parts.encode(torch.from_numpy(at_once(self.mels[one], self.mels[other]))[None])[0]
+            return self.parts.encode(torch.from_numpy(FORM.at_once(self.mels[one], self.mels[other]))[None])[0]
 
 
 def made_pictures(data: Path, models: Models) -> MadePictures:

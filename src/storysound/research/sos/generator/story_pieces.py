@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.generate.sosgen import BANDS, FRAMES, RATE_HZ, frames
+from storysound.generate.sosgen import BANDS, FORM, FRAMES, RATE_HZ
 from storysound.media.arrays import Floats, Ints
 from storysound.media.files import atomic
 from storysound.progress import Watch
@@ -16,7 +16,7 @@ LEAST = FRAMES // 2  # of the frames of a piece: what is left of a slice and sho
 
 @dataclass(frozen=True)
 class StoryPieces:
-    """Log-mel pieces [n t m] as `generate.sosgen.frames` gives them; the story of each [n], by number, and its film.
+    """Log-mel pieces [n t m] as `LogMelForm.frames` gives them; the story of each [n], by number, and its film.
 
     `texts`: what tells each story.
     """
@@ -46,7 +46,7 @@ def _made(slices: StorySlices, names: list[str], kept: Path, watch: Watch) -> tu
         watch.at(number, len(slices), one.story)
         samples = slices.sound(number, RATE_HZ).samples[0]
         starts = range(0, max(1, len(samples) // hop - LEAST + 1), FRAMES)
-        mels += [frames(samples[start * hop :]).astype(np.float16) for start in starts]
+        mels += [FORM.frames(samples[start * hop :], FRAMES).astype(np.float16) for start in starts]
         stories += [names.index(one.story)] * len(starts)
     found = np.stack(mels), np.array(stories, np.int64)
     kept.parent.mkdir(parents=True, exist_ok=True)
