@@ -21,7 +21,7 @@ from transformers import CLIPTextModel
 
 from benchmarks.speed.step_size import StepSize, autoencoder, size_of, text_config
 from storysound.generate.pretrained import quiet
-from storysound.generate.tavdiffusion_start import AUDIO_CHANNELS
+from storysound.generate.video.tavdiffusion_start import AUDIO_CHANNELS
 from storysound.losses.audio_visual import audible_video_loss
 from storysound.nn.latent_diffusion import encoded
 from storysound.nn.tavdiffusion import TavConfig, TavDiffusion

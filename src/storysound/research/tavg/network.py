@@ -50,13 +50,13 @@ ERRATA = (
         4,
         "Latents of sound are said to have an eighth of a spectrogram's height and width; AudioLDM's have a quarter.",
         "Whatever the autoencoder makes of them.",
-        "storysound.generate.tavdiffusion.TavParts",
+        "storysound.generate.video.tavdiffusion.TavParts",
     ),
     Erratum(
         5,
         "The vocoder is said to be MelGAN; AudioLDM, whose autoencoder is taken, has HiFi-GAN.",
         "AudioLDM's.",
-        "storysound.generate.tavdiffusion.assembled",
+        "storysound.generate.video.tavdiffusion.assembled",
     ),
     Erratum(
         6,
@@ -75,7 +75,7 @@ ERRATA = (
         "Of the UNet of sound only the first layer is said to have 8 channels instead of 4; noise of 8 channels needs "
         "8 of the last one too.",
         "Both have 8, and neither has Stable Diffusion's weights.",
-        "storysound.generate.tavdiffusion_start.started",
+        "storysound.generate.video.tavdiffusion_start.started",
     ),
 )
 

@@ -10,8 +10,16 @@ from generate_fakes import no_network, tiny_diffusion  # noqa: F401
 from storysound.errors import MissingModelError
 from storysound.generate.diffusion_folder import ABOUT as SOSGEN_ABOUT
 from storysound.generate.diffusion_folder import read_parts, write_parts
-from storysound.generate.tavdiffusion import ABOUT, AudibleClip, ClipForm, TavParts, assembled, read_tav, write_tav
-from storysound.generate.tavdiffusion_start import started
+from storysound.generate.video.tavdiffusion import (
+    ABOUT,
+    AudibleClip,
+    ClipForm,
+    TavParts,
+    assembled,
+    read_tav,
+    write_tav,
+)
+from storysound.generate.video.tavdiffusion_start import started
 from storysound.nn.tavdiffusion import TavConfig
 from tavdiffusion_fakes import FRAMES, taught
 

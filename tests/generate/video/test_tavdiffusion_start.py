@@ -10,7 +10,7 @@ from generate_fakes import no_network, tiny_diffusion  # noqa: F401
 from rounding import assert_alike
 from storysound.errors import MissingModelError
 from storysound.generate.diffusion_folder import ABOUT, read_parts, write_parts
-from storysound.generate.tavdiffusion_start import InitialisationReport, started
+from storysound.generate.video.tavdiffusion_start import InitialisationReport, started
 from storysound.nn.tavdiffusion import TavConfig
 from tavdiffusion_fakes import FRAMES, tiny_batch, tiny_unet
 
@@ -100,7 +100,7 @@ def test_the_report_for_people() -> None:
 
 def test_a_step_of_the_papers_size_fits_together_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the meta device, which knows shapes alone; against the published numbers of weights."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
     size = importlib.import_module("benchmarks.speed.tavdiffusion_size")
     found, own = size.counted(TavConfig()), size.weights_of(size.paper_networks(TavConfig()).network)
     unet, text, vae, four_more = 859_520_964, 123_060_480, 83_653_863, 4 * 320 * 9

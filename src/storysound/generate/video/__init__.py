@@ -1,0 +1,1 @@
+"""Makers of video with sound: networks of both at once, and two of one each in stages."""
