@@ -76,15 +76,22 @@ def audible_video_loss(
 
     Each clip gets one time, of one schedule of diffusers, for its sound and its picture, and noise for each (Eq. 11).
     Errors are means over all numbers of a side, as Stable Diffusion's training takes them, where the paper prints
-    sums. Times and noise are drawn by `dice`, of the processor.
+    sums. A schedule that says so is learned by velocities instead of noise (Salimans and Ho 2022). Times and noise
+    are drawn by `dice`, of the processor.
     """
     t = torch.randint(0, schedule.config.num_train_timesteps, (len(audio),), generator=dice).to(audio.device)
     noise_a, noise_v = (torch.randn(one.shape, generator=dice).to(one) for one in (audio, video))
     seen: PredictedNoise = network(
         schedule.add_noise(audio, noise_a, t), schedule.add_noise(video, noise_v, t), t, context
     )  # fmt: skip
+    if schedule.config.prediction_type == "v_prediction":
+        wanted_a, wanted_v = (
+            schedule.get_velocity(data, noise, t) for data, noise in ((audio, noise_a), (video, noise_v))
+        )
+    else:
+        wanted_a, wanted_v = noise_a, noise_v
     error_a, error_v = (
-        (noise - found).float().square().mean() for noise, found in ((noise_a, seen.audio), (noise_v, seen.video))
+        (wanted - found).float().square().mean() for wanted, found in ((wanted_a, seen.audio), (wanted_v, seen.video))
     )
     if seen.middle is None:
         return AudibleVideoLoss(error_a + error_v, error_a, error_v, None)

@@ -1,9 +1,9 @@
 """A small autoencoder of moving pictures: a few frames together become one small grid of numbers, and back.
 
 Frames that follow each other share nearly all they show, so they are encoded as one picture with more colours. Half by
-half (Rombach et al. 2022, section 3.1, of single pictures), of ConvNeXt blocks (Liu et al. 2022); codes are normalised
-at each place instead of held near a Gaussian, and a little noise on them while learning keeps them smooth. Axes: b
-clips, f frames, g groups of frames, c channels of the code, h w height and width, multiples of `PATCH`.
+half (Rombach et al. 2022, section 3.1, of single pictures), of residual blocks; codes are normalised at each place
+instead of held near a Gaussian, and a little noise on them while learning keeps them smooth. Axes: b clips, f frames, g
+groups of frames, c channels of the code, h w height and width, multiples of `PATCH`.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from storysound.nn.patch_autoencoder import ConvNeXtBlock
 
 PATCH = 16  # pixels of a place of the code, a side
 _FIRST = 4  # of them are folded into channels at once
@@ -26,11 +24,24 @@ class FrameAutoencoderConfig:
     together: int = 2  # frames of a group
     channels: int = 12
     width: int = 64  # twice as much where places are wider
-    blocks: int = 2  # of each level of each half
+    blocks: int = 1  # of each level of each half
 
     def __post_init__(self) -> None:
         if min(self.together, self.width, self.blocks) < 1 or self.channels < 2:
             raise ValueError(f"needs sizes of at least 1 and 2 channels or more, got {self}")
+
+
+class _Block(nn.Module):
+    """Two convolutions whose result is added (He et al. 2016, pre-activation); no norm: codes have one."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b c h w] -> the same shape."""
+        out: Tensor = x + self.second(F.gelu(self.first(F.gelu(x))))
+        return out
 
 
 class FrameAutoencoder(nn.Module):
@@ -59,7 +70,7 @@ class FrameAutoencoder(nn.Module):
         self.register_buffer("spread", torch.ones(self.config.channels))  # has their scale
 
     def _blocks(self, width: int) -> list[nn.Module]:
-        return [ConvNeXtBlock(width) for _ in range(self.config.blocks)]
+        return [_Block(width) for _ in range(self.config.blocks)]
 
     def encode(self, clips: Tensor) -> Tensor:
         """[b f 3 h w] -> [b g c h/16 w/16], of mean 0 and strength 1 once `mean` and `spread` are set.

@@ -27,7 +27,7 @@ class AutoencoderConfig:
             raise ValueError(f"needs sizes of at least 1 and at most {PATCH * PATCH} channels, got {self}")
 
 
-class ConvNeXtBlock(nn.Module):
+class _ConvNeXtBlock(nn.Module):
     """Depthwise 5 x 5, then a layer of four times the width at each place; adds nothing at first."""
 
     def __init__(self, width: int) -> None:
@@ -57,9 +57,9 @@ class PatchAutoencoder(nn.Module):
         channels, width, size = self.config.channels, self.config.width, PATCH * PATCH
         self.straight_in, self.straight_out = nn.Linear(size, channels), nn.Linear(channels, size)
         self.first, self.last = nn.Conv2d(size, width, 1), nn.Conv2d(width, channels, 1)
-        self.reading = nn.Sequential(*(ConvNeXtBlock(width) for _ in range(self.config.blocks)))
+        self.reading = nn.Sequential(*(_ConvNeXtBlock(width) for _ in range(self.config.blocks)))
         self.begin, self.end = nn.Conv2d(channels, width, 3, padding=1), nn.Conv2d(width, size, 1)
-        self.writing = nn.Sequential(*(ConvNeXtBlock(width) for _ in range(self.config.blocks)))
+        self.writing = nn.Sequential(*(_ConvNeXtBlock(width) for _ in range(self.config.blocks)))
         self.smooth = nn.Sequential(nn.Conv2d(1, 12, 5, padding=2), nn.GELU(), nn.Conv2d(12, 1, 3, padding=1))
         self.register_buffer("mean", torch.zeros(channels))  # of codes, so that what is made of noise has their scale
         self.register_buffer("spread", torch.ones(channels))

@@ -25,7 +25,7 @@ class WordEncoderConfig:
 
 
 class WordEncoder(nn.Module):
-    """Numbers of words [b k], 0 where there is none, to tokens [b k d]: a transformer (Vaswani et al. 2017), pre-norm."""
+    """Numbers of words [b k], 0 where there is none, to tokens [b k d]; a transformer (Vaswani et al. 2017)."""
 
     def __init__(self, config: WordEncoderConfig) -> None:
         super().__init__()

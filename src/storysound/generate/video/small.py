@@ -1,0 +1,218 @@
+"""A small TAVDiffusion of 2-s clips that learned in a made world: what its file holds, and how clips come out of it.
+
+The network is the paper's (TAVGBench, section 4), a thousandth of its size, between autoencoders of our own; it is told
+by words of a closed vocabulary. Sound is made of log-mel frames by Griffin and Lim's algorithm. What it learned from
+stands in the card beside its weights.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from storysound.errors import MissingModelError
+from storysound.generate.lexicon import Lexicon
+from storysound.generate.video.tavdiffusion import STEPS, AudibleClip
+from storysound.media.arrays import Floats, Pixels
+from storysound.media.audio import Waveform
+from storysound.media.spectrogram import LogMel, Stft
+from storysound.media.spectrograms.log_mels import LogMelForm
+from storysound.nn.frame_autoencoder import PATCH as PLACE
+from storysound.nn.frame_autoencoder import FrameAutoencoder, FrameAutoencoderConfig
+from storysound.nn.latent_diffusion import sampler
+from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
+from storysound.nn.tavdiffusion import TavConfig, TavDiffusion, generated
+from storysound.nn.word_encoder import WordEncoder, WordEncoderConfig
+
+FILE = "tavdiffusion-small.safetensors"
+SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
+RATE_HZ = 16_000
+FORM = LogMelForm(
+    LogMel(RATE_HZ, Stft(512, 160), 64, 0.0, 8000.0, scale="slaney", norm="slaney", power=1, floor=1e-5)
+)  # fmt: skip
+SECONDS = 2.0
+FRAMES, SIDE = 32, 64  # pictures of a clip, and pixels of their sides
+COLUMNS = 208  # log-mel frames of a clip and a little more: whole patches, an even number of them
+GUIDANCE = 3.0
+
+
+@dataclass(frozen=True)
+class SmallTavConfig:
+    """Shapes of all networks."""
+
+    network: TavConfig = field(default_factory=lambda: TavConfig(frames=16, heads=4))
+    widths: tuple[int, ...] = (48, 96)  # of both UNets; the middle, where streams meet, is as wide as the last
+    layers: int = 1  # of a UNet's block
+    words: WordEncoderConfig = field(default_factory=lambda: WordEncoderConfig(128))
+    frames: FrameAutoencoderConfig = field(default_factory=FrameAutoencoderConfig)
+    sounds: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(channels=16))
+
+    def __post_init__(self) -> None:
+        if self.network.frames * self.frames.together != FRAMES:
+            raise ValueError(f"clips have {FRAMES} frames, got {self.network.frames} x {self.frames.together}")
+
+
+class Worded(nn.Module):
+    """A TavDiffusion and the encoder of words that tells it, which learns with it."""
+
+    def __init__(self, network: TavDiffusion, words: WordEncoder) -> None:
+        super().__init__()
+        self.network, self.words = network, words
+
+    def forward(self, audio: Tensor, video: Tensor, t: Tensor, ids: Tensor) -> Any:
+        """As `TavDiffusion`, told by numbers of words [b k]."""
+        return self.network(audio, video, t, self.words(ids))
+
+
+@dataclass(frozen=True)
+class SmallTav:
+    """All that is learned, and the words that it knows."""
+
+    config: SmallTavConfig
+    worded: Worded
+    frames: FrameAutoencoder
+    sounds: PatchAutoencoder
+    lexicon: Lexicon
+
+    def to(self, device: torch.device) -> "SmallTav":
+        """All networks there."""
+        for part in (self.worded, self.frames, self.sounds):
+            part.to(device)
+        return self
+
+    def latents(self, clips: Sequence[Pixels], sounds: Sequence[Floats]) -> tuple[Tensor, Tensor]:
+        """Latents of sounds [b c t m] and pictures [b g c h w], of log-mel frames [t m] and frames [f h w 3] each."""
+        device = self.frames.mean.device
+        pictures = torch.from_numpy(np.stack(clips)).to(device).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        mels = torch.from_numpy(np.stack(sounds)).to(device).float()
+        return self.sounds.encode(mels).permute(0, 3, 1, 2), self.frames.encode(pictures)
+
+    def ids(self, texts: Sequence[str]) -> Tensor:
+        """Numbers of words [b k]. Raises UsageError for a text none of whose words is known."""
+        return torch.tensor([self.lexicon.numbers(text, self.config.words.longest) for text in texts])
+
+    def make(self, text: str, seed: int, check: Callable[[], None], steps: int = STEPS) -> AudibleClip:
+        """A clip of a text, the same on one machine for the same seed. `check` is called often and may raise.
+
+        Raises UsageError for a text none of whose words is known.
+        """
+        return self.make_several([text], [seed], check, steps)[0]
+
+    def make_several(
+        self, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int = STEPS,
+        guidance: float = GUIDANCE,
+    ) -> list[AudibleClip]:  # fmt: skip
+        """A clip of each text and its seed, as `make`; quicker than one by one."""
+        frames, mels = mels_made(self, texts, seeds, check, steps, guidance)
+        made = []
+        for pictures, bands, seed in zip(frames, mels.cpu().numpy(), seeds, strict=True):
+            check()
+            made.append(AudibleClip(pixels_of(pictures), FRAMES / SECONDS, sound_of(bands, seed)))
+        return made
+
+    def save(self, folder: Path) -> None:
+        """Writes `FILE` in half precision, its metadata the shapes and the words."""
+        parts = {"worded": self.worded, "frames": self.frames, "sounds": self.sounds}
+        tensors = {
+            f"{part}.{name}": value.detach().cpu().half().contiguous()
+            for part, network in parts.items() for name, value in network.state_dict().items()
+        }  # fmt: skip
+        about = {"config": json.dumps(asdict(self.config)), "words": json.dumps(self.lexicon.words)}
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, folder / FILE, about)
+
+
+@torch.no_grad()
+def mels_made(
+    parts: SmallTav, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int, guidance: float
+) -> tuple[Tensor, Tensor]:
+    """Frames [b f 3 h w], about in [-1, 1], and log-mel frames [b t m] made of texts and seeds [b]."""
+    device = parts.frames.mean.device
+    ids = parts.ids(texts).to(device)
+    context, nothing = parts.worded.words(ids), parts.worded.words(torch.zeros_like(ids))
+    noise = [noise_of(parts.config, seed) for seed in seeds]
+    audio, video = (torch.stack(part).to(device) for part in zip(*noise, strict=True))
+    audio, video = generated(
+        parts.worded.network, (audio, video), context, nothing, guidance, sampler("ddim", schedule()), steps, check
+    )
+    return parts.frames.decode(video), parts.sounds.decode(audio.permute(0, 2, 3, 1))
+
+
+def schedule() -> Any:
+    """Noise in a thousand steps by a cosine (Nichol and Dhariwal 2021), seen as velocities (Salimans and Ho 2022).
+
+    The paper's networks see noise, over Stable Diffusion's schedule; a small one learns velocities sooner.
+    """
+    made = import_module("diffusers").DDPMScheduler
+    return made(1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", clip_sample=False)
+
+
+def untaught(config: SmallTavConfig, lexicon: Lexicon, seed: int = 0) -> SmallTav:
+    """All networks with weights drawn by a seed."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        unets = [_unet(channels, config) for channels in (config.sounds.channels, config.frames.channels)]
+        worded = Worded(TavDiffusion(unets[0], unets[1], config.network), WordEncoder(config.words))
+        return SmallTav(config, worded, FrameAutoencoder(config.frames), PatchAutoencoder(config.sounds), lexicon)
+
+
+def read_small(folder: Path) -> SmallTav:
+    """What the folder holds. Raises MissingModelError where it holds no such model, or one of another shape."""
+    file = folder / FILE
+    try:
+        with safe_open(file, "pt") as opened:
+            about = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118 - no mapping
+        config = msgspec.json.decode(about["config"], type=SmallTavConfig)
+        parts = untaught(config, Lexicon(tuple(json.loads(about["words"]))))
+        for name, network in (("worded", parts.worded), ("frames", parts.frames), ("sounds", parts.sounds)):
+            own = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+            network.load_state_dict(own)
+            network.eval().requires_grad_(False)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        fault = " ".join(str(error).split())[:200] or type(error).__name__
+        raise MissingModelError(f"{folder}: can't be loaded as a small TAVDiffusion ({FILE}): {fault}") from error
+    return parts
+
+
+def noise_of(config: SmallTavConfig, seed: int) -> tuple[Tensor, Tensor]:
+    """What a clip starts from, [c t m] of sound and [g c h w] of pictures, drawn on the processor."""
+    dice = torch.Generator().manual_seed(seed)
+    audio = torch.randn(config.sounds.channels, COLUMNS // PATCH, FORM.bands.n_mels // PATCH, generator=dice)
+    video = torch.randn(
+        config.network.frames, config.frames.channels, SIDE // PLACE, SIDE // PLACE, generator=dice
+    )  # fmt: skip
+    return audio, video
+
+
+def pixels_of(pictures: Tensor) -> Pixels:
+    """RGB [f h w 3] of pictures [f 3 h w], about in [-1, 1]."""
+    scaled = ((pictures.float() + 1) * 127.5).round().clamp(0, 255)
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8))
+
+
+def sound_of(mels: Floats, seed: int) -> Waveform:
+    """Sound of log-mel frames [t m], as long as a clip."""
+    samples = FORM.sounding(mels, seed)[: round(SECONDS * RATE_HZ)]
+    return Waveform(np.clip(samples, -1, 1)[None].astype(np.float32), RATE_HZ)
+
+
+def _unet(channels: int, config: SmallTavConfig) -> Any:
+    """Stable Diffusion 1.5's kind, which attends to words at its lowest level alone."""
+    outer = len(config.widths) - 1
+    return import_module("diffusers").UNet2DConditionModel(
+        in_channels=channels, out_channels=channels, block_out_channels=config.widths, layers_per_block=config.layers,
+        down_block_types=("DownBlock2D",) * outer + ("CrossAttnDownBlock2D",),
+        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * outer,
+        cross_attention_dim=config.words.width, attention_head_dim=config.network.heads, norm_num_groups=16,
+    )  # fmt: skip

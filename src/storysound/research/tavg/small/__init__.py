@@ -1,0 +1,1 @@
+"""The small TAVDiffusion: what it learns from, its training, and who judges it."""

@@ -1,0 +1,157 @@
+"""Settings of the small TAVDiffusion. No torch here: they are listed and checked before it is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from storysound.metrics.table import Column
+from storysound.research.paper import TableLayout
+from storysound.train.plan import TrainingPlan
+
+Match = Literal["max", "mean"]
+
+
+@dataclass(frozen=True)
+class SmallTavTraining:
+    """`storysound train tav-small`: autoencoders, then the network, on clips of the made world; goes on where it was.
+
+    Clips are made as they are needed and kept as latents: 12 kB each.
+    """
+
+    out: Path
+    latents: Path | None = None  # a run whose autoencoders and latents are taken; none: this one makes its own
+    clips: int = 20_000  # that are learned from
+    cross_attention: bool = True  # Eq. 12; False: an ablation of table 3
+    alignment: bool = True  # Eq. 13, 14; False: an ablation of table 3
+    share: float = 0.1  # λ of Eq. 15
+    temperature: float = 0.1  # τ of Eq. 13
+    match: Match = "max"  # of Eq. 14
+    wordless: float = 0.1  # share of the clips without their words: what guidance weighs against
+    code_clips: int = 1500  # that autoencoders learn from
+    code_steps: int = 3000
+    steps: int = 6000
+    batch: int = 16
+    rate: float = 1e-3
+    ema: float = 0.998
+    judged: int = 256  # clips of other combinations whose loss is looked at
+    evaluate_every: int = 500
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
+
+    def __post_init__(self) -> None:
+        if self.match not in get_args(Match):
+            raise ValueError(f"match is {' or '.join(get_args(Match))}, got {self.match!r}")
+        if min(self.clips, self.code_clips, self.batch, self.judged) < 1 or not 0 <= self.wordless < 1:
+            raise ValueError("needs clips, code_clips, batch and judged >= 1, wordless in [0, 1)")
+        self.plan()
+
+    def code_plan(self) -> TrainingPlan:
+        """Of an autoencoder."""
+        return TrainingPlan(self.code_steps, 2e-3, warmup=100, ema=0.995, evaluate_every=500)
+
+    def plan(self) -> TrainingPlan:
+        """Of the network."""
+        return TrainingPlan(
+            self.steps, self.rate, warmup=100, decay_share=0.5, clip=1.0, ema=self.ema,
+            evaluate_every=self.evaluate_every,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JudgeTraining:
+    """`storysound train tav-judges`: who judges clips of the made world; goes on where it was."""
+
+    out: Path
+    model: Path  # a folder with a small TAVDiffusion: half of the clips are seen as its autoencoders keep them
+    clips: int = 4000  # that are learned from
+    steps: int = 2000
+    batch: int = 16
+    rate: float = 1e-3
+    seed: int = 1
+    threads: int = 0  # of the processor; 0: torch's own choice
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: str = "auto"
+
+    def __post_init__(self) -> None:
+        if min(self.clips, self.batch) < 2:
+            raise ValueError("needs clips and batch >= 2")
+        self.plan()
+
+    def plan(self) -> TrainingPlan:
+        """The part that the loop needs."""
+        return TrainingPlan(self.steps, self.rate, warmup=100, ema=0.995, evaluate_every=500)
+
+
+@dataclass(frozen=True)
+class SmallTavJudging:
+    """How clips made of the made world's held-out texts are judged."""
+
+    judges: Path | None = None  # a run of `storysound train tav-judges`; none: those that ship
+    part: Literal["validation", "test"] = "test"  # whose combinations are asked for; choices are made on the other
+    clips: int = 210
+    least: float = 0.4  # probability of a contact that counts; chosen on real clips of the validation part
+    sampling_steps: int = 50
+    guidance: float | None = None  # none: the model's own
+    draws: int = 2000  # of the bootstrap, by clips
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+
+    def __post_init__(self) -> None:
+        if self.part not in ("validation", "test"):
+            raise ValueError(f"part is validation or test, got {self.part!r}")
+        if self.clips < 2 or self.sampling_steps < 1 or self.draws < 1 or not 0 < self.least < 1:
+            raise ValueError("needs clips >= 2, sampling_steps and draws >= 1, least in (0, 1)")
+
+
+@dataclass(frozen=True)
+class SmallTavEvaluation(SmallTavJudging):
+    """`storysound evaluate tav-small`: a small TAVDiffusion beside real clips, shuffled ones, and an untaught one."""
+
+    model: Path | None = None  # a folder with a small TAVDiffusion; none: the one that ships
+
+
+@dataclass(frozen=True)
+class SmallTavAblation(SmallTavJudging):
+    """`storysound evaluate tav-small-ablation`: Table 3's four networks, each trained anew, and judged alike."""
+
+    out: Path = Path("tav-small-ablation")  # runs, which go on where they were
+    latents: Path | None = None  # a run of `storysound train tav-small` whose autoencoders and latents are taken
+    clips_learned: int = 20_000
+    steps: int = 1500  # of each
+    batch: int = 16
+    seeds: int = 3  # runs of each, from `seed` on
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seeds < 1:
+            raise ValueError(f"needs seeds >= 1, got {self.seeds}")
+
+    def training(self, cross_attention: bool, alignment: bool, number: int) -> SmallTavTraining:
+        """Settings of one run."""
+        name = {(True, True): "both", (True, False): "cross-attention", (False, True): "alignment"}
+        return SmallTavTraining(
+            self.out / name.get((cross_attention, alignment), "neither") / str(self.seed + number),
+            self.latents or self.out / "latents", self.clips_learned, cross_attention, alignment, steps=self.steps,
+            batch=self.batch, seed=self.seed + number, threads=self.threads, devices="1",
+        )  # fmt: skip
+
+
+SMALL_TASK = "clips of the made world"
+SMALL_TABLE = TableLayout(
+    "tavg",
+    (),
+    (SMALL_TASK,),
+    (
+        Column("harmony", "own pair above shuffled %", 100, 1),
+        Column("harmony_alike", "… of the same kind %", 100, 1),
+        Column("p", "p", digits=6),
+        Column("in_step", "seen contacts heard within 80 ms %", 100, 1),
+        Column("in_step_chance", "… with a sound of the same kind %", 100, 1),
+        Column("text", "right text above wrong %", 100, 1),
+        *(Column(name, f"{name} right %", 100, 1) for name in ("kind", "material", "surface", "rhythm")),
+        Column("fvd", "Fréchet, seen ÷ real-real"),
+        Column("fad", "Fréchet, heard ÷ real-real"),
+    ),
+)

@@ -1,0 +1,112 @@
+"""`storysound train tav-small`: the paper's network and loss (TAVGBench, section 4) at a size a processor can learn."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from storysound.encode.pool import Models
+from storysound.generate.lexicon import Lexicon
+from storysound.generate.video.small import SmallTav, SmallTavConfig, read_small, schedule, untaught
+from storysound.losses.audio_visual import audible_video_loss
+from storysound.nn.word_encoder import WordEncoderConfig
+from storysound.progress import Watch
+from storysound.research.stories.batches import stories_at
+from storysound.research.tavg.small.codes import CodedClips, coded_clips, taught_codes
+from storysound.research.tavg.small.settings import SmallTavTraining
+from storysound.research.tavg.world.sentences import WORDS
+from storysound.train.loop import Losses, Task, fabric_for, fit, last_weights, speaker
+
+FOLDER = "small"  # of a run: what it made
+_CODES = "codes"  # of a run: the autoencoders
+_LATENTS = "latents"
+
+ClipBatch = tuple[Tensor, Tensor, Tensor, int]  # sounds [b c t m], pictures [b g c h w], words [b k], a seed
+
+
+def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
+    """What a run begins with: taught autoencoders, an untaught network; and the run that has their latents.
+
+    Raises MissingModelError where `latents` is no run with autoencoders.
+    """
+    found = SmallTavConfig(words=WordEncoderConfig(len(WORDS)))
+    config = replace(
+        found, network=replace(found.network, cross_attention=recipe.cross_attention, alignment=recipe.alignment)
+    )
+    parts = untaught(config, Lexicon(WORDS), recipe.seed)
+    home = recipe.latents or recipe.out
+    if recipe.latents is None and not (home / _CODES).exists():
+        taught_codes(recipe, parts, watch)
+        parts.save(home / _CODES)
+    codes = read_small(home / _CODES)
+    return replace(parts, frames=codes.frames, sounds=codes.sounds), home
+
+
+def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> Losses:
+    """Eq. 15 of a batch and its parts."""
+    audio, video, ids, seed = batch
+    dice = torch.Generator().manual_seed(seed)
+    found = audible_video_loss(
+        network, audio, video, ids, schedule(), dice, recipe.share, recipe.temperature, recipe.match
+    )  # fmt: skip
+    losses = {"loss": found.total, "audio": found.audio.detach(), "video": found.video.detach()}
+    return losses if found.alignment is None else losses | {"alignment": found.alignment.detach()}
+
+
+def judge(network: nn.Module, clips: CodedClips, recipe: SmallTavTraining, device: torch.device) -> dict[str, float]:
+    """The mean error of both sides over clips of other combinations, negative: the same noise every time."""
+    errors = []
+    for number, rows in enumerate(torch.split(torch.arange(len(clips.ids)), recipe.batch)):
+        losses = loss_of(network, _batch(clips, rows, number, device), recipe)
+        errors.append(losses["audio"] + losses["video"])
+    return {"fit": -float(torch.stack(errors).mean())}
+
+
+def _batch(clips: CodedClips, rows: Tensor, seed: int, device: torch.device) -> ClipBatch:
+    """Clips [b] of them, there."""
+    audio, video, ids = (part[rows].to(device) for part in (clips.audio, clips.video, clips.ids))
+    return audio.float(), video.float(), ids, seed
+
+
+def train(recipe: SmallTavTraining, models: Models, watch: Watch) -> float:
+    """Runs the recipe, or goes on with it; the best figure (held-out error, negative). Writes `out/small`.
+
+    `models`: nothing of them is needed. Raises MissingModelError as `begun`.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    fabric = fabric_for(recipe.out, precision=recipe.precision, devices=recipe.devices)
+    watch = speaker(fabric, watch)
+    with fabric.rank_zero_first():  # the others find what the first has made
+        parts, home = begun(recipe, watch)
+        watch.step("latents")
+        learned = coded_clips("train", recipe.clips, parts, home / _LATENTS, watch)
+        judged = coded_clips("validation", recipe.judged, parts, home / _LATENTS, watch)
+    every = torch.arange(recipe.clips)
+
+    def batch_at(step: int, rank: int, ranks: int) -> ClipBatch:
+        rows = stories_at(every, recipe.batch, recipe.seed, step, rank, ranks)
+        dice = np.random.default_rng([recipe.seed, step, rank, ranks])
+        audio, video, ids, seed = _batch(learned, rows, int(dice.integers(1 << 40)), fabric.device)
+        ids[torch.from_numpy(dice.random(len(rows)) < recipe.wordless)] = 0
+        return audio, video, ids, seed
+
+    task = Task(
+        parts.worded, partial(loss_of, recipe=recipe), batch_at,
+        partial(judge, clips=judged, recipe=recipe, device=fabric.device), "fit",
+        {
+            "seed": recipe.seed, "batch": recipe.batch, "clips": recipe.clips, "wordless": recipe.wordless,
+            "cross_attention": recipe.cross_attention, "alignment": recipe.alignment, "share": recipe.share,
+            "temperature": recipe.temperature, "match": recipe.match,
+        },
+    )  # fmt: skip
+    best = fit(task, recipe.plan(), recipe.out, fabric, watch)
+    if fabric.is_global_zero:
+        parts.worded.load_state_dict(last_weights(recipe.out))
+        parts.worded.eval()
+        parts.save(recipe.out / FOLDER)
+    return best
