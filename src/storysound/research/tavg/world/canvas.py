@@ -25,7 +25,7 @@ class Canvas:
     def __init__(self, ground: Floats, frames: int) -> None:
         """All frames [f SIDE SIDE 3] begin as the ground [SIDE SIDE 3]."""
         self.count = frames
-        self.flat: Floats = np.repeat(ground[None].astype(np.float32), frames, axis=0).reshape(-1, 3)
+        self.flat: Floats = np.repeat(ground[None].clip(0, 255).astype(np.float32), frames, axis=0).reshape(-1, 3)
 
     def fill(
         self, x: ArrayLike, y: ArrayLike, half: tuple[int, int], shape: Shape, colour: Colour, opacity: ArrayLike = 1.0
@@ -48,8 +48,8 @@ class Canvas:
 
     def frames(self, mirrored: bool) -> Pixels:
         """The frames [f SIDE SIDE 3], rounded."""
-        whole = np.rint(self.flat).clip(0, 255).astype(np.uint8).reshape(self.count, SIDE, SIDE, 3)
-        return np.ascontiguousarray(whole[:, :, ::-1]) if mirrored else whole
+        whole = (self.flat + 0.5).astype(np.uint8).reshape(self.count, SIDE, SIDE, 3)
+        return np.take(whole, np.arange(SIDE)[::-1], axis=2) if mirrored else whole
 
 
 def by_frame(value: ArrayLike) -> Floats:
@@ -82,12 +82,12 @@ def box(half_x: ArrayLike, half_y: ArrayLike, angle: ArrayLike = 0.0) -> Shape:
 
 
 def rod(to_x: ArrayLike, to_y: ArrayLike, radius: float) -> Shape:
-    """From the middle to a point at to_x, to_y, or one a frame [f]; with round ends."""
+    """Through the middle, to_x, to_y from end to end, or such a frame [f]; with round ends."""
     ex, ey = by_frame(to_x), by_frame(to_y)
     length = np.maximum(ex**2 + ey**2, 1e-6)
 
     def distance(dx: Reals, dy: Reals) -> Reals:
-        part = np.clip((dx * ex + dy * ey) / length, 0, 1)
+        part = np.clip((dx * ex + dy * ey) / length, -0.5, 0.5)
         return np.asarray(np.sqrt((dx - part * ex) ** 2 + (dy - part * ey) ** 2) - radius)
 
     return distance

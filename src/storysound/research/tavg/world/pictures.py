@@ -53,10 +53,18 @@ def _body(
         on.fill(x, y, half, ring(shape, 2.0), _LIGHT, np.asarray(opacity) * 0.9)
 
 
-def _spark(on: Canvas, scene: Scene, x: Doubles | float, y: Doubles | float) -> None:
+def _stick(
+    on: Canvas, x: Doubles | float, y: Doubles | float, to_x: Doubles, to_y: Doubles, half: tuple[int, int],
+    radius: float, colour: canvas.Colour,
+) -> None:  # fmt: skip
+    """A rod from x, y to to_x, to_y [f]."""
+    on.fill((x + to_x) / 2, (y + to_y) / 2, half, rod(to_x - x, to_y - y, radius), colour)
+
+
+def _spark(on: Canvas, scene: Scene, x: Doubles | float, y: Doubles | float, wide: float = 7.0) -> None:
     """A flash where things touch, at x, y [f]; most of it is gone a frame later."""
     left = fading(scene.impacts_s, scene.strengths, 0.05)
-    on.fill(x, y, (8, 8), ellipse(3 + 4 * left, 1.5 + 2.5 * left), _SPARK, left)
+    on.fill(x, y, (int(wide) + 1, 6), ellipse(wide * (0.4 + 0.6 * left), 1.5 + 2.5 * left), _SPARK, left)
 
 
 def _floor(scene: Scene, rng: np.random.Generator, top: int = FLOOR) -> Floats:
@@ -74,7 +82,7 @@ def _ball(scene: Scene, rng: np.random.Generator) -> Canvas:
     y = FLOOR - way.height - high
     at = np.interp(scene.impacts_s, FRAME_TIMES, way.x)
     last = np.searchsorted(np.asarray(scene.impacts_s), FRAME_TIMES + 0.04).clip(1) - 1
-    _spark(on, scene, at[last] + 0 * y, FLOOR + 0.5 + 0 * y)
+    _spark(on, scene, at[last], FLOOR + 0.5, radius + 5)
     _body(on, way.x, y, (13, 13), ellipse(wide, high), scene.material)
     shine = {"glass": 0.9, "metal": 1.0, "plastic": 0.7, "rubber": 0.3}.get(scene.material, 0.1)
     on.fill(way.x - radius * 0.35, y - radius * 0.4, (4, 4), disc(radius * 0.25), _LIGHT, shine)
@@ -141,10 +149,16 @@ def _drops(scene: Scene, rng: np.random.Generator) -> Canvas:
         reach = np.minimum(3 + 46 * after, wide)
         waves = ring(ellipse(reach, reach * 0.24), 1.8)
         on.fill((x + 32) / 2 + 0 * after, level + 0.5, (24, 7), waves, _LIGHT, np.where(gone > 0.1, gone, 0))
-        jet = np.where(np.isfinite(since) & (after < 0.25), 1.0, 0.0)
+        jet = np.where(np.isfinite(since) & (after < 0.25) & (after > 0), 1.0, 0.0)
         on.fill(x, level - 2 - 60 * strength * after * (1 - after / 0.25), (4, 4), disc(1.6), (170, 205, 255), jet)
         fall = np.where(np.isfinite(until), until, 9.0)
-        on.fill(x, np.maximum(level - 450 * fall**2, -40), (6, 8), ellipse(radius, radius * 1.35), (120, 180, 255))
+        on.fill(
+            x,
+            level - radius - np.where(fall < 0.3, 280 * fall - 400 * fall**2, 80),
+            (6, 8),
+            ellipse(radius, radius * 1.35),
+            (120, 180, 255),
+        )
     return on
 
 
@@ -192,7 +206,7 @@ def _hammer(scene: Scene, rng: np.random.Generator) -> Canvas:
     reach, pivot_x, pivot_y = 34.0, 60.0, 44 - high
     x, y = pivot_x - reach * np.cos(angle), pivot_y - reach * np.sin(angle)
     _spark(on, scene, pivot_x - reach, 44.0)
-    on.fill(pivot_x, pivot_y, (37, 37), rod(x - pivot_x, y - pivot_y, 1.8), _HANDLE)
+    _stick(on, pivot_x, pivot_y, x, y, (20, 18), 1.8, _HANDLE)
     _body(on, x, y, (13, 13), box(wide, high, angle), scene.material)
     return on
 
@@ -216,7 +230,7 @@ def _bell(scene: Scene, rng: np.random.Generator) -> Canvas:
     _body(on, x, np.full(FRAMES, low - 15 * big), (20, 20), dome, scene.material)
     away = lift(scene.impacts_s, scene.strengths)
     tip_x, tip_y = 36 - 16 * big - 4.5 - 19 * away, low - 3 - 3 * away
-    on.fill(tip_x, tip_y, (30, 20), rod(-24.0, 14.0, 1.5), _HANDLE)
+    _stick(on, tip_x, tip_y, tip_x - 24, tip_y + 14, (15, 10), 1.5, _HANDLE)
     _body(on, tip_x, tip_y, (6, 6), disc(4.5), scene.surface)
     _spark(on, scene, 36 - 16 * big, low - 4)
     return on
@@ -230,7 +244,7 @@ def _knock(scene: Scene, rng: np.random.Generator) -> Canvas:
     on = Canvas(ground, FRAMES)
     away = lift(scene.impacts_s, scene.strengths)
     x, y = edge - 7 - 20 * away, 28 + 8 * scene.size + 3 * away
-    on.fill(x, y, (40, 22), rod(-34.0, 12.0, 4.0), (70, 100, 170))
+    _stick(on, x, y, x - 34, y + 12, (23, 12), 4.0, (70, 100, 170))
     on.fill(x, y, (8, 8), disc(7.0), _colour("hand"))
     on.fill(x + 2, y - 1, (4, 5), box(0.6, 4.0), _colour("hand", 0.7), 0.8)
     _spark(on, scene, float(edge), y)
@@ -250,7 +264,7 @@ def _drum(scene: Scene, rng: np.random.Generator) -> Canvas:
     angle = 0.35 + 0.95 * lift(scene.impacts_s, scene.strengths)
     tip_x, tip_y = 62 - 34 * np.cos(angle), 50.5 - 34 * np.sin(angle)
     _spark(on, scene, 62 - 34 * np.cos(0.35), 42.0)
-    on.fill(62, 50.5, (37, 37), rod(tip_x - 62, tip_y - 50.5, 1.5), _colour(scene.material, 0.85))
+    _stick(on, 62.0, 50.5, tip_x, tip_y, (19, 19), 1.5, _colour(scene.material, 0.85))
     _body(on, tip_x, tip_y, (5, 5), disc(3.8), scene.material)
     return on
 

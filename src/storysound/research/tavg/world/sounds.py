@@ -17,7 +17,7 @@ from storysound.research.tavg.world.scenes import Scene
 SAMPLES = int(SECONDS * RATE_HZ)
 _SURFACE = {  # width, height, thickness in metres of plates, and how firmly they are held, 1/s
     "wood": (0.8, 0.5, 0.018, 12.0),
-    "metal": (0.5, 0.4, 0.004, 5.0),
+    "metal": (0.5, 0.4, 0.004, 9.0),
     "stone": (0.5, 0.45, 0.08, 25.0),
     "glass": (0.5, 0.4, 0.006, 8.0),
     "plastic": (0.5, 0.4, 0.01, 15.0),
@@ -40,8 +40,8 @@ def struck(scene: Scene, rng: np.random.Generator) -> Doubles:
 
 
 def _stop(sound: Doubles, start: int) -> None:
-    """A string that is plucked again stops first: a fade in 8 ms before `start` of sound [n]."""
-    fade = RATE_HZ // 125
+    """A string that is plucked again is held by the finger first: a fade in 60 ms before `start` of sound [n]."""
+    fade = int(0.06 * RATE_HZ)
     sound[start - fade : start] *= np.linspace(1, 0, fade)
     sound[start:] = 0
 
@@ -230,10 +230,10 @@ def _knock(scene: Scene, rng: np.random.Generator) -> Blow:
 
 def _drum(scene: Scene, rng: np.random.Generator) -> Blow:
     """A round skin that is struck off its middle; a head of metal is a round plate, taken as a square one."""
-    stick = max(0.0005, MATERIALS[scene.material].contact_s * 0.6)
+    stick = max(0.0005, MATERIALS[scene.material].contact_s * 0.4)
     if scene.surface == "metal":
-        head = modes.plate_hz(0.3 * _pitch(scene), 0.28 * _pitch(scene), 0.0016, MATERIALS["metal"].speed_m_s)
-        return _resonators([(head, modes.decays(head, MATERIALS["metal"], 4.0), 1.0)], stick, 0.2, rng)
+        head = modes.plate_hz(0.22 * _pitch(scene), 0.2 * _pitch(scene), 0.003, MATERIALS["metal"].speed_m_s)
+        return _resonators([(head, modes.decays(head, MATERIALS["metal"], 9.0), 1.0)], stick, 0.2, rng)
     lowest = (150.0 if scene.surface == "skin" else 260.0) / _pitch(scene) * 1.4
     head = modes.membrane_hz(lowest)
     held = 14.0 if scene.surface == "skin" else 24.0
