@@ -17,6 +17,7 @@ from storysound.research.tavg.world.sounds import SAMPLES, struck
 
 __all__ = ["FRAMES", "FRAMES_PER_S", "RATE_HZ", "SECONDS", "SIDE", "MadeClip", "clip_of", "made_clip", "sound_of"]
 PEAK = 0.65  # of the loudest blow
+_RINGING = {"bell": 0.45, "string": 0.45}  # the same of what rings on, and so is louder at one peak
 _LASTING = {"car": passing, "rain": raining}
 _LASTING_LEVEL = {"light": 0.3, "heavy": 0.55, "begins": 0.45, "stops": 0.45, "slow": 0.45, "fast": 0.6}
 _NOISE = (0.0006, 0.002)  # deviation of the noise floor
@@ -61,7 +62,7 @@ def sound_of(scene: Scene) -> Floats:
         level = _LASTING_LEVEL[scene.rhythm.split()[-1]]
     else:
         sound = struck(scene, rng)
-        level = PEAK * max(scene.strengths)
+        level = _RINGING.get(scene.kind, PEAK) * max(scene.strengths)
     sound = sound * (level / max(float(np.abs(sound).max()), 1e-9))
     sound += rng.uniform(*_NOISE) * rng.normal(size=SAMPLES)
     return sound.astype(np.float32)

@@ -90,13 +90,20 @@ _HELD_OUT: tuple[tuple[Split, float], ...] = (("test", TEST), ("validation", VAL
 
 
 def _hold_out(found: dict[Combination, Split], drawn: list[Combination], split: Split, count: int) -> None:
-    """Put `count` combinations that training can spare into a split."""
-    for each in drawn:
-        training = [other for other in drawn if found[other] == "train" and other != each]
-        spared = all(any(getattr(o, name) == getattr(each, name) for o in training) for name in FIELDS)
-        if count and found[each] == "train" and spared:
-            found[each] = split
-            count -= 1
+    """Put `count` combinations into a split, each time the one that training can spare best."""
+    for _ in range(count):
+        training = [each for each in drawn if found[each] == "train"]
+        found[max(training, key=lambda each: _spared(each, training, drawn))] = split
+
+
+def _spared(combination: Combination, training: list[Combination], drawn: list[Combination]) -> float:
+    """Of the value of a combination that training would then see least: what share of its combinations remains."""
+
+    def share(name: str) -> float:
+        same = [each for each in drawn if getattr(each, name) == getattr(combination, name)]
+        return (len(set(same) & set(training)) - 1) / len(same)
+
+    return min(share(name) for name in FIELDS)
 
 
 def _chance(combination: Combination) -> bytes:

@@ -22,6 +22,9 @@ _SURFACE = {  # width, height, thickness in metres of plates, and how firmly the
     "glass": (0.5, 0.4, 0.006, 8.0),
     "plastic": (0.5, 0.4, 0.01, 15.0),
 }
+# Seconds before the next blow when a thing is touched, seconds until that is done, and what is left of its ringing: a
+# finger holds a string before it plucks, a stick takes from a bell while it strikes.
+_TOUCH = {"string": (0.06, 0.06, 0.0), "bell": (0.0, 0.004, 0.3)}
 _BELL_M = 0.0045  # thickness of its wall
 _ATMOSPHERE = 3.26  # m Hz: Minnaert 1933, f = 3.26 / r for a bubble in water
 Blow = Callable[[float, int], Doubles]  # of a strength, so many samples
@@ -33,17 +36,18 @@ def struck(scene: Scene, rng: np.random.Generator) -> Doubles:
     sound = np.zeros(SAMPLES)
     for number, (time_s, strength) in enumerate(zip(scene.impacts_s, scene.strengths, strict=True)):
         start = round(time_s * RATE_HZ)
-        if scene.kind == "string" and number:
-            _stop(sound, start)
+        if scene.kind in _TOUCH and number:
+            _touch(sound, start, *_TOUCH[scene.kind])
         sound[start:] += strength * blow(strength, SAMPLES - start)
     return sound
 
 
-def _stop(sound: Doubles, start: int) -> None:
-    """A string that is plucked again is held by the finger first: a fade in 60 ms before `start` of sound [n]."""
-    fade = int(0.06 * RATE_HZ)
-    sound[start - fade : start] *= np.linspace(1, 0, fade)
-    sound[start:] = 0
+def _touch(sound: Doubles, start: int, before_s: float, lasting_s: float, left: float) -> None:
+    """What touches a ringing thing leaves a part of its sound [n]: see `_TOUCH`."""
+    first = start - int(before_s * RATE_HZ)
+    fade = np.linspace(1, left, int(lasting_s * RATE_HZ))[: SAMPLES - first]
+    sound[first : first + len(fade)] *= fade
+    sound[first + len(fade) :] *= left
 
 
 def plate_of(material: Material, name: str) -> tuple[Doubles, Doubles]:
@@ -216,7 +220,7 @@ def _bell(scene: Scene, rng: np.random.Generator) -> Blow:
     rim = modes.ring_hz(0.034 * (1 + 0.6 * scene.size), _BELL_M, material.speed_m_s)
     both = np.concatenate([rim, rim * rng.uniform(1.001, 1.004)])
     contact = max(MATERIALS[scene.surface].contact_s * 0.4, material.contact_s)
-    return _resonators([(both, modes.decays(both, material, 0.6), 1.0)], contact, 0.15, rng)
+    return _resonators([(both, modes.decays(both, material, 1.5), 1.0)], contact, 0.3, rng)
 
 
 def _knock(scene: Scene, rng: np.random.Generator) -> Blow:
