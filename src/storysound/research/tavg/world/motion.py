@@ -38,6 +38,6 @@ def flight(scene: Scene, radius: float, rng: np.random.Generator) -> Flight:
     last = scene.impacts_s[-1] < FRAME_TIMES
     if ends:
         return Flight(18 + 28 * scene.place + 0 * height, np.where(last, 0.0, height))
-    start = 20 + 20 * scene.place if len(gaps) == 0 else 7 + 7 * scene.place
+    start = 20 + 20 * scene.place if len(gaps) == 0 else radius + 1 + 5 * scene.place
     speed = (SIDE + radius + 2 - start) / (float(gaps.sum()) + 0.85 * (after + DWELL_S))
     return Flight(start + speed * (FRAME_TIMES - scene.impacts_s[0]), height)

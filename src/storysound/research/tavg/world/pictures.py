@@ -293,7 +293,8 @@ def _rain(scene: Scene, rng: np.random.Generator) -> Canvas:
     for up in range(6):
         at = np.floor(row).astype(np.int64) - up
         seen = (at >= 0) & (at < FLOOR)
-        cover[frame[seen], at[seen], column[seen]] = 0.9 - 0.1 * up
+        cover[frame[seen], at[seen], column[seen]] = 0.95 - 0.08 * up
+        cover[frame[seen], at[seen], (column[seen] + 1).clip(max=SIDE - 1)] = 0.6 - 0.05 * up
     frame, drop = np.nonzero((later <= 0) & (later > -0.125))
     column = (rain.places[drop] * SIDE).astype(np.int64)
     spread = 1 + (-later[frame, drop] * 24).astype(np.int64)

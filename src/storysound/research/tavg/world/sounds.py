@@ -24,7 +24,7 @@ _SURFACE = {  # width, height, thickness in metres of plates, and how firmly the
 }
 # Seconds before the next blow when a thing is touched, seconds until that is done, and what is left of its ringing: a
 # finger holds a string before it plucks, a stick takes from a bell while it strikes.
-_TOUCH = {"string": (0.06, 0.06, 0.0), "bell": (0.0, 0.004, 0.3)}
+_TOUCH = {"string": (0.06, 0.06, 0.0), "bell": (0.0, 0.004, 0.12)}
 _BELL_M = 0.0045  # thickness of its wall
 _ATMOSPHERE = 3.26  # m Hz: Minnaert 1933, f = 3.26 / r for a bubble in water
 Blow = Callable[[float, int], Doubles]  # of a strength, so many samples
@@ -132,7 +132,7 @@ def _break(scene: Scene, rng: np.random.Generator) -> Blow:
         count = min(samples, RATE_HZ // 5)
         burst = np.diff(rng.normal(size=count + 1)) * np.exp(-np.arange(count) / (0.035 * RATE_HZ))
         sound[:count] += 0.3 * peak * burst
-        sound += 0.45 * peak * _splinters(material, samples, rng)
+        sound += 0.28 * peak * _splinters(material, samples, rng)
         return sound
 
     return breaking
