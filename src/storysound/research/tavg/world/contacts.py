@@ -16,6 +16,7 @@ LEAST_GAP_S = 0.155  # between contacts
 DWELL_S = 1 / FRAMES_PER_S
 FRAME_TIMES: Doubles = np.arange(FRAMES) / FRAMES_PER_S
 _DOWN_S, _UP_S = 0.13, 0.2  # a stick's way down and up
+_CLEAR = 0.2  # of its way: where it is at least, in frames beside the one that shows a contact
 
 
 def contact_times(combination: Combination, rng: np.random.Generator) -> tuple[float, ...]:
@@ -90,7 +91,8 @@ def lift(contacts_s: tuple[float, ...], hardness: tuple[float, ...]) -> Doubles:
     It comes down quickly and goes up slowly; the harder a stroke, the higher it comes from.
     """
     since, until = beside(contacts_s)
-    height = np.minimum(1.0, np.minimum(since / _UP_S, until / _DOWN_S))
+    height = np.minimum(1.0, _CLEAR + np.minimum(since / _UP_S, until / _DOWN_S))
+    height = np.where(touching(contacts_s) > 0, 0.0, height)
     following = np.searchsorted(np.asarray(contacts_s), FRAME_TIMES).clip(max=len(contacts_s) - 1)
     return np.asarray(height * (0.6 + 0.4 * np.asarray(hardness)[following]))
 

@@ -146,9 +146,11 @@ def _drops(scene: Scene, rng: np.random.Generator) -> Canvas:
         since, until = beside((time_s,))
         after = np.where(np.isfinite(since), since, 0.0)
         gone = np.where(np.isfinite(since), np.exp(-after / 0.22), 0.0)
-        reach = np.minimum(3 + 46 * after, wide)
+        reach = np.minimum(4 + 50 * after, wide)
         waves = ring(ellipse(reach, reach * 0.24), 1.8)
         on.fill((x + 32) / 2 + 0 * after, level + 0.5, (24, 7), waves, _LIGHT, np.where(gone > 0.1, gone, 0))
+        left = fading((time_s,), (strength,), 0.05)
+        on.fill(x, level, (9, 5), ellipse(3 + 5 * left, 1 + 2.5 * left), _SPARK, left)
         jet = np.where(np.isfinite(since) & (after < 0.25) & (after > 0), 1.0, 0.0)
         on.fill(x, level - 2 - 60 * strength * after * (1 - after / 0.25), (4, 4), disc(1.6), (170, 205, 255), jet)
         fall = np.where(np.isfinite(until), until, 9.0)
@@ -228,11 +230,11 @@ def _bell(scene: Scene, rng: np.random.Generator) -> Canvas:
         return np.asarray(np.maximum(np.abs(dx) - half, np.abs(dy) - 15 * big))
 
     _body(on, x, np.full(FRAMES, low - 15 * big), (20, 20), dome, scene.material)
+    _spark(on, scene, 36 - 16 * big, low - 4)
     away = lift(scene.impacts_s, scene.strengths)
     tip_x, tip_y = 36 - 16 * big - 4.5 - 19 * away, low - 3 - 3 * away
     _stick(on, tip_x, tip_y, tip_x - 24, tip_y + 14, (15, 10), 1.5, _HANDLE)
     _body(on, tip_x, tip_y, (6, 6), disc(4.5), scene.surface)
-    _spark(on, scene, 36 - 16 * big, low - 4)
     return on
 
 
@@ -244,10 +246,10 @@ def _knock(scene: Scene, rng: np.random.Generator) -> Canvas:
     on = Canvas(ground, FRAMES)
     away = lift(scene.impacts_s, scene.strengths)
     x, y = edge - 7 - 20 * away, 28 + 8 * scene.size + 3 * away
+    _spark(on, scene, float(edge), y)
     _stick(on, x, y, x - 34, y + 12, (23, 12), 4.0, (70, 100, 170))
     on.fill(x, y, (8, 8), disc(7.0), _colour("hand"))
     on.fill(x + 2, y - 1, (4, 5), box(0.6, 4.0), _colour("hand", 0.7), 0.8)
-    _spark(on, scene, float(edge), y)
     return on
 
 

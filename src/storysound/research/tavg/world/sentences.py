@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -153,11 +154,12 @@ def wrong_scene(scene: Scene, rng: np.random.Generator, way: Way | None = None) 
     return replace(scene, thing=thing, **changed)
 
 
-def _wrong(combination: Combination, way: Way) -> list[Combination]:
+@cache
+def _wrong(combination: Combination, way: Way) -> tuple[Combination, ...]:
     """Combinations that differ from one in a way."""
     found = []
     for other in COMBINATIONS:
         differ = {name for name in FIELDS if getattr(other, name) != getattr(combination, name)}
         if (differ == {way}) or (way == "all" and "kind" in differ and len(differ) >= 3):
             found.append(other)
-    return found
+    return tuple(found)
