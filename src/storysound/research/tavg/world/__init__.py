@@ -1,0 +1,1 @@
+"""A made world in which sound follows motion: clips that are drawn, sounded and told in sentences by rule."""
