@@ -22,7 +22,7 @@ class FrameAutoencoderConfig:
     """Shape of the network."""
 
     together: int = 2  # frames of a group
-    channels: int = 12
+    channels: int = 16
     width: int = 64  # twice as much where places are wider
     blocks: int = 1  # of each level of each half
 

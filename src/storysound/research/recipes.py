@@ -21,6 +21,7 @@ from storysound.research.sos.generator import settings as sosgen
 from storysound.research.sos.generator.flow_settings import BranchTraining, FlowTraining
 from storysound.research.soundimage import settings as soundimage
 from storysound.research.tavg import settings as tavg
+from storysound.research.tavg.small import settings as small
 
 
 class FolderSettings(Protocol):
@@ -133,6 +134,18 @@ def _train_soundimage(recipe: soundimage.SoundImageTraining, models: Models, wat
     return train(recipe, models, watch)
 
 
+def _train_tav_judges(recipe: small.JudgeTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.tavg.small.train_judges import train
+
+    return train(recipe, models, watch)
+
+
+def _train_tav_small(recipe: small.SmallTavTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.tavg.small.train import train
+
+    return train(recipe, models, watch)
+
+
 def _judge_bgtai(recipe: bgtai.BgtaiEvaluation, models: Models, watch: Watch) -> list[Row]:
     from storysound.research.bgtai.evaluate import evaluate
 
@@ -211,6 +224,18 @@ def _judge_sosgen(recipe: sosgen.SosgenEvaluation, models: Models, watch: Watch)
     return evaluate(recipe, models, watch)
 
 
+def _judge_tav_small(recipe: small.SmallTavEvaluation, models: Models, watch: Watch) -> list[Row]:
+    from storysound.research.tavg.small.evaluate import evaluate
+
+    return evaluate(recipe, models, watch)
+
+
+def _compare_tav_small(recipe: small.SmallTavAblation, models: Models, watch: Watch) -> list[Row]:
+    from storysound.research.tavg.small.ablation import evaluate
+
+    return evaluate(recipe, models, watch)
+
+
 def _judge_tavg(recipe: tavg.TavgEvaluation, models: Models, watch: Watch) -> list[Row]:
     from storysound.research.tavg.evaluate import evaluate
 
@@ -241,6 +266,8 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
     Training("sosgen-pictures", BranchTraining, _train_sosgen_pictures),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
+    Training("tav-judges", small.JudgeTraining, _train_tav_judges),
+    Training("tav-small", small.SmallTavTraining, _train_tav_small),
 )
 EVALUATIONS: tuple[Evaluation[Any], ...] = (
     Evaluation("bgtai", bgtai.BgtaiEvaluation, _judge_bgtai, bgtai.BGTAI_TABLE),
@@ -256,6 +283,8 @@ EVALUATIONS: tuple[Evaluation[Any], ...] = (
     Evaluation("pictures", soundimage.PictureEvaluation, _judge_pictures, soundimage.PICTURE_TABLE),
     Evaluation("sos", sos.SosEvaluation, _judge_sos, sos.SOS_TABLE),
     Evaluation("sosgen", sosgen.SosgenEvaluation, _judge_sosgen, sosgen.SOSGEN_TABLE),
+    Evaluation("tav_small", small.SmallTavEvaluation, _judge_tav_small, small.SMALL_TABLE),
+    Evaluation("tav_small_ablation", small.SmallTavAblation, _compare_tav_small, small.SMALL_TABLE),
     Evaluation("tavg", tavg.TavgEvaluation, _judge_tavg, tavg.TAVG_TABLE),
     Evaluation("tvsum", mmva.TvsumEvaluation, _judge_tvsum, mmva.TVSUM_TABLE),
 )

@@ -27,8 +27,8 @@ class SmallTavTraining:
     temperature: float = 0.1  # τ of Eq. 13
     match: Match = "max"  # of Eq. 14
     wordless: float = 0.1  # share of the clips without their words: what guidance weighs against
-    code_clips: int = 1500  # that autoencoders learn from
-    code_steps: int = 3000
+    code_clips: int = 2000  # that autoencoders learn from
+    code_steps: int = 3500
     steps: int = 6000
     batch: int = 16
     rate: float = 1e-3
