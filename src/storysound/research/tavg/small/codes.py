@@ -25,6 +25,7 @@ GROUPS = 4  # of frames of a clip that are learned from at once
 CROP = 13 * PATCH  # log-mel frames that are learned from at once
 STILL = 0.1  # how much pixels count that are as in the clip's median: most are
 BLOCK = 500  # clips in one file of latents
+AT_ONCE = 20  # clips
 
 
 @dataclass(frozen=True)
@@ -150,22 +151,26 @@ def coded_clips(part: Part, count: int, parts: SmallTav, folder: Path, watch: Wa
     """The first `count` clips of a part, from the folder where they were kept, else made and kept."""
     found = []
     for start in range(0, count, BLOCK):
-        file = folder / f"{part}-{start}.safetensors"
+        stop = min(start + BLOCK, count)
+        file = folder / f"{part}-{start}-{stop}.safetensors"
         if not file.exists():
-            check()
-            clips = [made_clip(part, seed) for seed in range(start, start + BLOCK)]
-            coded: dict[str, list[Tensor]] = {"audio": [], "video": []}
-            for first in range(0, BLOCK, 20):
-                watch.at(start + first, count, "clips")
-                some = clips[first : first + 20]
-                audio, video = parts.latents([clip.frames for clip in some], [mels_of(clip) for clip in some])
-                coded["audio"].append(audio.half())
-                coded["video"].append(video.half())
-            tensors = {name: torch.cat(each).contiguous() for name, each in coded.items()}
-            tensors["ids"] = parts.ids([clip.text for clip in clips])
+            watch.at(start, count, "clips")
             folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, file.with_suffix(".part"))
+            save_file(_coded(part, range(start, stop), parts), file.with_suffix(".part"))
             file.with_suffix(".part").replace(file)
         found.append(load_file(file))
-    whole = {name: torch.cat([each[name] for each in found])[:count] for name in ("audio", "video", "ids")}
+    whole = {name: torch.cat([each[name] for each in found]) for name in ("audio", "video", "ids")}
     return CodedClips(**whole)
+
+
+def _coded(part: Part, seeds: range, parts: SmallTav) -> dict[str, Tensor]:
+    """Latents and words of clips, by name."""
+    coded: dict[str, list[Tensor]] = {"audio": [], "video": [], "ids": []}
+    for start in range(0, len(seeds), AT_ONCE):
+        check()
+        clips = [made_clip(part, seed) for seed in seeds[start : start + AT_ONCE]]
+        audio, video = parts.latents([clip.frames for clip in clips], [mels_of(clip) for clip in clips])
+        ids = parts.ids([clip.text for clip in clips])
+        for name, value in (("audio", audio.half()), ("video", video.half()), ("ids", ids)):
+            coded[name].append(value)
+    return {name: torch.cat(each).contiguous() for name, each in coded.items()}

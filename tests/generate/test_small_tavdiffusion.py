@@ -1,0 +1,89 @@
+"""The small TAVDiffusion: its file, its clips, and its words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from storysound.errors import MissingModelError, UsageError  # noqa: E402
+from storysound.generate.lexicon import Lexicon  # noqa: E402
+from storysound.generate.video.small import (  # noqa: E402
+    FILE, FRAMES, RATE_HZ, SECONDS, SIDE, SmallTav, SmallTavConfig, mels_made, read_small, untaught,
+)  # fmt: skip
+from storysound.nn.frame_autoencoder import FrameAutoencoderConfig  # noqa: E402
+from storysound.nn.patch_autoencoder import AutoencoderConfig  # noqa: E402
+from storysound.nn.tavdiffusion import TavConfig  # noqa: E402
+from storysound.nn.word_encoder import WordEncoderConfig  # noqa: E402
+from storysound.progress import Cancelled  # noqa: E402
+
+TINY = SmallTavConfig(
+    TavConfig(frames=16, heads=2), (16, 32), 1, WordEncoderConfig(3, 6, 8, 1, 2),
+    FrameAutoencoderConfig(channels=4, width=8), AutoencoderConfig(channels=4, width=8, blocks=1),
+)  # fmt: skip
+WORDS = ("a", "ball", "bounces")
+
+
+@pytest.fixture(scope="module")
+def tiny() -> SmallTav:
+    parts = untaught(TINY, Lexicon(WORDS))
+    parts.worded.eval()
+    return parts
+
+
+def test_a_clip_is_as_long_and_as_large_as_it_says_and_the_same_for_the_same_seed(tiny: SmallTav) -> None:
+    clip = tiny.make("A ball bounces.", 3, lambda: None, steps=2)
+    assert clip.frames.shape == (FRAMES, SIDE, SIDE, 3)
+    assert clip.frames.dtype == np.uint8
+    assert clip.frames_per_s * SECONDS == FRAMES
+    assert clip.sound.samples.shape == (1, SECONDS * RATE_HZ)
+    again, other = (tiny.make("A ball bounces.", seed, lambda: None, steps=2) for seed in (3, 4))
+    np.testing.assert_array_equal(clip.frames, again.frames)
+    assert (clip.frames != other.frames).any()
+
+
+def test_clips_of_several_texts_are_those_of_each_alone(tiny: SmallTav) -> None:
+    texts, seeds = ["a ball", "bounces"], [5, 6]
+    frames, mels = mels_made(tiny, texts, seeds, lambda: None, 2, 3.0)
+    for number in range(2):
+        alone = mels_made(tiny, texts[number : number + 1], seeds[number : number + 1], lambda: None, 2, 3.0)
+        torch.testing.assert_close(frames[number], alone[0][0], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(mels[number], alone[1][0], atol=1e-3, rtol=1e-3)
+
+
+def test_what_is_saved_is_read_again(tiny: SmallTav, tmp_path: Path) -> None:
+    tiny.save(tmp_path)
+    read = read_small(tmp_path)
+    assert read.config == TINY
+    assert read.lexicon == tiny.lexicon
+    assert not any(weight.requires_grad for weight in read.worded.parameters())
+    for name, value in tiny.worded.state_dict().items():
+        torch.testing.assert_close(read.worded.state_dict()[name], value.half().float())
+
+
+def test_a_file_of_something_else_is_refused(tiny: SmallTav, tmp_path: Path) -> None:
+    with pytest.raises(MissingModelError, match="can't be loaded as a small TAVDiffusion"):
+        read_small(tmp_path)
+    (tmp_path / FILE).write_bytes(b"no tensors")
+    with pytest.raises(MissingModelError, match=FILE):
+        read_small(tmp_path)
+
+
+def test_a_text_without_a_known_word_is_refused_with_those_that_are(tiny: SmallTav) -> None:
+    with pytest.raises(UsageError, match="it knows a, ball, bounces"):
+        tiny.make("Regen", 0, lambda: None)
+
+
+def test_making_can_be_stopped(tiny: SmallTav) -> None:
+    def stop() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tiny.make("a ball", 0, stop)
+
+
+def test_frames_that_dont_make_a_clip_are_refused() -> None:
+    with pytest.raises(ValueError, match="clips have 32 frames"):
+        SmallTavConfig(TavConfig(frames=8, heads=2))
