@@ -111,7 +111,8 @@ def _falling(on: Canvas, scene: Scene, x: float, until_s: Doubles, rng: np.rando
     fall = np.where(whole, until_s, 0.0)
     angle = rng.uniform(-0.35, 0.35) + rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 3.0) * fall
     low = wide * np.abs(np.sin(angle)) + high * np.abs(np.cos(angle))
-    y = FLOOR - low - 330 * fall**2 - 30 * fall
+    early = fall.clip(max=0.5)  # it has been above the picture since long
+    y = FLOOR - low - 260 * early + 250 * early**2
     at = np.full(FRAMES, x)
     _body(on, at, y, (14, 14), box(wide, high, angle), scene.material, whole.astype(np.float64))
     if scene.thing == "bottle":
