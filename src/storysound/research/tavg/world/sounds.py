@@ -219,7 +219,7 @@ def _bell(scene: Scene, rng: np.random.Generator) -> Blow:
     material = MATERIALS[scene.material]
     rim = modes.ring_hz(0.034 * (1 + 0.6 * scene.size), _BELL_M, material.speed_m_s)
     both = np.concatenate([rim, rim * rng.uniform(1.001, 1.004)])
-    contact = max(MATERIALS[scene.surface].contact_s * 0.4, material.contact_s)
+    contact = MATERIALS[scene.surface].contact_s * 0.7
     return _resonators([(both, modes.decays(both, material, 1.5), 1.0)], contact, 0.3, rng)
 
 
@@ -234,7 +234,7 @@ def _knock(scene: Scene, rng: np.random.Generator) -> Blow:
 
 def _drum(scene: Scene, rng: np.random.Generator) -> Blow:
     """A round skin that is struck off its middle; a head of metal is a round plate, taken as a square one."""
-    stick = max(0.0005, MATERIALS[scene.material].contact_s * 0.4)
+    stick = MATERIALS[scene.material].contact_s * 0.7
     if scene.surface == "metal":
         head = modes.plate_hz(0.22 * _pitch(scene), 0.2 * _pitch(scene), 0.003, MATERIALS["metal"].speed_m_s)
         return _resonators([(head, modes.decays(head, MATERIALS["metal"], 9.0), 1.0)], stick, 0.2, rng)
