@@ -17,7 +17,7 @@ from storysound.research.tavg.world.scenes import Scene
 SAMPLES = int(SECONDS * RATE_HZ)
 _SURFACE = {  # width, height, thickness in metres of plates, and how firmly they are held, 1/s
     "wood": (0.8, 0.5, 0.018, 12.0),
-    "metal": (0.5, 0.4, 0.004, 9.0),
+    "metal": (0.5, 0.4, 0.004, 14.0),
     "stone": (0.5, 0.45, 0.08, 25.0),
     "glass": (0.5, 0.4, 0.006, 8.0),
     "plastic": (0.5, 0.4, 0.01, 15.0),
