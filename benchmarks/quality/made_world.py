@@ -16,6 +16,7 @@ second frame, red marks where impacts are; 0 to 8 kHz, 60 dB.
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import scipy.signal
@@ -23,8 +24,9 @@ from PIL import Image, ImageDraw
 
 from storysound.media.arrays import Doubles, Floats
 from storysound.research.tavg.world.clips import RATE_HZ, SECONDS, MadeClip, clip_of, made_clip, sound_of
-from storysound.research.tavg.world.combinations import COMBINATIONS, KINDS, Kind
+from storysound.research.tavg.world.combinations import COMBINATIONS, KINDS, Kind, Split, of_split
 from storysound.research.tavg.world.scenes import Scene, scene_of
+from storysound.research.tavg.world.sentences import WORDS
 
 CLIPS, SCENES, SEED = 600, 500, 0
 NEAR_S = 0.01
@@ -118,6 +120,8 @@ def sheets(folder: Path) -> None:
 
 def main() -> None:
     """All of it."""
+    splits = {split: sum(len(of_split(split, kind)) for kind in KINDS) for split in get_args(Split)}
+    print(f"{len(COMBINATIONS)} combinations: {splits}; {len(WORDS)} words")
     heard()
     print("told by sound")
     for kind in KINDS:
