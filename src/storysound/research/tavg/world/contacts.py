@@ -16,6 +16,7 @@ LEAST_GAP_S = 0.155  # between contacts
 DWELL_S = 1 / FRAMES_PER_S
 FRAME_TIMES: Doubles = np.arange(FRAMES) / FRAMES_PER_S
 _DOWN_S, _UP_S = 0.13, 0.2  # a stick's way down and up
+_NARROWED = 0.6
 _CLEAR = 0.2  # of its way: where it is at least, in frames beside the one that shows a contact
 
 
@@ -57,12 +58,15 @@ def _bounces(rhythm: str, rng: np.random.Generator) -> Doubles:
 
 
 def strengths(combination: Combination, times_s: tuple[float, ...], rng: np.random.Generator) -> tuple[float, ...]:
-    """How hard each contact is [c], in (0, 1]: a ball's fall with its gaps, strokes vary by some tenth."""
+    """How hard each contact is [c], in (0, 1]: a ball's fall with its gaps, strokes vary by some tenth.
+
+    A ball's would fall as its speeds do; the power _NARROWED keeps the last ones above what still rings.
+    """
     base = rng.uniform(0.65, 1.0)
     if combination.kind == "ball" and len(times_s) > 1:
         gaps = np.diff(times_s)
         shares = np.concatenate([[gaps[0] ** 2 / gaps[1] if len(gaps) > 1 else gaps[0] / 0.9], gaps])
-        return tuple(float(base * share / shares.max()) for share in shares)
+        return tuple(float(base * share) for share in (shares / shares.max()) ** _NARROWED)
     return tuple(float(min(1.0, base * rng.uniform(0.85, 1.1))) for _ in times_s)
 
 

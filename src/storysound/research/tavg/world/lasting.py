@@ -68,7 +68,7 @@ def _joints(scene: Scene, left_s: Doubles, speed: float, rng: np.random.Generato
     clicks = np.zeros(SAMPLES)
     starts = np.searchsorted(left_s, np.arange(left_s[0] + gap * rng.uniform(), left_s[-1], gap))
     clicks[starts[starts < SAMPLES]] = rng.uniform(0.6, 1.0, int((starts < SAMPLES).sum()))
-    frequencies, fall = plate_of(MATERIALS[scene.surface], scene.surface)
+    frequencies, fall = plate_of(scene.surface)
     ring = modes.damped(frequencies, fall + 15, np.full(len(frequencies), 0.25), 2048)
     return _spread(clicks, ring)
 
@@ -107,7 +107,7 @@ def raining(scene: Scene, rng: np.random.Generator) -> Doubles:
     heard = (rain.times_s >= 0) & (rain.times_s < SECONDS - 0.001)
     starts = (rain.times_s[heard] * RATE_HZ).astype(np.int64)
     kinds = rng.integers(0, 3, len(starts))
-    frequencies, fall = plate_of(MATERIALS[scene.surface], scene.surface)
+    frequencies, fall = plate_of(scene.surface)
     sound = np.zeros(SAMPLES)
     for kind in range(3):
         clicks = np.zeros(SAMPLES)

@@ -1,8 +1,8 @@
 """Modes of vibrating things: their frequencies, how they die away, how a blow excites them. Axes: m modes, n samples.
 
 Sound of a blow as a sum of damped sines, with frequencies of the shape and dampings of the material: van den Doel and
-Pai 1998, "The sounds of physical shapes"; frequencies of shapes: Fletcher and Rossing, "The Physics of Musical
-Instruments" (1998), chapters 2 and 3.
+Pai 1998, "The sounds of physical shapes"; frequencies of bars, plates and skins: Fletcher and Rossing, "The Physics of
+Musical Instruments" (1998), chapters 2 and 3; of rings: Rayleigh, "The Theory of Sound", § 233.
 """
 
 import numpy as np

@@ -31,13 +31,13 @@ def flight(scene: Scene, radius: float, rng: np.random.Generator) -> Flight:
     gravity = 8 * rng.uniform(*((19, 25) if ends else (24, 34))) / (first - DWELL_S) ** 2
     before, after = first / share - DWELL_S, (float(gaps[-1]) if len(gaps) else first) * share - DWELL_S
     since, until = beside(scene.impacts_s)
-    between = np.where(np.isfinite(since + until), until, after - since)
-    rising = np.where(np.isfinite(since), since, before - until)
-    fall = np.minimum(until, before / 2)
-    height = np.where(np.isfinite(since), rising * between, fall * (before - fall)) * gravity / 2
-    last = scene.impacts_s[-1] < FRAME_TIMES
+    falls, leaves = np.isinf(since), np.isinf(until)
+    up = np.where(falls, 0.0, since)
+    left = np.where(leaves, after - up, until)
+    down = np.minimum(until, before / 2)
+    height = np.where(falls, down * (before - down), up * left) * gravity / 2
     if ends:
-        return Flight(18 + 28 * scene.place + 0 * height, np.where(last, 0.0, height))
+        return Flight(np.full(len(height), 18 + 28 * scene.place), np.where(leaves, 0.0, height))
     start = 20 + 20 * scene.place if len(gaps) == 0 else radius + 1 + 5 * scene.place
     speed = (SIDE + radius + 2 - start) / (float(gaps.sum()) + 0.85 * (after + DWELL_S))
     return Flight(start + speed * (FRAME_TIMES - scene.impacts_s[0]), height)

@@ -97,7 +97,7 @@ def _break(scene: Scene, rng: np.random.Generator) -> Canvas:
     places = [20 + 24 * scene.place] if len(scene.impacts_s) == 1 else [17.0 + 4 * scene.place, 43.0 + 4 * scene.place]
     for number, (time_s, x) in enumerate(zip(scene.impacts_s, places, strict=True)):
         since, until = beside((time_s,))
-        _falling(on, scene, x, until, rng)
+        _falling(on, scene, x, np.where(touching((time_s,)) > 0, 0.0, until), rng)
         _pieces(on, scene, x, np.where(np.isfinite(since), since, 0.0), rng)
         left = fading((time_s,), (scene.strengths[number],), 0.06)
         on.fill(x, FLOOR - 2, (12, 9), ellipse(4 + 7 * left, 2 + 5 * left), _SPARK, left)
@@ -105,13 +105,14 @@ def _break(scene: Scene, rng: np.random.Generator) -> Canvas:
 
 
 def _falling(on: Canvas, scene: Scene, x: float, until_s: Doubles, rng: np.random.Generator) -> None:
-    """A thing that falls from above the picture, tumbling, and touches the floor in until_s [f]."""
+    """A thing that falls from above the picture, tumbling, and touches the floor in until_s [f]; then it is gone."""
     wide, high = (side * (0.85 + 0.3 * scene.size) for side in _THING[scene.thing])
     whole = np.isfinite(until_s)
     fall = np.where(whole, until_s, 0.0)
     angle = rng.uniform(-0.35, 0.35) + rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 3.0) * fall
     low = wide * np.abs(np.sin(angle)) + high * np.abs(np.cos(angle))
-    y = FLOOR - low - 330 * fall**2 - 30 * fall
+    early = fall.clip(max=0.5)  # it has been above the picture since long
+    y = FLOOR - low - 260 * early + 250 * early**2
     at = np.full(FRAMES, x)
     _body(on, at, y, (14, 14), box(wide, high, angle), scene.material, whole.astype(np.float64))
     if scene.thing == "bottle":
@@ -153,7 +154,7 @@ def _drops(scene: Scene, rng: np.random.Generator) -> Canvas:
         on.fill(x, level, (9, 5), ellipse(3 + 5 * left, 1 + 2.5 * left), _SPARK, left)
         jet = np.where(np.isfinite(since) & (after < 0.25) & (after > 0), 1.0, 0.0)
         on.fill(x, level - 2 - 60 * strength * after * (1 - after / 0.25), (4, 4), disc(1.6), (170, 205, 255), jet)
-        fall = np.where(np.isfinite(until), until, 9.0)
+        fall = np.where(touching((time_s,)) > 0, 0.0, np.where(np.isfinite(until), until, 9.0))
         on.fill(
             x,
             level - radius - np.where(fall < 0.3, 280 * fall - 400 * fall**2, 80),

@@ -15,7 +15,7 @@ LASTING = ("car", "rain")  # kinds without impacts that are told apart
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip before it is drawn and heard; of the last nine fields a text says `size` and `thing` at most."""
+    """A clip before it is drawn and heard; of the fields from `impacts_s` on a text says `size` and `thing` alone."""
 
     kind: Kind
     material: str

@@ -17,7 +17,7 @@ from storysound.research.tavg.world.scenes import Scene
 SAMPLES = int(SECONDS * RATE_HZ)
 _SURFACE = {  # width, height, thickness in metres of plates, and how firmly they are held, 1/s
     "wood": (0.8, 0.5, 0.018, 12.0),
-    "metal": (0.5, 0.4, 0.004, 9.0),
+    "metal": (0.5, 0.4, 0.004, 14.0),
     "stone": (0.5, 0.45, 0.08, 25.0),
     "glass": (0.5, 0.4, 0.006, 8.0),
     "plastic": (0.5, 0.4, 0.01, 15.0),
@@ -26,7 +26,7 @@ _SURFACE = {  # width, height, thickness in metres of plates, and how firmly the
 # finger holds a string before it plucks, a stick takes from a bell while it strikes.
 _TOUCH = {"string": (0.06, 0.06, 0.0), "bell": (0.0, 0.004, 0.12)}
 _BELL_M = 0.0045  # thickness of its wall
-_ATMOSPHERE = 3.26  # m Hz: Minnaert 1933, f = 3.26 / r for a bubble in water
+_BUBBLE_M_HZ = 3.26  # Minnaert 1933, f = 3.26 / r for a bubble in water
 Blow = Callable[[float, int], Doubles]  # of a strength, so many samples
 
 
@@ -50,9 +50,10 @@ def _touch(sound: Doubles, start: int, before_s: float, lasting_s: float, left: 
     sound[first + len(fade) :] *= left
 
 
-def plate_of(material: Material, name: str) -> tuple[Doubles, Doubles]:
+def plate_of(surface: str) -> tuple[Doubles, Doubles]:
     """Frequencies and decays [m] of a surface."""
-    width, height, thickness, held = _SURFACE[name]
+    material = MATERIALS[surface]
+    width, height, thickness, held = _SURFACE[surface]
     found = modes.plate_hz(width, height, thickness, material.speed_m_s)
     return found, modes.decays(found, material, held)
 
@@ -112,7 +113,7 @@ def _ball(scene: Scene, rng: np.random.Generator) -> Blow:
     thick = {"wood": 0.014, "rubber": 0.03, "stone": 0.016, "plastic": 0.012}.get(scene.material, 0.008)
     under = MATERIALS[scene.surface]
     contact = max(MATERIALS[scene.material].contact_s, under.contact_s)
-    parts = [(*_bar(scene, long, thick, 6.0), 0.6), (*plate_of(under, scene.surface), 0.4)]
+    parts = [(*_bar(scene, long, thick, 6.0), 0.6), (*plate_of(scene.surface), 0.4)]
     return _resonators(parts, contact, 0.25, rng)
 
 
@@ -123,7 +124,7 @@ def _break(scene: Scene, rng: np.random.Generator) -> Blow:
     """
     material = MATERIALS[scene.material]
     under = MATERIALS[scene.surface]
-    parts = [(*_bar(scene, 0.1 * _pitch(scene), 0.006, 30.0), 0.6), (*plate_of(under, scene.surface), 0.4)]
+    parts = [(*_bar(scene, 0.1 * _pitch(scene), 0.006, 30.0), 0.6), (*plate_of(scene.surface), 0.4)]
     blow = _resonators(parts, max(material.contact_s, under.contact_s), 0.5, rng)
 
     def breaking(strength: float, samples: int) -> Doubles:
@@ -171,7 +172,7 @@ def _drops(scene: Scene, rng: np.random.Generator) -> Blow:
         fall = 0.13 / radius + 0.0072 * radius**-1.5
         count = min(samples, int(10 / fall * RATE_HZ))
         time = np.arange(count) / RATE_HZ
-        cycles = _ATMOSPHERE / radius * (time + 0.05 * fall * time**2)
+        cycles = _BUBBLE_M_HZ / radius * (time + 0.05 * fall * time**2)
         sound = 0.35 * bowl(strength, samples)
         sound[:count] += np.sin(2 * np.pi * cycles) * np.exp(-fall * time)
         splash = 0.3 * attack(0.0003, rng)[:samples]
@@ -210,7 +211,7 @@ def _string(scene: Scene, rng: np.random.Generator) -> Blow:
 def _hammer(scene: Scene, rng: np.random.Generator) -> Blow:
     under = MATERIALS[scene.surface]
     thick = {"wood": 0.03, "rubber": 0.05}.get(scene.material, 0.016)
-    parts = [(*_bar(scene, 0.1 * _pitch(scene), thick, 45.0), 0.3), (*plate_of(under, scene.surface), 0.7)]
+    parts = [(*_bar(scene, 0.1 * _pitch(scene), thick, 45.0), 0.3), (*plate_of(scene.surface), 0.7)]
     return _resonators(parts, max(MATERIALS[scene.material].contact_s, under.contact_s), 0.3, rng)
 
 
@@ -219,7 +220,7 @@ def _bell(scene: Scene, rng: np.random.Generator) -> Blow:
     material = MATERIALS[scene.material]
     rim = modes.ring_hz(0.034 * (1 + 0.6 * scene.size), _BELL_M, material.speed_m_s)
     both = np.concatenate([rim, rim * rng.uniform(1.001, 1.004)])
-    contact = max(MATERIALS[scene.surface].contact_s * 0.4, material.contact_s)
+    contact = MATERIALS[scene.surface].contact_s * 0.7
     return _resonators([(both, modes.decays(both, material, 1.5), 1.0)], contact, 0.3, rng)
 
 
@@ -234,7 +235,7 @@ def _knock(scene: Scene, rng: np.random.Generator) -> Blow:
 
 def _drum(scene: Scene, rng: np.random.Generator) -> Blow:
     """A round skin that is struck off its middle; a head of metal is a round plate, taken as a square one."""
-    stick = max(0.0005, MATERIALS[scene.material].contact_s * 0.4)
+    stick = MATERIALS[scene.material].contact_s * 0.7
     if scene.surface == "metal":
         head = modes.plate_hz(0.22 * _pitch(scene), 0.2 * _pitch(scene), 0.003, MATERIALS["metal"].speed_m_s)
         return _resonators([(head, modes.decays(head, MATERIALS["metal"], 9.0), 1.0)], stick, 0.2, rng)
