@@ -11,7 +11,16 @@ pytest.importorskip("diffusers")
 from storysound.errors import MissingModelError, UsageError  # noqa: E402
 from storysound.generate.lexicon import Lexicon  # noqa: E402
 from storysound.generate.video.small import (  # noqa: E402
-    FILE, FRAMES, RATE_HZ, SECONDS, SIDE, SmallTav, SmallTavConfig, mels_made, read_small, untaught,
+    FILE,
+    FRAMES,
+    RATE_HZ,
+    SECONDS,
+    SIDE,
+    SmallTav,
+    SmallTavConfig,
+    mels_made,
+    read_small,
+    untaught,
 )  # fmt: skip
 from storysound.nn.frame_autoencoder import FrameAutoencoderConfig  # noqa: E402
 from storysound.nn.patch_autoencoder import AutoencoderConfig  # noqa: E402

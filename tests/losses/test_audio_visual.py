@@ -103,23 +103,25 @@ def test_another_match_and_unpaired_clips_are_refused() -> None:
         explicit_alignment(weighted_similarity(a, v, *weights))
 
 
-def test_the_whole_loss_is_both_errors_and_a_tenth_of_the_alignment() -> None:
-    """Eq. 15, of noise and times drawn alike."""
+@pytest.mark.parametrize("seen_as", ["epsilon", "v_prediction"])
+def test_the_whole_loss_is_both_errors_and_a_tenth_of_the_alignment(seen_as: str) -> None:
+    """Eq. 15, of noise and times drawn alike; and of velocities (Salimans and Ho 2022) by a schedule that says so."""
     diffusers = pytest.importorskip("diffusers")
-    network, batch, schedule = tiny_network(), tiny_batch(), diffusers.DDPMScheduler()
+    network, batch, schedule = tiny_network(), tiny_batch(), diffusers.DDPMScheduler(prediction_type=seen_as)
     taught(network)
     found = audible_video_loss(network, **batch, schedule=schedule, dice=torch.Generator().manual_seed(0))
     dice = torch.Generator().manual_seed(0)
     t = torch.randint(0, 1000, (3,), generator=dice)
     noise = [torch.randn(batch[side].shape, generator=dice) for side in ("audio", "video")]
     share = schedule.alphas_cumprod[t]
-    noisy = []
+    noisy, wanted = [], []
     for clean, added in zip((batch["audio"], batch["video"]), noise, strict=True):
         kept = share.view(-1, *(1,) * (clean.ndim - 1))
         noisy.append(kept.sqrt() * clean + (1 - kept).sqrt() * added)
+        wanted.append(added if seen_as == "epsilon" else kept.sqrt() * added - (1 - kept).sqrt() * clean)
     seen = network(*noisy, t, batch["context"])
-    assert_alike(found.audio.detach(), (seen.audio - noise[0]).square().mean().detach())
-    assert_alike(found.video.detach(), (seen.video - noise[1]).square().mean().detach())
+    assert_alike(found.audio.detach(), (seen.audio - wanted[0]).square().mean().detach())
+    assert_alike(found.video.detach(), (seen.video - wanted[1]).square().mean().detach())
     assert found.alignment is not None
     aligned = explicit_alignment(middle_similarity(seen.middle))
     torch.testing.assert_close(found.alignment, aligned, rtol=1e-4, atol=1e-4)

@@ -6,7 +6,7 @@ not at how sharp it is.
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from storysound.encode.pool import Models
 from storysound.generate.video.small import SmallTav, read_small
@@ -33,13 +33,13 @@ def clips_of(part: Part, count: int, watch: Watch) -> list[MadeClip]:
 
 
 @torch.no_grad()
-def judge_batch(clips: list[MadeClip], parts: SmallTav, device: torch.device, noise: Tensor | None) -> JudgeBatch:
-    """Clips as judges take them; with `noise`, the seed of it [1], as codes keep them, of which some has been lost."""
+def judge_batch(clips: list[MadeClip], parts: SmallTav | None, device: torch.device, noise: int) -> JudgeBatch:
+    """Clips as judges take them; with `parts`, as its codes keep them, with noise of that seed on them."""
     mels = torch.from_numpy(np.stack([mels_of(clip) for clip in clips])).to(device)
     frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device)
     pictures = frames.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-    if noise is not None:
-        dice = torch.Generator().manual_seed(int(noise))
+    if parts is not None:
+        dice = torch.Generator().manual_seed(noise)
         codes = [parts.sounds.encode(mels), parts.frames.encode(pictures)]
         audio, video = (code + _NOISE * torch.randn(code.shape, generator=dice).to(code) for code in codes)
         mels, pictures = parts.sounds.decode(audio), parts.frames.decode(video)
@@ -61,16 +61,16 @@ def train(recipe: JudgeTraining, models: Models, watch: Watch) -> float:
     watch = speaker(fabric, watch)
     parts.to(fabric.device)
     learned, judged = clips_of("train", recipe.clips, watch), clips_of("validation", _JUDGED, watch)
-    every, nothing = torch.arange(recipe.clips), torch.zeros(1)
+    every = torch.arange(recipe.clips)
 
     def batch_at(step: int, rank: int, ranks: int) -> JudgeBatch:
         rows = stories_at(every, recipe.batch, recipe.seed, step, rank, ranks).tolist()
-        return judge_batch([learned[i] for i in rows], parts, fabric.device, torch.tensor(step) if step % 2 else None)
+        return judge_batch([learned[i] for i in rows], parts if step % 2 else None, fabric.device, step)
 
     def judge(network: nn.Module) -> dict[str, float]:
         found: list[Losses] = [
-            judge_losses(network, judge_batch(judged[i : i + 16], parts, fabric.device, noise))
-            for i in range(0, _JUDGED, 16) for noise in (None, nothing)
+            judge_losses(network, judge_batch(judged[i : i + 16], seen_by, fabric.device, i))
+            for i in range(0, _JUDGED, 16) for seen_by in (None, parts)
         ]  # fmt: skip
         means = {name: float(torch.stack([each[name] for each in found]).mean()) for name in found[0]}
         return {"fit": -means.pop("loss"), **means}
