@@ -5,12 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
-
-from storysound.errors import MissingModelError, UsageError  # noqa: E402
-from storysound.generate.lexicon import Lexicon  # noqa: E402
-from storysound.generate.video.small import (  # noqa: E402
+from storysound.errors import MissingModelError, UsageError
+from storysound.generate.lexicon import Lexicon
+from storysound.generate.video.small import (
     FILE,
     FRAMES,
     RATE_HZ,
@@ -22,11 +19,14 @@ from storysound.generate.video.small import (  # noqa: E402
     read_small,
     untaught,
 )  # fmt: skip
-from storysound.nn.frame_autoencoder import FrameAutoencoderConfig  # noqa: E402
-from storysound.nn.patch_autoencoder import AutoencoderConfig  # noqa: E402
-from storysound.nn.tavdiffusion import TavConfig  # noqa: E402
-from storysound.nn.word_encoder import WordEncoderConfig  # noqa: E402
-from storysound.progress import Cancelled  # noqa: E402
+from storysound.nn.frame_autoencoder import FrameAutoencoderConfig
+from storysound.nn.patch_autoencoder import AutoencoderConfig
+from storysound.nn.tavdiffusion import TavConfig
+from storysound.nn.word_encoder import WordEncoderConfig
+from storysound.progress import Cancelled
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
 
 TINY = SmallTavConfig(
     TavConfig(frames=16, heads=2), (16, 32), 1, WordEncoderConfig(3, 6, 8, 1, 2),

@@ -5,12 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
-
-from storysound.errors import MissingModelError  # noqa: E402
-from storysound.progress import Watch  # noqa: E402
-from storysound.research.tavg.small.evaluate import (  # noqa: E402
+from storysound.errors import MissingModelError
+from storysound.progress import Watch
+from storysound.research.tavg.small.evaluate import (
     JudgedClips,
     above,
     in_step,
@@ -18,7 +15,7 @@ from storysound.research.tavg.small.evaluate import (  # noqa: E402
     shuffles,
     wrong_texts,
 )  # fmt: skip
-from storysound.research.tavg.small.judges import (  # noqa: E402
+from storysound.research.tavg.small.judges import (
     CURVE,
     STEP_S,
     VALUES,
@@ -30,10 +27,13 @@ from storysound.research.tavg.small.judges import (  # noqa: E402
     matched,
     read_judges,
 )  # fmt: skip
-from storysound.research.tavg.small.settings import SmallTavJudging  # noqa: E402
-from storysound.research.tavg.small.train_judges import clips_of, judge_batch  # noqa: E402
-from storysound.research.tavg.world.clips import made_clip  # noqa: E402
-from storysound.research.tavg.world.combinations import FIELDS, Combination  # noqa: E402
+from storysound.research.tavg.small.settings import SmallTavJudging
+from storysound.research.tavg.small.train_judges import clips_of, judge_batch
+from storysound.research.tavg.world.clips import made_clip
+from storysound.research.tavg.world.combinations import FIELDS, Combination
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
 
 
 def test_contacts_are_found_in_the_curve_of_their_times() -> None:

@@ -18,7 +18,7 @@ from storysound.research.tavg.small import judges as judging
 from storysound.research.tavg.small.evaluate import judged, made, real_halves, row_of, texts_of
 from storysound.research.tavg.small.judges import read_judges
 from storysound.research.tavg.small.settings import SmallTavAblation, SmallTavTraining
-from storysound.research.tavg.small.train import FOLDER, train
+from storysound.research.tavg.small.train import FOLDER, begun, train
 
 VARIANTS = {
     "neither": (False, False),
@@ -36,8 +36,8 @@ def evaluate(recipe: SmallTavAblation, models: Models, watch: Watch) -> list[Row
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     network, clips = read_judges(recipe.judges or judging.SHIPPED), texts_of(recipe)
-    if recipe.latents is None:  # autoencoders and latents are made once, for all
-        train(SmallTavTraining(recipe.out / "latents", clips=recipe.clips_learned, steps=1, devices="1"), models, watch)
+    if recipe.latents is None:  # autoencoders are made once, for all
+        begun(SmallTavTraining(recipe.out / "latents", devices="1"), watch)
     others, halves = real_halves(network, recipe, watch)
     runs = [(name, number) for name in VARIANTS for number in range(recipe.seeds)]
     rows: dict[str, list[Row]] = {name: [] for name in VARIANTS}

@@ -121,6 +121,7 @@ class SmallTavAblation(SmallTavJudging):
     clips_learned: int = 20_000
     steps: int = 1500  # of each
     batch: int = 16
+    judged: int = 256  # clips of other combinations whose loss is looked at
     seeds: int = 3  # runs of each, from `seed` on
 
     def __post_init__(self) -> None:
@@ -134,7 +135,7 @@ class SmallTavAblation(SmallTavJudging):
         return SmallTavTraining(
             self.out / name.get((cross_attention, alignment), "neither") / str(self.seed + number),
             self.latents or self.out / "latents", self.clips_learned, cross_attention, alignment, steps=self.steps,
-            batch=self.batch, seed=self.seed + number, threads=self.threads, devices="1",
+            batch=self.batch, judged=self.judged, seed=self.seed + number, threads=self.threads, devices="1",
         )  # fmt: skip
 
 
