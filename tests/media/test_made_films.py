@@ -32,7 +32,7 @@ def test_shots_follow_each_other_with_their_sounds(tmp_path: Path) -> None:
     with ShotWriter(tmp_path, {"title": "two", "comment": "made"}) as film:
         film.add(grey(40), 4.0, tone(440, 3.0))  # too long a sound is cut
         film.add(grey(200, 8), 4.0, tone(1000, 1.0))  # too short a one followed by silence
-        assert (film.made_films, film.frames, film.seconds) == (2, 12, 3.0)
+        assert (film.shots, film.frames, film.seconds) == (2, 12, 3.0)
         film.finish(out)
     assert list(tmp_path.iterdir()) == [out]
     shown = [frame.rgb(48) for frame in iter_shown(out)]
