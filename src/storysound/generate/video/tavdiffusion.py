@@ -23,6 +23,7 @@ from torch import Tensor
 from storysound.encode.pool import Models
 from storysound.generate.diffusion_folder import read_network, read_schedule, read_tokenizer, tokens_of
 from storysound.generate.pretrained import loading, quiet
+from storysound.generate.video.halves import Known, Latents, in_stages
 from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
@@ -108,27 +109,20 @@ class TavParts:
     ) -> AudibleClip:
         """A clip of a text, the same on one machine for the same seed. `check` is called often and may raise.
 
-        In stages, the two halves are sampled apart: what of the first isn't wanted is thrown away. The second starts
-        from noise of its own; after the first, it is told by that alone, not by the text.
-        """  # fmt: skip
+        `stages`: as `halves.in_stages`.
+        """
         device = next(self.network.parameters()).device
         ids = tokens_of(self.tokenizer, self.text_encoder, ["", text]).to(device)
         nothing, context = self.text_encoder(ids)[0].split(1)
 
-        def sampled(seed: int, told: Tensor, known: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor, Tensor]:
+        def sampled(seed: int, known: Known, *, is_told: bool) -> Latents:
             audio, video = self.noise(seed)
             return generated(
-                self.network, (audio.to(device), video.to(device)), told, nothing, guidance,
-                sampler("ddim", self.schedule), steps, check, known,
+                self.network, (audio.to(device), video.to(device)), context if is_told else nothing, nothing,
+                guidance, sampler("ddim", self.schedule), steps, check, known,
             )  # fmt: skip
 
-        audio, video = sampled(seed, context, (None, None))
-        if stages == "apart":
-            audio, _ = sampled(_other(seed), context, (None, None))
-        elif stages == "pictures-first":
-            audio, _ = sampled(_other(seed), nothing, (None, video))
-        elif stages == "sound-first":
-            _, video = sampled(_other(seed), nothing, (audio, None))
+        audio, video = in_stages(sampled, seed, stages)
         return self._decoded(audio, video, check)
 
     def _decoded(self, audio: Tensor, video: Tensor, check: Callable[[], None]) -> AudibleClip:
@@ -164,11 +158,6 @@ class TavMaker:
 def load(folder: Path, device: torch.device, _models: Models) -> TavMaker:
     """From a folder as `read_tav`. Raises MissingModelError."""
     return TavMaker(read_tav(folder).to(device))
-
-
-def _other(seed: int) -> int:
-    """Of what shall have nothing in common with what `seed` gives."""
-    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
 
 
 def assembled(network: TavDiffusion, seeing: Path, hearing: Path, form: ClipForm) -> TavParts:
