@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateMusicResult as GenerateMusicResult
     from storysound.jobs.generate.request import GenerateSoundRequest as GenerateSoundRequest
     from storysound.jobs.generate.request import GenerateSoundResult as GenerateSoundResult
+    from storysound.jobs.generate.request import GenerateVideoRequest as GenerateVideoRequest
+    from storysound.jobs.generate.request import GenerateVideoResult as GenerateVideoResult
     from storysound.jobs.generate.request import SoundShare as SoundShare
     from storysound.jobs.gloss.request import GlossRequest as GlossRequest
     from storysound.jobs.gloss.request import GlossResult as GlossResult
@@ -88,7 +90,8 @@ _PLACES = {
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
     "jobs.generate.request": "GenerateAmbienceRequest GenerateAmbienceResult GenerateImageRequest GenerateImageResult "
-    "GenerateMusicRequest GenerateMusicResult GenerateSoundRequest GenerateSoundResult SoundShare",
+    "GenerateMusicRequest GenerateMusicResult GenerateSoundRequest GenerateSoundResult GenerateVideoRequest "
+    "GenerateVideoResult SoundShare",
     "jobs.gloss.request": "GlossRequest GlossResult",
     "jobs.index.request": "IndexResult",
     "jobs.ingest.request": "IngestRequest IngestResult",

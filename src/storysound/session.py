@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         GenerateMusicResult,
         GenerateSoundRequest,
         GenerateSoundResult,
+        GenerateVideoRequest,
+        GenerateVideoResult,
     )
     from storysound.jobs.gloss.request import GlossRequest, GlossResult
     from storysound.jobs.index.request import IndexResult
@@ -297,6 +299,14 @@ class Session:
     ) -> "GenerateSoundResult":
         """A sound made of words, pictures, or both by a model."""
         from storysound.jobs.generate.sound import run
+
+        return self._run(run, request, watch, stop)
+
+    def generate_video(
+        self, request: "GenerateVideoRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "GenerateVideoResult":
+        """Video with sound made of words; clips of a folder that are whole when it ends are kept."""
+        from storysound.jobs.generate.video import run
 
         return self._run(run, request, watch, stop)
 

@@ -70,6 +70,9 @@ def ordinary(modality: str) -> list[Any]:
     if modality == "image":
         shapes = ((300, 200, 3), (64, 64, 3), (270, 480, 3))
         return [np.random.default_rng(i).integers(0, 256, shape, np.uint8) for i, shape in enumerate(shapes)]
+    if modality == "video":
+        shapes = ((5, 60, 40, 3), (16, 32, 32, 3), (33, 27, 48, 3))
+        return [np.random.default_rng(i).integers(0, 256, shape, np.uint8) for i, shape in enumerate(shapes)]
     return [tone(2.5, 44100), tone(4.0, 16000, 1000.0), tone(3.0, 48000, 220.0)]
 
 
@@ -79,6 +82,8 @@ def odd(modality: str) -> list[Any]:
         return ["?", "🎻", "word " * 700, "zeile\nzwei\t\0", "ß" * 300]
     if modality == "image":
         return [np.zeros((1, 1, 3), np.uint8), np.full((2, 900, 3), 255, np.uint8), np.zeros((260, 260, 3), np.uint8)]
+    if modality == "video":
+        return [np.zeros((1, 1, 1, 3), np.uint8), np.full((2, 3, 90, 3), 255, np.uint8)]
     silence = Waveform(np.zeros((1, 44100), np.float32), 44100)
     loud = Waveform(np.ones((1, 22050), np.float32), 22050)
     return [silence, tone(0.1, 44100), Waveform(np.zeros((1, 1), np.float32), 8000), tone(1.0, 8000), loud]
@@ -90,6 +95,8 @@ def empty(modality: str) -> list[Any]:
         return ["", "  \n "]
     if modality == "image":
         return [np.zeros((0, 5, 3), np.uint8), np.zeros((5, 5, 3), np.float32), np.zeros((5, 5), np.uint8)]
+    if modality == "video":
+        return [np.zeros((0, 5, 5, 3), np.uint8), np.zeros((1, 5, 5, 3), np.float32), np.zeros((5, 5, 3), np.uint8)]
     return [Waveform(np.zeros((1, 0), np.float32), 44100)]
 
 
@@ -123,7 +130,7 @@ def assert_same(one: Encoding, other: Encoding) -> None:
 
 
 def test_says_what_it_is(encoder: Encoder[Any]) -> None:
-    assert encoder.modality in ("text", "image", "audio")
+    assert encoder.modality in ("text", "image", "audio", "video")
     assert encoder.revision
     for labels in encoder.labels.values():
         assert all(label.strip() for label in labels)

@@ -25,7 +25,7 @@ from storysound.weights import index as weights_sources
 from storysound.weights.catalogue import catalogue
 from storysound.weights.resolver import Resolver
 
-NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert")
+NAMES = ("clip", "clip_text", "ast", "clap", "clap_text", "roberta", "mert", "videomae", "vjepa2")
 END = len(WORDS) - 1  # the token that ends a text
 
 
@@ -63,6 +63,45 @@ def test_they_keep_the_contract(encoders: dict[str, Encoder[Any]], name: str) ->
     for item in empty(encoder.modality):
         with pytest.raises(ValueError):  # noqa: PT011 - each kind words it for its own items
             encoder.encode([items[0], item])
+
+
+def theirs_of(models: Path, name: str, kind: str, **loading: Any) -> Any:
+    return getattr(transformers, kind).from_pretrained(models / name, **loading).eval()
+
+
+def normal(frames: np.ndarray) -> torch.Tensor:
+    """Frames that need no scaling, [1 f 3 h w], by hand."""
+    colours = (frames / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    return torch.tensor(colours.transpose(0, 3, 1, 2)[None], dtype=torch.float32)
+
+
+def test_videomae_sees_what_its_classes_are_told_from(encoders: dict[str, Encoder[Any]], models: Path) -> None:
+    """Eight frames of the size that it takes, in two stretches; the last stretch of six ends with its last frame."""
+    whole = theirs_of(models, "videomae", "VideoMAEForVideoClassification")
+    frames = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    told: list[torch.Tensor] = []
+    whole.classifier.register_forward_pre_hook(lambda _, given: told.append(given[0][0]))
+    with torch.no_grad():
+        for part in (frames[:4], frames[4:], np.concatenate([frames[4:6], frames[5:6], frames[5:6]])):
+            whole(normal(part))
+    assert_alike(encoders["videomae"].encode([frames])[0].embedding[0], (told[0] + told[1]) / 2)
+    assert_alike(encoders["videomae"].encode([frames[:6]])[0].embedding[0], (told[0] + told[2]) / 2)
+
+
+def test_vjepa2_sees_the_mean_of_its_places(encoders: dict[str, Encoder[Any]], models: Path) -> None:
+    """Frames of the size to which it scales, 36 pixels, whose middle 32 it looks at."""
+    whole = theirs_of(models, "vjepa2", "VJEPA2Model")
+    frames = np.random.default_rng(0).integers(0, 256, (16, 36, 36, 3), np.uint8)
+    with torch.no_grad():
+        expected = whole(normal(frames[:, 2:34, 2:34]), skip_predictor=True).last_hidden_state[0].mean(0)
+    assert_alike(encoders["vjepa2"].encode([frames])[0].embedding[0], expected)
+
+
+@pytest.mark.parametrize("name", ["videomae", "vjepa2"])
+def test_encoders_of_videos_see_in_which_order_frames_come(encoders: dict[str, Encoder[Any]], name: str) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    there, back = encoders[name].encode([frames, frames[::-1].copy()])
+    assert np.abs(there.embedding - back.embedding).max() > 1e-3
 
 
 def test_clip_sees_as_transformers(encoders: dict[str, Encoder[Any]], models: Path) -> None:
@@ -231,7 +270,8 @@ def test_a_mert_that_needs_code_of_its_own_is_refused(models: Path, tmp_path: Pa
 def test_without_the_hub_the_error_says_what_to_do(name: str, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError) as raised:
         load(name, Resolver(tmp_path, offline=True))
-    for part in (f"{name.removesuffix('_text')}/", "hf:", "storysound models pull paper", "the profile embedded"):
+    group = "videos" if name in ("videomae", "vjepa2") else "paper"
+    for part in (f"{name.removesuffix('_text')}/", "hf:", f"storysound models pull {group}", "the profile embedded"):
         assert part in str(raised.value)
 
 

@@ -24,7 +24,7 @@ TEXT: dict[str, Any] = {
 
 
 def models_folder(folder: Path) -> Path:
-    """Every model of the group "paper", as `model/file`."""
+    """Every model of the groups "paper" and "videos", as `model/file`."""
     torch.manual_seed(0)
     clip_text = {**TEXT, "max_position_embeddings": 77, "projection_dim": 12}
     clip_eyes = {**SIZES, "image_size": 32, "patch_size": 8, "projection_dim": 12}
@@ -44,8 +44,17 @@ def models_folder(folder: Path) -> Path:
         "mert": transformers.HubertConfig(
             **SIZES, conv_dim=[8] * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2
         ),
+        "videomae": transformers.VideoMAEConfig(**SIZES, image_size=32, patch_size=16, num_frames=4, num_labels=5),
+        "vjepa2": transformers.VJEPA2Config(
+            hidden_size=24, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=1.0, initializer_range=0.3,
+            crop_size=32, frames_per_clip=16, num_pooler_layers=1, pred_hidden_size=12, pred_num_attention_heads=2,
+            pred_num_hidden_layers=1, pred_num_mask_tokens=1,
+        ),
     }  # fmt: skip
-    kinds = {"clip": "CLIPModel", "ast": "ASTForAudioClassification", "clap": "ClapModel", "mert": "HubertModel"}
+    kinds = {
+        "clip": "CLIPModel", "ast": "ASTForAudioClassification", "clap": "ClapModel", "mert": "HubertModel",
+        "videomae": "VideoMAEForVideoClassification", "vjepa2": "VJEPA2Model",
+    }  # fmt: skip
     for name, config in settings.items():
         getattr(transformers, kinds.get(name, "RobertaModel"))(config).eval().save_pretrained(folder / name)
         if name in ("clip", "clap", "roberta"):

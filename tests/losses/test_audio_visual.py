@@ -8,11 +8,14 @@ from rounding import assert_alike
 from storysound.losses.audio_visual import (
     MATCHES,
     Match,
+    audible_flow_loss,
     audible_video_loss,
     explicit_alignment,
     middle_similarity,
     weighted_similarity,
 )  # fmt: skip
+from storysound.nn.tavdiffusion import MiddleTokens
+from storysound.nn.two_streams import TwoStreams, TwoStreamsConfig, audio_places, video_places
 from tavdiffusion_fakes import taught, tiny_batch, tiny_network
 
 
@@ -165,3 +168,60 @@ def test_a_step_in_half_precision_as_trainings_take_it() -> None:
     assert found.audio.item() == pytest.approx(whole.audio.item(), rel=0.1)
     assert found.video.item() == pytest.approx(whole.video.item(), rel=0.1)
     assert all(weight.grad is None or weight.grad.isfinite().all() for weight in network.parameters())
+
+
+def streams_batch(clips: int = 3) -> dict[str, torch.Tensor]:
+    dice = torch.Generator().manual_seed(0)
+    shapes = {"audio": (5, 3), "video": (6, 2), "text": (4, 6)}
+    made = {name: torch.randn(clips, *shape, generator=dice) for name, shape in shapes.items()}
+    places = torch.cat([audio_places(5, 1.5), video_places(3, 1, 2, 1.5)])
+    return {**made, "mask": torch.ones(clips, 4, dtype=torch.bool), "places": places}
+
+
+def tiny_streams(**given: bool) -> TwoStreams:
+    torch.manual_seed(0)
+    return TwoStreams(TwoStreamsConfig(3, 2, 6, width=16, blocks=2, heads=2, **given))
+
+
+def test_the_flow_loss_is_its_definition() -> None:
+    """Clip by clip: one time for both sides, their own noise, and the velocity that leads to the data."""
+    network, batch = tiny_streams(alignment=True), streams_batch()
+    taught(network)
+    with torch.no_grad():
+        found = audible_flow_loss(network, **batch, dice=torch.Generator().manual_seed(7), weight=0.25)
+    dice = torch.Generator().manual_seed(7)
+    times = torch.sigmoid(torch.randn(3, generator=dice) - 0.4)
+    noise = {name: torch.randn(batch[name].shape, generator=dice) for name in ("audio", "video")}
+    errors: dict[str, list[float]] = {"audio": [], "video": []}
+    tokens = []
+    with torch.no_grad():
+        for i, t in enumerate(times):
+            x = {name: t * batch[name][i] + (1 - t) * one[i] for name, one in noise.items()}
+            told = (batch["text"][i : i + 1], batch["mask"][i : i + 1], batch["places"])
+            seen = network(x["audio"][None], x["video"][None], t[None], *told)
+            tokens.append(seen.middle)
+            for name, one in (("audio", seen.audio), ("video", seen.video)):
+                velocity = (one[0] - x[name]) / (1 - t)
+                errors[name].append(float(((velocity - (batch[name][i] - noise[name][i])) ** 2).mean()))
+    assert found.audio.item() == pytest.approx(np.mean(errors["audio"]), rel=1e-4)
+    assert found.video.item() == pytest.approx(np.mean(errors["video"]), rel=1e-4)
+    middle = MiddleTokens(*(torch.cat(parts) for parts in zip(*tokens, strict=True)))
+    aligned = explicit_alignment(middle_similarity(middle), 0.1).item()
+    assert found.alignment is not None
+    assert found.alignment.item() == pytest.approx(aligned, rel=1e-4)
+    total = np.mean(errors["audio"]) + np.mean(errors["video"]) + 0.25 * aligned
+    assert found.total.item() == pytest.approx(total, rel=1e-4)
+
+
+def test_the_flow_loss_falls_while_both_streams_learn() -> None:
+    network, batch = tiny_streams(), streams_batch()
+    learner = torch.optim.Adam(network.parameters(), 3e-3)
+    losses = []
+    for step in range(60):
+        loss = audible_flow_loss(network, **batch, dice=torch.Generator().manual_seed(step % 4))
+        assert loss.alignment is None
+        learner.zero_grad()
+        loss.total.backward()
+        learner.step()
+        losses.append([loss.audio.item(), loss.video.item()])
+    assert (np.mean(losses[-4:], axis=0) < 0.5 * np.mean(losses[:4], axis=0)).all()

@@ -123,6 +123,32 @@ def test_both_sides_are_sampled_by_one_schedule() -> None:
         assert (plain - audio).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_side_that_is_known_is_seen_in_its_own_noise_and_comes_back_as_it_is(side: int) -> None:
+    """Against a loop by hand: the known side is noised anew for every time, the other goes on from where it is."""
+    network, batch = tiny_network(), tiny_batch(1)
+    taught(network)
+    schedule = diffusers.DDPMScheduler(beta_schedule="scaled_linear", clip_sample=False)
+    context, noise = batch["context"], (batch["audio"], batch["video"])
+    given = tiny_batch(1, seed=5)["audio" if side == 0 else "video"]
+    known = (given, None) if side == 0 else (None, given)
+    steps = sampler("ddim", schedule)
+    made = generated(network, noise, context, context, 1.0, steps, 5, lambda: None, known)
+    assert torch.equal(made[side], given)
+    slow = sampler("ddim", schedule)
+    slow.set_timesteps(5)
+    other = noise[1 - side]
+    with torch.no_grad():
+        for t in slow.timesteps:
+            share = schedule.alphas_cumprod[t]
+            seen = share.sqrt() * given + (1 - share).sqrt() * noise[side]
+            found = network(*((seen, other) if side == 0 else (other, seen)), t[None], context)
+            other = slow.step((found.video, found.audio)[side], t, other, return_dict=False)[0]
+    assert_alike(made[1 - side], other)
+    free = generated(network, noise, context, context, 1.0, steps, 5, lambda: None)
+    assert (free[1 - side] - made[1 - side]).abs().max() > 1e-3
+
+
 def test_sampling_can_be_stopped_between_steps() -> None:
     batch, calls = tiny_batch(1), []
 

@@ -14,29 +14,19 @@ from torch.nn import functional as F
 
 from storysound.encode import hub
 from storysound.encode.encoder import Encoding, Modality, Traits
-from storysound.encode.pictures import each_alone
+from storysound.encode.pictures import each_alone, square
 from storysound.media.arrays import Pixels
 from storysound.weights.resolver import Resolver
 
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures
-_LONGEST = 4  # sides of the square that a picture is cut to before it is scaled: the rest would be cut off anyway
 _VERSION = "1"  # of this file: raised whenever the same picture would give other numbers
 TRAITS = Traits(space="clip_text", temperature=0.01)  # the temperature that CLIP was trained to
 
 
 def prepare(picture: Pixels, side: int) -> Tensor:
     """[h w 3] uint8 -> [3 side side]: the shorter side scaled to `side` (bicubic), the middle square, normalised."""
-    height, width = picture.shape[:2]
-    room = _LONGEST * min(height, width)
-    top, left = max(0, (height - room) // 2), max(0, (width - room) // 2)
-    picture = np.ascontiguousarray(picture[top : top + room, left : left + room])
-    height, width = picture.shape[:2]
-    scale = side / min(height, width)
-    size = (side if width <= height else int(width * scale), side if height <= width else int(height * scale))
-    scaled = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC), np.float32)
-    top, left = (scaled.shape[0] - side) // 2, (scaled.shape[1] - side) // 2
-    square = scaled[top : top + side, left : left + side] / 255
-    return torch.from_numpy((square - np.array(MEAN, np.float32)) / np.array(SPREAD, np.float32)).permute(2, 0, 1)
+    colours = square(picture, side, Image.Resampling.BICUBIC)
+    return torch.from_numpy((colours - np.array(MEAN, np.float32)) / np.array(SPREAD, np.float32)).permute(2, 0, 1)
 
 
 class Clip:

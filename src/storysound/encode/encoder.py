@@ -21,7 +21,7 @@ from storysound.weights.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
-Modality = Literal["text", "image", "audio"]
+Modality = Literal["text", "image", "audio", "video"]
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
@@ -29,7 +29,7 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 class Encoding:
     """What an encoder says of one item.
 
-    `embedding` [t d] float32: one row per time step (t = 1 for a text or a picture), what is said of it as a whole.
+    `embedding` [t d] float32: one row per time step (t = 1 for all but sounds), what is said of it as a whole.
     `tokens` [t n d] float32: the parts that each row is of, in the same space and without padding: the words of a text,
     the patches of a stretch of sound. `layers` [l d] float32: every hidden layer's mean over all steps, the first of
     them the input of the first block. Both None where an encoder doesn't offer them.
@@ -112,8 +112,8 @@ def ticks(count: int, step_s: float, from_s: float, start_s: float, end_s: float
 class Encoder(Protocol[Item_contra]):
     """Maps items of one modality to vectors. Nothing is drawn, and each item is encoded alone: its batch is no matter.
 
-    Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, mono `Waveform`s of any rate for audio. Several
-    threads may use one at the same time.
+    Items are `str` for text, `uint8 [h w 3]` RGB arrays for pictures, `uint8 [f h w 3]` for videos, frames at a steady
+    rate, mono `Waveform`s of any rate for audio. Several threads may use one at the same time.
     """
 
     name: str

@@ -51,9 +51,17 @@ def sentences(text: str) -> list[str]:
     >>> sentences("Rain falls. A door creaks!")
     ['Rain falls. A door creaks!', 'Rain falls.', 'A door creaks!']
     """
-    whole = text.strip()
-    parts = [part.strip() for part in _SENTENCE_END.split(whole) if re.search(r"\w", part)]
+    whole, parts = text.strip(), parted(text)
     return [whole, *parts] if len(parts) > 1 else [whole]
+
+
+def parted(text: str) -> list[str]:
+    """The sentences of a text; none where it has no word.
+
+    >>> parted("Rain falls. A door creaks!")
+    ['Rain falls.', 'A door creaks!']
+    """
+    return [part.strip() for part in _SENTENCE_END.split(text.strip()) if re.search(r"\w", part)]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from storysound.encode.clip import prepare
 from storysound.errors import MissingModelError
-from storysound.generate.pretrained import FROM_DISK, loading, pipeline, quiet
+from storysound.generate.pretrained import FROM_DISK, checked, loading, pipeline, quiet
 from storysound.media.arrays import Pixels
-from storysound.progress import check
 
 NAME = "kandinsky"
 GUIDANCE = 4.0  # diffusers' weight of the embedding against that of a black picture
@@ -41,15 +40,9 @@ class Painter:
             image = self._pipeline(
                 embedding[None], black[None], height=side_px, width=side_px, num_inference_steps=steps,
                 guidance_scale=GUIDANCE, generator=torch.Generator("cpu").manual_seed(seed), output_type="np",
-                callback_on_step_end=_checked,
+                callback_on_step_end=checked,
             ).images[0]  # fmt: skip
         return np.asarray(np.round(image * 255), np.uint8)
-
-
-def _checked(pipeline: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-    """Called after each step of denoising; changes nothing. Raises Cancelled where the job was told to stop."""
-    check()
-    return tensors
 
 
 class Eyes:

@@ -18,7 +18,7 @@ from storysound.story import Mood
 
 MUSIC = {"musicgen": "musicgen", "riffusion": "riffusion", "stable-audio": "stable_audio"}
 """What users call a maker of music, and its file of this room: `load(folder, device, models) -> Maker`."""
-SOUND = {"riffusion": "riffusion", "sosgen": "sosgen", "stable-audio": "stable_audio"}
+SOUND = {"audioldm": "audioldm", "riffusion": "riffusion", "sosgen": "sosgen", "stable-audio": "stable_audio"}
 """Makers of any sound, as `MUSIC`."""
 SHIPPED = {"sosgen": "CC0-1.0"}
 """Those whose weights lie in this room's folder `weights`, and their licence."""

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from storysound.errors import MissingModelError, UsageError
+from storysound.progress import check
 from storysound.weights.resolver import Resolver
 
 FROM_DISK: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
@@ -41,16 +42,23 @@ def chosen_folder(choice: str, names: Collection[str], weights: Resolver, withou
             f"the model {name} ({own[0].credit}) is not here: `storysound models pull {own[0].group}` fetches it, "
             f"`model` {name}=FOLDER takes it from a folder of yours" + (f"; {without}" if without else "")
         ) from error
-    return name, paths[0].parents[own[0].name.count("/") - 1], own[0].licence
+    licence = "; ".join(dict.fromkeys(entry.licence for entry in own))
+    return name, paths[0].parents[own[0].name.count("/") - 1], licence
 
 
-def pipeline(kind: str, folder: Path, device: torch.device) -> Any:
-    """The pipeline of diffusers of the class `kind`, in half precision on a GPU; to be called within `loading`."""
-    precision = torch.float16 if device.type == "cuda" else torch.float32
+def pipeline(kind: str, folder: Path, device: torch.device, half: torch.dtype = torch.float16) -> Any:
+    """The pipeline of diffusers of the class `kind`, in `half` precision on a GPU; to be called within `loading`."""
+    precision = half if device.type == "cuda" else torch.float32
     made = getattr(import_module("diffusers"), kind)
     found = made.from_pretrained(folder, low_cpu_mem_usage=False, torch_dtype=precision, **FROM_DISK).to(device)
     found.set_progress_bar_config(disable=True)
     return found
+
+
+def checked(_pipeline: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Called by pipelines after each step of denoising; changes nothing. Raises Cancelled where the job is to stop."""
+    check()
+    return tensors
 
 
 @contextmanager

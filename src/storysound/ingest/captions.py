@@ -137,6 +137,13 @@ class Captions:
             (row for each in chosen for row in self._rows[each.named]), key=lambda row: row[0]
         ))  # fmt: skip
 
+    def texts(self) -> dict[str, str]:
+        """All that is said of each video, by its name as captions give it, without folders and ending; in order."""
+        said: dict[str, list[tuple[int, str]]] = {}
+        for named, rows in self._rows.items():
+            said.setdefault(_last(named.path), []).extend((place, caption.text) for place, caption in rows)
+        return {name: " ".join(text for _, text in sorted(rows)) for name, rows in said.items()}
+
     def unused(self) -> list[str]:
         """Names of videos that were captioned but are not there."""
         return sorted({_last(named.path) for named in self._rows.keys() - self._found})

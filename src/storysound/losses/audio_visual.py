@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from storysound.losses.contrastive import symmetric
+from storysound.nn.flow import between, random_times, velocity_error
 from storysound.nn.tavdiffusion import MiddleTokens, PredictedNoise
+from storysound.nn.two_streams import SeenData
 
 Match = Literal["max", "mean"]
 MATCHES: tuple[Match, ...] = get_args(Match)
@@ -93,9 +95,41 @@ def audible_video_loss(
     error_a, error_v = (
         (wanted - found).float().square().mean() for wanted, found in ((wanted_a, seen.audio), (wanted_v, seen.video))
     )
-    if seen.middle is None:
+    return _with_alignment(error_a, error_v, seen.middle, weight, temperature, match)
+
+
+def audible_flow_loss(
+    network: torch.nn.Module,
+    audio: Tensor,
+    video: Tensor,
+    text: Tensor,
+    mask: Tensor,
+    places: Tensor,
+    dice: torch.Generator,
+    weight: float = 0.1,
+    temperature: float = 0.1,
+    match: Match = "max",
+) -> AudibleVideoLoss:
+    """The same for a `TwoStreams`: errors of velocities in the place of noise, as `nn.flow.flow_loss` has them.
+
+    Of tokens [b n c] and [b m e], tokens of their texts [b k t], whose real ones `mask` [b k] names, and places
+    [n+m 3]. Each clip gets one time for its sound and its picture, and noise for each, drawn by `dice`, of the
+    processor.
+    """
+    t = random_times(len(audio), dice).to(audio.device)
+    noise_a, noise_v = (torch.randn(one.shape, generator=dice).to(one) for one in (audio, video))
+    seen: SeenData = network(between(noise_a, audio, t), between(noise_v, video, t), t, text, mask, places)
+    error_a, error_v = velocity_error(seen.audio, audio, t), velocity_error(seen.video, video, t)
+    return _with_alignment(error_a, error_v, seen.middle, weight, temperature, match)
+
+
+def _with_alignment(
+    error_a: Tensor, error_v: Tensor, middle: MiddleTokens | None, weight: float, temperature: float, match: Match
+) -> AudibleVideoLoss:
+    """Eq. 15 of both errors, scalars."""
+    if middle is None:
         return AudibleVideoLoss(error_a + error_v, error_a, error_v, None)
-    aligned = explicit_alignment(middle_similarity(seen.middle, match), temperature)
+    aligned = explicit_alignment(middle_similarity(middle, match), temperature)
     return AudibleVideoLoss(error_a + error_v + weight * aligned, error_a, error_v, aligned)
 
 

@@ -174,11 +174,25 @@ def flow_loss(
 
     `data` [b n c], `condition` [b k].
     """
-    t = torch.randn(len(data), generator=dice).sub(0.4).sigmoid().to(data.device)
+    t = random_times(len(data), dice).to(data.device)
     noise = torch.randn(data.shape, generator=dice).to(data.device)
-    at = t[:, None, None]
-    seen = network(at * data + (1 - at) * noise, t, condition)
-    error = (seen - data) / (1 - at).clamp_min(LEAST_LEFT)
+    return velocity_error(network(between(noise, data, t), t, condition), data, t)
+
+
+def random_times(count: int, dice: torch.Generator) -> Tensor:
+    """Times [b] to learn at."""
+    return torch.randn(count, generator=dice).sub(0.4).sigmoid()
+
+
+def between(noise: Tensor, data: Tensor, t: Tensor) -> Tensor:
+    """What is at t [b] of the way from noise to data, both [b n c]."""
+    at = t[:, None, None].to(data.dtype)
+    return at * data + (1 - at) * noise
+
+
+def velocity_error(seen: Tensor, data: Tensor, t: Tensor) -> Tensor:
+    """Mean squared error of velocities at t [b], a scalar, of the data that is seen and that is there [b n c]."""
+    error = (seen.float() - data.float()) / (1 - t[:, None, None]).clamp_min(LEAST_LEFT)
     return error.square().mean()
 
 

@@ -132,12 +132,17 @@ def generated(
     sampler: Any,
     steps: int,
     check: Callable[[], None],
+    known: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
     """Latents of sound [b c h w] and of picture [b f c h w] from noise of these shapes, both at once.
 
     `context` [b k t] is weighed against that of `nothing` [b k t]: nothing + guidance · (context - nothing) (Ho and
     Salimans 2022). `sampler` of `nn.latent_diffusion.sampler` steps through both as one, by one schedule; `check` is
     called before each step and may raise. Nothing is drawn.
+
+    `known`: latents of either side [b c h w], [b f c h w] that the other is made for: at every time the network sees
+    them in their own noise of that time (Song et al. 2021, arXiv:2011.13456, appendix I.2, imputation); they come back
+    as they are.
     """
     shapes = [one.shape[1:] for one in noise]
 
@@ -148,13 +153,19 @@ def generated(
     told = torch.cat([nothing, context])
 
     def seen(both: Tensor, t: Tensor) -> Tensor:
-        audio, video = parted(torch.cat([both, both]))
+        sides = [
+            side if given is None else sampler.add_noise(given, own, t.to(given.device).reshape(1))
+            for side, given, own in zip(parted(both), known, noise, strict=True)
+        ]
+        audio, video = (torch.cat([side, side]) for side in sides)
         found = network(audio, video, t.to(both.device).expand(len(audio)), told)
         without, with_text = torch.cat([found.audio.flatten(1), found.video.flatten(1)], dim=1).chunk(2)
         return without + guidance * (with_text - without)
 
     start = torch.cat([one.flatten(1) for one in noise], dim=1)
-    return parted(denoised(seen, start, sampler, steps, check))
+    made = parted(denoised(seen, start, sampler, steps, check))
+    audio, video = (side if given is None else given for side, given in zip(made, known, strict=True))
+    return audio, video
 
 
 def _check(unet: Any) -> None:

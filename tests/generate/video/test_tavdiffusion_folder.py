@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from generate_fakes import no_network, tiny_diffusion  # noqa: F401
+from generate_fakes import no_network  # noqa: F401
 from storysound.errors import MissingModelError
-from storysound.generate.diffusion_folder import ABOUT as SOSGEN_ABOUT
-from storysound.generate.diffusion_folder import read_parts, write_parts
+from storysound.generate.diffusion_folder import read_parts
+from storysound.generate.video.maker import AudibleClip
 from storysound.generate.video.tavdiffusion import (
     ABOUT,
-    AudibleClip,
     ClipForm,
     TavParts,
     assembled,
@@ -21,38 +20,16 @@ from storysound.generate.video.tavdiffusion import (
 )
 from storysound.generate.video.tavdiffusion_start import started
 from storysound.nn.tavdiffusion import TavConfig
-from tavdiffusion_fakes import FRAMES, taught
+from tavdiffusion_fakes import FRAMES
+from video_fakes import FORM, tiny_tav
 
-diffusers = pytest.importorskip("diffusers")
+pytest.importorskip("diffusers")
 pytestmark = pytest.mark.usefixtures("no_network")
-FORM = ClipForm(height=8, width=12, seconds=1.0, columns=32, bands=16)
-
-
-def save_audioldm(folder: Path) -> None:
-    """What of AudioLDM is for sound, at 400 Hz."""
-    from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
-
-    torch.manual_seed(0)
-    diffusers.AutoencoderKL(
-        in_channels=1, out_channels=1, block_out_channels=(8, 8, 8), down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=8, norm_num_groups=4, layers_per_block=1,
-    ).save_pretrained(folder / "vae")  # fmt: skip
-    SpeechT5HifiGan(SpeechT5HifiGanConfig(
-        model_in_dim=16, sampling_rate=400, upsample_initial_channel=8, upsample_rates=[4, 4],
-        upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3]],
-        initializer_range=0.2, normalize_before=False,
-    )).save_pretrained(folder / "vocoder")  # fmt: skip
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> TavParts:
-    """Begun from a tiny Stable Diffusion, with weights where there would be zeros."""
-    write_parts(tiny_diffusion(tmp_path / "words"), tmp_path / "sd15")
-    (tmp_path / "sd15" / SOSGEN_ABOUT).unlink()
-    save_audioldm(tmp_path / "audioldm")
-    network, _ = started(read_parts(tmp_path / "sd15").unet, TavConfig(FRAMES, 2))
-    taught(network)
-    return assembled(network, tmp_path / "sd15", tmp_path / "audioldm", FORM)
+    return tiny_tav(tmp_path)
 
 
 def made(parts: TavParts, text: str = "a dog barks", seed: int = 3, **given: float) -> AudibleClip:

@@ -1,22 +1,26 @@
 """Audible video that is made here, of one colour and one tone each, judged by encoders that know three of either."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 
 from recipe_fakes import listening, models_of
 from storysound.encode import encoder
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.errors import InputError, UsageError
 from storysound.media.audio import Waveform
+from storysound.media.video import iter_shown
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.kernel import kernel_distance
 from storysound.metrics.table import Row
 from storysound.metrics.video_features import moving_features
+from storysound.nn.i3d import I3D
 from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.tavg.clips import Observer
@@ -81,7 +85,17 @@ class Words(_Fake):
         return [Encoding((one / np.linalg.norm(one)).astype(np.float32)) for one in found]
 
 
-FAKES = {"minilm": Words, "efficientnet_lite2": Eyes, "ears": Ears, "soundnet": Ears}
+class Watcher(_Fake):
+    """Says how a video's first and last frames differ in the mean, and how many there are."""
+
+    modality = "video"
+
+    def encode(self, items: Sequence[Any]) -> list[Encoding]:
+        means = [item.reshape(len(item), -1, 3).mean(axis=1) for item in items]
+        return [Encoding(np.array([[*(one[-1] - one[0])[:2], len(one)]], np.float32)) for one in means]
+
+
+FAKES = {"videomae": Watcher, "minilm": Words, "efficientnet_lite2": Eyes, "ears": Ears, "soundnet": Ears}
 
 
 @pytest.fixture(autouse=True)
@@ -171,14 +185,48 @@ def test_distances_are_those_of_what_encoders_say(tmp_path: Path) -> None:
     made, real = ([observer.look(path) for path in sorted(folder.iterdir())]
                   for folder in (recipe.generated, recipe.reference))  # fmt: skip
     figures = judged(recipe)["made"].figures
-    videos = [np.stack([moving_features(clip.frames) for clip in clips]) for clips in (made, real)]
+    videos = [np.stack([clip.video for clip in clips]) for clips in (made, real)]
     sounds = [np.concatenate([clip.moments for clip in clips]) for clips in (made, real)]
     assert figures["fvd"] == pytest.approx(frechet_distance(*videos), rel=1e-6)
     assert figures["kvd"] == pytest.approx(kernel_distance(*videos), rel=1e-6)
     assert figures["fad"] == pytest.approx(frechet_distance(*sounds), rel=1e-6)
-    assert len(made[0].frames) == round(SECONDS * recipe.frames_per_s)
+    assert len(made[0].times_s) == round(SECONDS * recipe.frames_per_s)
+    first = sorted(recipe.generated.iterdir())[0]
+    looked = [shown.rgb(512) for shown in iter_shown(first) if any(abs(made[0].times_s - shown.time_s) < 1e-6)]
+    said = np.concatenate([one.embedding for one in Eyes("eyes").encode(looked)])
+    np.testing.assert_allclose(made[0].video, moving_features(said), rtol=1e-6)
     assert "fad_inf" in figures  # 80 moments of 3 numbers
     assert "fvd_inf" not in figures  # 8 videos of 6
+
+
+def test_whole_videos_are_compared_by_whoever_is_asked(tmp_path: Path) -> None:
+    recipe = replace(folders(tmp_path), video="videomae")
+    said: list[str] = []
+    ours = judged(recipe, said)["made"]
+    vectors = []
+    for folder in (recipe.generated, recipe.reference):
+        rows = []
+        for path in sorted(folder.iterdir()):
+            shown = [frame.rgb(512) for frame in iter_shown(path)][::5]  # five of 25 a second
+            rows.append(Watcher("w").encode([np.stack(shown)])[0].embedding[0].astype(float))
+        vectors.append(np.stack(rows))
+    assert ours.figures["fvd"] == pytest.approx(frechet_distance(*vectors), rel=1e-5)
+    assert ours.figures["kvd"] == pytest.approx(kernel_distance(*vectors), rel=1e-5)
+    assert "FVD, KVD: videomae fake, 3 numbers, the mean of stretches of 16 frames" in ours.protocol
+    plain = judged(replace(recipe, video="frames"))["made"]
+    assert plain.figures["fvd"] != pytest.approx(ours.figures["fvd"], rel=1e-3)
+    assert plain.figures["avh"] == pytest.approx(ours.figures["avh"])
+
+
+def test_i3d_is_read_from_a_file(tmp_path: Path) -> None:
+    recipe = folders(tmp_path, count=4)
+    torch.manual_seed(0)
+    torch.save(I3D(5).state_dict(), tmp_path / "i3d.pt")
+    ours = judged(replace(recipe, video=f"i3d={tmp_path / 'i3d.pt'}", longest_s=0.5))["made"]
+    assert "FVD, KVD: i3d " in ours.protocol
+    assert ", 5 numbers, the mean of stretches of 16 frames" in ours.protocol
+    with pytest.raises(InputError, match="holds no weights of I3D"):
+        judged(replace(recipe, video=f"i3d={sorted(recipe.generated.iterdir())[0]}"))
 
 
 def test_texts_come_from_a_table_beside_the_videos(tmp_path: Path) -> None:
@@ -273,9 +321,10 @@ def test_encoders_have_to_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_settings_are_checked() -> None:
     kind = recipes.of_name(recipes.EVALUATIONS, "tavg").recipe
-    for wrong in ("both=neither", "frames_per_s=0", "longest_s=-1", "draws=0"):
+    for wrong in ("video=eyes", "video=i3d=", "both=neither", "frames_per_s=0", "longest_s=-1", "draws=0"):
         with pytest.raises(UsageError):
             recipes.settings(kind, ["generated=a", "reference=b", wrong])
+    assert recipes.settings(kind, ["generated=a", "reference=b", "video=i3d=c.pt"]).video == "i3d=c.pt"
 
 
 def test_the_published_table_stands_beside_with_its_errata(tmp_path: Path) -> None:

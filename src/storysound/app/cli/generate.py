@@ -1,5 +1,6 @@
 """`storysound generate`: what does not exist yet."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,24 @@ from storysound.app.cli.models import Policy
 if TYPE_CHECKING:
     from storysound.jobs.generate.request import GenerateMusicResult, SoundShare
 
-app = typer.Typer(help="Make sounds, ambience, music for a picture, and a picture for a sound.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make sounds, ambience, music for a picture, a picture for a sound, and video with sound.",
+    no_args_is_help=True,
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")]
 Licences = Annotated[Policy, typer.Option(help="commercial: refuse models that may not be used for it.")]
+
+
+class VideoStages(StrEnum):
+    """Ways of making video with sound, as `generate.video.maker.STAGES`."""
+
+    together = "together"
+    apart = "apart"
+    pictures_first = "pictures-first"
+    sound_first = "sound-first"
+
+
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same again, on one machine.")]
 
 
@@ -163,6 +178,58 @@ def sound(
     else:
         of = result.text or ", ".join(Path(name).name for name in result.images)
         streams.line(f"{result.path}: {result.seconds:g} s of {of}")
+
+
+@app.command()
+def video(
+    text: Annotated[str, typer.Option(help="What is seen and heard in a clip.")] = "",
+    story: Annotated[
+        Path | None, typer.Option(readable=False, help="A text file; each of its sentences is a shot of one film.")
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(readable=False, help="Captions by video, or a .txt with a text a line: a clip each.")
+    ] = None,
+    by_sentence: Annotated[bool, typer.Option("--by-sentence", help="Sentences of --text are shots as well.")] = False,
+    out: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="A .mp4, .mov or .mkv file; of --texts a folder.")
+    ] = Path("video.mp4"),
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", help="Of a clip or shot; left out: what the model usually makes.")
+    ] = None,
+    seed: Seed = 0,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="tavdiffusion, animatediff, ltx-2; NAME=FOLDER for files of your own.")
+    ] = "tavdiffusion",
+    stages: Annotated[
+        VideoStages | None, typer.Option(help="Picture and sound together, or one after the other by two models.")
+    ] = None,
+    sound: Annotated[
+        str, typer.Option(metavar="NAME", help="Model of the sound: sosgen, audioldm, riffusion, stable-audio.")
+    ] = "",
+    licence_policy: Licences = Policy.any,
+    as_json: AsJson = False,
+) -> None:
+    """Make video with sound of words.
+
+    A story becomes a film of several shots; `storysound score` gives it music. Clips of --texts lie beside a table that
+    `storysound evaluate tavg` reads; those that are there already are not made again.
+
+    Example: storysound generate video --text "rain falls on a street" --model animatediff --sound audioldm -o rain.mp4
+    """
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.generate.request import GenerateVideoRequest
+    from storysound.session import Session
+
+    request = GenerateVideoRequest(
+        out, text, story, texts, by_sentence, seconds, seed, model, stages.value if stages else None, sound
+    )
+    kept = "clips that are whole are kept" if texts else "nothing was written"
+    with Session(licence_policy=licence_policy.value) as session, shown("generate", kept) as watch:
+        result = session.generate_video(request, watch=watch)
+    if as_json:
+        streams.json_line(vars(result))
+    else:
+        streams.line(f"{result.path}: {result.clips} of {result.seconds:g} s in all")
 
 
 def parse_share(text: str) -> "SoundShare":

@@ -9,7 +9,7 @@ are shipped.
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -20,13 +20,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from storysound.encode.pool import Models
 from storysound.generate.diffusion_folder import read_network, read_schedule, read_tokenizer, tokens_of
 from storysound.generate.pretrained import loading, quiet
+from storysound.generate.video.halves import Known, Latents, in_stages
+from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 from storysound.media.files import write_whole, writing
 from storysound.nn.latent_diffusion import decoded, sampler
 from storysound.nn.tavdiffusion import TavConfig, TavDiffusion, generated
+from storysound.progress import check
 
 ABOUT = "tavdiffusion.json"
 STEPS = 50  # section 5.1
@@ -48,15 +52,6 @@ class ClipForm:
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.columns, self.bands) < 1 or self.seconds <= 0:
             raise ValueError(f"needs sizes of at least 1 and a length above 0, got {self}")
-
-
-@dataclass(frozen=True)
-class AudibleClip:
-    """What is seen and heard."""
-
-    frames: Pixels  # [f h w 3]
-    frames_per_s: float
-    sound: Waveform
 
 
 @dataclass(frozen=True)
@@ -104,17 +99,34 @@ class TavParts:
 
     @torch.no_grad()
     def make(
-        self, text: str, seed: int, check: Callable[[], None], steps: int = STEPS, guidance: float = GUIDANCE
+        self,
+        text: str,
+        seed: int,
+        check: Callable[[], None],
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        stages: Stages = "together",
     ) -> AudibleClip:
-        """A clip of a text, the same on one machine for the same seed. `check` is called often and may raise."""
+        """A clip of a text, the same on one machine for the same seed. `check` is called often and may raise.
+
+        `stages`: as `halves.in_stages`.
+        """
         device = next(self.network.parameters()).device
         ids = tokens_of(self.tokenizer, self.text_encoder, ["", text]).to(device)
         nothing, context = self.text_encoder(ids)[0].split(1)
-        audio, video = self.noise(seed)
-        audio, video = generated(
-            self.network, (audio.to(device), video.to(device)), context, nothing, guidance,
-            sampler("ddim", self.schedule), steps, check,
-        )  # fmt: skip
+
+        def sampled(seed: int, known: Known, *, is_told: bool) -> Latents:
+            audio, video = self.noise(seed)
+            return generated(
+                self.network, (audio.to(device), video.to(device)), context if is_told else nothing, nothing,
+                guidance, sampler("ddim", self.schedule), steps, check, known,
+            )  # fmt: skip
+
+        audio, video = in_stages(sampled, seed, stages)
+        return self._decoded(audio, video, check)
+
+    def _decoded(self, audio: Tensor, video: Tensor, check: Callable[[], None]) -> AudibleClip:
+        """What latents [1 c h w] and [1 f c h w] sound and look like."""
         frames = []
         for latents in video[0]:
             check()
@@ -123,6 +135,29 @@ class TavParts:
         samples = self.vocoder(decoded(self.audio_vae, audio)[0, 0])[: round(self.form.seconds * rate_hz)]
         sound = Waveform(samples.float().cpu().numpy()[None], rate_hz)
         return AudibleClip(np.stack(frames), len(frames) / self.form.seconds, sound)
+
+
+class TavMaker:
+    """A maker of clips (`maker.AudibleMaker`), of the length that its network was taught or shorter."""
+
+    alone: Set[Stages] = frozenset(STAGES)
+
+    def __init__(self, parts: TavParts, steps: int = STEPS) -> None:
+        self._parts, self._steps = parts, steps
+        self.usual_s = self.longest_s = parts.form.seconds
+
+    def pictures(self, text: str, seed: int, seconds: float) -> SilentClip:
+        """See `maker.PictureMaker`: the picture's half of what it makes."""
+        return self.make(text, seed, seconds, "together").silent
+
+    def make(self, text: str, seed: int, seconds: float, stages: Stages) -> AudibleClip:
+        """See `maker.AudibleMaker`."""
+        return self._parts.make(text, seed, check, self._steps, stages=stages).cut(seconds)
+
+
+def load(folder: Path, device: torch.device, _models: Models) -> TavMaker:
+    """From a folder as `read_tav`. Raises MissingModelError."""
+    return TavMaker(read_tav(folder).to(device))
 
 
 def assembled(network: TavDiffusion, seeing: Path, hearing: Path, form: ClipForm) -> TavParts:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from storysound.errors import UsageError
+from storysound.media.film.containers import CONTAINERS
 from storysound.media.film.sound_files import SOUND_SUFFIXES
 from storysound.story import Mood
 
@@ -194,3 +196,49 @@ class GenerateSoundResult:
     nearest: str = ""  # of the texts that the model learned from, where it tells
     cosine: float = 1.0  # how near: below .5 the model has never heard of it
     images: tuple[str, ...] = ()
+
+
+VIDEO_SUFFIXES = tuple(name for name, each in CONTAINERS.items() if each.video is None or "h264" in each.video)
+
+
+@dataclass(frozen=True)
+class GenerateVideoRequest:
+    """Video with sound made of words: one clip of `text`, a film of `story`, or a folder of clips of many `texts`."""
+
+    out: Path  # .mp4, .m4v, .mov or .mkv; of `texts` a folder
+    text: str = ""
+    story: Path | None = None  # a text file: each of its sentences is a shot of one film
+    texts: Path | None = None  # a clip for each: captions by video (a table), or the lines of a .txt file
+    by_sentence: bool = False  # whether the sentences of `text` are shots of one film
+    seconds: float | None = None  # of a clip or shot; None: what the model usually makes
+    seed: int = 0  # of the first clip or shot; the next have the next ones
+    model: str = "tavdiffusion"  # of the pictures: a name of `generate.video.maker.VIDEO`, or NAME=FOLDER
+    stages: Literal["together", "apart", "pictures-first", "sound-first"] | None = None  # None: together if it can
+    sound: str = ""  # a model of `generate.maker.SOUND`, or NAME=FOLDER; "": `model` makes it, or the shipped one does
+
+    def __post_init__(self) -> None:
+        if sum([bool(self.text.strip()), self.story is not None, self.texts is not None]) != 1:
+            raise UsageError("give one of `text`, `story` and `texts`: what is seen and heard")
+        if self.by_sentence and not self.text.strip():
+            raise UsageError("is for `text`: each sentence of a story is a shot anyway", field="by_sentence")
+        if self.texts is None and Path(self.out).suffix.lower() not in VIDEO_SUFFIXES:
+            raise UsageError(f"a name that ends in {', '.join(VIDEO_SUFFIXES)} is wanted, got {self.out}", field="out")
+        if self.seconds is not None and not 0 < self.seconds <= MOST_SECONDS:
+            raise UsageError(f"must be above 0 and at most {MOST_SECONDS:g}, got {self.seconds:g}", field="seconds")
+        if self.seed < 0:
+            raise UsageError(f"must be 0 or more, got {self.seed}", field="seed")
+
+
+@dataclass(frozen=True)
+class GenerateVideoResult:
+    """What was made by which models."""
+
+    path: str
+    clips: int  # shots of a film, or files in a folder
+    kept: int  # clips that the folder had already, made of the same
+    seconds: float  # of the film, or of all clips
+    seed: int
+    model: str
+    stages: str
+    sound: str  # the model of the sound; "" where `model` made it
+    licence: str  # of the models' weights, where it is known

@@ -26,19 +26,21 @@ from storysound.media.probe import probe
 from storysound.media.video import iter_shown
 from storysound.metrics.similarity import javis_windows
 from storysound.metrics.synchrony import synchrony
+from storysound.metrics.video_features import moving_features
+from storysound.research.tavg.i3d import read_i3d
 from storysound.research.tavg.settings import TavgEvaluation
 
 SIDE_PX, MOTION_PX = 512, 96  # longer side of what eyes look at, and of where motion is looked for
 SHORTEST_S = 0.5  # of a sound that is heard as a window
 SILENT = 1e-4  # amplitude that silence doesn't reach: -80 dBFS
-_VERSION = "1"  # of this file: raised whenever the same video would give other numbers
+_VERSION = "2"  # of this file: raised whenever the same video would give other numbers
 
 
 @dataclass(frozen=True)
 class ClipFeatures:
     """What is seen and heard of a video; without sound, or with a silent one, all that is heard is empty."""
 
-    frames: Floats  # [n e] what the eyes say
+    video: Doubles  # [v] what FVD and KVD compare
     times_s: Doubles  # [n]
     words: Floats  # [n k] frames among texts; [n 0] where the profile's eyes don't meet its texts
     seen: Floats  # [n c] frames in the space where they meet sounds
@@ -100,6 +102,10 @@ class Observer:
         self.ear: Encoder[Waveform] = models.encoder(recipe.sound)
         if self.ear.modality != "audio":
             raise UsageError(f"sound={recipe.sound} takes {self.ear.modality}, not sounds")
+        self.watcher: Encoder[Pixels] | None = None  # of whole videos; None: the eyes, frame by frame
+        if recipe.video != "frames":
+            name, _, file = recipe.video.partition("=")
+            self.watcher = read_i3d(Path(file).expanduser()) if file else models.encoder(name)
         self.reader = StoryEncoder(models, profile)
         self.text_name = profile.text
         self._classes = next(iter(self.eyes.labels.items()), None)
@@ -117,8 +123,8 @@ class Observer:
 
     def revision(self) -> list[str]:
         """Changes whenever the same video would be seen or heard otherwise."""
-        one, two = self.ear, self.meeting
-        return [_VERSION, self.reader.revision(), f"{one.name}:{one.revision}", f"{two.name}:{two.revision}"]
+        own = [each for each in (self.watcher, self.ear, self.meeting) if each is not None]
+        return [_VERSION, self.reader.revision(), *(f"{each.name}:{each.revision}" for each in own)]
 
     def text(self, words: str) -> Floats:
         """Where a text lies among the frames' words [k]."""
@@ -147,9 +153,15 @@ class Observer:
         words = self._words(said)
         imagenet = self._recipe.both == "imagenet"
         seen = np.concatenate([one.scores["imagenet"] for one in said]) if imagenet else words
-        return ClipFeatures(
-            np.concatenate([one.embedding for one in said]), np.array(times), words, seen, moments, whole, windows, step
-        )
+        video = self._video(pictures, said)
+        return ClipFeatures(video, np.array(times), words, seen, moments, whole, windows, step)
+
+    def _video(self, pictures: Sequence[Pixels], said: Sequence[Encoding]) -> Doubles:
+        """What stands for a video [v], of its pictures [h w 3] and of what the eyes say of them."""
+        if self.watcher is None:
+            return moving_features(np.concatenate([one.embedding for one in said]))
+        whole = np.stack([rgb for rgb in pictures if rgb.shape == pictures[0].shape])  # a stream may change its size
+        return np.asarray(self.watcher.encode([whole])[0].embedding[0], np.float64)
 
     def _hear(
         self, wave: Waveform | None, end_s: float, grey: Floats, times_s: Sequence[float]

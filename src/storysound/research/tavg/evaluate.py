@@ -1,9 +1,10 @@
 """`storysound evaluate tavg`: TAVGBench's Table 2 on videos with sound of one's own, beside real ones.
 
 Generated videos and real ones pair by name. What ships takes the place of I3D, CLIP and ImageBind, so figures compare
-what is judged here, never with those published.
+what is judged here, never with those published. Even with I3D, frames a second and stretches are not the paper's.
 
-- FVD and KVD: Fréchet and kernel distance of videos: eyes per frame, their mean and their change in time.
+- FVD and KVD: Fréchet and kernel distance of videos: eyes per frame, their mean and their change in time, or an encoder
+  of whole videos.
 - CLIPSIM: cosine of frames with their text; AVHScore and JavisScore: with their sound; all in [-1, 1].
 - FAD: Fréchet distance of all moments of sounds. FVD∞, FAD∞: of endless videos, where there are enough to tell.
 - in step: how many are within 80 ms, of videos whose sound and motion have onsets; the median offset, and its strength.
@@ -32,7 +33,6 @@ from storysound.metrics.kernel import kernel_distance
 from storysound.metrics.similarity import WINDOW_S, avh_score, clipsim, javis_score, javis_windows
 from storysound.metrics.synchrony import LONGEST_S
 from storysound.metrics.table import Row
-from storysound.metrics.video_features import moving_features
 from storysound.progress import Watch, check
 from storysound.research.tavg.clips import ClipFeatures, Observer, Pair, as_classes, pairs_of, usual_sound
 from storysound.research.tavg.settings import TAVG_TASK, TavgEvaluation
@@ -109,7 +109,7 @@ Figures = dict[str, Figure]
 
 def distances(made: Sequence[ClipFeatures], real: Sequence[ClipFeatures], recipe: TavgEvaluation) -> Figures:
     """FVD, KVD and FAD of made videos against real ones; those of sounds only where either side has them."""
-    videos = [np.stack([moving_features(clip.frames) for clip in clips]) for clips in (made, real)]
+    videos = [np.stack([clip.video for clip in clips]) for clips in (made, real)]
     found: Figures = {"kvd": Figure(kernel_distance(*videos), len(made))}
     found |= _frechet("fvd", [row[None] for row in videos[0]], videos[1], recipe)
     ours, theirs = ([clip.moments for clip in clips if len(clip.moments)] for clips in (made, real))
@@ -255,9 +255,13 @@ def protocol(judging: Judging) -> str:
     """What all figures depend on."""
     recipe, observer = judging.recipe, judging.observer
     eyes, ear, meeting = observer.eyes, observer.ear, observer.meeting
+    watcher = observer.watcher
+    seen = f"{eyes.name} {eyes.revision}, mean and change of {eyes.dim} numbers"
+    if watcher is not None:
+        seen = f"{watcher.name} {watcher.revision}, {watcher.dim} numbers, the mean of stretches of 16 frames"
     where = "ImageNet's classes above usual logits of the real sounds" if recipe.both == "imagenet" else "words"
     return (
-        f"FVD, KVD: {eyes.name} {eyes.revision}, mean and change of {eyes.dim} numbers; FAD: {ear.name} "
+        f"FVD, KVD: {seen}; FAD: {ear.name} "
         f"{ear.revision}, {ear.dim} numbers a moment; CLIPSIM: {eyes.name} and {observer.text_name}; AVHScore, "
         f"JavisScore: {eyes.name} and {meeting.name} in {where}; {recipe.frames_per_s:g} frames a second of at most "
         f"{recipe.longest_s:g} s; in step: within {1000 * IN_STEP_S:g} ms, looked for within {LONGEST_S:g} s; cosines "

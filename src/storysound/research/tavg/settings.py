@@ -8,6 +8,7 @@ from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
 
 Both = Literal["imagenet", "words"]
+VIDEOS = ("frames", "videomae", "vjepa2")
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class TavgEvaluation:
         None  # captions by video: a table, or a folder; none: a table beside `generated`, or file names
     )
     profile: str = "embedded"  # whose eyes see the frames, and in whose words they are compared with texts
+    video: str = "frames"  # whose vectors FVD and KVD compare: the eyes' by frames, videomae's, vjepa2's, or i3d=FILE
     sound: str = "ears"  # whose vectors the Fréchet distance of sounds compares: any encoder of sounds
     both: Both = "words"  # in which space frames meet sounds: ImageNet's classes, or the words of the profile
     frames_per_s: float = 5.0  # that eyes look at; the paper's 20 frames of 10 s are 2 (erratum 7)
@@ -29,6 +31,8 @@ class TavgEvaluation:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.video not in VIDEOS and not (self.video.startswith("i3d=") and self.video[4:]):
+            raise ValueError(f"video is {', '.join(VIDEOS)} or i3d=FILE, got {self.video!r}")
         if self.both not in get_args(Both):
             raise ValueError(f"both is {' or '.join(get_args(Both))}, got {self.both!r}")
         if not 1 <= self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:

@@ -1,0 +1,41 @@
+"""The halves of a network of sound and picture, sampled at once, apart, or one for the other that is there already."""
+
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from storysound.generate.video.maker import Stages
+
+Latents = tuple[Tensor, Tensor]  # of sound, and of picture
+Known = tuple[Tensor | None, Tensor | None]  # of either side what is there already
+
+
+class LatentSampler(Protocol):
+    """Samples both sides by a network."""
+
+    def __call__(self, seed: int, known: Known, *, is_told: bool) -> Latents:
+        """From noise of a seed; for what is `known`, as `nn.tavdiffusion.generated`; told by the text, or by none."""
+        ...
+
+
+def in_stages(sampled: LatentSampler, seed: int, stages: Stages) -> Latents:
+    """Latents of sound and picture, made in these stages.
+
+    The second half starts from noise of its own, and what comes with it of the first is thrown away. After the first it
+    is told by that alone, not by the text, as the second of two models would be.
+    """
+    nothing: Known = (None, None)
+    audio, video = sampled(seed, nothing, is_told=True)
+    if stages == "apart":
+        audio, _ = sampled(other_seed(seed), nothing, is_told=True)
+    elif stages == "pictures-first":
+        audio, _ = sampled(other_seed(seed), (None, video), is_told=False)
+    elif stages == "sound-first":
+        _, video = sampled(other_seed(seed), (audio, None), is_told=False)
+    return audio, video
+
+
+def other_seed(seed: int) -> int:
+    """Of what shall have nothing in common with what `seed` gives."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
