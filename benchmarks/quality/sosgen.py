@@ -31,6 +31,7 @@ from storysound.encode import ears
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.generate import sosgen
+from storysound.generate.maker import WEIGHTS
 from storysound.generate.sosgen import Sosgen
 from storysound.media.arrays import Floats, Samples
 from storysound.media.audio import Waveform, read_audio
@@ -141,7 +142,7 @@ def main() -> None:
     models = Models(load_profile(), Resolver(offline=True))
     judge, classes = Judge(models), REPORT if options.part == "report" else CHOOSE
     prompts, seeds = list(classes.values()), range(FIRST_SEED[options.part], FIRST_SEED[options.part] + options.seeds)
-    folder = options.model or sosgen.SHIPPED
+    folder = options.model or WEIGHTS
     model = sosgen.load(folder, torch.device("cpu"), models)
     table = Table("what", "n", "R@1", "R@3", "R@5", "right", "Fréchet ratio", "s of processor each")
     of = clips(list(classes))

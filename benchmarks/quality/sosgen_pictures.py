@@ -34,6 +34,7 @@ from storysound.config import load_profile
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.generate import sosgen
+from storysound.generate.maker import WEIGHTS
 from storysound.generate.sosgen import Sosgen
 from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Pixels
@@ -283,7 +284,7 @@ def main() -> None:
     torch.set_num_threads(1)
     models = Models(load_profile(), Resolver(offline=True))
     judge, report = Judge(models), Report()
-    model = sosgen.load(options.model or sosgen.SHIPPED, torch.device("cpu"), models)
+    model = sosgen.load(options.model or WEIGHTS, torch.device("cpu"), models)
     of = items(options.part)
     print({name: len(group) for name, group in of.items()})
     first = FIRST_SEED[options.part]

@@ -11,7 +11,8 @@ if __package__ in {None, ""}:
     import sys
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from storysound.generate.sosgen import BRANCH_FILE, FILE, SHIPPED, fingerprint, read_parts
+from storysound.generate.maker import WEIGHTS
+from storysound.generate.sosgen import BRANCH_FILE, FILE, fingerprint, read_parts
 
 
 def main() -> None:
@@ -22,18 +23,18 @@ def main() -> None:
     options = parser.parse_args()
     if options.run:
         read_parts(options.run / "sosgen")
-        SHIPPED.mkdir(exist_ok=True)
-        shutil.copyfile(options.run / "sosgen" / FILE, SHIPPED / FILE)
-        (SHIPPED / BRANCH_FILE).unlink(missing_ok=True)
+        WEIGHTS.mkdir(exist_ok=True)
+        shutil.copyfile(options.run / "sosgen" / FILE, WEIGHTS / FILE)
+        (WEIGHTS / BRANCH_FILE).unlink(missing_ok=True)
     if options.pictures:
-        if fingerprint(read_parts(options.pictures / "sosgen").flow) != fingerprint(read_parts(SHIPPED).flow):
+        if fingerprint(read_parts(options.pictures / "sosgen").flow) != fingerprint(read_parts(WEIGHTS).flow):
             parser.error(f"{options.pictures} learned beside another {FILE} than the one that ships")
-        shutil.copyfile(options.pictures / "sosgen" / BRANCH_FILE, SHIPPED / BRANCH_FILE)
-    parts = read_parts(SHIPPED)
+        shutil.copyfile(options.pictures / "sosgen" / BRANCH_FILE, WEIGHTS / BRANCH_FILE)
+    parts = read_parts(WEIGHTS)
     for file, networks in ((FILE, (parts.code, parts.flow)), (BRANCH_FILE, (parts.branch,))):
-        if (SHIPPED / file).exists():
+        if (WEIGHTS / file).exists():
             numbers = [sum(p.numel() for p in network.parameters()) for network in networks if network]
-            print(f"{file}: {(SHIPPED / file).stat().st_size / 1e6:.1f} MB, {numbers} parameters")
+            print(f"{file}: {(WEIGHTS / file).stat().st_size / 1e6:.1f} MB, {numbers} parameters")
 
 
 if __name__ == "__main__":

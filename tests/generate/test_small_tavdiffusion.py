@@ -7,15 +7,17 @@ import pytest
 
 from storysound.errors import MissingModelError, UsageError
 from storysound.generate.lexicon import Lexicon
+from storysound.generate.video.maker import AudibleMaker
 from storysound.generate.video.small import (
     FILE,
     FRAMES,
     RATE_HZ,
     SECONDS,
     SIDE,
+    SmallMaker,
     SmallTav,
     SmallTavConfig,
-    mels_made,
+    made,
     read_small,
     untaught,
 )  # fmt: skip
@@ -43,21 +45,21 @@ def tiny() -> SmallTav:
 
 
 def test_a_clip_is_as_long_and_as_large_as_it_says_and_the_same_for_the_same_seed(tiny: SmallTav) -> None:
-    clip = tiny.make("A ball bounces.", 3, lambda: None, steps=2)
+    clip = SmallMaker(tiny, 2).make("A ball bounces.", 3, 2.0, "together")
     assert clip.frames.shape == (FRAMES, SIDE, SIDE, 3)
     assert clip.frames.dtype == np.uint8
     assert clip.frames_per_s * SECONDS == FRAMES
     assert clip.sound.samples.shape == (1, SECONDS * RATE_HZ)
-    again, other = (tiny.make("A ball bounces.", seed, lambda: None, steps=2) for seed in (3, 4))
+    again, other = (SmallMaker(tiny, 2).make("A ball bounces.", seed, 2.0, "together") for seed in (3, 4))
     np.testing.assert_array_equal(clip.frames, again.frames)
     assert (clip.frames != other.frames).any()
 
 
 def test_clips_of_several_texts_are_those_of_each_alone(tiny: SmallTav) -> None:
     texts, seeds = ["a ball", "bounces"], [5, 6]
-    frames, mels = mels_made(tiny, texts, seeds, lambda: None, 2, 3.0)
+    frames, mels = made(tiny, texts, seeds, lambda: None, 2, 3.0)
     for number in range(2):
-        alone = mels_made(tiny, texts[number : number + 1], seeds[number : number + 1], lambda: None, 2, 3.0)
+        alone = made(tiny, texts[number : number + 1], seeds[number : number + 1], lambda: None, 2, 3.0)
         torch.testing.assert_close(frames[number], alone[0][0], atol=1e-3, rtol=1e-3)
         torch.testing.assert_close(mels[number], alone[1][0], atol=1e-3, rtol=1e-3)
 
@@ -82,7 +84,7 @@ def test_a_file_of_something_else_is_refused(tiny: SmallTav, tmp_path: Path) -> 
 
 def test_a_text_without_a_known_word_is_refused_with_those_that_are(tiny: SmallTav) -> None:
     with pytest.raises(UsageError, match="it knows a, ball, bounces"):
-        tiny.make("Regen", 0, lambda: None)
+        SmallMaker(tiny).make("Regen", 0, 2.0, "together")
 
 
 def test_making_can_be_stopped(tiny: SmallTav) -> None:
@@ -90,9 +92,21 @@ def test_making_can_be_stopped(tiny: SmallTav) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        tiny.make("a ball", 0, stop)
+        made(tiny, ["a ball"], [0], stop)
 
 
 def test_frames_that_dont_make_a_clip_are_refused() -> None:
     with pytest.raises(ValueError, match="clips have 32 frames"):
         SmallTavConfig(TavConfig(frames=8, heads=2))
+
+
+def test_shorter_clips_are_its_beginning_and_halves_can_be_made_in_stages(tiny: SmallTav) -> None:
+    maker = SmallMaker(tiny, 2)
+    clip, short = (maker.make("a ball", 1, seconds, "together") for seconds in (2.0, 0.5))
+    np.testing.assert_array_equal(short.frames, clip.frames[:8])
+    assert short.sound.samples.shape == (1, RATE_HZ // 2)
+    np.testing.assert_array_equal(maker.pictures("a ball", 1, 2.0).frames, clip.frames)
+    first = maker.make("a ball", 1, 2.0, "pictures-first")
+    np.testing.assert_array_equal(first.frames, clip.frames)
+    assert (first.sound.samples != clip.sound.samples).any()
+    assert isinstance(maker, AudibleMaker)

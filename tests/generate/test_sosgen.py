@@ -13,7 +13,7 @@ from storysound.encode.encoder import Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
 from storysound.generate import sosgen
-from storysound.generate.maker import Conditions, TimedPicture
+from storysound.generate.maker import WEIGHTS, Conditions, TimedPicture
 from storysound.generate.sosgen import (
     BRANCH_FILE,
     FILE,
@@ -216,9 +216,9 @@ def test_a_branch_of_another_flow_is_refused(seeing: Sosgen, parts: Parts, tmp_p
 
 
 def test_what_ships_takes_pictures_and_has_the_words_as_they_were() -> None:
-    whole = sha256((sosgen.SHIPPED / FILE).read_bytes()).hexdigest()
+    whole = sha256((WEIGHTS / FILE).read_bytes()).hexdigest()
     assert whole == "760b0e366b9d531ab99aa9971ec1b9369739bbaa02cfe38a527c9eb5f62d0564"
-    shipped = read_parts(sosgen.SHIPPED)
+    shipped = read_parts(WEIGHTS)
     assert shipped.branch is not None
     assert float(shipped.branch.stream.weight.detach().abs().max()) > 0
     assert fingerprint(shipped.flow).startswith("5d10dd9d827f9628")

@@ -20,8 +20,9 @@ MUSIC = {"musicgen": "musicgen", "riffusion": "riffusion", "stable-audio": "stab
 """What users call a maker of music, and its file of this room: `load(folder, device, models) -> Maker`."""
 SOUND = {"audioldm": "audioldm", "riffusion": "riffusion", "sosgen": "sosgen", "stable-audio": "stable_audio"}
 """Makers of any sound, as `MUSIC`."""
-SHIPPED = {"sosgen": "CC0-1.0"}
-"""Those whose weights lie in this room's folder `weights`, and their licence."""
+SHIPPED = {"sosgen": "CC0-1.0", "tavdiffusion-small": "CC0-1.0"}
+"""Those whose weights lie in `WEIGHTS`, and their licence."""
+WEIGHTS = Path(str(files("storysound") / "generate" / "weights"))
 
 Condition = Literal["text", "pictures", "sound", "mood"]
 
@@ -88,7 +89,7 @@ def maker_of(choice: str, makers: Mapping[str, str], models: Models, without: st
     `without` them.
     """
     if choice in SHIPPED and choice in makers:
-        name, folder, licence = choice, Path(str(files("storysound") / "generate" / "weights")), SHIPPED[choice]
+        name, folder, licence = choice, WEIGHTS, SHIPPED[choice]
     else:
         name, folder, licence = chosen_folder(choice, tuple(makers), models.weights, without)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

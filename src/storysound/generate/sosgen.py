@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,6 @@ FRAMES = 432  # of a slice, 5.02 s
 COLUMNS = FRAMES // PATCH  # of its code
 FILE = "sosgen.safetensors"
 BRANCH_FILE = "sosgen-pictures.safetensors"
-SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 LONGEST_S = 600.0
 STEPS, GUIDANCE = 8, 3.5
 GRAIN = 0.16  # that codes lose of noise, as strong as what they lose of the slices they learned from

@@ -13,7 +13,8 @@ from storysound.app.cli.commands import app
 from storysound.encode.pool import Models
 from storysound.errors import MediaError, MissingModelError, UsageError
 from storysound.generate.made_sound import FAR, check_asked
-from storysound.generate.sosgen import SHIPPED, read_parts
+from storysound.generate.maker import WEIGHTS
+from storysound.generate.sosgen import read_parts
 from storysound.jobs.generate.request import GenerateSoundRequest, GenerateSoundResult
 from storysound.jobs.generate.sound import run
 from storysound.media.image import write_png
@@ -110,7 +111,7 @@ def test_pictures_that_cannot_be_taken_are_told(models: Models, tmp_path: Path) 
         with pytest.raises(MediaError, match=match):
             made(models, text="rain", out=out, images=(image, tmp_path / broken))
     folder = tmp_path / "words"
-    replace(read_parts(SHIPPED), branch=None).save(folder)
+    replace(read_parts(WEIGHTS), branch=None).save(folder)
     with pytest.raises(UsageError, match="from text, not from pictures"):
         made(models, text="rain", out=out, images=(image,), model=f"sosgen={folder}")
     assert not out.exists()

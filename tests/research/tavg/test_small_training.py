@@ -52,6 +52,15 @@ def test_a_run_goes_on_from_what_it_made(run: Path) -> None:
         train(SmallTavTraining(run, steps=2, alignment=False, **FEW), Models(), Watch())  # type: ignore[arg-type]
 
 
+def test_a_run_begins_with_anothers_network(run: Path, tmp_path: Path) -> None:
+    few = {**FEW, "latents": run, "start": run / FOLDER}
+    train(SmallTavTraining(tmp_path / "more", steps=1, rate=1e-9, **few), Models(), Watch())  # type: ignore[arg-type]
+    before, after = (read_small(folder / FOLDER).worded.state_dict() for folder in (run, tmp_path / "more"))
+    assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
+    with pytest.raises(InputError, match="another one"):
+        train(SmallTavTraining(tmp_path / "other", steps=1, alignment=False, **few), Models(), Watch())  # type: ignore[arg-type]
+
+
 def test_codes_of_a_run_are_standardised_and_those_of_its_clips(run: Path) -> None:
     parts = read_small(run / "codes")
     found = codes.coded_clips("train", 4, parts, run / "latents", Watch())

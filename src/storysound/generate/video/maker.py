@@ -21,7 +21,7 @@ from storysound.generate.maker import Conditions, Maker, TimedPicture
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
 
-VIDEO = {"tavdiffusion": "tavdiffusion", "animatediff": "animatediff", "ltx-2": "ltx2"}
+VIDEO = {"tavdiffusion-small": "small", "tavdiffusion": "tavdiffusion", "animatediff": "animatediff", "ltx-2": "ltx2"}
 """What users call a maker of video, and its file of this folder: `load(folder, device, models) -> PictureMaker`."""
 SHOWN_PER_S = 2.0  # pictures that a maker of sound is shown: the paper's 20 of 10 s
 MOST_WORDS = 3  # classes of a sound that a maker of pictures is told

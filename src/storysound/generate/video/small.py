@@ -6,10 +6,9 @@ stands in the card beside its weights.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from storysound.encode.pool import Models
 from storysound.errors import MissingModelError
 from storysound.generate.lexicon import Lexicon
-from storysound.generate.video.tavdiffusion import STEPS, AudibleClip
+from storysound.generate.video.halves import Known, Latents, in_stages, other_seed
+from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
+from storysound.generate.video.tavdiffusion import STEPS
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft
@@ -33,9 +35,9 @@ from storysound.nn.latent_diffusion import sampler
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
 from storysound.nn.tavdiffusion import TavConfig, TavDiffusion, generated
 from storysound.nn.word_encoder import WordEncoder, WordEncoderConfig
+from storysound.progress import check
 
 FILE = "tavdiffusion-small.safetensors"
-SHIPPED = Path(str(files("storysound") / "generate" / "weights"))
 RATE_HZ = 16_000
 FORM = LogMelForm(
     LogMel(RATE_HZ, Stft(512, 160), 64, 0.0, 8000.0, scale="slaney", norm="slaney", power=1, floor=1e-5)
@@ -101,25 +103,6 @@ class SmallTav:
         """Numbers of words [b k]. Raises UsageError for a text none of whose words is known."""
         return torch.tensor([self.lexicon.numbers(text, self.config.words.longest) for text in texts])
 
-    def make(self, text: str, seed: int, check: Callable[[], None], steps: int = STEPS) -> AudibleClip:
-        """A clip of a text, the same on one machine for the same seed. `check` is called often and may raise.
-
-        Raises UsageError for a text none of whose words is known.
-        """
-        return self.make_several([text], [seed], check, steps)[0]
-
-    def make_several(
-        self, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int = STEPS,
-        guidance: float = GUIDANCE,
-    ) -> list[AudibleClip]:  # fmt: skip
-        """A clip of each text and its seed, as `make`; quicker than one by one."""
-        frames, mels = mels_made(self, texts, seeds, check, steps, guidance)
-        made = []
-        for pictures, bands, seed in zip(frames, mels.cpu().numpy(), seeds, strict=True):
-            check()
-            made.append(AudibleClip(pixels_of(pictures), FRAMES / SECONDS, sound_of(bands, seed)))
-        return made
-
     def save(self, folder: Path) -> None:
         """Writes `FILE` in half precision, its metadata the shapes and the words."""
         parts = {"worded": self.worded, "frames": self.frames, "sounds": self.sounds}
@@ -133,19 +116,54 @@ class SmallTav:
 
 
 @torch.no_grad()
-def mels_made(
-    parts: SmallTav, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int, guidance: float
-) -> tuple[Tensor, Tensor]:
-    """Frames [b f 3 h w], about in [-1, 1], and log-mel frames [b t m] made of texts and seeds [b]."""
+def made(
+    parts: SmallTav, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int = STEPS,
+    guidance: float = GUIDANCE, stages: Stages = "together",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Frames [b f 3 h w], about in [-1, 1], and log-mel frames [b t m] made of texts and seeds [b].
+
+    The same on one machine for the same. `check` is called often and may raise; `stages`: as `halves.in_stages`. Raises
+    UsageError for a text none of whose words is known.
+    """
     device = parts.frames.mean.device
     ids = parts.ids(texts).to(device)
     context, nothing = parts.worded.words(ids), parts.worded.words(torch.zeros_like(ids))
-    noise = [noise_of(parts.config, seed) for seed in seeds]
-    audio, video = (torch.stack(part).to(device) for part in zip(*noise, strict=True))
-    audio, video = generated(
-        parts.worded.network, (audio, video), context, nothing, guidance, sampler("ddim", schedule()), steps, check
-    )
+
+    def sampled(known: Known, *, is_told: bool, afresh: bool) -> Latents:
+        each = [noise_of(parts.config, other_seed(seed) if afresh else seed) for seed in seeds]
+        audio, video = (torch.stack(part).to(device) for part in zip(*each, strict=True))
+        return generated(
+            parts.worded.network, (audio, video), context if is_told else nothing, nothing, guidance,
+            sampler("ddim", schedule()), steps, check, known,
+        )  # fmt: skip
+
+    audio, video = in_stages(sampled, stages)
     return parts.frames.decode(video), parts.sounds.decode(audio.permute(0, 2, 3, 1))
+
+
+class SmallMaker:
+    """A maker of clips (`maker.AudibleMaker`) of at most two seconds."""
+
+    alone: Set[Stages] = frozenset(STAGES)
+    usual_s = longest_s = SECONDS
+
+    def __init__(self, parts: SmallTav, steps: int = STEPS) -> None:
+        self._parts, self._steps = parts, steps
+
+    def pictures(self, text: str, seed: int, seconds: float) -> SilentClip:
+        """See `maker.PictureMaker`: the picture's half of what it makes."""
+        return self.make(text, seed, seconds, "together").silent
+
+    def make(self, text: str, seed: int, seconds: float, stages: Stages) -> AudibleClip:
+        """See `maker.AudibleMaker`. Raises UsageError for a text none of whose words is known."""
+        frames, mels = made(self._parts, [text], [seed], check, self._steps, stages=stages)
+        clip = AudibleClip(pixels_of(frames[0]), FRAMES / SECONDS, sound_of(mels[0].cpu().numpy(), seed))
+        return clip.cut(seconds)
+
+
+def load(folder: Path, device: torch.device, _models: Models) -> SmallMaker:
+    """From a folder as `read_small`. Raises MissingModelError."""
+    return SmallMaker(read_small(folder).to(device))
 
 
 def schedule() -> Any:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ import torch
 from storysound.encode.pool import Models
 from storysound.encode.wording import parted
 from storysound.errors import InputError, MediaError, OutputError
-from storysound.generate.maker import SHIPPED, SOUND, maker_of
+from storysound.generate.maker import SHIPPED, SOUND, WEIGHTS, maker_of
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.video.maker import VIDEO, AudibleMaker, PictureMaker, Pipeline, heard_words, load, pipeline_of
 from storysound.ingest.captions import read_captions
@@ -107,7 +106,9 @@ def _chosen(request: GenerateVideoRequest, models: Models) -> ChosenModels:
     """The makers that the request names. Raises UsageError, MissingModelError."""
     pictures, model, licence = _maker_of(request.model, models)
     can_alone = isinstance(pictures, AudibleMaker) and (request.stages is None or request.stages in pictures.alone)
-    sound = request.sound or ("" if can_alone or request.stages == "together" else next(iter(SHIPPED)))
+    sound = request.sound or (
+        "" if can_alone or request.stages == "together" else next(name for name in SHIPPED if name in SOUND)
+    )
     if not sound:
         return ChosenModels(pipeline_of(pictures, None, request.stages, _deaf), model, "", licence, _own(request.model))
     sounds, name, of_sound = maker_of(sound, SOUND, models)
@@ -120,7 +121,7 @@ def _chosen(request: GenerateVideoRequest, models: Models) -> ChosenModels:
 def _maker_of(choice: str, models: Models) -> tuple[PictureMaker, str, str]:
     """The maker of video that a user chose, its name and its licence where known."""
     if choice in SHIPPED and choice in VIDEO:
-        name, folder, licence = choice, Path(str(files("storysound") / "generate" / "weights")), SHIPPED[choice]
+        name, folder, licence = choice, WEIGHTS, SHIPPED[choice]
     else:
         name, folder, licence = chosen_folder(choice, tuple(VIDEO), models.weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

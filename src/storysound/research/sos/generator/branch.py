@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError
-from storysound.generate.sosgen import FORM, SHIPPED, SIGHT, Parts, fingerprint, read_parts, sight_of
+from storysound.generate.maker import WEIGHTS
+from storysound.generate.sosgen import FORM, SIGHT, Parts, fingerprint, read_parts, sight_of
 from storysound.generate.variants import FIXED_TEXT
 from storysound.media.arrays import Floats, Ints
 from storysound.nn.flow import Control, flow_loss
@@ -145,7 +146,7 @@ def train(recipe: BranchTraining, models: Models, watch: Watch) -> float:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    parts = read_parts(recipe.model or SHIPPED)
+    parts = read_parts(recipe.model or WEIGHTS)
     parts.flow.requires_grad_(False)
     before = fingerprint(parts.flow)
     slices = read_slices(recipe.data)

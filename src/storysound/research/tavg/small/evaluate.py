@@ -15,7 +15,9 @@ from scipy.stats import wilcoxon
 from torch import Tensor
 
 from storysound.encode.pool import Models
-from storysound.generate.video.small import GUIDANCE, SHIPPED, SmallTav, mels_made, read_small, untaught
+from storysound.generate.maker import WEIGHTS
+from storysound.generate.video import small
+from storysound.generate.video.small import GUIDANCE, SmallTav, read_small, untaught
 from storysound.media.arrays import Doubles, Floats
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.frechet import frechet_distance
@@ -96,7 +98,7 @@ def made(
 
     def some(start: int, end: int) -> tuple[Tensor, Tensor]:
         texts, seeds = [clip.text for clip in clips[start:end]], range(start, end)
-        return mels_made(parts, texts, seeds, check, recipe.sampling_steps, guidance)
+        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance)
 
     return some
 
@@ -200,7 +202,7 @@ def evaluate(recipe: SmallTavEvaluation, models: Models, watch: Watch) -> list[R
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    network, parts = read_judges(recipe.judges or judging.SHIPPED), read_small(recipe.model or SHIPPED)
+    network, parts = read_judges(recipe.judges or judging.SHIPPED), read_small(recipe.model or WEIGHTS)
     nothing = untaught(parts.config, parts.lexicon, recipe.seed)
     blank = SmallTav(parts.config, nothing.worded.eval(), parts.frames, parts.sounds, parts.lexicon)
     clips = texts_of(recipe)

@@ -20,6 +20,7 @@ class SmallTavTraining:
 
     out: Path
     latents: Path | None = None  # a run whose autoencoders and latents are taken; none: this one makes its own
+    start: Path | None = None  # a folder with a small TAVDiffusion: its network is what is begun with
     clips: int = 20_000  # that are learned from
     cross_attention: bool = True  # Eq. 12; False: an ablation of table 3
     alignment: bool = True  # Eq. 13, 14; False: an ablation of table 3

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from storysound.encode.pool import Models
+from storysound.errors import InputError
 from storysound.generate.lexicon import Lexicon
 from storysound.generate.video.small import SmallTav, SmallTavConfig, read_small, schedule, untaught
 from storysound.losses.audio_visual import audible_video_loss
@@ -30,7 +31,8 @@ ClipBatch = tuple[Tensor, Tensor, Tensor, int]  # sounds [b c t m], pictures [b 
 def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
     """What a run begins with: taught autoencoders, an untaught network; and the run that has their latents.
 
-    Raises MissingModelError where `latents` is no run with autoencoders.
+    Raises MissingModelError where `latents` is no run with autoencoders, or `start` no model; InputError where that
+    has another network.
     """
     found = SmallTavConfig(words=WordEncoderConfig(len(WORDS)))
     config = replace(
@@ -42,7 +44,17 @@ def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
         taught_codes(recipe, parts, watch)
         parts.save(home / _CODES)
     codes = read_small(home / _CODES)
+    if recipe.start is not None:
+        _begin_with(parts, recipe.start)
     return replace(parts, frames=codes.frames, sounds=codes.sounds), home
+
+
+def _begin_with(parts: SmallTav, folder: Path) -> None:
+    """Takes the weights of another's network."""
+    there = read_small(folder)
+    if there.config != parts.config or there.lexicon != parts.lexicon:
+        raise InputError(folder, "its network is another one", "choose the same cross_attention and alignment")
+    parts.worded.load_state_dict(there.worded.state_dict())
 
 
 def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> Losses:
@@ -101,7 +113,7 @@ def train(recipe: SmallTavTraining, models: Models, watch: Watch) -> float:
         {
             "seed": recipe.seed, "batch": recipe.batch, "clips": recipe.clips, "wordless": recipe.wordless,
             "cross_attention": recipe.cross_attention, "alignment": recipe.alignment, "share": recipe.share,
-            "temperature": recipe.temperature, "match": recipe.match,
+            "temperature": recipe.temperature, "match": recipe.match, "start": recipe.start and str(recipe.start),
         },
     )  # fmt: skip
     best = fit(task, recipe.plan(), recipe.out, fabric, watch)
