@@ -1,0 +1,87 @@
+"""What `annotate` is asked for, and what it gives back."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from storysound.engine import runner
+from storysound.errors import UsageError
+
+BATCH = 16  # clips per commit
+CLIP_S = 10.0  # of TAVGBench
+PICTURES_PER_S = 1.0
+
+
+@dataclass(frozen=True)
+class AnnotateConfig:
+    """What decides how a caption turns out.
+
+    `clip_s`: videos are described in clips of this length, what is left over of less than half of it going with the
+    last; 0: whole. `unsupported`: whether a claim that the check finds too little for is dropped, told as doubtful
+    ("mark"), or told as all others ("keep"). Raises UsageError for values out of their range.
+    """
+
+    clip_s: float = CLIP_S
+    pictures_per_s: float = PICTURES_PER_S
+    unsupported: Literal["drop", "mark", "keep"] = "drop"
+
+    def __post_init__(self) -> None:
+        if not (self.clip_s == 0 or self.clip_s >= 1):
+            raise UsageError(f"must be at least 1 s, or 0 for whole videos, got {self.clip_s:g}", field="clip_s")
+        if not 0 < self.pictures_per_s <= 10:
+            raise UsageError(f"must lie in (0, 10], got {self.pictures_per_s:g}", field="pictures_per_s")
+
+
+@dataclass(frozen=True)
+class AnnotateRequest:
+    """Describe `inputs` (videos, folders of them, data sets) clip by clip into the folder `out`, made if need be.
+
+    Every `batch` clips are one commit. `jobs`, `engine`: as of `IngestRequest`. Raises UsageError for what makes no
+    sense.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    config: AnnotateConfig = field(default_factory=AnnotateConfig)
+    jobs: int = 1
+    engine: str = ""
+    batch: int = BATCH
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise UsageError("must name at least one video, folder or data set", field="inputs")
+        if self.batch < 1:
+            raise UsageError(f"must be at least 1 clip, got {self.batch}", field="batch")
+        runner.check(self.jobs, self.engine)
+
+
+@dataclass(frozen=True)
+class AnnotationStats:
+    """The columns of TAVGBench's Table 1 for what was made: means over `clips` (n), of those with a description."""
+
+    clips: int = 0
+    hours: float = 0.0
+    sentences: float = 0.0
+    words: float = 0.0
+    with_video: float = 0.0  # share of clips whose pictures are described, in [0, 1]
+    with_audio: float = 0.0  # share of clips whose sound is
+
+
+@dataclass(frozen=True)
+class AnnotateResult:
+    """What became of the clips."""
+
+    added: int = 0
+    unchanged: int = 0  # were there already: the same content, the same stretch
+    claims: int = 0  # of the clips that were added
+    dropped: int = 0  # claims that the check found too little for
+    ignored: int = 0  # files that are no videos
+    skipped: tuple[tuple[str, str], ...] = ()  # (file or clip, reason)
+    notes: tuple[str, ...] = ()
+    duration_s: float = 0.0  # of the clips that were added
+    stats: AnnotationStats = AnnotationStats()  # of all that is in `out`
+
+    @property
+    def present(self) -> int:
+        """Clips of these inputs that are described now."""
+        return self.added + self.unchanged
