@@ -3,18 +3,21 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storysound.config import load_profile
+from storysound.encode import silero
 from storysound.encode.encoder import Encoder, Encoding, Head, Modality, Traits
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError
 from storysound.jobs.annotate import annotate as job
 from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest, AnnotateResult
 from storysound.media.audio import Waveform
+from storysound.media.recording import Recording
 from storysound.progress import Progress, Stop, Watch
 from storysound.weights.resolver import Resolver
 
@@ -78,6 +81,15 @@ class Letters:
         return [Encoding(row / np.linalg.norm(row)) for row in rows]
 
 
+class NoVoice:
+    """Hears nobody speak."""
+
+    name, revision = "nobody", "1"
+
+    def probabilities(self, sound: Recording) -> NDArray[np.float32]:
+        return np.zeros(round(sound.duration_s / silero.FRAME_S), np.float32)
+
+
 class FakeModels(Models):
     """Stand-ins for what annotating needs; `missing`: nothing is there."""
 
@@ -101,6 +113,10 @@ class FakeModels(Models):
     @property
     def text(self) -> Encoder[str]:
         return Letters()
+
+    def get(self, name: str, load: Any) -> Any:
+        stands_in = {"silero": NoVoice, "lemmas": lambda: SimpleNamespace(of=str)}.get(name)
+        return stands_in() if stands_in else super().get(name, load)
 
 
 def annotate(

@@ -8,8 +8,9 @@ from storysound.annotate.check import Check, Checks, checked, shipped
 from storysound.annotate.claims import Claim, merged, of_row, to_row
 from storysound.annotate.hearing import Ear
 from storysound.annotate.picture_claims import IMAGENET, SeeingConfig, called, seen_claims, things
-from storysound.annotate.sound_claims import sound_claims
+from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
 from storysound.encode.encoder import Encoding
+from storysound.media.audio import Waveform
 from storysound.story import Span
 
 LABELS = tuple(f"class {n}" for n in range(1000))
@@ -22,7 +23,9 @@ def told(rows: list[dict[int, float]], shots: list[Span] | None = None) -> list[
         for place, value in values.items():
             row[place] = value
     shots = shots or [Span(0, len(rows))]
-    return seen_claims(seen, seen, [n + 0.5 for n in range(len(rows))], shots, things(IMAGENET, LABELS), "eyes 1")
+    return seen_claims(
+        np.stack([seen, seen]), [n + 0.5 for n in range(len(rows))], shots, things(IMAGENET, LABELS), "eyes 1"
+    )
 
 
 def test_neighbours_that_are_not_told_apart_are_told_as_what_they_have_in_common() -> None:
@@ -48,7 +51,7 @@ def test_evidence_is_what_it_is_called() -> None:
     straight, mirrored = (np.zeros((1, 1000), np.float32) for _ in range(2))
     straight[0, TABBY], mirrored[0, TABBY], mirrored[0, CASTLE] = 0.9, 0.5, 0.3
     (claim,) = seen_claims(
-        straight, mirrored, [0.5], [Span(0, 1)], things(IMAGENET, LABELS), "eyes 1", SeeingConfig(most=1)
+        np.stack([straight, mirrored]), [0.5], [Span(0, 1)], things(IMAGENET, LABELS), "eyes 1", SeeingConfig(most=1)
     )
     assert claim.evidence["held"] == pytest.approx(np.log(0.7 / 0.3), abs=1e-5)
     assert claim.evidence["views"] == pytest.approx(0.0, abs=1e-5)
@@ -75,13 +78,30 @@ def test_a_sound_is_one_claim_with_every_time_it_is_heard() -> None:
     loud = np.array([1, 1, 0, 0, 0, 0, 0, 1, 1, 1], np.float32)
     heard = Encoding(np.zeros((10, 2), np.float32), {"audioset": np.stack([0.9 * loud, 0 * loud], axis=1)}, 0.5)
     levels = np.repeat(np.where(loud > 0, -6.0, -80.0), 5)
-    near = np.zeros((10, 2), np.float32)
-    (claim,) = sound_claims(heard, Ear("tones", Tones(), "audioset"), levels, 5.0, near, "tones 1")
+    silent = Encoding(np.zeros((10, 2), np.float32), {"audioset": np.zeros((10, 2), np.float32)}, 0.5)
+    views, voice = [(1.0, heard), (1.05, silent)], np.full(50, 0.5, np.float32)
+    sound = HeardSound(heard, levels, 5.0, np.zeros((10, 2), np.float32), views, voice, 0.1)
+    (claim,) = sound_claims(sound, Ear("tones", Tones(), "audioset"), "tones 1")
     assert (claim.label, claim.words, claim.spans) == ("Beep, bleep", "beep", (Span(0, 1), Span(3.5, 5)))
     assert claim.evidence["share"] == pytest.approx(0.5)
     assert claim.evidence["level"] == pytest.approx(-0.3)
     assert claim.evidence["beside"] == 0
-    assert claim.evidence["rank"] == 0
+    assert (
+        claim.evidence["rank"] == claim.evidence["crowd"] == claim.evidence["voiced"] == claim.evidence["unvoiced"] == 0
+    )
+    assert claim.evidence["least"] == -8.0
+    assert claim.evidence["again"] == pytest.approx((claim.evidence["clear"] - 8) / 2)
+
+
+def test_other_views_are_the_same_sound_in_other_samples() -> None:
+    wave = Waveform(np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)[None], 16_000)
+    later, narrow, slower = other_views(wave)
+    assert np.array_equal(later[1].samples[0, 3840:], wave.samples[0])
+    assert 0.9 < np.abs(narrow[1].samples[0, 4000:]).max() <= 1.0
+    assert slower[0] == 1.05
+    assert slower[1].samples.shape == (1, 16_800)
+    low = Waveform(np.sin(2 * np.pi * 50 * np.arange(16_000) / 16_000).astype(np.float32)[None], 16_000)
+    assert np.abs(list(other_views(low))[1][1].samples[0, 4000:]).max() < 0.25
 
 
 def test_a_claim_comes_back_from_its_row() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 
 from storysound.annotate.claims import Claim, merged
 from storysound.encode.wording import plain
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Floats, Pixels
 from storysound.story import Span
 
 IMAGENET = "imagenet"
+NEARER = 0.8  # of a picture that its middle is
 _WORDS = {
     "a cat having a striped coat": "tabby cat",
     "tights for gymnastics, a one-piece leotard, or a sport jersey": "leotard",
@@ -142,17 +143,24 @@ def _kin(thing: int, known: Things) -> np.ndarray:
     return kin
 
 
+def other_views(picture: Pixels) -> tuple[Pixels, Pixels]:
+    """A picture [h w 3] in its mirror, and the middle of it nearer: what is there is seen in them too."""
+    high, wide = (round(size * (1 - NEARER) / 2) for size in picture.shape[:2])
+    nearer = picture[high : picture.shape[0] - high, wide : picture.shape[1] - wide]
+    return np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(nearer)
+
+
 def seen_claims(
-    probabilities: Floats, mirrored: Floats, times_s: Sequence[float], shots: Sequence[Span], known: Things, by: str,
+    views: Floats, times_s: Sequence[float], shots: Sequence[Span], known: Things, by: str,
     config: SeeingConfig | None = None,
 ) -> list[Claim]:  # fmt: skip
-    """Claims of pictures: classes [n c] of each and of its mirror image [n c], and when each is shown; by shot.
+    """Claims of pictures by shot: probabilities of the classes in views of each [v n c], and when each is shown.
 
     A thing that is told of several shots is one claim.
     """
     config = config or SeeingConfig()
-    both = known.probabilities((probabilities + mirrored) / np.float32(2))
-    views = np.stack([known.probabilities(probabilities), known.probabilities(mirrored)])
+    both = known.probabilities(views.mean(axis=0))
+    each = np.stack([known.probabilities(view) for view in views])
     inside = [[i for i, t in enumerate(times_s) if shot.start_s <= t < shot.end_s] for shot in shots]
     found: dict[int, list[int]] = {}
     for number, own in enumerate(inside):
@@ -163,7 +171,7 @@ def seen_claims(
     for thing, numbers in found.items():
         pictures = [i for number in numbers for i in inside[number]]
         spans = merged(shots[number] for number in numbers)
-        evidence = _evidence(thing, both[pictures], views[:, pictures], known)
+        evidence = _evidence(thing, both[pictures], each[:, pictures], known)
         score = float(both[pictures, thing].mean())
         label, words = known.labels[thing], known.words[thing]
         claims.append(Claim("video", label, words, spans, round(score, 4), by, evidence))
@@ -171,7 +179,7 @@ def seen_claims(
 
 
 def _evidence(thing: int, both: Floats, views: Floats, known: Things) -> dict[str, float]:
-    """What speaks for a thing in pictures [n c+g], and in two views of them [2 n c+g]."""
+    """What speaks for a thing in pictures [n c+g], and in each view of them [v n c+g]."""
     count = known.members.shape[1]
     mean = both.mean(axis=0)
     rival = float(np.where(_kin(thing, known), 0, mean[:count]).max())

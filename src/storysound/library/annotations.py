@@ -21,6 +21,8 @@ from storysound.library.lock import LOCK_NAME, writer_lock
 
 FORMAT = 1  # raised when older versions of Storysound could misread annotations
 CLIPS = "clips"
+ANSWERS = "answers.jsonl"  # what endpoints answered, in the same folder
+LIST = "captions.jsonl"  # what was made, for other programs
 _WHAT = "folder of annotations"
 _HOW = "make one with: storysound annotate VIDEO... -o OUT"
 _AGAIN = "annotate the videos"
@@ -126,8 +128,8 @@ class Annotations:
             yield AnnotationsWriter(self)
 
     def discard(self) -> None:
-        """Removes those without a single clip; others are left alone."""
-        if not self.rows(["key"]):
+        """Removes those without a single clip; others, and what was paid for, are left alone."""
+        if not self.rows(["key"]) and not (self.folder / ANSWERS).exists():
             with faults(self.folder, writing=True, again=_AGAIN):
                 shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -159,4 +161,4 @@ class AnnotationsWriter:
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(".") or name in (LOCK_NAME, f"{CLIPS}.lance", "answers.jsonl", "captions.jsonl")
+    return name.startswith(".") or name in (LOCK_NAME, f"{CLIPS}.lance", ANSWERS, LIST)

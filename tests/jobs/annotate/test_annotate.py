@@ -14,9 +14,9 @@ from ingest_fakes import ingest as ingested
 from storysound.app.cli.commands import app
 from storysound.encode import pool
 from storysound.errors import InputError, LibraryError, MissingModelError, UsageError
-from storysound.jobs.annotate.annotate import LIST, run
+from storysound.jobs.annotate.annotate import run
 from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest
-from storysound.library.annotations import Annotations
+from storysound.library.annotations import LIST, Annotations
 from storysound.progress import Cancelled, Stop, Watch
 
 
@@ -47,7 +47,7 @@ def test_what_a_clip_holds(videos: Path, tmp_path: Path) -> None:
     assert by_place["mute.mkv", 0.0]["audio_caption"] == "It is silent."
     said = [(each["part"], each["by"], each["start_s"], each["end_s"]) for each in first["sentences"]]
     assert said[0] == ("video", f"grammar {ss.__version__}; colours 1", 0.0, 2.0)
-    assert said[1] == ("audio", f"grammar {ss.__version__}; tones 1", 0.0, 1.0)
+    assert said[1] == ("audio", f"grammar {ss.__version__}; tones 1 with nobody 1", 0.0, 1.0)
     assert {(part, by) for part, by, *_ in said[2:]} == {("description", "rule 1")}
     assert [row["end_s"] for row in by_place.values() if row["file"].endswith("one.mp4")] == pytest.approx([2.0, 4.8])
     stats = result.stats

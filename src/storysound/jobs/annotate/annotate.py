@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from storysound import __version__
-from storysound.annotate.rewriting import ByRule, Caption, Rewriter
+from storysound.annotate.endpoint import OutOfBudgetError
+from storysound.annotate.rewriting import Caption, Description
 from storysound.annotate.sentences import split_sentences
 from storysound.encode.pool import Models
 from storysound.engine.runner import Runner, runner
@@ -22,12 +23,12 @@ from storysound.errors import StorysoundError, UsageError
 from storysound.jobs.annotate import stages
 from storysound.jobs.annotate.clips import Clip, Clips
 from storysound.jobs.annotate.request import AnnotateRequest, AnnotateResult, AnnotationStats
-from storysound.library.annotations import SHORT, Annotations, AnnotationsWriter
+from storysound.jobs.annotate.rewriting import Describer, cost_of, expected
+from storysound.library.annotations import LIST, SHORT, Annotations, AnnotationsWriter
 from storysound.media.files import write_whole
 from storysound.progress import Cancelled, Watch
 from storysound.story import Span
 
-LIST = "captions.jsonl"  # what was made, for other programs
 GRAMMAR = f"grammar {__version__}"
 
 
@@ -35,9 +36,12 @@ def run(request: AnnotateRequest, models: Models, watch: Watch) -> AnnotateResul
     """Clips whose content was described before are not described again, whatever their files are called now.
 
     A clip that can't be used is reported and left out. Whatever ends this, what is finished is committed; killed at any
-    moment and called again, the result is the same, and one batch and what was under way are made twice at most.
-    Raises InputError for missing inputs, LibraryError for a folder made with other settings, OutputError,
-    MissingModelError; UsageError where a profile's encoders were not measured and the check is to drop or mark.
+    moment and called again, the result is the same, and one batch and what was under way are made twice at most. What
+    an endpoint answered is kept as it comes and never asked for again. Where the budget is spent the clips that are
+    left are counted; the same call goes on with them.
+    Raises InputError for missing inputs and for an endpoint that fails again and again, LibraryError for a folder made
+    with other settings, OutputError, MissingModelError; UsageError where a profile's encoders were not measured and the
+    check is to drop or mark.
     """
     watch.plan({"clips": 4, "models": 4, "captions": 92})
     watch.step("clips")
@@ -45,22 +49,29 @@ def run(request: AnnotateRequest, models: Models, watch: Watch) -> AnnotateResul
     known = Annotations.open(request.out).rows(seen_before) if Annotations.is_at(request.out) else []
     clips = Clips(request.inputs, request.config.clip_s, known, request.out, watch)
     jobs = min(request.jobs, max(1, len(clips.clips)))
-    rewriter = ByRule()
+    if request.dry:
+        there = {row["key"] for row in known}
+        left = sum(clip.key not in there for clip in clips.clips)
+        cost = expected(left, request.rewriting)
+        return AnnotateResult(
+            unchanged=len(clips.clips) - left, ignored=clips.ignored, left=left, cost=cost, skipped=tuple(clips.skipped)
+        )
+    describer = Describer(request, models)
     with runner(stages.stages(request.config, models), jobs, request.engine) as makers:
         watch.step("models")
-        made_with = _settings(request, makers, rewriter)
+        made_with = _settings(request, makers, describer.rewriter.revision)
         is_new = not request.out.exists()
         annotations = Annotations.open_or_create(request.out, made_with)
         try:
             watch.step("captions")
             with annotations.writer() as writer:
-                return AnnotationsUpdate(writer, clips, rewriter, request.batch, watch).run(makers)
+                return AnnotationsUpdate(writer, clips, describer, request, watch).run(makers)
         finally:
             if is_new:
                 annotations.discard()
 
 
-def _settings(request: AnnotateRequest, makers: Runner, rewriter: Rewriter) -> dict[str, str]:
+def _settings(request: AnnotateRequest, makers: Runner, rewritten_by: str) -> dict[str, str]:
     """What all clips of a folder have in common, in words. Raises UsageError where the check knows an encoder not."""
     eyes = makers.ask(stages.PICTURES, attrgetter("revision"))
     ears = makers.ask(stages.SOUND, attrgetter("revision"))
@@ -78,29 +89,35 @@ def _settings(request: AnnotateRequest, makers: Runner, rewriter: Rewriter) -> d
         "sentences_by": GRAMMAR,
         "unsupported": config.unsupported,
         "check": checks.revision,
-        "rewritten_by": rewriter.revision,
+        "rewritten_by": rewritten_by,
     }
 
 
 class AnnotationsUpdate:
     """Has the clips described that aren't yet, and commits what comes of them in batches."""
 
-    def __init__(self, writer: AnnotationsWriter, clips: Clips, rewriter: Rewriter, batch: int, watch: Watch) -> None:
+    def __init__(
+        self, writer: AnnotationsWriter, clips: Clips, describer: Describer, request: AnnotateRequest, watch: Watch
+    ) -> None:
         """Nothing is done yet."""
-        self.writer, self.all, self.rewriter, self.batch, self.watch = writer, clips, rewriter, batch, watch
+        self.writer, self.all, self.describer, self.request, self.watch = writer, clips, describer, request, watch
         self.new = [clip for clip in clips.clips if clip.key not in writer.there]
         self.skipped, self.notes = list(clips.skipped), list[str]()
         self.notes += [f"{clips.twice} clips have the content of others and are described once"] * bool(clips.twice)
         self.made: list[Outcome] = []
         self.done = self.unchanged = len(clips.clips) - len(self.new)
-        self.added, self.claims, self.dropped, self.duration_s = 0, 0, 0, 0.0
+        self.added, self.claims, self.dropped, self.left, self.duration_s = 0, 0, 0, 0, 0.0
+        self.failed = self.unused = 0  # clips that can't be described; clips of which an answer was not taken
 
     def run(self, makers: Runner) -> AnnotateResult:
         """All of it; what is finished when it ends early is kept. Raises what the stages raise, OutputError."""
         try:
             for outcome in makers.outcomes(self._rows()):
                 self.take(outcome)
+                if self.left:
+                    break
             self.commit()
+            self.left = self.left and len(self.all.clips) - self.unchanged - self.added - self.failed
             self._write_list()
         except BaseException as end:
             with suppress(StorysoundError):  # a full disk: it is why the run ends
@@ -120,42 +137,42 @@ class AnnotationsUpdate:
         self.done += 1
         self.watch.at(self.done, len(self.all.clips), self.new[outcome.row["number"]].name)
         self.made.append(outcome)
-        if len(self.made) >= self.batch:
+        if len(self.made) >= self.request.batch:
             self.commit()
 
     def commit(self) -> None:
         """What is finished, in the order of the clips: all or nothing."""
         made = sorted(self.made, key=lambda outcome: outcome.row["number"])
-        good = [(self.new[outcome.row["number"]], outcome.row) for outcome in made if not outcome.fault]
-        rows = [self._finished(clip, row) for clip, row in good]
-        self.writer.commit(rows)
         self.made.clear()
+        good = [(self.new[outcome.row["number"]], outcome.row) for outcome in made if not outcome.fault]
         for outcome in made:
             if outcome.fault:
-                self.skipped.append((self.new[outcome.row["number"]].name, outcome.fault))
+                self._leave_out(self.new[outcome.row["number"]], outcome.fault)
             self.notes += outcome.notes
+        captions = [(_caption(row, "video", clip), _caption(row, "audio", clip)) for clip, row in good]
+        rows = []
+        for (clip, row), answer in zip(good, self.describer.describe(captions), strict=True):
+            if isinstance(answer, Description):
+                rows.append(_finished(clip, row, answer))
+            elif isinstance(answer, OutOfBudgetError):
+                self.left += 1
+            else:
+                self._leave_out(clip, f"{answer.reason}; the same call asks again")
+        self.writer.commit(rows)
+        self._count(rows)
+        self.describer.check()
+
+    def _leave_out(self, clip: Clip, reason: str) -> None:
+        self.failed += 1
+        self.skipped.append((clip.name, reason))
+
+    def _count(self, rows: Sequence[dict[str, Any]]) -> None:
+        self.added += len(rows)
         for row in rows:
-            self.added += 1
             self.claims += len(row["claims"])
             self.dropped += sum(not claim["kept"] for claim in row["claims"])
             self.duration_s += row["end_s"] - row["start_s"]
-
-    def _finished(self, clip: Clip, row: Row) -> dict[str, Any]:
-        captions = [_caption(row, "video", clip), _caption(row, "audio", clip)]
-        made = self.rewriter.describe(*captions)
-        said = [
-            {"text": s.text, "part": s.part, "by": s.by, "prompt_sha256": s.prompt_sha256, **vars(s.span)}
-            for s in made.sentences
-        ]
-        return {
-            **{name: getattr(clip, name) for name in ("key", *vars(clip))},
-            "caption": made.text,
-            "video_caption": made.video,
-            "audio_caption": made.audio,
-            "sentences": said,
-            "claims": row["claims"],
-            "faults": list(made.faults),
-        }
+            self.unused += bool(row["faults"])
 
     def _write_list(self) -> None:
         lines = [json.dumps(row, ensure_ascii=False) for row in self.writer.annotations.rows(("file", *SHORT))]
@@ -169,10 +186,32 @@ class AnnotationsUpdate:
 
     def result(self) -> AnnotateResult:
         """What became of the clips."""
+        if self.unused:
+            self.notes.append(f"of {self.unused} clips an answer was not taken: their `faults` say why")
+        if self.left:
+            self.notes.append(f"the budget is spent: {self.left} clips are left for the same call")
         return AnnotateResult(
-            self.added, self.unchanged, self.claims, self.dropped, self.all.ignored, tuple(sorted(self.skipped)),
+            self.added, self.unchanged, self.claims, self.dropped, self.all.ignored, self.left,
+            cost_of(self.describer.spent, self.request.rewriting), tuple(sorted(self.skipped)),
             tuple(dict.fromkeys(self.notes)), self.duration_s, stats(self.writer.annotations),
         )  # fmt: skip
+
+
+def _finished(clip: Clip, row: Row, made: Description) -> dict[str, Any]:
+    """The row of a table."""
+    said = [
+        {"text": s.text, "part": s.part, "by": s.by, "prompt_sha256": s.prompt_sha256, **vars(s.span)}
+        for s in made.sentences
+    ]
+    return {
+        **{name: getattr(clip, name) for name in ("key", *vars(clip))},
+        "caption": made.text,
+        "video_caption": made.video,
+        "audio_caption": made.audio,
+        "sentences": said,
+        "claims": row["claims"],
+        "faults": list(made.faults),
+    }
 
 
 def _caption(row: Row, sense: str, clip: Clip) -> Caption:

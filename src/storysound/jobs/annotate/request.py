@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from storysound.annotate.chat import Chat
+from storysound.annotate.endpoint import Limits
 from storysound.engine import runner
 from storysound.errors import UsageError
 
@@ -33,16 +35,47 @@ class AnnotateConfig:
 
 
 @dataclass(frozen=True)
+class RewriteConfig:
+    """Who rephrases and merges captions, and what that may cost.
+
+    `endpoint`: of an OpenAI-compatible model called `model`, asked for what the captions of a clip say and nothing
+    else; "" for a model of the hub that runs here. `timeout_s`: for a whole answer, of `most_tokens` at most. `limits`:
+    of a run. `prompt_price`, `answer_price`: of a million tokens, to say what a run costs. Raises UsageError for what
+    makes no sense.
+    """
+
+    endpoint: str = ""
+    model: str = ""
+    timeout_s: float = 120.0
+    most_tokens: int = 200
+    limits: Limits = field(default_factory=Limits)
+    prompt_price: float = 0.0
+    answer_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.endpoint:
+            Chat(self.endpoint, self.model, self.timeout_s, self.most_tokens)
+        if self.most_tokens < 1:
+            raise UsageError(f"must be at least 1, got {self.most_tokens}", field="most_tokens")
+        for name in ("prompt_price", "answer_price"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"must be 0 or more, got {getattr(self, name):g}", field=name)
+
+
+@dataclass(frozen=True)
 class AnnotateRequest:
     """Describe `inputs` (videos, folders of them, data sets) clip by clip into the folder `out`, made if need be.
 
-    Every `batch` clips are one commit. `jobs`, `engine`: as of `IngestRequest`. Raises UsageError for what makes no
-    sense.
+    `rewriting`: who puts captions into better words; None: nobody, grammar alone. `dry`: only count what would be done,
+    and what it would cost. Every `batch` clips are one commit. `jobs`, `engine`: as of `IngestRequest`. Raises
+    UsageError for what makes no sense.
     """
 
     inputs: tuple[Path, ...]
     out: Path
     config: AnnotateConfig = field(default_factory=AnnotateConfig)
+    rewriting: RewriteConfig | None = None
+    dry: bool = False
     jobs: int = 1
     engine: str = ""
     batch: int = BATCH
@@ -68,6 +101,17 @@ class AnnotationStats:
 
 
 @dataclass(frozen=True)
+class RewriteCost:
+    """Requests sent and tokens of questions and answers, in this run or, of a dry one, to be expected; their price."""
+
+    requests: int = 0
+    refused: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    price: float = 0.0
+
+
+@dataclass(frozen=True)
 class AnnotateResult:
     """What became of the clips."""
 
@@ -76,6 +120,8 @@ class AnnotateResult:
     claims: int = 0  # of the clips that were added
     dropped: int = 0  # claims that the check found too little for
     ignored: int = 0  # files that are no videos
+    left: int = 0  # clips that the budget, or a dry run, left undone
+    cost: RewriteCost = RewriteCost()
     skipped: tuple[tuple[str, str], ...] = ()  # (file or clip, reason)
     notes: tuple[str, ...] = ()
     duration_s: float = 0.0  # of the clips that were added

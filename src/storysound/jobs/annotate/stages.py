@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.annotate import sentences
+from storysound.annotate import picture_claims, sentences
 from storysound.annotate.check import Checks, checked, shipped
 from storysound.annotate.claims import Claim, of_row, to_row
 from storysound.annotate.hearing import LEVEL_S, ear_among
-from storysound.annotate.picture_claims import seen_claims, things
-from storysound.annotate.sound_claims import sound_claims
-from storysound.encode import gloss
+from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
+from storysound.encode import gloss, silero
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of
@@ -29,6 +28,7 @@ from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import from_jpeg
 from storysound.media.loudness import peaks_db
 from storysound.media.probe import probe
+from storysound.media.recording import of_wave
 from storysound.story import Span
 
 PICTURES, SOUND, CAPTIONS = "pictures", "sound", "captions"
@@ -56,7 +56,7 @@ class Pictures:
         self._every_s, self._encoder = 1 / config.pictures_per_s, models.picture
         self._recogniser = Recogniser(self._encoder, models, lambda: heard_words(models))
         space = self._recogniser.space
-        self._things = things(space.name, space.labels)
+        self._things = picture_claims.things(space.name, space.labels)
 
     @property
     def revision(self) -> str:
@@ -67,11 +67,11 @@ class Pictures:
         """Raises MediaError where no picture decodes."""
         shots, pictures = _pictures(row, self._every_s)
         shown = [from_jpeg(jpeg) for _, jpeg in pictures]
-        straight = self._recogniser.scores(self._encoder.encode(shown))
-        mirrored = self._recogniser.scores(self._encoder.encode([np.ascontiguousarray(p[:, ::-1]) for p in shown]))
+        views = [shown, *zip(*map(picture_claims.other_views, shown), strict=True)]
+        seen = np.stack([self._recogniser.scores(self._encoder.encode(list(view))) for view in views])
         times_s = [time_s for time_s, _ in pictures]
-        found = seen_claims(straight, mirrored, times_s, shots, self._things, self.revision)
-        point = gloss.vector(((straight + mirrored) / 2).mean(axis=0), self._recogniser.space)
+        found = picture_claims.seen_claims(seen, times_s, shots, self._things, self.revision)
+        point = gloss.vector(seen.mean(axis=(0, 1)), self._recogniser.space)
         return {"seen": [to_row(claim) for claim in found], "seen_point": point.tolist()}
 
 
@@ -83,7 +83,7 @@ class Sound:
         ear = ear_among(models.audio)
         if ear is None:
             raise UsageError(f"{models.profile.name!r} has no encoder that tells what is heard when", field="profile")
-        self._ear = ear
+        self._ear, self._voice = ear, models.get("silero", silero.load)
         spaces = spaces_of(models)
         self._space = spaces.classes(ear.space, ear.labels, ear.encoder.traits.head(ear.space))
         self._speaks = space_of(ear.encoder) == space_of(models.text)
@@ -91,7 +91,8 @@ class Sound:
     @property
     def revision(self) -> str:
         """The encoder that listens."""
-        return f"{self._ear.encoder.name} {self._ear.encoder.revision}"
+        voice = f"{self._voice.name} {self._voice.revision}"
+        return f"{self._ear.encoder.name} {self._ear.encoder.revision} with {voice}"
 
     def __call__(self, row: Row) -> Row:
         """Raises MediaError where the sound can't be decoded; that there is none is silence."""
@@ -103,7 +104,10 @@ class Sound:
         heard = self._ear.encoder.encode([wave])[0]
         raw = heard.scores[self._ear.space]
         near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
-        found = sound_claims(heard, self._ear, levels, wave.duration_s, near, self.revision)
+        views = [(slower, self._ear.encoder.encode([view])[0]) for slower, view in other_views(wave)]
+        voice = self._voice.probabilities(of_wave(wave))
+        sound = HeardSound(heard, levels, wave.duration_s, near, views, voice, silero.FRAME_S)
+        found = sound_claims(sound, self._ear, self.revision)
         point = gloss.vector(self._ear.scores(heard).mean(axis=0), self._space)
         return {"heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False}
 
