@@ -41,6 +41,8 @@ SCHEMA = pa.schema(
     [
         pa.field("key", pa.string()),  # of the content and the stretch
         *(pa.field(name, pa.string()) for name in ("file", "story", "sha256", "licence", "credit")),
+        pa.field("source", pa.string()),  # the video a clip was cut from, where that isn't the file
+        pa.field("split", pa.string()),  # as a table said; empty where none did
         *(
             pa.field(name, pa.int64()) for name in ("size", "mtime_ns")
         ),  # of the file: as they were, it is not read again

@@ -94,6 +94,26 @@ def test_a_data_set_is_described_from_its_own_media(videos: Path, tmp_path: Path
     assert annotate([tmp_path / "data"], tmp_path / "out").unchanged == 2
 
 
+def test_only_the_clips_of_a_table_and_no_video_on_two_sides(videos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("id,start,caption\none,0,A ball.\none,2.5,A car.\none,4.5,Nothing.\ngone,0,Nobody.\n")
+    result = annotate([videos], tmp_path / "out", table=table)
+    assert result.added == 2
+    assert "1 clips of the table have no file here, as gone_0" in result.notes
+    assert [path for path, _ in result.skipped if path.startswith("one")] == ["one_4.5"]
+    made = rows(tmp_path / "out")
+    assert [(row["start_s"], row["end_s"], row["source"]) for row in made] == [
+        (0, pytest.approx(4.8), "one"),
+        (2.5, pytest.approx(4.8), "one"),
+    ]
+    assert len({row["split"] for row in made}) == 1
+    table.write_text("id,start,split\none,0,train\nmute,0,test\n")
+    annotate([videos], tmp_path / "stated", table=table)
+    assert {row["source"]: row["split"] for row in rows(tmp_path / "stated")} == {"one": "train", "mute": "test"}
+    with pytest.raises(UsageError, match="one folder"):
+        AnnotateRequest((videos, tmp_path), tmp_path / "out", table=table)
+
+
 def test_other_settings_need_another_folder(videos: Path, tmp_path: Path) -> None:
     annotate([videos], tmp_path / "out")
     with pytest.raises(LibraryError, match="clip_s 2, now 3"):

@@ -31,6 +31,14 @@ def annotate(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", readable=False, help="Where captions go; made if need be.")
     ],
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            readable=False,
+            help="Only clips of a table (id, start, caption) over one folder of media.",
+        ),
+    ] = None,
     clip_s: Annotated[float, typer.Option(help="Length of the clips that are described, in seconds; 0: whole.")] = 10.0,
     unsupported: Annotated[
         Unsupported, typer.Option(help="What too little speaks for is left out, told as doubtful, or told.")
@@ -82,6 +90,7 @@ def annotate(
         inputs=tuple(inputs),
         out=out,
         config=AnnotateConfig(clip_s=clip_s, unsupported=unsupported.value),
+        table=table,
         rewriting=rewriting,
         dry=dry,
         jobs=jobs or usable_cores(),

@@ -5,7 +5,7 @@ their own, what too little speaks for is left out, both captions are rephrased a
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import Any
@@ -20,6 +20,7 @@ from storysound.encode.pool import Models
 from storysound.engine.runner import Runner, runner
 from storysound.engine.stage import Outcome, Row
 from storysound.errors import StorysoundError, UsageError
+from storysound.ingest.splits import Split, split
 from storysound.jobs.annotate import stages
 from storysound.jobs.annotate.clips import Clip, Clips
 from storysound.jobs.annotate.request import AnnotateRequest, AnnotateResult, AnnotationStats
@@ -29,6 +30,7 @@ from storysound.media.files import write_whole
 from storysound.progress import Cancelled, Watch
 from storysound.story import Span
 
+SHARES: Mapping[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 GRAMMAR = f"grammar {__version__}"
 
 
@@ -47,7 +49,7 @@ def run(request: AnnotateRequest, models: Models, watch: Watch) -> AnnotateResul
     watch.step("clips")
     seen_before = ("key", "file", "size", "mtime_ns", "sha256")
     known = Annotations.open(request.out).rows(seen_before) if Annotations.is_at(request.out) else []
-    clips = Clips(request.inputs, request.config.clip_s, known, request.out, watch)
+    clips = Clips(request, known, watch)
     jobs = min(request.jobs, max(1, len(clips.clips)))
     if request.dry:
         there = {row["key"] for row in known}
@@ -104,6 +106,8 @@ class AnnotationsUpdate:
         self.new = [clip for clip in clips.clips if clip.key not in writer.there]
         self.skipped, self.notes = list(clips.skipped), list[str]()
         self.notes += [f"{clips.twice} clips have the content of others and are described once"] * bool(clips.twice)
+        if clips.missing:
+            self.notes.append(f"{len(clips.missing)} clips of the table have no file here, as {clips.missing[0]}")
         self.made: list[Outcome] = []
         self.done = self.unchanged = len(clips.clips) - len(self.new)
         self.added, self.claims, self.dropped, self.left, self.duration_s = 0, 0, 0, 0, 0.0
@@ -175,7 +179,10 @@ class AnnotationsUpdate:
             self.unused += bool(row["faults"])
 
     def _write_list(self) -> None:
-        lines = [json.dumps(row, ensure_ascii=False) for row in self.writer.annotations.rows(("file", *SHORT))]
+        rows = self.writer.annotations.rows(("file", "story", *SHORT, "sha256", "source", "split"))
+        for row, part in zip(rows, _splits(rows), strict=True):
+            row["split"] = part
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         write_whole(self.writer.annotations.folder / LIST, "".join(f"{line}\n" for line in lines))
 
     def kept(self) -> str:
@@ -212,6 +219,14 @@ def _finished(clip: Clip, row: Row, made: Description) -> dict[str, Any]:
         "claims": row["claims"],
         "faults": list(made.faults),
     }
+
+
+def _splits(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Train, validation or test: as tables said, else so that no video, file or content is on two sides."""
+    if not rows or any(row["split"] for row in rows):
+        return [row["split"] for row in rows]
+    keys = [[key for key in (row["file"] + row["story"], row["sha256"], row["source"]) if key] for row in rows]
+    return list(split(keys, SHARES))
 
 
 def _caption(row: Row, sense: str, clip: Clip) -> Caption:

@@ -1,12 +1,14 @@
 """The clips of a request: stretches of videos and of the stories of data sets, each told by its content."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from storysound.errors import MediaError
+from storysound.ingest.clip_tables import ClipTable, TableClip, read_clip_table
+from storysound.jobs.annotate.request import AnnotateRequest
 from storysound.library.annotations import key_of
 from storysound.library.dataset import Dataset
 from storysound.library.origin import RightsFinder, source_of
@@ -14,6 +16,8 @@ from storysound.library.walk import FoundFile, walk, worth_a_line
 from storysound.media.content import sha256_of
 from storysound.media.probe import probe
 from storysound.progress import Watch
+
+LEAST_S = 1.0  # of a clip that a table names
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Clip:
     mtime_ns: int = 0
     licence: str = ""
     credit: str = ""
+    source: str = ""  # the video it was cut from, where a table names it
+    split: str = ""
 
     @property
     def key(self) -> str:
@@ -39,6 +45,11 @@ class Clip:
     def name(self) -> str:
         """For people."""
         return f"{self.file}{'#' if self.story else ''}{self.story} {self.start_s:g}-{self.end_s:g} s"
+
+
+def table_of(request: AnnotateRequest) -> ClipTable | None:
+    """The table of a request over its media. Raises InputError."""
+    return None if request.table is None else read_clip_table(request.table, request.inputs[0])
 
 
 def edges(duration_s: float, clip_s: float) -> list[tuple[float, float]]:
@@ -54,19 +65,21 @@ def edges(duration_s: float, clip_s: float) -> list[tuple[float, float]]:
 class Clips:
     """All clips of some inputs, and why others can't be used. Nothing is decoded."""
 
-    def __init__(
-        self, inputs: Iterable[Path], clip_s: float, known: Iterable[Mapping[str, Any]], out: Path, watch: Watch
-    ) -> None:
+    def __init__(self, request: AnnotateRequest, known: Iterable[Mapping[str, Any]], watch: Watch) -> None:
         """`known`: file, size, mtime_ns and sha256 of what was annotated before, which isn't read again.
 
-        Raises InputError for what does not exist.
+        Raises InputError for what does not exist, and for a table that can't be used.
         """
-        self._clip_s, self._watch = clip_s, watch
+        self._clip_s, self._table = request.config.clip_s, table_of(request)
+        self._rows: dict[Path, list[TableClip]] = {}
+        for row in self._table.clips if self._table else ():
+            self._rows.setdefault(Path(row.file).resolve(), []).append(row)
         self._known = {(row["file"], row["size"], row["mtime_ns"]): row["sha256"] for row in known}
-        paths = [Path(path) for path in inputs]
+        paths = [Path(path) for path in request.inputs]
         data = [path for path in paths if Dataset.is_at(path)]
-        found = walk([path for path in paths if path not in data], leave_out=[out])
+        found = walk([path for path in paths if path not in data], leave_out=[request.out])
         self.ignored, self.skipped = found.ignored, list(found.skipped)
+        self.missing = self._table.missing if self._table else ()
         clips = [clip for folder in data for clip in self._of_data(folder)]
         for number, target in enumerate(found.targets, 1):
             watch.at(number, len(found.targets), target.file)
@@ -100,7 +113,18 @@ class Clips:
         same = target.file, target.size, target.mtime_ns
         sha256 = self._known.get(same) or sha256_of(target.file)
         source = source_of(target, info.tags, rights(target), sha256)
-        return [
-            Clip(target.file, sha256, start_s, end_s, "", target.size, target.mtime_ns, source.licence, source.credit)
-            for start_s, end_s in edges(duration_s, self._clip_s)
-        ]
+        base = Clip(target.file, sha256, 0, 0, "", target.size, target.mtime_ns, source.licence, source.credit)
+        if self._table is not None:
+            own = self._rows.get(Path(target.file).resolve(), ())
+            return [clip for row in own for clip in self._of_row(base, row, duration_s)]
+        parts = edges(duration_s, self._clip_s)
+        return [replace(base, start_s=start_s, end_s=end_s) for start_s, end_s in parts]
+
+    def _of_row(self, base: Clip, row: TableClip, duration_s: float) -> Iterator[Clip]:
+        """The clip of a table's row; less than `LEAST_S` of one is none."""
+        end_s = min(row.end_s, duration_s)
+        if end_s - row.start_s < LEAST_S:
+            fault = f"ends at {duration_s:.1f} s, before the clip at {row.start_s:g} s"
+            self.skipped.append((row.id, f"{base.file} {fault}; its table may mean another cut"))
+            return
+        yield replace(base, start_s=row.start_s, end_s=end_s, source=row.source, split=row.split or "")

@@ -66,14 +66,16 @@ class RewriteConfig:
 class AnnotateRequest:
     """Describe `inputs` (videos, folders of them, data sets) clip by clip into the folder `out`, made if need be.
 
-    `rewriting`: who puts captions into better words; None: nobody, grammar alone. `dry`: only count what would be done,
-    and what it would cost. Every `batch` clips are one commit. `jobs`, `engine`: as of `IngestRequest`. Raises
-    UsageError for what makes no sense.
+    `table`: of clips (id, start, caption), as AudioSet's and TAVGBench's are, over the media of `inputs`, which is then
+    one folder: only its stretches are described. `rewriting`: who puts captions into better words; None: nobody, grammar
+    alone. `dry`: only count what would be done, and what it would cost. Every `batch` clips are one commit. `jobs`,
+    `engine`: as of `IngestRequest`. Raises UsageError for what makes no sense.
     """
 
     inputs: tuple[Path, ...]
     out: Path
     config: AnnotateConfig = field(default_factory=AnnotateConfig)
+    table: Path | None = None
     rewriting: RewriteConfig | None = None
     dry: bool = False
     jobs: int = 1
@@ -83,6 +85,8 @@ class AnnotateRequest:
     def __post_init__(self) -> None:
         if not self.inputs:
             raise UsageError("must name at least one video, folder or data set", field="inputs")
+        if self.table is not None and len(self.inputs) != 1:
+            raise UsageError(f"with a `table` it is one folder of media, got {len(self.inputs)}", field="inputs")
         if self.batch < 1:
             raise UsageError(f"must be at least 1 clip, got {self.batch}", field="batch")
         runner.check(self.jobs, self.engine)
