@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from storysound.errors import OutputError as OutputError
     from storysound.errors import StorysoundError as StorysoundError
     from storysound.errors import UsageError as UsageError
+    from storysound.jobs.annotate.request import AnnotateConfig as AnnotateConfig
+    from storysound.jobs.annotate.request import AnnotateRequest as AnnotateRequest
+    from storysound.jobs.annotate.request import AnnotateResult as AnnotateResult
     from storysound.jobs.edit.request import EditRequest as EditRequest
     from storysound.jobs.edit.request import EditResult as EditResult
     from storysound.jobs.export import ExportRequest as ExportRequest
@@ -86,6 +89,7 @@ __version__ = "0.1.0"
 # Where each public name lives; tests/test_public.py holds it to the imports above.
 _PLACES = {
     "errors": "InputError LibraryError MediaError MissingModelError OutputError StorysoundError UsageError",
+    "jobs.annotate.request": "AnnotateConfig AnnotateRequest AnnotateResult",
     "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",

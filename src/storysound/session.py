@@ -18,6 +18,7 @@ from storysound.progress import Progress, Stop, Watch
 
 if TYPE_CHECKING:
     from storysound.encode.pool import Models
+    from storysound.jobs.annotate.request import AnnotateRequest, AnnotateResult
     from storysound.jobs.edit.request import EditRequest, EditResult
     from storysound.jobs.export import ExportRequest, ExportResult
     from storysound.jobs.find.request import FindRequest, FindResult
@@ -261,6 +262,14 @@ class Session:
     ) -> "IngestResult":
         """Makes a data set of stories from videos; stories that are done when it ends are kept."""
         from storysound.jobs.ingest.ingest import run
+
+        return self._run(run, request, watch, stop)
+
+    def annotate(
+        self, request: "AnnotateRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "AnnotateResult":
+        """Describes what is seen and heard in videos and data sets; clips that are done when it ends are kept."""
+        from storysound.jobs.annotate.annotate import run
 
         return self._run(run, request, watch, stop)
 

@@ -10,12 +10,12 @@ from ingest_fakes import BLUE, FPS, GREEN, RED, Colours, film
 from recipe_fakes import listening, models_of
 from storysound.encode import mood as moods
 from storysound.errors import InputError, StorysoundError
-from storysound.ingest.tvsum import read_importances
 from storysound.metrics.summary import evaluate as evaluate_summary
 from storysound.metrics.summary import pairwise
 from storysound.metrics.summary_shots import MEAN_LENGTH, SPREADS
 from storysound.progress import Watch
 from storysound.research.mmva import tvsum as job
+from storysound.research.mmva.importances import read_importances
 from storysound.research.mmva.settings import TVSUM_TABLE, TvsumEvaluation
 from storysound.research.mmva.tvsum import HUMAN, IMPORTANCE, RANDOM, SHOTS, evaluate
 

@@ -7,9 +7,10 @@ from typing import Any
 import typer
 
 from storysound.app.cli import (
+    annotate,
     cue,
+    data_sets,
     evaluate,
-    export,
     find,
     generate,
     gloss,
@@ -22,7 +23,6 @@ from storysound.app.cli import (
     process,
     score,
     sounds,
-    stats,
     streams,
     summarize,
     train,
@@ -42,8 +42,9 @@ app.command()(listen.listen)
 app.command()(mood.mood)
 app.command()(gloss.gloss)
 app.command(cls=ingest.Command)(ingest.ingest)
-app.command()(stats.stats)
-app.command()(export.export)
+app.command()(annotate.annotate)
+app.command()(data_sets.stats)
+app.command()(data_sets.export)
 app.command()(sounds.spectrogram)
 app.command("split-speech")(sounds.split_speech)
 app.command()(train.build)
@@ -67,6 +68,7 @@ def run() -> None:
 
 
 _OPTION_OF = {  # fields of requests whose option is called otherwise
+    "rewriting": "rewrite", "endpoint": "rewrite",
     "effects_gain_db": "effects_gain", "file": "files", "gain_db": "gain", "images": "image", "joining": "join_clips",
     "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
     "voice_peaks_db": "voice_peaks",

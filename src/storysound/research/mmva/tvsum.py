@@ -17,7 +17,6 @@ from storysound.encode.encoder import Encoder
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.ingest.change_points import change_points
-from storysound.ingest.tvsum import People, read_importances
 from storysound.jobs.summarize.summarize import sample_frames
 from storysound.media.arrays import Doubles, Ints, Pixels
 from storysound.media.film.mux import picture_end_s
@@ -27,6 +26,7 @@ from storysound.metrics.summary import kendall, leave_one_out, overlap, pairwise
 from storysound.metrics.summary_shots import SHOTS, STEP, Shots, boundaries
 from storysound.metrics.table import Row
 from storysound.progress import Watch
+from storysound.research.mmva.importances import People, read_importances
 from storysound.research.mmva.settings import BY_PICTURE, HUMAN, IMPORTANCE, RANDOM, TVSUM_TABLE, TvsumEvaluation
 
 

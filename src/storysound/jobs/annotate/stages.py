@@ -1,0 +1,174 @@
+"""The stages a clip goes through: what is seen, what is heard, and both in sentences.
+
+Rows hold the name of a file and seconds, never media: each stage reads what it needs.
+"""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from storysound.annotate import picture_claims, sentences
+from storysound.annotate.check import Checks, checked, shipped
+from storysound.annotate.claims import Claim, of_row, to_row
+from storysound.annotate.hearing import LEVEL_S, ear_among
+from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
+from storysound.encode import gloss, silero
+from storysound.encode.labels import text_vectors
+from storysound.encode.pool import Models
+from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of
+from storysound.engine.stage import Row, Stage
+from storysound.errors import UsageError
+from storysound.ingest.look import Part, watch
+from storysound.jobs.annotate.request import AnnotateConfig
+from storysound.library.dataset import Dataset
+from storysound.media.arrays import Floats
+from storysound.media.audio import Waveform, read_audio
+from storysound.media.image import from_jpeg
+from storysound.media.loudness import peaks_db
+from storysound.media.probe import probe
+from storysound.media.recording import of_wave
+from storysound.story import Span
+
+PICTURES, SOUND, CAPTIONS = "pictures", "sound", "captions"
+SIDE_PX = 320  # of the pictures that are looked at
+SILENT_DB = -60.0  # clips whose loudest tenth of a second is below are silent
+SILENCE = "It is silent."
+
+
+def stages(config: AnnotateConfig, models: Models) -> tuple[Stage, ...]:
+    """All stages in order: in this process with `models` themselves, in others with models of their own."""
+    clip = ("file", "story", "start_s", "end_s")
+    both = ("start_s", "end_s", "seen", "seen_point", "heard", "heard_point", "silent")
+    return (
+        Stage(PICTURES, partial(Pictures, config, models), clip, ("seen", "seen_point")),
+        Stage(SOUND, partial(Sound, models), clip, ("heard", "heard_point", "silent")),
+        Stage(CAPTIONS, partial(Captions, config, models), both, ("claims", "video_caption", "audio_caption")),
+    )
+
+
+class Pictures:
+    """Says what is seen in a clip: `seen`, claims, and `seen_point`, all of it as a point of the text space."""
+
+    def __init__(self, config: AnnotateConfig, models: Models) -> None:
+        """Raises MissingModelError."""
+        self._every_s, self._encoder = 1 / config.pictures_per_s, models.picture
+        self._recogniser = Recogniser(self._encoder, models, lambda: heard_words(models))
+        space = self._recogniser.space
+        self._things = picture_claims.things(space.name, space.labels)
+
+    @property
+    def revision(self) -> str:
+        """The encoder that looks."""
+        return f"{self._encoder.name} {self._encoder.revision}"
+
+    def __call__(self, row: Row) -> Row:
+        """Raises MediaError where no picture decodes."""
+        shots, pictures = _pictures(row, self._every_s)
+        shown = [from_jpeg(jpeg) for _, jpeg in pictures]
+        views = [shown, *zip(*map(picture_claims.other_views, shown), strict=True)]
+        seen = np.stack([self._recogniser.scores(self._encoder.encode(list(view))) for view in views])
+        times_s = [time_s for time_s, _ in pictures]
+        found = picture_claims.seen_claims(seen, times_s, shots, self._things, self.revision)
+        point = gloss.vector(seen.mean(axis=(0, 1)), self._recogniser.space)
+        return {"seen": [to_row(claim) for claim in found], "seen_point": point.tolist()}
+
+
+class Sound:
+    """Says what is heard in a clip: `heard`, `heard_point`, as `Pictures`, and whether it is `silent`."""
+
+    def __init__(self, models: Models) -> None:
+        """Raises MissingModelError; UsageError where the profile has no encoder that tells what is heard when."""
+        ear = ear_among(models.audio)
+        if ear is None:
+            raise UsageError(f"{models.profile.name!r} has no encoder that tells what is heard when", field="profile")
+        self._ear, self._voice = ear, models.get("silero", silero.load)
+        spaces = spaces_of(models)
+        self._space = spaces.classes(ear.space, ear.labels, ear.encoder.traits.head(ear.space))
+        self._speaks = space_of(ear.encoder) == space_of(models.text)
+
+    @property
+    def revision(self) -> str:
+        """The encoder that listens."""
+        voice = f"{self._voice.name} {self._voice.revision}"
+        return f"{self._ear.encoder.name} {self._ear.encoder.revision} with {voice}"
+
+    def __call__(self, row: Row) -> Row:
+        """Raises MediaError where the sound can't be decoded; that there is none is silence."""
+        wave = _sound(row)
+        levels = None if wave is None else peaks_db(wave, LEVEL_S)
+        nothing: Floats = np.zeros(self._space.vectors.shape[1], np.float32)
+        if wave is None or levels is None or levels.max(initial=-math.inf) < SILENT_DB:
+            return {"heard": [], "heard_point": nothing.tolist(), "silent": True}
+        heard = self._ear.encoder.encode([wave])[0]
+        raw = heard.scores[self._ear.space]
+        near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
+        views = [(slower, self._ear.encoder.encode([view])[0]) for slower, view in other_views(wave)]
+        voice = self._voice.probabilities(of_wave(wave))
+        sound = HeardSound(heard, levels, wave.duration_s, near, views, voice, silero.FRAME_S)
+        found = sound_claims(sound, self._ear, self.revision)
+        point = gloss.vector(self._ear.scores(heard).mean(axis=0), self._space)
+        return {"heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False}
+
+
+class Captions:
+    """Checks the claims and puts those that may be told into sentences."""
+
+    def __init__(self, config: AnnotateConfig, models: Models) -> None:
+        """Raises MissingModelError."""
+        self._unsupported, self._text, self._checks = config.unsupported, models.text, shipped()
+        self._vectors: dict[str, Floats] = {}
+
+    @property
+    def checks(self) -> Checks:
+        """What claims are checked by."""
+        return self._checks
+
+    def __call__(self, row: Row) -> Row:
+        """`claims`, all of them, and a caption of either sense."""
+        duration_s = row["end_s"] - row["start_s"]
+        seen = [self._beside(of_row(claim), "heard", row["heard_point"]) for claim in row["seen"]]
+        heard = [self._beside(of_row(claim), "seen", row["seen_point"]) for claim in row["heard"]]
+        claims = checked([*seen, *heard], self._checks, self._unsupported)
+        audio = sentences.audio_sentence(claims, duration_s) or (SILENCE if row["silent"] else "")
+        return {
+            "claims": [to_row(claim) for claim in claims],
+            "video_caption": sentences.video_sentence(claims, duration_s),
+            "audio_caption": audio,
+        }
+
+    def _beside(self, claim: Claim, name: str, point: list[float]) -> Claim:
+        """With one more number of evidence: how near its words lie to what the other sense says."""
+        if claim.words not in self._vectors:
+            self._vectors[claim.words] = text_vectors(self._text, [claim.words])[0]
+        near = float(self._vectors[claim.words] @ np.asarray(point, np.float32))
+        return Claim(**{**vars(claim), "evidence": {**claim.evidence, name: near}})
+
+
+def _pictures(row: Row, every_s: float) -> tuple[list[Span], list[tuple[float, bytes]]]:
+    """Shots and some pictures (time, JPEG) of a clip, on its own clock."""
+    start_s, end_s = row["start_s"], row["end_s"]
+    if not row["story"]:
+        return watch(Part(row["file"], start_s, end_s), end_s - start_s, every_s, SIDE_PX)
+    data = Dataset.open(row["file"])
+    story = next(each for each in data.stories() if each.id == row["story"])
+    shots = [Span(max(s.start_s, start_s) - start_s, min(s.end_s, end_s) - start_s) for s in story.shots
+             if s.overlap_s(Span(start_s, end_s)) > 0]  # fmt: skip
+    times_s = [frame.time_s for frame in story.frames]
+    inside = [number for number, time_s in enumerate(times_s) if start_s <= time_s < end_s]
+    before = [number for number, time_s in enumerate(times_s) if time_s < start_s]
+    jpegs = data.frames(row["story"])
+    shown = inside or before[-1:] or [0]  # a key frame stands for what follows until the next
+    return shots, [(max(0.0, times_s[number] - start_s), jpegs[number]) for number in shown]
+
+
+def _sound(row: Row) -> Waveform | None:
+    """The sound of a clip in one channel; None where there is none."""
+    start_s, end_s = row["start_s"], row["end_s"]
+    if row["story"]:
+        return Dataset.open(row["file"]).audio(row["story"], start_s, end_s).mono()
+    stream = probe(Path(row["file"])).audio
+    if stream is None or (stream.duration_s and stream.start_s + stream.duration_s <= start_s):
+        return None
+    return read_audio(row["file"], channels=1, start_s=start_s, end_s=end_s)
