@@ -134,6 +134,12 @@ def _train_soundimage(recipe: soundimage.SoundImageTraining, models: Models, wat
     return train(recipe, models, watch)
 
 
+def _train_tav(recipe: tavg.TavTraining, models: Models, watch: Watch) -> float:
+    from storysound.research.tavg.train import train
+
+    return train(recipe, models, watch)
+
+
 def _train_tav_judges(recipe: small.JudgeTraining, models: Models, watch: Watch) -> float:
     from storysound.research.tavg.small.train_judges import train
 
@@ -266,6 +272,7 @@ TRAININGS: tuple[Training[Any], ...] = (
     Training("sosgen-flow", FlowTraining, _train_sosgen_flow),
     Training("sosgen-pictures", BranchTraining, _train_sosgen_pictures),
     Training("soundimage", soundimage.SoundImageTraining, _train_soundimage),
+    Training("tav", tavg.TavTraining, _train_tav),
     Training("tav-judges", small.JudgeTraining, _train_tav_judges),
     Training("tav-small", small.SmallTavTraining, _train_tav_small),
 )

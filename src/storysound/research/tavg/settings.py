@@ -6,9 +6,75 @@ from typing import Literal, get_args
 
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
+from storysound.train.plan import TrainingPlan
 
 Both = Literal["imagenet", "words"]
+Match = Literal["max", "mean"]
 VIDEOS = ("frames", "videomae", "vjepa2")
+
+
+@dataclass(frozen=True)
+class TavTraining:
+    """`storysound train tav`: the paper's TAVDiffusion on clips of a table over local media; sizes are the paper's.
+
+    Begins with Stable Diffusion's UNet (`seeing`) beside AudioLDM's autoencoder and vocoder (`hearing`), or goes on
+    with `model`. Rate, steps and weights of the loss are the paper's; it says nothing of the rest.
+    """
+
+    data: Path  # table of clips: id, start, caption, as AudioSet's and TAVGBench's
+    media: Path  # folder of their videos
+    out: Path
+    seeing: Path | None = None  # folder in the layout of Stable Diffusion 1.5
+    hearing: Path | None = None  # folder in the layout of AudioLDM
+    model: Path | None = None  # out/tavdiffusion of another run, in place of both
+    height: int = 256
+    width: int = 320
+    frames: int = 20  # of a clip
+    seconds: float = 10.0
+    columns: int = 1024  # of the spectrogram, those of AudioLDM's 10.24 s
+    bands: int = 64
+    heads: int = 8  # of new attention
+    cross_attention: bool = True  # Eq. 12; False: an ablation of table 3
+    alignment: bool = True  # Eq. 13, 14; False: an ablation of table 3
+    share: float = 0.1  # λ of Eq. 15
+    temperature: float = 0.1  # τ of Eq. 13
+    match: Match = "max"  # of Eq. 14
+    wordless: float = 0.1  # share of the clips without their words: what guidance weighs against
+    steps: int = 100_000  # on 64 A100
+    batch: int = 2  # clips at once on each device; alignment needs two
+    accumulation: int = 1  # batches of a step
+    rate: float = 1e-4
+    ema: float = 0.9999
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    checkpointing: bool = True  # activations are computed again instead of kept: less memory, a third slower
+    held_out: float = 0.02  # share of the videos
+    judged: int = 32  # held-out clips whose loss is looked at
+    evaluate_every: int = 2000
+    save_every_s: float = 600.0
+    seed: int = 0
+    threads: int = 0  # of the processor; 0: torch's own choice
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: str = "auto"  # how many, each with batches of its own; "auto": all GPUs, or the processor
+
+    def __post_init__(self) -> None:
+        if (self.model is None) == (self.seeing is None or self.hearing is None):
+            raise ValueError("needs seeing and hearing, or model in place of both")
+        if self.match not in get_args(Match):
+            raise ValueError(f"match is {' or '.join(get_args(Match))}, got {self.match!r}")
+        if self.batch < 1 + self.alignment or self.judged < 1 or not 0 <= self.wordless < 1:
+            raise ValueError("needs judged >= 1, wordless in [0, 1), a batch of 2 or more with alignment")
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"held_out must be in (0, 1), got {self.held_out}")
+        self.plan()
+
+    def plan(self) -> TrainingPlan:
+        """The part that the loop needs."""
+        return TrainingPlan(
+            self.steps, self.rate, warmup=1000, decay_share=0.0, weight_decay=self.weight_decay, clip=self.clip,
+            ema=self.ema, accumulation=self.accumulation, evaluate_every=self.evaluate_every,
+            save_every_s=self.save_every_s,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

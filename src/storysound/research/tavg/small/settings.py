@@ -6,9 +6,8 @@ from typing import Literal, get_args
 
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
+from storysound.research.tavg.settings import Match
 from storysound.train.plan import TrainingPlan
-
-Match = Literal["max", "mean"]
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,9 @@ class SmallTavAblation(SmallTavJudging):
         name = {(True, True): "both", (True, False): "cross-attention", (False, True): "alignment"}
         return SmallTavTraining(
             self.out / name.get((cross_attention, alignment), "neither") / str(self.seed + number),
-            self.latents or self.out / "latents", self.clips_learned, cross_attention, alignment, steps=self.steps,
-            batch=self.batch, judged=self.judged, seed=self.seed + number, threads=self.threads, devices="1",
+            latents=self.latents or self.out / "latents", clips=self.clips_learned, cross_attention=cross_attention,
+            alignment=alignment, steps=self.steps, batch=self.batch, judged=self.judged, seed=self.seed + number,
+            threads=self.threads, devices="1",
         )  # fmt: skip
 
 
