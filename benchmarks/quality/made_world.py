@@ -15,6 +15,7 @@ second frame, red marks where impacts are; 0 to 8 kHz, 60 dB.
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -22,8 +23,8 @@ import numpy as np
 import scipy.signal
 from PIL import Image, ImageDraw
 
-from storysound.media.arrays import Doubles, Floats
-from storysound.research.tavg.world.clips import RATE_HZ, SECONDS, MadeClip, clip_of, made_clip, sound_of
+from storysound.media.arrays import Doubles, Floats, Pixels
+from storysound.research.tavg.world.clips import RATE_HZ, SECONDS, clip_of, made_clip, sound_of
 from storysound.research.tavg.world.combinations import COMBINATIONS, KINDS, Kind, Split, of_split
 from storysound.research.tavg.world.scenes import Scene, scene_of
 from storysound.research.tavg.world.sentences import WORDS
@@ -88,20 +89,22 @@ def told(kind: Kind) -> str:
     return f"{kind:8} {', '.join(found)}"
 
 
-def strip(clip: MadeClip) -> Image.Image:
-    """Every second frame of a clip, its sound below, its text above."""
-    side = clip.frames.shape[1] * SCALE
-    width, top = side * len(clip.frames[::2]), 14
+def strip(frames: Pixels, sound: Floats, text: str, seen_s: Sequence[float], heard_s: Sequence[float]) -> Image.Image:
+    """Every second frame of a clip, its sound below, its text above; contacts seen in red, those heard in blue."""
+    side = frames.shape[1] * SCALE
+    width, top = side * len(frames[::2]), 14
     sheet = Image.new("RGB", (width, top + side + HEIGHT))
-    for place, frame in enumerate(clip.frames[::2]):
+    for place, frame in enumerate(frames[::2]):
         sheet.paste(Image.fromarray(frame).resize((side, side), Image.Resampling.NEAREST), (place * side, top))
-    _, _, spectrum = scipy.signal.stft(clip.sound, RATE_HZ, nperseg=512, noverlap=512 - 125)
+    _, _, spectrum = scipy.signal.stft(sound, RATE_HZ, nperseg=512, noverlap=512 - 125)
     level = np.clip((20 * np.log10(np.abs(spectrum[::-1]) + 1e-5) + 90) / 60, 0, 1)
     sheet.paste(Image.fromarray((255 * level).astype(np.uint8)).resize((width, HEIGHT)), (0, top + side))
     pen = ImageDraw.Draw(sheet)
-    pen.text((2, 1), clip.text, fill="white")
-    for impact in clip.impacts_s:
-        pen.line([(impact / SECONDS * width, top + side), (impact / SECONDS * width, top + side + 16)], fill="red")
+    pen.text((2, 1), text, fill="white")
+    for times, colour, down in ((seen_s, "red", 0), (heard_s, "cyan", 16)):
+        for at_s in times:
+            x, y = at_s / SECONDS * width, top + side + down
+            pen.line([(x, y), (x, y + 16)], fill=colour)
     return sheet
 
 
@@ -111,7 +114,8 @@ def sheets(folder: Path) -> None:
     for kind in KINDS:
         rng = np.random.default_rng(SEED)
         options = [each for each in COMBINATIONS if each.kind == kind]
-        one, two = (strip(clip_of(scene_of(options[rng.integers(len(options))], rng))) for _ in range(2))
+        made = [clip_of(scene_of(options[rng.integers(len(options))], rng)) for _ in range(2)]
+        one, two = (strip(each.frames, each.sound, each.text, each.impacts_s, ()) for each in made)
         sheet = Image.new("RGB", (one.width, 2 * one.height + 4))
         sheet.paste(one, (0, 0))
         sheet.paste(two, (0, one.height + 4))
