@@ -165,7 +165,7 @@ def test_what_makes_no_sense_is_refused(models: Models, folders: dict[str, Path]
         made(models, texts=file, out=tmp_path / "clips", model=model)
     with pytest.raises(OutputError, match="is a file"):
         made(models, texts=_lines(tmp_path), out=file, model=model)
-    with pytest.raises(UsageError, match="up to 1 s at once"):
+    with pytest.raises(UsageError, match="seconds: the models make up to 1 s at once"):
         made(models, text="rain", seconds=9.0, out=out, model=model)
     with pytest.raises(UsageError, match=r"model: .*'bard' is unknown"):
         made(models, text="rain", out=out, model="bard")

@@ -70,8 +70,10 @@ def run(request: GenerateVideoRequest, models: Models, watch: Watch) -> Generate
     watch.plan(_COSTS)
     watch.step("load")
     chosen = _chosen(request, models)
+    chosen.pipeline.check(chosen.seconds(request))
     watch.step("make")
-    watch.say(f"{chosen.model} makes {len(texts)} of {chosen.seconds(request):g} s, {chosen.pipeline.stages}")
+    by = f"{chosen.model} and {chosen.sound}" if chosen.sound else chosen.model
+    watch.say(f"{by}, {chosen.pipeline.stages}: {len(texts)} clips of {chosen.seconds(request):g} s")
     if request.texts is None:
         seconds = _film(list(texts.values()), request.out, request, chosen, request.seed, watch)
         return _result(request, chosen, len(texts), 0, seconds)
