@@ -258,7 +258,7 @@ def protocol(judging: Judging) -> str:
     watcher = observer.watcher
     seen = f"{eyes.name} {eyes.revision}, mean and change of {eyes.dim} numbers"
     if watcher is not None:
-        seen = f"{watcher.name} {watcher.revision}, {watcher.dim} numbers, the mean of stretches of 16 frames"
+        seen = f"{watcher.name} {watcher.revision}, {watcher.dim} numbers, the mean over stretches"
     where = "ImageNet's classes above usual logits of the real sounds" if recipe.both == "imagenet" else "words"
     return (
         f"FVD, KVD: {seen}; FAD: {ear.name} "
