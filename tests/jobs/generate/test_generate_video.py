@@ -107,6 +107,14 @@ def test_a_story_is_a_film_of_its_sentences(models: Models, folders: dict[str, P
     assert "Rain falls on a street. A dog barks! Night" in comment(out)
 
 
+def test_subtitles_are_a_story(models: Models, folders: dict[str, Path], tmp_path: Path) -> None:
+    story, out = tmp_path / "story.srt", tmp_path / "film.mp4"
+    cues = ["1", "00:00:01,000 --> 00:00:02,000", "Rain", "", "2", "00:00:02,000 --> 00:00:03,000", "falls. Night.", ""]
+    story.write_text("\n".join(cues), "utf-8")
+    assert made(models, story=story, out=out, model=f"tavdiffusion={folders['tavdiffusion']}").clips == 2
+    assert comment(out).endswith("from the words: Rain falls. Night.")
+
+
 def test_a_text_is_one_clip_unless_by_sentence(models: Models, folders: dict[str, Path], tmp_path: Path) -> None:
     model = f"tavdiffusion={folders['tavdiffusion']}"
     text = "Rain falls. A dog barks."

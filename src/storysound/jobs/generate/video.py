@@ -18,7 +18,8 @@ from storysound.errors import InputError, MediaError, OutputError
 from storysound.generate.maker import SHIPPED, SOUND, maker_of
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.video.maker import VIDEO, AudibleMaker, PictureMaker, Pipeline, heard_words, load, pipeline_of
-from storysound.ingest.captions import read_captions
+from storysound.ingest.captions import read_captions, told_in
+from storysound.ingest.subtitles import SUBTITLES
 from storysound.jobs.generate.request import GenerateVideoRequest, GenerateVideoResult
 from storysound.media.audio import Waveform
 from storysound.media.files import check_readable, check_target, opened, read_text, write_whole, writing
@@ -88,10 +89,17 @@ def _texts(request: GenerateVideoRequest) -> dict[str, str]:
     if request.story is None:
         told = parted(request.text) if request.by_sentence else [request.text.strip()]
     else:
-        told = [" ".join(each.split()) for each in parted(read_text(check_readable(request.story)))]
-        if not told:
-            raise InputError(request.story, "has no sentence in it", "write there what is seen and heard")
+        told = _sentences(request.story)
     return {str(number): text for number, text in enumerate(told)}
+
+
+def _sentences(story: Path) -> list[str]:
+    """Of a text, or of what subtitles say. Raises InputError where there are none."""
+    is_subtitles = check_readable(story).suffix.lower() in SUBTITLES
+    told = [" ".join(each.split()) for each in parted(told_in(story) if is_subtitles else read_text(story))]
+    if not told:
+        raise InputError(story, "has no sentence in it", "write there what is seen and heard")
+    return told
 
 
 def _listed(file: Path) -> dict[str, str]:
