@@ -76,7 +76,7 @@ class Tower(nn.Module):
 
 
 def tower_of(weights: Mapping[str, Tensor], side: Side) -> Tower:
-    """A side with its weights [...], by the public names. Raises KeyError and RuntimeError for others."""
+    """A side with its weights, of any shape, by the public names. Raises KeyError and RuntimeError for others."""
     own = _renamed(weights, side)
     width, channels, patch, _ = own["stem.weight"].shape
     heads = max(1, width // HEAD[side])
@@ -90,7 +90,7 @@ def tower_of(weights: Mapping[str, Tensor], side: Side) -> Tower:
 
 
 def _renamed(weights: Mapping[str, Tensor], side: Side) -> dict[str, Tensor]:
-    """Weights [...] of a side by our names."""
+    """Weights of a side, of any shape, by our names."""
     before, trunk, head = f"modality_preprocessors.{side}.", f"modality_trunks.{side}.", f"modality_heads.{side}."
     stem = weights[f"{before}rgbt_stem.proj.{'1.' if side == 'vision' else ''}weight"]
     own = {

@@ -15,7 +15,10 @@ class LatentSampler(Protocol):
     """Samples both sides by a network."""
 
     def __call__(self, seed: int, known: Known, *, is_told: bool) -> Latents:
-        """From noise of a seed; for what is `known`, as `nn.tavdiffusion.generated`; told by the text, or by none."""
+        """Latents [b c h w] and [b f c h w], from noise of a seed, for what is `known` of them.
+
+        See `nn.tavdiffusion.generated`; told by the text, or by none.
+        """
         ...
 
 

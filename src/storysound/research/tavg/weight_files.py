@@ -25,7 +25,7 @@ _AT_ONCE = 1 << 24  # bytes read for the hash
 def read_weights(
     file: Path, made: Callable[[Mapping[str, Tensor]], Network], what: str, wanted: str
 ) -> tuple[Network, str]:
-    """What `made` makes of a file's tensors [...], and a short sha of the file.
+    """What `made` makes of a file's tensors, of any shape, and a short sha of the file.
 
     .safetensors, or a state dict of PyTorch's by names and arrays alone; TorchScript is code. `what` it should hold,
     and which file is `wanted`. Raises MediaError for a file that can't be read, InputError for one that holds something
