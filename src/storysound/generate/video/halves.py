@@ -14,28 +14,28 @@ Known = tuple[Tensor | None, Tensor | None]  # of either side what is there alre
 class LatentSampler(Protocol):
     """Samples both sides by a network."""
 
-    def __call__(self, seed: int, known: Known, *, is_told: bool) -> Latents:
-        """Latents [b c h w] and [b f c h w], from noise of a seed, for what is `known` of them.
+    def __call__(self, known: Known, *, is_told: bool, afresh: bool) -> Latents:
+        """For what is `known`, as `nn.tavdiffusion.generated`; told by the text, or by none.
 
-        See `nn.tavdiffusion.generated`; told by the text, or by none.
+        `afresh`: from other noise than before, that of `other_seed`.
         """
         ...
 
 
-def in_stages(sampled: LatentSampler, seed: int, stages: Stages) -> Latents:
+def in_stages(sampled: LatentSampler, stages: Stages) -> Latents:
     """Latents of sound and picture, made in these stages.
 
     The second half starts from noise of its own, and what comes with it of the first is thrown away. After the first it
     is told by that alone, not by the text, as the second of two models would be.
     """
     nothing: Known = (None, None)
-    audio, video = sampled(seed, nothing, is_told=True)
+    audio, video = sampled(nothing, is_told=True, afresh=False)
     if stages == "apart":
-        audio, _ = sampled(other_seed(seed), nothing, is_told=True)
+        audio, _ = sampled(nothing, is_told=True, afresh=True)
     elif stages == "pictures-first":
-        audio, _ = sampled(other_seed(seed), (None, video), is_told=False)
+        audio, _ = sampled((None, video), is_told=False, afresh=True)
     elif stages == "sound-first":
-        _, video = sampled(other_seed(seed), (audio, None), is_told=False)
+        _, video = sampled((audio, None), is_told=False, afresh=True)
     return audio, video
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from storysound.encode.pool import Models
 from storysound.generate.diffusion_folder import read_network, read_schedule, read_tokenizer, tokens_of
 from storysound.generate.pretrained import loading, quiet
-from storysound.generate.video.halves import Known, Latents, in_stages
+from storysound.generate.video.halves import Known, Latents, in_stages, other_seed
 from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
 from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform
@@ -115,14 +115,14 @@ class TavParts:
         ids = tokens_of(self.tokenizer, self.text_encoder, ["", text]).to(device)
         nothing, context = self.text_encoder(ids)[0].split(1)
 
-        def sampled(seed: int, known: Known, *, is_told: bool) -> Latents:
-            audio, video = self.noise(seed)
+        def sampled(known: Known, *, is_told: bool, afresh: bool) -> Latents:
+            audio, video = self.noise(other_seed(seed) if afresh else seed)
             return generated(
                 self.network, (audio.to(device), video.to(device)), context if is_told else nothing, nothing,
                 guidance, sampler("ddim", self.schedule), steps, check, known,
             )  # fmt: skip
 
-        audio, video = in_stages(sampled, seed, stages)
+        audio, video = in_stages(sampled, stages)
         return self._decoded(audio, video, check)
 
     def _decoded(self, audio: Tensor, video: Tensor, check: Callable[[], None]) -> AudibleClip:

@@ -29,7 +29,6 @@ from storysound.media.probe import probe
 from storysound.progress import Watch
 
 CAPTIONS = "captions.csv"  # beside the clips of a folder
-_USUAL_SOUND = "sosgen"  # which ships
 _COSTS = {"load": 2.0, "make": 20.0}
 _TITLE, _SAID = 200, 2000  # characters of a text in a tag
 _ODD = re.compile(r"[^\w .()+-]|^\.+")  # in names of files
@@ -118,7 +117,9 @@ def _chosen(request: GenerateVideoRequest, models: Models) -> ChosenModels:
     """The makers that the request names. Raises UsageError, MissingModelError."""
     pictures, model, licence = _maker_of(request.model, models)
     can_alone = isinstance(pictures, AudibleMaker) and (request.stages is None or request.stages in pictures.alone)
-    sound = request.sound or ("" if can_alone or request.stages == "together" else _USUAL_SOUND)
+    sound = request.sound or (
+        "" if can_alone or request.stages == "together" else next(name for name in SHIPPED if name in SOUND)
+    )
     if not sound:
         return ChosenModels(pipeline_of(pictures, None, request.stages, _deaf), model, "", licence, _own(request.model))
     sounds, name, of_sound = maker_of(sound, SOUND, models)
