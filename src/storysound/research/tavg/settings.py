@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from storysound.metrics.table import Column
 from storysound.research.paper import TableLayout
 
-BOTH = ("imagenet", "words")
+Both = Literal["imagenet", "words"]
 VIDEOS = ("frames", "videomae", "vjepa2")
 
 
@@ -32,8 +33,8 @@ class TavgEvaluation:
     def __post_init__(self) -> None:
         if self.video not in VIDEOS and not (self.video.startswith("i3d=") and self.video[4:]):
             raise ValueError(f"video is {', '.join(VIDEOS)} or i3d=FILE, got {self.video!r}")
-        if self.both not in BOTH and not (self.both.startswith("imagebind=") and self.both[10:]):
-            raise ValueError(f"both is {', '.join(BOTH)} or imagebind=FILE, got {self.both!r}")
+        if self.both not in get_args(Both) and not (self.both.startswith("imagebind=") and self.both[10:]):
+            raise ValueError(f"both is {', '.join(get_args(Both))} or imagebind=FILE, got {self.both!r}")
         if not 1 <= self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:
             raise ValueError("needs frames_per_s in [1, 60], longest_s in (0, 600], draws >= 1")
 
