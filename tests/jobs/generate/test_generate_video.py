@@ -171,6 +171,9 @@ def test_what_makes_no_sense_is_refused(models: Models, folders: dict[str, Path]
         made(models, story=file, out=out, model=model)
     with pytest.raises(InputError, match="has no text in it"):
         made(models, texts=file, out=tmp_path / "clips", model=model)
+    (tmp_path / "two.csv").write_text("video,caption\na?b.mp4,rain\na*b.mp4,wind\n", "utf-8")
+    with pytest.raises(InputError, match=r"two names that files can't tell apart, as 'a\?b'"):
+        made(models, texts=tmp_path / "two.csv", out=tmp_path / "clips", model=model)
     with pytest.raises(OutputError, match="is a file"):
         made(models, texts=_lines(tmp_path), out=file, model=model)
     with pytest.raises(UsageError, match="seconds: the models make up to 1 s at once"):

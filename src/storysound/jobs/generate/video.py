@@ -107,7 +107,11 @@ def _listed(file: Path) -> dict[str, str]:
         lines = [line.strip() for line in read_text(check_readable(file)).splitlines() if line.strip()]
         found = {f"{number:04d}": line for number, line in enumerate(lines, 1)}
     else:
-        found = {_ODD.sub("_", name): text for name, text in read_captions(file).texts().items() if text.strip()}
+        told = {name: text for name, text in read_captions(file).texts().items() if text.strip()}
+        found = {_ODD.sub("_", name): text for name, text in told.items()}
+        if len(found) < len(told):
+            alike = next(name for name in told if [_ODD.sub("_", each) for each in told].count(_ODD.sub("_", name)) > 1)
+            raise InputError(file, f"has two names that files can't tell apart, as {alike!r}", "rename one of them")
     if not found:
         raise InputError(file, "has no text in it", "give captions by video, or a .txt file with a text a line")
     return found
