@@ -225,3 +225,18 @@ def test_the_flow_loss_falls_while_both_streams_learn() -> None:
         learner.step()
         losses.append([loss.audio.item(), loss.video.item()])
     assert (np.mean(losses[-4:], axis=0) < 0.5 * np.mean(losses[:4], axis=0)).all()
+
+
+def test_a_step_of_two_streams_runs_in_half_precision_by_fabric() -> None:
+    fabric = pytest.importorskip("lightning_fabric").Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    network, batch = tiny_streams(alignment=True), streams_batch()
+    taught(network)
+    network.enable_gradient_checkpointing()
+    made, _ = fabric.setup(network, torch.optim.AdamW(network.parameters(), 1e-3))
+    loss = audible_flow_loss(made, **batch, dice=torch.Generator().manual_seed(0))
+    fabric.backward(loss.total)
+    assert loss.total.isfinite()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
+    with torch.no_grad():
+        whole = audible_flow_loss(network, **batch, dice=torch.Generator().manual_seed(0))
+    assert loss.total.item() == pytest.approx(whole.total.item(), rel=0.05)

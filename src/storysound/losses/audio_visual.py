@@ -126,7 +126,7 @@ def audible_flow_loss(
 def _with_alignment(
     error_a: Tensor, error_v: Tensor, middle: MiddleTokens | None, weight: float, temperature: float, match: Match
 ) -> AudibleVideoLoss:
-    """Eq. 15 of both errors, scalars."""
+    """Eq. 15 of both errors, each a scalar."""
     if middle is None:
         return AudibleVideoLoss(error_a + error_v, error_a, error_v, None)
     aligned = explicit_alignment(middle_similarity(middle, match), temperature)

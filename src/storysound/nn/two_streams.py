@@ -78,7 +78,7 @@ class _Stream(nn.Module):
         shift, scale, *rest = self.modulation(F.silu(told))[:, None].chunk(2 if self.is_read_only else 6, dim=2)
         parts = self.qkv(self.norm(x) * (1 + scale) + shift)
         query, key, value = parts.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return torch.stack([self.query_norm(query), self.key_norm(key), value]), tuple(rest)
+        return torch.stack([_normed(self.query_norm, query), _normed(self.key_norm, key), value]), tuple(rest)
 
     def added(self, x: Tensor, seen: Tensor, rest: tuple[Tensor, ...]) -> Tensor:
         """Tokens [b n d] with what they saw, [b h n d/h], and what is made of it [b n d]."""
@@ -89,6 +89,11 @@ class _Stream(nn.Module):
         y = self.second(x) * (1 + scale) + shift
         out: Tensor = x + second_gate * self.outer(F.gelu(self.inner(y), approximate="tanh"))
         return out
+
+
+def _normed(norm: nn.RMSNorm, x: Tensor) -> Tensor:
+    """Normalised [b h n e]. Weights take its precision: autocast leaves them in theirs, which no fused kernel takes."""
+    return F.rms_norm(x, norm.normalized_shape, norm.weight.to(x.dtype), norm.eps)
 
 
 class JointBlock(nn.Module):

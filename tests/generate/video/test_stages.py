@@ -99,6 +99,14 @@ def test_pictures_of_the_sound_know_what_is_heard_alone() -> None:
     assert heard[0].duration_s == clip.sound.duration_s == 2.0
 
 
+def test_whole_frames_may_be_longer_than_a_sound_can_be() -> None:
+    pictures, sounds = FakePictures(), FakeSounds("text")
+    sounds.longest_s = 1.9
+    pictures.pictures = lambda *_: SilentClip(np.zeros((8, 4, 6, 3), np.uint8), 4.0)  # type: ignore[method-assign]
+    clip = pipeline_of(pictures, sounds, "apart", deaf).make("rain", 0, 1.9)
+    assert (len(clip.frames), clip.sound.duration_s) == (8, 1.9)
+
+
 def test_few_pictures_stand_for_a_clip() -> None:
     assert [shown.at_s for shown in timed(SilentClip(np.zeros((3, 2, 2, 3), np.uint8), 30.0))] == [0.0]
     long = timed(SilentClip(np.zeros((100, 2, 2, 3), np.uint8), 10.0))
@@ -125,7 +133,7 @@ def test_what_makers_cant_do_is_told(stages: Stages) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 3.1, float("nan")])
 def test_lengths_that_cant_be_made(seconds: float) -> None:
-    with pytest.raises(UsageError, match=r"up to 3 s at once.*a film of several shots"):
+    with pytest.raises(UsageError, match=r"seconds: the models make up to 3 s at once.*a film of several shots"):
         pipeline_of(FakePictures(), FakeSounds("text"), None, deaf).make("rain", 0, seconds)
 
 

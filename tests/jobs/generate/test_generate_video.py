@@ -107,6 +107,14 @@ def test_a_story_is_a_film_of_its_sentences(models: Models, folders: dict[str, P
     assert "Rain falls on a street. A dog barks! Night" in comment(out)
 
 
+def test_subtitles_are_a_story(models: Models, folders: dict[str, Path], tmp_path: Path) -> None:
+    story, out = tmp_path / "story.srt", tmp_path / "film.mp4"
+    cues = ["1", "00:00:01,000 --> 00:00:02,000", "Rain", "", "2", "00:00:02,000 --> 00:00:03,000", "falls. Night.", ""]
+    story.write_text("\n".join(cues), "utf-8")
+    assert made(models, story=story, out=out, model=f"tavdiffusion={folders['tavdiffusion']}").clips == 2
+    assert comment(out).endswith("from the words: Rain falls. Night.")
+
+
 def test_a_text_is_one_clip_unless_by_sentence(models: Models, folders: dict[str, Path], tmp_path: Path) -> None:
     model = f"tavdiffusion={folders['tavdiffusion']}"
     text = "Rain falls. A dog barks."
@@ -163,9 +171,12 @@ def test_what_makes_no_sense_is_refused(models: Models, folders: dict[str, Path]
         made(models, story=file, out=out, model=model)
     with pytest.raises(InputError, match="has no text in it"):
         made(models, texts=file, out=tmp_path / "clips", model=model)
+    (tmp_path / "two.csv").write_text("video,caption\na?b.mp4,rain\na*b.mp4,wind\n", "utf-8")
+    with pytest.raises(InputError, match=r"two names that files can't tell apart, as 'a\?b'"):
+        made(models, texts=tmp_path / "two.csv", out=tmp_path / "clips", model=model)
     with pytest.raises(OutputError, match="is a file"):
         made(models, texts=_lines(tmp_path), out=file, model=model)
-    with pytest.raises(UsageError, match="up to 1 s at once"):
+    with pytest.raises(UsageError, match="seconds: the models make up to 1 s at once"):
         made(models, text="rain", seconds=9.0, out=out, model=model)
     with pytest.raises(UsageError, match=r"model: .*'bard' is unknown"):
         made(models, text="rain", out=out, model="bard")

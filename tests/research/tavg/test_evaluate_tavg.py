@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from imagebind_fakes import tiny_weights
 from recipe_fakes import listening, models_of
 from storysound.encode import encoder
 from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.errors import InputError, UsageError
-from storysound.media.audio import Waveform
+from storysound.media.audio import Waveform, read_audio
 from storysound.media.video import iter_shown
 from storysound.metrics.frechet import frechet_distance
 from storysound.metrics.kernel import kernel_distance
@@ -25,6 +26,7 @@ from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.tavg.clips import Observer
 from storysound.research.tavg.evaluate import evaluate
+from storysound.research.tavg.imagebind import read_imagebind
 from storysound.research.tavg.settings import TAVG_TABLE, TavgEvaluation
 
 COLOURS = ("red", "green", "blue")
@@ -212,7 +214,7 @@ def test_whole_videos_are_compared_by_whoever_is_asked(tmp_path: Path) -> None:
         vectors.append(np.stack(rows))
     assert ours.figures["fvd"] == pytest.approx(frechet_distance(*vectors), rel=1e-5)
     assert ours.figures["kvd"] == pytest.approx(kernel_distance(*vectors), rel=1e-5)
-    assert "FVD, KVD: videomae fake, 3 numbers, the mean of stretches of 16 frames" in ours.protocol
+    assert "FVD, KVD: videomae fake, 3 numbers, the mean over stretches" in ours.protocol
     plain = judged(replace(recipe, video="frames"))["made"]
     assert plain.figures["fvd"] != pytest.approx(ours.figures["fvd"], rel=1e-3)
     assert plain.figures["avh"] == pytest.approx(ours.figures["avh"])
@@ -224,9 +226,25 @@ def test_i3d_is_read_from_a_file(tmp_path: Path) -> None:
     torch.save(I3D(5).state_dict(), tmp_path / "i3d.pt")
     ours = judged(replace(recipe, video=f"i3d={tmp_path / 'i3d.pt'}", longest_s=0.5))["made"]
     assert "FVD, KVD: i3d " in ours.protocol
-    assert ", 5 numbers, the mean of stretches of 16 frames" in ours.protocol
+    assert ", 5 numbers, the mean over stretches" in ours.protocol
     with pytest.raises(InputError, match="holds no weights of I3D"):
         judged(replace(recipe, video=f"i3d={sorted(recipe.generated.iterdir())[0]}"))
+
+
+def test_frames_meet_sounds_in_imagebind(tmp_path: Path) -> None:
+    """AVHScore is Eq. 1: the mean over frames of cosines with the whole sound, here of one clip after another."""
+    recipe = folders(tmp_path, count=4)
+    torch.save(tiny_weights(), tmp_path / "imagebind.pth")
+    recipe = replace(recipe, both=f"imagebind={tmp_path / 'imagebind.pth'}", frames_per_s=1.0)
+    rows = judged(recipe)
+    both, scores = read_imagebind(tmp_path / "imagebind.pth"), []
+    for path in sorted(recipe.generated.iterdir()):
+        shown = [frame.rgb(512) for frame in iter_shown(path)][::25]
+        sound = both.ears.encode([read_audio(path, channels=1)])[0].embedding[0]
+        frames = np.concatenate([said.embedding for said in both.eyes.encode(shown)])
+        scores.append(np.mean(frames @ sound) / np.linalg.norm(sound))
+    assert rows["made"].figures["avh"] == pytest.approx(np.mean(scores), abs=1e-4)
+    assert "both sides of imagebind " in rows["made"].protocol
 
 
 def test_texts_come_from_a_table_beside_the_videos(tmp_path: Path) -> None:
@@ -284,7 +302,7 @@ def test_videos_without_any_sound_are_judged_as_pictures(tmp_path: Path) -> None
         film(tmp_path / "made" / f"{number}.mov", number % 3, None, number)
         film(tmp_path / "real" / f"{number}.mov", number % 3, number % 3, number)
     for both in ("words", "imagenet"):
-        rows = judged(TavgEvaluation(tmp_path / "made", tmp_path / "real", both=both, draws=5))  # type: ignore[arg-type]
+        rows = judged(TavgEvaluation(tmp_path / "made", tmp_path / "real", both=both, draws=5))
         assert {"fvd", "kvd"} <= rows["made"].figures.keys()
         assert not {"fad", "avh", "javis", "in_step"} & rows["made"].figures.keys()
         assert {"avh", "javis"} <= rows["real videos"].figures.keys()
@@ -321,7 +339,8 @@ def test_encoders_have_to_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_settings_are_checked() -> None:
     kind = recipes.of_name(recipes.EVALUATIONS, "tavg").recipe
-    for wrong in ("video=eyes", "video=i3d=", "both=neither", "frames_per_s=0", "longest_s=-1", "draws=0"):
+    wrong_encoders = ("both=imagebind=", "both=neither", "video=eyes", "video=i3d=")
+    for wrong in (*wrong_encoders, "frames_per_s=0", "longest_s=-1", "draws=0"):
         with pytest.raises(UsageError):
             recipes.settings(kind, ["generated=a", "reference=b", wrong])
     assert recipes.settings(kind, ["generated=a", "reference=b", "video=i3d=c.pt"]).video == "i3d=c.pt"

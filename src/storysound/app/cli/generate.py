@@ -229,7 +229,8 @@ def video(
     if as_json:
         streams.json_line(vars(result))
     else:
-        streams.line(f"{result.path}: {result.clips} of {result.seconds:g} s in all")
+        clips = "a clip" if result.clips == 1 else f"{result.clips} clips"
+        streams.line(f"{result.path}: {clips}, {result.seconds:g} s")
 
 
 def parse_share(text: str) -> "SoundShare":

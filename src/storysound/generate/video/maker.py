@@ -4,6 +4,7 @@ Sound has makers of its own (`generate.maker`); a pipeline is a maker of picture
 isn't asked to make that too.
 """
 
+import math
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from importlib import import_module
@@ -99,11 +100,16 @@ class Pipeline:
     sounds: Maker | None  # None: `pictures`, an AudibleMaker, does it alone
     words: Callable[[Waveform], str]  # what is heard in a sound; asked for where sound comes first
 
+    def check(self, seconds: float) -> None:
+        """Raises UsageError for a length that the makers can't make."""
+        longest_s = min(self.pictures.longest_s, math.inf if self.sounds is None else self.sounds.longest_s)
+        if not 0 < seconds <= longest_s + 1e-6:
+            fault = f"the models make up to {longest_s:g} s at once, asked for {seconds:g} s"
+            raise UsageError(f"{fault}: a film of several shots may be longer", field="seconds")
+
     def make(self, text: str, seed: int, seconds: float) -> AudibleClip:
         """A clip of about that length, to a frame. Raises UsageError for lengths that the makers can't make."""
-        if not 0 < seconds <= self.pictures.longest_s + 1e-6:
-            longest = f"the model makes up to {self.pictures.longest_s:g} s at once"
-            raise UsageError(f"{longest}, asked for {seconds:g} s: a film of several shots may be longer")
+        self.check(seconds)
         if self.sounds is None:
             assert isinstance(self.pictures, AudibleMaker)
             return self.pictures.make(text, seed, seconds, self.stages)
@@ -113,7 +119,8 @@ class Pipeline:
         else:
             shown = self.pictures.pictures(text, seed, seconds)
             what = {"text": text} if self.stages == "apart" else {"pictures": timed(shown)}
-            sound = self._sound(Conditions(shown.seconds, seed, **what))
+            length_s = min(shown.seconds, self.sounds.longest_s)  # whole frames may be a little longer
+            sound = self._sound(Conditions(length_s, seed, **what))
         return AudibleClip(shown.frames, shown.frames_per_s, sound.cut(0.0, shown.seconds))
 
     def _sound(self, conditions: Conditions) -> Waveform:

@@ -207,7 +207,7 @@ class GenerateVideoRequest:
 
     out: Path  # .mp4, .m4v, .mov or .mkv; of `texts` a folder
     text: str = ""
-    story: Path | None = None  # a text file: each of its sentences is a shot of one film
+    story: Path | None = None  # a text, or subtitles: each sentence is a shot of one film
     texts: Path | None = None  # a clip for each: captions by video (a table), or the lines of a .txt file
     by_sentence: bool = False  # whether the sentences of `text` are shots of one film
     seconds: float | None = None  # of a clip or shot; None: what the model usually makes

@@ -17,7 +17,8 @@ from storysound.errors import InputError, MediaError, OutputError
 from storysound.generate.maker import SHIPPED, SOUND, WEIGHTS, maker_of
 from storysound.generate.pretrained import chosen_folder
 from storysound.generate.video.maker import VIDEO, AudibleMaker, PictureMaker, Pipeline, heard_words, load, pipeline_of
-from storysound.ingest.captions import read_captions
+from storysound.ingest.captions import read_captions, told_in
+from storysound.ingest.subtitles import SUBTITLES
 from storysound.jobs.generate.request import GenerateVideoRequest, GenerateVideoResult
 from storysound.media.audio import Waveform
 from storysound.media.files import check_readable, check_target, opened, read_text, write_whole, writing
@@ -69,8 +70,10 @@ def run(request: GenerateVideoRequest, models: Models, watch: Watch) -> Generate
     watch.plan(_COSTS)
     watch.step("load")
     chosen = _chosen(request, models)
+    chosen.pipeline.check(chosen.seconds(request))
     watch.step("make")
-    watch.say(f"{chosen.model} makes {len(texts)} of {chosen.seconds(request):g} s, {chosen.pipeline.stages}")
+    by = f"{chosen.model} and {chosen.sound}" if chosen.sound else chosen.model
+    watch.say(f"{by}, {chosen.pipeline.stages}: {len(texts)} clips of {chosen.seconds(request):g} s")
     if request.texts is None:
         seconds = _film(list(texts.values()), request.out, request, chosen, request.seed, watch)
         return _result(request, chosen, len(texts), 0, seconds)
@@ -84,10 +87,17 @@ def _texts(request: GenerateVideoRequest) -> dict[str, str]:
     if request.story is None:
         told = parted(request.text) if request.by_sentence else [request.text.strip()]
     else:
-        told = [" ".join(each.split()) for each in parted(read_text(check_readable(request.story)))]
-        if not told:
-            raise InputError(request.story, "has no sentence in it", "write there what is seen and heard")
+        told = _sentences(request.story)
     return {str(number): text for number, text in enumerate(told)}
+
+
+def _sentences(story: Path) -> list[str]:
+    """Of a text, or of what subtitles say. Raises InputError where there are none."""
+    is_subtitles = check_readable(story).suffix.lower() in SUBTITLES
+    told = [" ".join(each.split()) for each in parted(told_in(story) if is_subtitles else read_text(story))]
+    if not told:
+        raise InputError(story, "has no sentence in it", "write there what is seen and heard")
+    return told
 
 
 def _listed(file: Path) -> dict[str, str]:
@@ -96,7 +106,11 @@ def _listed(file: Path) -> dict[str, str]:
         lines = [line.strip() for line in read_text(check_readable(file)).splitlines() if line.strip()]
         found = {f"{number:04d}": line for number, line in enumerate(lines, 1)}
     else:
-        found = {_ODD.sub("_", name): text for name, text in read_captions(file).texts().items() if text.strip()}
+        told = {name: text for name, text in read_captions(file).texts().items() if text.strip()}
+        found = {_ODD.sub("_", name): text for name, text in told.items()}
+        if len(found) < len(told):
+            alike = next(name for name in told if [_ODD.sub("_", each) for each in told].count(_ODD.sub("_", name)) > 1)
+            raise InputError(file, f"has two names that files can't tell apart, as {alike!r}", "rename one of them")
     if not found:
         raise InputError(file, "has no text in it", "give captions by video, or a .txt file with a text a line")
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from storysound.config import load_profile
+from storysound.config import Profile, load_profile
 from storysound.encode import cache, gloss
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.features import StoryEncoder, speaking
@@ -28,6 +28,7 @@ from storysound.metrics.similarity import javis_windows
 from storysound.metrics.synchrony import synchrony
 from storysound.metrics.video_features import moving_features
 from storysound.research.tavg.i3d import read_i3d
+from storysound.research.tavg.imagebind import ImageBind, read_imagebind
 from storysound.research.tavg.settings import TavgEvaluation
 
 SIDE_PX, MOTION_PX = 512, 96  # longer side of what eyes look at, and of where motion is looked for
@@ -111,15 +112,23 @@ class Observer:
         self._classes = next(iter(self.eyes.labels.items()), None)
         text_space = models.traits(profile.text).space or profile.text
         self.reads = self._classes is not None or space_of(self.eyes) == text_space
-        if recipe.both == "imagenet":
+        self.joint: ImageBind | None = None  # None: the profile's eyes and ears
+        self.meeting = self._meeting(recipe.both, profile, models)
+
+    def _meeting(self, both: str, profile: Profile, models: Models) -> Encoder[Waveform]:
+        """The ears that frames meet. Raises as `__init__`."""
+        if file := both.partition("=")[2]:
+            self.joint = read_imagebind(Path(file).expanduser())
+            return self.joint.ears
+        if both == "imagenet":
             names = [name for name in profile.audio if "imagenet" in models.encoder(name).labels]
             if "imagenet" not in self.eyes.labels or not names:
-                raise UsageError(f"both=imagenet: the profile {recipe.profile} doesn't see and hear ImageNet's classes")
+                raise UsageError(f"both=imagenet: the profile {profile.name} doesn't see and hear ImageNet's classes")
         else:
             names = list(speaking(models, profile))
             if not self.reads or not names:
-                raise UsageError(f"both=words: the profile {recipe.profile} doesn't see and hear words of one space")
-        self.meeting: Encoder[Waveform] = models.encoder(names[0])
+                raise UsageError(f"both=words: the profile {profile.name} doesn't see and hear words of one space")
+        return models.encoder(names[0])
 
     def revision(self) -> list[str]:
         """Changes whenever the same video would be seen or heard otherwise."""
@@ -136,7 +145,7 @@ class Observer:
         recipe = self._recipe
         if recipe.out is None:
             return self._look(path)
-        of = [*self.revision(), sha256_of(path), recipe.both, recipe.frames_per_s, recipe.longest_s]
+        of = [*self.revision(), sha256_of(path), recipe.both.partition("=")[0], recipe.frames_per_s, recipe.longest_s]
 
         def make() -> dict[str, torch.Tensor]:
             found = self._look(path)
@@ -151,8 +160,11 @@ class Observer:
         wave = _sound(path, self._recipe.longest_s)
         moments, whole, windows, step = self._hear(wave, times[-1], grey, grey_times)
         words = self._words(said)
-        imagenet = self._recipe.both == "imagenet"
-        seen = np.concatenate([one.scores["imagenet"] for one in said]) if imagenet else words
+        seen = words
+        if self.joint is not None:
+            seen = np.concatenate([one.embedding for one in self.joint.eyes.encode(pictures)])
+        elif self._recipe.both == "imagenet":
+            seen = np.concatenate([one.scores["imagenet"] for one in said])
         video = self._video(pictures, said)
         return ClipFeatures(video, np.array(times), words, seen, moments, whole, windows, step)
 

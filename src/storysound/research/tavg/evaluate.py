@@ -1,7 +1,8 @@
 """`storysound evaluate tavg`: TAVGBench's Table 2 on videos with sound of one's own, beside real ones.
 
 Generated videos and real ones pair by name. What ships takes the place of I3D, CLIP and ImageBind, so figures compare
-what is judged here, never with those published. Even with I3D, frames a second and stretches are not the paper's.
+what is judged here, never with those published. With I3D and ImageBind from files the encoders are the paper's; frames
+a second and stretches, which it doesn't print, need not be.
 
 - FVD and KVD: Fréchet and kernel distance of videos: eyes per frame, their mean and their change in time, or an encoder
   of whole videos.
@@ -258,12 +259,15 @@ def protocol(judging: Judging) -> str:
     watcher = observer.watcher
     seen = f"{eyes.name} {eyes.revision}, mean and change of {eyes.dim} numbers"
     if watcher is not None:
-        seen = f"{watcher.name} {watcher.revision}, {watcher.dim} numbers, the mean of stretches of 16 frames"
+        seen = f"{watcher.name} {watcher.revision}, {watcher.dim} numbers, the mean over stretches"
     where = "ImageNet's classes above usual logits of the real sounds" if recipe.both == "imagenet" else "words"
+    meets = f"{eyes.name} and {meeting.name} in {where}"
+    if observer.joint is not None:
+        meets = f"both sides of {meeting.name} {meeting.revision}, {meeting.dim} numbers"
     return (
         f"FVD, KVD: {seen}; FAD: {ear.name} "
         f"{ear.revision}, {ear.dim} numbers a moment; CLIPSIM: {eyes.name} and {observer.text_name}; AVHScore, "
-        f"JavisScore: {eyes.name} and {meeting.name} in {where}; {recipe.frames_per_s:g} frames a second of at most "
+        f"JavisScore: {meets}; {recipe.frames_per_s:g} frames a second of at most "
         f"{recipe.longest_s:g} s; in step: within {1000 * IN_STEP_S:g} ms, looked for within {LONGEST_S:g} s; cosines "
         f"in [-1, 1], KVD and FVD as they are; seed {recipe.seed}"
     )

@@ -1,33 +1,24 @@
 """I3D from a file of the user's: what FVD was made with (Unterthiner et al. 2018, arXiv:1812.01717).
 
 Its weights are in no catalogue: those that are public are DeepMind's (Apache-2.0), trained on Kinetics and turned into
-PyTorch's by others. Files that hold code, as TorchScript's do, aren't read.
+PyTorch's by others.
 """
 
-import hashlib
-import pickle
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from storysound.encode.encoder import Encoding, Modality, Traits
 from storysound.encode.pictures import each_video_alone, mean_of
-from storysound.errors import InputError
 from storysound.media.arrays import Pixels
-from storysound.media.files import check_readable
 from storysound.nn.i3d import I3D, SIDE
+from storysound.research.tavg.weight_files import read_weights
 
 AT_ONCE = 16  # frames: FVD's
-_FAULTS = (
-    SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, KeyError, TypeError, ValueError, OSError
-)  # fmt: skip
 _VERSION = "1"  # of this file: raised whenever the same video would give other numbers
 
 
@@ -58,31 +49,13 @@ class I3dLogits:
 
 
 def read_i3d(file: Path) -> I3dLogits:
-    """The encoder of a file of weights: .safetensors, or of PyTorch's by names and arrays alone.
+    """The encoder of a file of weights. Raises MediaError for one that can't be read, InputError for others."""
 
-    Raises MediaError for a file that can't be read, InputError for one that holds something else.
-    """
-    check_readable(file)
-    try:
-        if file.suffix.lower() == ".safetensors":
-            weights = load_file(file)
-        elif _is_script(file):
-            raise ValueError("it is TorchScript, which is code")
-        else:
-            weights = torch.load(file, map_location="cpu", weights_only=True)
+    def made(weights: Mapping[str, Tensor]) -> I3D:
         network = I3D(len(weights["logits.conv3d.bias"]))
         network.load_state_dict(weights)
-    except _FAULTS as error:
-        fault = " ".join(str(error).split())[:200]
-        wanted = "give I3D's weights by the names of rgb_imagenet.pt, as .safetensors or a state dict of PyTorch's"
-        raise InputError(file, f"holds no weights of I3D: {fault}", wanted) from error
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    return I3dLogits(network, f"{digest}-{_VERSION}")
+        return network
 
-
-def _is_script(file: Path) -> bool:
-    """Whether it is an archive of TorchScript's."""
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    wanted = "give I3D's weights by the names of rgb_imagenet.pt, as .safetensors or a state dict of PyTorch's"
+    network, sha = read_weights(file, made, "I3D", wanted)
+    return I3dLogits(network, f"{sha}-{_VERSION}")

@@ -89,7 +89,7 @@ class TavgEvaluation:
     profile: str = "embedded"  # whose eyes see the frames, and in whose words they are compared with texts
     video: str = "frames"  # whose vectors FVD and KVD compare: the eyes' by frames, videomae's, vjepa2's, or i3d=FILE
     sound: str = "ears"  # whose vectors the Fréchet distance of sounds compares: any encoder of sounds
-    both: Both = "words"  # in which space frames meet sounds: ImageNet's classes, or the words of the profile
+    both: str = "words"  # in which space frames meet sounds: the profile's words, imagenet's classes, or imagebind=FILE
     frames_per_s: float = 5.0  # that eyes look at; the paper's 20 frames of 10 s are 2 (erratum 7)
     longest_s: float = 10.0  # of a video; the rest is not looked at
     out: Path | None = None  # folder where what is seen and heard is kept; none: nothing is
@@ -99,8 +99,8 @@ class TavgEvaluation:
     def __post_init__(self) -> None:
         if self.video not in VIDEOS and not (self.video.startswith("i3d=") and self.video[4:]):
             raise ValueError(f"video is {', '.join(VIDEOS)} or i3d=FILE, got {self.video!r}")
-        if self.both not in get_args(Both):
-            raise ValueError(f"both is {' or '.join(get_args(Both))}, got {self.both!r}")
+        if self.both not in get_args(Both) and not (self.both.startswith("imagebind=") and self.both[10:]):
+            raise ValueError(f"both is {', '.join(get_args(Both))} or imagebind=FILE, got {self.both!r}")
         if not 1 <= self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:
             raise ValueError("needs frames_per_s in [1, 60], longest_s in (0, 600], draws >= 1")
 
