@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from ingest_fakes import BLUE, GREEN, RED, film
 from ingest_fakes import ingest as ingested
 from storysound.app.cli.commands import app
 from storysound.encode import pool
+from storysound.encode.pool import Models
 from storysound.errors import InputError, LibraryError, MissingModelError, UsageError
 from storysound.jobs.annotate.annotate import run
 from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest
@@ -141,6 +143,34 @@ def test_the_check_is_not_asked_of_what_was_never_measured(videos: Path, tmp_pat
     request = AnnotateRequest((videos,), tmp_path / "out", AnnotateConfig(unsupported="drop"))
     with pytest.raises(UsageError, match="never measured: only 'keep' is possible"):
         run(request, FakeModels(), Watch())
+
+
+def test_captioners_of_the_hub_tell_in_their_own_sentences(videos: Path, tmp_path: Path) -> None:
+    class Tellers(FakeModels):
+        def get(self, name: str, load: object) -> object:
+            told = {"florence2": "A ball lies there.", "whisper_captions": "Something beeps."}.get(name)
+            return SimpleNamespace(revision=f"{name} 1", caption=lambda _: told) if told else super().get(name, load)
+
+    config = AnnotateConfig(2.0, unsupported="keep", by_hub=True)
+    run(AnnotateRequest((videos,), tmp_path / "out", config), Tellers(), Watch())
+    first = Annotations.open(tmp_path / "out").rows()[1]
+    assert first["caption"] == "A ball lies there. Something beeps."
+    assert [each["by"] for each in first["sentences"]] == ["florence2 1", "whisper_captions 1", "rule 1", "rule 1"]
+    assert {claim["label"] for claim in first["claims"]} >= {"red ball", "Beep, bleep"}
+    with pytest.raises(UsageError, match="never measured"):
+        AnnotateConfig(by_hub=True)
+
+
+@pytest.mark.models
+def test_a_real_clip_is_told_and_checked(models: Models, shared_data: Path, tmp_path: Path) -> None:
+    clips = [shared_data / "videos" / "clips" / f"{name}.mp4" for name in ("vas_dog_02677", "mdn_flower")]
+    result = run(AnnotateRequest(tuple(clips), tmp_path / "out"), models, Watch())
+    assert result.added == 2
+    dog, flower = Annotations.open(tmp_path / "out").rows()
+    assert "dog" in dog["video_caption"]
+    assert flower["audio_caption"] == "It is silent."
+    assert all(0 <= claim["support"] <= 1 for claim in dog["claims"])
+    assert {claim["sense"] for claim in dog["claims"]} == {"video", "audio"}
 
 
 def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
