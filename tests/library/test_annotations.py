@@ -12,11 +12,8 @@ from storysound.library.annotations import ANSWERS, SCHEMA, Annotations, key_of
 
 def row(key: str) -> dict[str, Any]:
     empty = dict.fromkeys(SCHEMA.names, "")
-    return (
-        empty
-        | {"key": key, "size": 1, "mtime_ns": 2, "start_s": 0.0, "end_s": 1.0}
-        | dict.fromkeys(("sentences", "claims", "faults"), [])
-    )
+    lists: dict[str, Any] = {"sentences": [], "claims": [], "faults": []}
+    return empty | {"key": key, "size": 1, "mtime_ns": 2, "start_s": 0.0, "end_s": 1.0} | lists
 
 
 def test_a_clip_is_added_once(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +86,33 @@ def test_what_is_finished_when_it_ends_is_kept(videos: Path, tmp_path: Path, job
     assert (again.added, again.unchanged) == (3 - there, there)
     keys = [row["key"] for row in Annotations.open(out).rows(["key"])]
     assert len(keys) == len(set(keys)) == 3
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from annotate_fakes import annotate
+from storysound.progress import Progress
+
+def report(now: Progress) -> None:
+    if now.step == "captions" and now.done >= {count}:
+        os.kill(os.getpid(), 9)
+
+annotate([Path({videos!r})], Path({out!r}), report=report, batch=1)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(videos: Path, tmp_path: Path, count: int) -> None:
+    out, tests = tmp_path / "out", Path(__file__).parents[2]
+    code = KILLED.format(tests=str(tests), videos=str(videos), out=str(out), count=count)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    there = len(Annotations.open(out).rows(["key"]))
+    assert there == count - 1  # the last was done and not yet committed
+    again = annotate([videos], out)
+    assert (again.added, again.unchanged) == (3 - there, there)
+    assert len({row["key"] for row in rows(out)}) == len(rows(out)) == 3
 
 
 def test_a_data_set_is_described_from_its_own_media(videos: Path, tmp_path: Path) -> None:
