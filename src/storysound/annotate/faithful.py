@@ -18,7 +18,7 @@ from storysound.encode.gloss import of_text
 from storysound.encode.labels import text_vectors
 from storysound.media.arrays import Floats
 
-NEAR = 0.5  # cosine from which a new word is another word for something in the source
+NEAR = 0.4  # cosine from which a new word is another word for something in the source
 MOST_WORDS, MOST_SENTENCES = 80, 5
 # What a caption may say of itself, of time and of how things go together.
 _FREE = frozenset(

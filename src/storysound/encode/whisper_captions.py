@@ -25,8 +25,9 @@ BEAMS = 5
 class WhisperCaptions:
     """Describes a sound in a sentence."""
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, bands: Any) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer, bands: Any, revision: str) -> None:
         """`network`: transformers' WhisperForConditionalGeneration; `bands`: its feature extractor."""
+        self.revision = f"{MODEL} {revision}"
         self._network, self._tokenizer, self._bands = network, tokenizer, bands
         self._lock = threading.Lock()  # writing keeps its state in the network
         begins = [number for name in BEGINS if (number := tokenizer.token_to_id(name)) is not None]
@@ -58,4 +59,4 @@ def load(weights: Resolver) -> WhisperCaptions:
             weights.path("whisper/tokenizer.json"), "has more words than the captioner", "fetch the speech group again"
         )
     bands = hub.transformers().WhisperFeatureExtractor(feature_size=network.config.num_mel_bins)
-    return WhisperCaptions(network, tokenizer, bands)
+    return WhisperCaptions(network, tokenizer, bands, hub.revision(weights, MODEL))

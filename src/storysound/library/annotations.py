@@ -23,6 +23,7 @@ FORMAT = 1  # raised when older versions of Storysound could misread annotations
 CLIPS = "clips"
 ANSWERS = "answers.jsonl"  # what endpoints answered, in the same folder
 LIST = "captions.jsonl"  # what was made, for other programs
+MOST_FILES = 64  # of a table, each from one commit, before they are joined
 _WHAT = "folder of annotations"
 _HOW = "make one with: storysound annotate VIDEO... -o OUT"
 _AGAIN = "annotate the videos"
@@ -156,6 +157,14 @@ class AnnotationsWriter:
             table = pa.Table.from_pylist(new, schema=SCHEMA)
             lance.write_dataset(table, self.annotations._table(), mode="append")
         self.there |= {row["key"] for row in new}
+
+    def tidy(self) -> None:
+        """Joins what many small commits left in as few files as readers like, and removes versions nobody reads."""
+        with faults(self.annotations.folder, writing=True, again=_AGAIN):
+            table = self.annotations._table()
+            if len(table.get_fragments()) > MOST_FILES:
+                table.optimize.compact_files()
+            table.cleanup_old_versions(older_than=tables.KEEP_VERSIONS)
 
     def refresh(self) -> None:
         """After a commit that may have been cut off: reads anew which clips are there."""

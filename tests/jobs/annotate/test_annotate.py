@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +16,7 @@ from ingest_fakes import BLUE, GREEN, RED, film
 from ingest_fakes import ingest as ingested
 from storysound.app.cli.commands import app
 from storysound.encode import pool
+from storysound.encode.pool import Models
 from storysound.errors import InputError, LibraryError, MissingModelError, UsageError
 from storysound.jobs.annotate.annotate import run
 from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest
@@ -84,6 +88,33 @@ def test_what_is_finished_when_it_ends_is_kept(videos: Path, tmp_path: Path, job
     assert len(keys) == len(set(keys)) == 3
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from annotate_fakes import annotate
+from storysound.progress import Progress
+
+def report(now: Progress) -> None:
+    if now.step == "captions" and now.done >= {count}:
+        os.kill(os.getpid(), 9)
+
+annotate([Path({videos!r})], Path({out!r}), report=report, batch=1)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(videos: Path, tmp_path: Path, count: int) -> None:
+    out, tests = tmp_path / "out", Path(__file__).parents[2]
+    code = KILLED.format(tests=str(tests), videos=str(videos), out=str(out), count=count)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    there = len(Annotations.open(out).rows(["key"]))
+    assert there == count - 1  # the last was done and not yet committed
+    again = annotate([videos], out)
+    assert (again.added, again.unchanged) == (3 - there, there)
+    assert len({row["key"] for row in rows(out)}) == len(rows(out)) == 3
+
+
 def test_a_data_set_is_described_from_its_own_media(videos: Path, tmp_path: Path) -> None:
     ingested([videos / "one.mp4"], tmp_path / "data")
     (videos / "one.mp4").unlink()
@@ -141,6 +172,34 @@ def test_the_check_is_not_asked_of_what_was_never_measured(videos: Path, tmp_pat
     request = AnnotateRequest((videos,), tmp_path / "out", AnnotateConfig(unsupported="drop"))
     with pytest.raises(UsageError, match="never measured: only 'keep' is possible"):
         run(request, FakeModels(), Watch())
+
+
+def test_captioners_of_the_hub_tell_in_their_own_sentences(videos: Path, tmp_path: Path) -> None:
+    class Tellers(FakeModels):
+        def get(self, name: str, load: object) -> object:
+            told = {"florence2": "A ball lies there.", "whisper_captions": "Something beeps."}.get(name)
+            return SimpleNamespace(revision=f"{name} 1", caption=lambda _: told) if told else super().get(name, load)
+
+    config = AnnotateConfig(2.0, unsupported="keep", by_hub=True)
+    run(AnnotateRequest((videos,), tmp_path / "out", config), Tellers(), Watch())
+    first = Annotations.open(tmp_path / "out").rows()[1]
+    assert first["caption"] == "A ball lies there. Something beeps."
+    assert [each["by"] for each in first["sentences"]] == ["florence2 1", "whisper_captions 1", "rule 1", "rule 1"]
+    assert {claim["label"] for claim in first["claims"]} >= {"red ball", "Beep, bleep"}
+    with pytest.raises(UsageError, match="never measured"):
+        AnnotateConfig(by_hub=True)
+
+
+@pytest.mark.models
+def test_a_real_clip_is_told_and_checked(models: Models, shared_data: Path, tmp_path: Path) -> None:
+    clips = [shared_data / "videos" / "clips" / f"{name}.mp4" for name in ("vas_dog_02677", "mdn_flower")]
+    result = run(AnnotateRequest(tuple(clips), tmp_path / "out"), models, Watch())
+    assert result.added == 2
+    dog, flower = Annotations.open(tmp_path / "out").rows()
+    assert "dog" in dog["video_caption"]
+    assert flower["audio_caption"] == "It is silent."
+    assert all(0 <= claim["support"] <= 1 for claim in dog["claims"])
+    assert {claim["sense"] for claim in dog["claims"]} == {"video", "audio"}
 
 
 def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,10 @@ def annotate(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", readable=False, help="Where captions go; made if need be.")
     ],
+    hub: Annotated[
+        bool,
+        typer.Option("--hub", help="Captioners of the hub (Florence-2, Whisper Audio Captioning) tell; unchecked."),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option(
@@ -89,7 +93,7 @@ def annotate(
     request = AnnotateRequest(
         inputs=tuple(inputs),
         out=out,
-        config=AnnotateConfig(clip_s=clip_s, unsupported=unsupported.value),
+        config=AnnotateConfig(clip_s, unsupported="keep" if hub else unsupported.value, by_hub=hub),
         table=table,
         rewriting=rewriting,
         dry=dry,

@@ -78,6 +78,7 @@ def _settings(request: AnnotateRequest, makers: Runner, rewritten_by: str) -> di
     eyes = makers.ask(stages.PICTURES, attrgetter("revision"))
     ears = makers.ask(stages.SOUND, attrgetter("revision"))
     checks = makers.ask(stages.CAPTIONS, attrgetter("checks"))
+    tellers = [makers.ask(stage, attrgetter("teller")) for stage in (stages.PICTURES, stages.SOUND)]
     config = request.config
     if config.unsupported != "keep":
         for sense, name in (("video", eyes.split()[0]), ("audio", ears.split()[0])):
@@ -88,7 +89,7 @@ def _settings(request: AnnotateRequest, makers: Runner, rewritten_by: str) -> di
         "pictures_per_s": f"{config.pictures_per_s:g}",
         "seen_by": eyes,
         "heard_by": ears,
-        "sentences_by": GRAMMAR,
+        "sentences_by": "; ".join(filter(None, tellers)) or GRAMMAR,
         "unsupported": config.unsupported,
         "check": checks.revision,
         "rewritten_by": rewritten_by,
@@ -123,6 +124,7 @@ class AnnotationsUpdate:
             self.commit()
             self.left = self.left and len(self.all.clips) - self.unchanged - self.added - self.failed
             self._write_list()
+            self.writer.tidy()
         except BaseException as end:
             with suppress(StorysoundError):  # a full disk: it is why the run ends
                 self.writer.refresh()
@@ -234,6 +236,7 @@ def _caption(row: Row, sense: str, clip: Clip) -> Caption:
     own = [claim for claim in row["claims"] if claim["sense"] == sense and claim["kept"]]
     spans = [span for claim in own for span in claim["spans"]]
     by = "; ".join(dict.fromkeys([GRAMMAR, *(claim["by"] for claim in own)]))
+    by = row["seen_teller" if sense == "video" else "heard_teller"] or by
     start_s = clip.start_s + min((span["start_s"] for span in spans), default=0.0)
     end_s = clip.start_s + max((span["end_s"] for span in spans), default=clip.end_s - clip.start_s)
     return Caption(row[f"{sense}_caption"], by, Span(start_s, max(start_s, end_s)))

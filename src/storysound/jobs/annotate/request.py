@@ -20,16 +20,22 @@ class AnnotateConfig:
 
     `clip_s`: videos are described in clips of this length, what is left over of less than half of it going with the
     last; 0: whole. `unsupported`: whether a claim that the check finds too little for is dropped, told as doubtful
-    ("mark"), or told as all others ("keep"). Raises UsageError for values out of their range.
+    ("mark"), or told as all others ("keep"). `by_hub`: captioners of the hub tell what is seen and heard, in their own
+    sentences, which no check was measured on. Raises UsageError for values out of their range.
     """
 
     clip_s: float = CLIP_S
     pictures_per_s: float = PICTURES_PER_S
     unsupported: Literal["drop", "mark", "keep"] = "drop"
+    by_hub: bool = False
 
     def __post_init__(self) -> None:
         if not (self.clip_s == 0 or self.clip_s >= 1):
             raise UsageError(f"must be at least 1 s, or 0 for whole videos, got {self.clip_s:g}", field="clip_s")
+        if self.by_hub and self.unsupported != "keep":
+            raise UsageError(
+                "what captioners of the hub say was never measured: only 'keep' is possible", field="unsupported"
+            )
         if not 0 < self.pictures_per_s <= 10:
             raise UsageError(f"must lie in (0, 10], got {self.pictures_per_s:g}", field="pictures_per_s")
 
@@ -67,9 +73,9 @@ class AnnotateRequest:
     """Describe `inputs` (videos, folders of them, data sets) clip by clip into the folder `out`, made if need be.
 
     `table`: of clips (id, start, caption), as AudioSet's and TAVGBench's are, over the media of `inputs`, which is then
-    one folder: only its stretches are described. `rewriting`: who puts captions into better words; None: nobody, grammar
-    alone. `dry`: only count what would be done, and what it would cost. Every `batch` clips are one commit. `jobs`,
-    `engine`: as of `IngestRequest`. Raises UsageError for what makes no sense.
+    one folder: only its stretches are described. `rewriting`: who puts captions into better words; None: nobody,
+    grammar alone. `dry`: only count what would be done, and what it would cost. Every `batch` clips are one commit.
+    `jobs`, `engine`: as of `IngestRequest`. Raises UsageError for what makes no sense.
     """
 
     inputs: tuple[Path, ...]

@@ -14,7 +14,7 @@ from storysound.annotate.check import Checks, checked, shipped
 from storysound.annotate.claims import Claim, of_row, to_row
 from storysound.annotate.hearing import LEVEL_S, ear_among
 from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
-from storysound.encode import gloss, silero
+from storysound.encode import florence_captions, gloss, silero, whisper_captions
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of
@@ -40,10 +40,11 @@ SILENCE = "It is silent."
 def stages(config: AnnotateConfig, models: Models) -> tuple[Stage, ...]:
     """All stages in order: in this process with `models` themselves, in others with models of their own."""
     clip = ("file", "story", "start_s", "end_s")
-    both = ("start_s", "end_s", "seen", "seen_point", "heard", "heard_point", "silent")
+    both = ("start_s", "end_s", "seen", "seen_point", "heard", "heard_point", "silent", "seen_told", "heard_told")
+    more = ("", "_point", "_told", "_teller")
     return (
-        Stage(PICTURES, partial(Pictures, config, models), clip, ("seen", "seen_point")),
-        Stage(SOUND, partial(Sound, models), clip, ("heard", "heard_point", "silent")),
+        Stage(PICTURES, partial(Pictures, config, models), clip, tuple(f"seen{each}" for each in more)),
+        Stage(SOUND, partial(Sound, config, models), clip, ("silent", *(f"heard{each}" for each in more))),
         Stage(CAPTIONS, partial(Captions, config, models), both, ("claims", "video_caption", "audio_caption")),
     )
 
@@ -56,12 +57,18 @@ class Pictures:
         self._every_s, self._encoder = 1 / config.pictures_per_s, models.picture
         self._recogniser = Recogniser(self._encoder, models, lambda: heard_words(models))
         space = self._recogniser.space
+        self._teller = models.get(florence_captions.MODEL, florence_captions.load) if config.by_hub else None
         self._things = picture_claims.things(space.name, space.labels)
 
     @property
     def revision(self) -> str:
         """The encoder that looks."""
         return f"{self._encoder.name} {self._encoder.revision}"
+
+    @property
+    def teller(self) -> str:
+        """Who puts into words what is seen; "" for grammar."""
+        return self._teller.revision if self._teller else ""
 
     def __call__(self, row: Row) -> Row:
         """Raises MediaError where no picture decodes."""
@@ -72,18 +79,23 @@ class Pictures:
         times_s = [time_s for time_s, _ in pictures]
         found = picture_claims.seen_claims(seen, times_s, shots, self._things, self.revision)
         point = gloss.vector(seen.mean(axis=(0, 1)), self._recogniser.space)
-        return {"seen": [to_row(claim) for claim in found], "seen_point": point.tolist()}
+        told = self._teller.caption(shown[len(shown) // 2]) if self._teller else ""
+        return {
+            "seen": [to_row(claim) for claim in found], "seen_point": point.tolist(), "seen_told": told,
+            "seen_teller": self.teller if told else "",
+        }  # fmt: skip
 
 
 class Sound:
     """Says what is heard in a clip: `heard`, `heard_point`, as `Pictures`, and whether it is `silent`."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, config: AnnotateConfig, models: Models) -> None:
         """Raises MissingModelError; UsageError where the profile has no encoder that tells what is heard when."""
         ear = ear_among(models.audio)
         if ear is None:
             raise UsageError(f"{models.profile.name!r} has no encoder that tells what is heard when", field="profile")
         self._ear, self._voice = ear, models.get("silero", silero.load)
+        self._teller = models.get(whisper_captions.MODEL, whisper_captions.load) if config.by_hub else None
         spaces = spaces_of(models)
         self._space = spaces.classes(ear.space, ear.labels, ear.encoder.traits.head(ear.space))
         self._speaks = space_of(ear.encoder) == space_of(models.text)
@@ -94,13 +106,18 @@ class Sound:
         voice = f"{self._voice.name} {self._voice.revision}"
         return f"{self._ear.encoder.name} {self._ear.encoder.revision} with {voice}"
 
+    @property
+    def teller(self) -> str:
+        """Who puts into words what is heard; "" for grammar."""
+        return self._teller.revision if self._teller else ""
+
     def __call__(self, row: Row) -> Row:
         """Raises MediaError where the sound can't be decoded; that there is none is silence."""
         wave = _sound(row)
         levels = None if wave is None else peaks_db(wave, LEVEL_S)
         nothing: Floats = np.zeros(self._space.vectors.shape[1], np.float32)
         if wave is None or levels is None or levels.max(initial=-math.inf) < SILENT_DB:
-            return {"heard": [], "heard_point": nothing.tolist(), "silent": True}
+            return {"heard": [], "heard_point": nothing.tolist(), "silent": True, "heard_told": "", "heard_teller": ""}
         heard = self._ear.encoder.encode([wave])[0]
         raw = heard.scores[self._ear.space]
         near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
@@ -109,7 +126,11 @@ class Sound:
         sound = HeardSound(heard, levels, wave.duration_s, near, views, voice, silero.FRAME_S)
         found = sound_claims(sound, self._ear, self.revision)
         point = gloss.vector(self._ear.scores(heard).mean(axis=0), self._space)
-        return {"heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False}
+        told = self._teller.caption(wave) if self._teller else ""
+        return {
+            "heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False,
+            "heard_told": told, "heard_teller": self.teller if told else "",
+        }  # fmt: skip
 
 
 class Captions:
@@ -131,11 +152,11 @@ class Captions:
         seen = [self._beside(of_row(claim), "heard", row["heard_point"]) for claim in row["seen"]]
         heard = [self._beside(of_row(claim), "seen", row["seen_point"]) for claim in row["heard"]]
         claims = checked([*seen, *heard], self._checks, self._unsupported)
-        audio = sentences.audio_sentence(claims, duration_s) or (SILENCE if row["silent"] else "")
+        audio = row["heard_told"] or sentences.audio_sentence(claims, duration_s)
         return {
             "claims": [to_row(claim) for claim in claims],
-            "video_caption": sentences.video_sentence(claims, duration_s),
-            "audio_caption": audio,
+            "video_caption": row["seen_told"] or sentences.video_sentence(claims, duration_s),
+            "audio_caption": SILENCE if row["silent"] else audio,
         }
 
     def _beside(self, claim: Claim, name: str, point: list[float]) -> Claim:
