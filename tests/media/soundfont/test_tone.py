@@ -8,7 +8,6 @@ import pytest
 from media.soundfont.font_making import RATE, Line, Played, Recording, Voicing, Zone, font_bytes, simple_font, sine
 from storysound.media.soundfont.font import SoundFont
 from storysound.media.soundfont.synthesis import Sampler
-from storysound.media.soundfont.tone import lowpass
 
 OUT = 48_000
 
@@ -152,25 +151,10 @@ def test_tremolo_is_in_decibels(tmp_path: Path) -> None:
     assert peaks.max() - peaks.min() == pytest.approx(12, abs=0.7)
 
 
-@pytest.mark.parametrize("cutoff", [200.0, 1000.0, 8000.0])
-@pytest.mark.parametrize("resonance", [0.0, 3.0, 10.0, 40.0])
-def test_the_filter_is_the_one_that_is_drawn(cutoff: float, resonance: float) -> None:
-    """Section 8.1.2, 9: half the resonance below 1 at 0 Hz, and a peak of all of it above that."""
-    b, a = lowpass(cutoff, resonance, OUT)
-    hertz = np.geomspace(1, 20_000, 20_000)
-    z = np.exp(-2j * np.pi * hertz / OUT)
-    db = 20 * np.log10(np.abs((b[0] + b[1] * z + b[2] * z**2) / (a[0] + a[1] * z + a[2] * z**2)))
-    assert db[0] == pytest.approx(-resonance / 2, abs=0.02)
-    assert db.max() - db[0] == pytest.approx(resonance, abs=0.05)
-    if resonance == 0:
-        assert np.interp(cutoff, hertz, db) == pytest.approx(-3.01, abs=0.02)
-        assert np.interp(min(2.5 * cutoff, 20_000), hertz, db) < -12
-
-
 def test_a_font_sets_the_cutoff(tmp_path: Path) -> None:
     """Noise through the filter: half the power at the cutoff, 12 dB an octave above it."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, RATE).astype(np.float32)
-    thousand = round(1200 * np.log2(1000 / 8.176) / 25) * 25
+    thousand = round(1200 * np.log2(1000 / 8.176) / 50) * 50
     wide = played(simple_font(tmp_path / "w", Recording(noise)), seconds=1.0, rate=RATE)
     narrow = played(simple_font(tmp_path / "n", Recording(noise), {8: thousand}), seconds=1.0, rate=RATE)
     powers = [np.abs(np.fft.rfft(each[:40_000])) ** 2 for each in (wide, narrow)]

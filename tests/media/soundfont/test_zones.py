@@ -102,7 +102,7 @@ def test_a_modulator_opens_the_filter_by_velocity(tmp_path: Path) -> None:
         voices(tmp_path, [[Zone(0, {8: 6000}, [(0x0002, 8, 2540, 0, 0)])]], [Zone(0)], velocity=v)[0].tone.cutoff_cents
         for v in (127, 64, 1)
     ]
-    assert cutoffs == [8550, 7275, 6025]  # rounded to 25 cents
+    assert cutoffs == [8550, 7300, 6000]  # rounded to 50 cents
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from storysound.media.arrays import Doubles, Ints, Samples
 from storysound.media.soundfont.envelope import swept, wave
 from storysound.media.soundfont.font import Sample
 from storysound.media.soundfont.generators import LIMITS, Kind
+from storysound.media.soundfont.lowpass import ROW, lowpass
 from storysound.media.soundfont.zones import CUTOFF_STEP, Tone, hertz
 
 _BLOCK = 4096  # samples that are interpolated at once: they fit in the processor's cache
 _FURTHEST = 2.0**5  # times faster or slower than recorded: what goes further was never meant to be heard
-_STEP = 64  # samples after which a moving pitch or filter takes a new value, at first
+_STEP = ROW  # samples after which a moving pitch or filter takes a new value, at first
 _LONGEST_STEP = 1024  # and later, when envelopes have become slow
 _WHOLE = 32  # bits of a place between samples
 _MARGIN = 4  # samples beyond a place that are looked at there
@@ -118,7 +119,7 @@ def _bent_places(tone: Tone, ratio: float, n: int, rate_hz: int) -> Ints:
     edges = _edges(n)
     cents = _moves(tone, edges / rate_hz)[0]
     speeds = np.clip(ratio * np.exp2(cents / 1200), 1 / _FURTHEST, _FURTHEST)
-    steps = np.rint(np.repeat(speeds[:-1], np.diff(edges)) * 2.0**_WHOLE).astype(np.int64)
+    steps = np.rint(np.interp(np.arange(n), edges, speeds) * 2.0**_WHOLE).astype(np.int64)
     return np.asarray(np.concatenate([np.zeros(1, np.int64), np.cumsum(steps)])[:n])
 
 
@@ -127,7 +128,7 @@ def _edges(n: int) -> Ints:
     edges, step = [0], _STEP
     while edges[-1] < n:
         edges.append(edges[-1] + step)
-        step = min(_LONGEST_STEP, step + 16)
+        step = min(_LONGEST_STEP, step + _STEP)
     return np.array(edges, np.int64)
 
 
@@ -141,18 +142,12 @@ def _moves(tone: Tone, time_s: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def filtered(samples: Samples, tone: Tone, rate_hz: int) -> Samples:
-    """Samples [n] through the tone's low-pass filter, whose cutoff moves from block to block if at all."""
-    from scipy.signal import lfilter  # a quarter of a second, that only who plays notes pays
-
-    out, state = np.empty_like(samples), np.zeros(2)
-    for start, end, cents in _cutoffs(tone, len(samples), rate_hz):
-        b, a = lowpass(hertz(cents), tone.resonance_db, rate_hz)
-        out[start:end], state = lfilter(b, a, samples[start:end], zi=state)
-    return out
+    """Samples [n] through the tone's low-pass filter, whose cutoff moves from stretch to stretch if at all."""
+    return lowpass(samples, _cutoffs(tone, len(samples), rate_hz), tone.resonance_db, rate_hz)
 
 
 def _cutoffs(tone: Tone, n: int, rate_hz: int) -> Iterator[tuple[int, int, float]]:
-    """Stretches of n samples and the cutoff of each, in cents: a new one where it has moved by a step."""
+    """Stretches of n samples and the cutoff of each, in hertz: a new one where it has moved by a step."""
     edges = _edges(n)
     time_s = (edges[:-1] + edges[1:]) / 2 / rate_hz
     cents = np.clip(tone.cutoff_cents + _moves(tone, time_s)[1], *LIMITS[Kind.FILTER_CUTOFF][:2])
@@ -160,24 +155,4 @@ def _cutoffs(tone: Tone, n: int, rate_hz: int) -> Iterator[tuple[int, int, float
     changes = [0, *(np.flatnonzero(np.diff(cents)) + 1).tolist(), len(cents)]
     for first, last in pairwise(changes):
         if last > first:
-            yield int(edges[first]), min(int(edges[last]), n), float(cents[first])
-
-
-def lowpass(cutoff_hz: float, resonance_db: float, rate_hz: int) -> tuple[Doubles, Doubles]:
-    """Coefficients (b [3], a [3]) of the filter with a pair of poles of section 9.1.3.
-
-    Its peak is `resonance_db` above its gain at 0 Hz, which is half of that below 1 (section 8.1.2, 9); without
-    resonance it is Butterworth's. By the bilinear transform, true at the cutoff, which stays below 0.45 of the rate.
-
-    >>> b, a = lowpass(1000, 0, 48_000)
-    >>> z = np.exp(-2j * np.pi / 48)
-    >>> round(float(20 * np.log10(abs(np.polyval(b[::-1], z) / np.polyval(a[::-1], z)))), 2)
-    -3.01
-    """
-    height = 10 ** (max(resonance_db, 0.0) / 10)  # of the peak, in power
-    q = math.sqrt((height + math.sqrt(height**2 - height)) / 2)  # a peak of q² / √(q² - 1/4)
-    angle = 2 * math.pi * min(cutoff_hz, 0.45 * rate_hz) / rate_hz
-    alpha, cosine = math.sin(angle) / (2 * q), math.cos(angle)
-    gain = 10 ** (-max(resonance_db, 0.0) / 40)
-    b = np.array([(1 - cosine) / 2, 1 - cosine, (1 - cosine) / 2]) * gain / (1 + alpha)
-    return b, np.array([1, -2 * cosine / (1 + alpha), (1 - alpha) / (1 + alpha)])
+            yield int(edges[first]), min(int(edges[last]), n), hertz(float(cents[first]))

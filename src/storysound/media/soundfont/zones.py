@@ -16,7 +16,7 @@ from storysound.media.soundfont.generators import INSTRUMENT_ONLY, USUAL, Kind, 
 ATTENUATION_SCALE = 0.4
 _COARSE = 32_768  # samples of a coarse offset
 OPEN_CENTS = 13_500  # a filter that is open this far does nothing
-CUTOFF_STEP = 25.0  # cents to which cutoffs are rounded, so that notes of like velocity share a sound
+CUTOFF_STEP = 50.0  # cents to which cutoffs are rounded, so that notes of like velocity share a sound
 _LOWEST_HZ = 8.176  # of MIDI key 0: where absolute cents begin (section 9.3)
 _PLAYED_ON, _RELEASED = 1, 3  # sample modes: the loop goes on, or only until the note's end (section 8.1.2, 54)
 
