@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _NEPER = math.log(10) / 20  # of a decibel
 _HELD_BYTES = 24 << 20
 
 
+@lru_cache(maxsize=1024)
 def audible(envelope: Envelope) -> Envelope:
     """The same, long enough at both ends to make no click."""
     return replace(

@@ -22,6 +22,7 @@ from storysound.media.soundfont.zones import Tone, Voice, Zones
 
 BLOCK_S = 5.0  # of music that is made at once
 _LAST_S = 0.01  # in which what is left of a note goes to 0, and one that another of its class ends
+_SILENT = 1e-6  # share of a voice that the other channel need not have
 _ROUND_S = 0.5  # samples are read and tones made as long as a multiple of this
 _TONE_BYTES, _SAMPLE_BYTES = 48 << 20, 32 << 20  # of what is held of each kind
 
@@ -168,7 +169,8 @@ class Sampler:
         gain = 10 ** ((part.gain_db - sounding.voice.attenuation_db) / 20)
         angle = (min(max(sounding.voice.pan + part.pan, -1.0), 1.0) + 1) * math.pi / 4
         for channel, share in enumerate((math.cos(angle), math.sin(angle))):  # the same power wherever it stands
-            ahead[channel, first : first + len(sound)] += sound * np.float32(gain * share)
+            if share > _SILENT:
+                ahead[channel, first : first + len(sound)] += sound * np.float32(gain * share)
         return ahead
 
     def _sound(self, sounding: _Sounding, total: int) -> Samples:

@@ -6,6 +6,7 @@ lie on a grid that begins with the note. So a sound can be kept and cut for shor
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -123,6 +124,7 @@ def _bent_places(tone: Tone, ratio: float, n: int, rate_hz: int) -> Ints:
     return np.asarray(np.concatenate([np.zeros(1, np.int64), np.cumsum(steps)])[:n])
 
 
+@lru_cache(maxsize=64)
 def _edges(n: int) -> Ints:
     """Where moving things take new values [k], from 0 to at least n: on a grid that is the same for every length."""
     edges, step = [0], _STEP

@@ -6,7 +6,7 @@ SoundFont 2.04: zones of presets and instruments (sections 7.3 and 7.7), what ea
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from storysound.media.soundfont.font import Bag, Moved, Preset, SoundFont
 from storysound.media.soundfont.generators import INSTRUMENT_ONLY, USUAL, Kind, Modulator, modulated, usual, within
@@ -73,7 +73,7 @@ class Tone:
         moves = self.sweep_to_filter_cents or self.waver.to_filter_cents
         return bool(moves) or self.cutoff_cents < OPEN_CENTS or self.resonance_db > 0
 
-    @property
+    @cached_property
     def plain(self) -> "Tone":
         """The same without its filter, which two notes may share though their filters differ."""
         sweep = self.sweep if self.sweep_to_pitch_cents else _NO_SWEEP
