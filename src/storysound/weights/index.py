@@ -279,14 +279,25 @@ class PackageIndex:
             response = self._connection().get(package.url, headers=headers, stream=True, timeout=self.config.timeout_s)
             response.raise_for_status()
             source = response.raw
-        archive = tarfile.open(fileobj=source, mode="r|*")  # noqa: SIM115 - closed with the member
-        for info in archive:
-            if info.isfile() and info.name.partition("/")[2] == member:
-                data = archive.extractfile(info)
-                assert data is not None  # isfile() just said so
-                return data, info.size
-        source.close()
-        raise KeyError(f"no member {member}")
+        try:
+            return tar_member(source, member)
+        except KeyError:
+            source.close()
+            raise
+
+
+def tar_member(source: Any, member: str) -> tuple[IO[bytes], int]:
+    """A file of an archive that is read as a stream, and its size; the archive's leading folder is not in its name.
+
+    Raises KeyError where there is none.
+    """
+    archive = tarfile.open(fileobj=source, mode="r|*")  # noqa: SIM115 - closed with the member
+    for info in archive:
+        if info.isfile() and info.name.partition("/")[2] == member:
+            data = archive.extractfile(info)
+            assert data is not None  # isfile() just said so
+            return data, info.size
+    raise KeyError(f"no member {member}")
 
 
 def _is_version(package: DistributionPackage, version: str) -> bool:

