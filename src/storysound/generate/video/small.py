@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from storysound.encode.pool import Models
-from storysound.errors import MissingModelError
 from storysound.generate.lexicon import Lexicon
+from storysound.generate.pretrained import loading
 from storysound.generate.video.halves import Known, Latents, in_stages, other_seed
 from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
 from storysound.generate.video.tavdiffusion import STEPS
@@ -186,9 +186,8 @@ def untaught(config: SmallTavConfig, lexicon: Lexicon, seed: int = 0) -> SmallTa
 
 def read_small(folder: Path) -> SmallTav:
     """What the folder holds. Raises MissingModelError where it holds no such model, or one of another shape."""
-    file = folder / FILE
-    try:
-        with safe_open(file, "pt") as opened:
+    with loading(folder, f"a small TAVDiffusion ({FILE})"):
+        with safe_open(folder / FILE, "pt") as opened:
             about = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118 - no mapping
         config = msgspec.json.decode(about["config"], type=SmallTavConfig)
@@ -197,9 +196,6 @@ def read_small(folder: Path) -> SmallTav:
             own = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
             network.load_state_dict(own)
             network.eval().requires_grad_(False)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        fault = " ".join(str(error).split())[:200] or type(error).__name__
-        raise MissingModelError(f"{folder}: can't be loaded as a small TAVDiffusion ({FILE}): {fault}") from error
     return parts
 
 

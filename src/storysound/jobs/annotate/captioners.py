@@ -6,7 +6,7 @@ All raise MediaError for a file that can't be heard.
 from collections.abc import Callable
 from pathlib import Path
 
-from storysound.encode import whisper_captions
+from storysound.encode.captions import whisper_captions
 from storysound.encode.pool import Models
 from storysound.jobs.gloss.gloss import run as gloss
 from storysound.jobs.gloss.request import GlossRequest

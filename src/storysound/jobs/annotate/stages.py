@@ -14,7 +14,8 @@ from storysound.annotate.check import Checks, checked, shipped
 from storysound.annotate.claims import Claim, of_row, to_row
 from storysound.annotate.hearing import LEVEL_S, ear_among
 from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
-from storysound.encode import florence_captions, gloss, silero, whisper_captions
+from storysound.encode import gloss, silero
+from storysound.encode.captions import florence_captions, whisper_captions
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of

@@ -143,7 +143,7 @@ def clips_of(recipe: TavTraining, watch: Watch) -> tuple[list[TableClip], list[T
 
 
 def loss_of(network: nn.Module, batch: ClipBatch, recipe: TavTraining, parts: TavParts) -> Losses:
-    """Eq. 15 of a batch and its parts."""
+    """Eq. 15 of a batch, latents [b c t m] and [b f c h w], and its parts."""
     found = audible_video_loss(
         network, batch.audio, batch.video, batch.context, parts.schedule,
         torch.Generator().manual_seed(batch.seed), recipe.share, recipe.temperature, recipe.match,

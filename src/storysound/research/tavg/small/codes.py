@@ -65,7 +65,7 @@ def picture_batch(clips: RawClips, together: int, size: int, dice: np.random.Gen
 
 
 def picture_losses(network: nn.Module, batch: Batch) -> Losses:
-    """Weighted mean absolute and squared error of pixels, of what `picture_batch` gives."""
+    """Mean absolute and squared error of pixels [b f 3 h w], weighted as `picture_batch` says [b f 1 h w]."""
     pictures, weights = batch
     error = network(pictures) - pictures
     total = (weights * (error.abs() + error.square())).sum() / weights.sum() / 3

@@ -58,7 +58,7 @@ def _begin_with(parts: SmallTav, folder: Path) -> None:
 
 
 def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> Losses:
-    """Eq. 15 of a batch and its parts."""
+    """Eq. 15 of a batch, latents [b c t m] and [b g c h w], and its parts."""
     audio, video, ids, seed = batch
     dice = torch.Generator().manual_seed(seed)
     found = audible_video_loss(

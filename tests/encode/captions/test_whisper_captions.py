@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from encode.tiny_hub import WORDS, resolver, tokenizer
-from storysound.encode import whisper_captions
+from storysound.encode.captions import whisper_captions
 from storysound.errors import MissingModelError
 from storysound.media.audio import Waveform
 from storysound.weights.resolver import Resolver

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from encode.tiny_hub import WORDS, resolver, tokenizer
-from storysound.encode import florence_captions
+from storysound.encode.captions import florence_captions
 from storysound.errors import InputError, MissingModelError
 from storysound.weights.resolver import Resolver
 
