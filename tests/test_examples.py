@@ -1,4 +1,4 @@
-"""The example of the Python face, on tiny media."""
+"""The examples of the Python face, on tiny media."""
 
 import subprocess
 import sys
@@ -30,3 +30,14 @@ def test_the_example_scores_a_clip_or_gives_up(tmp_path: Path) -> None:
     given_up = subprocess.run([*words[:-1], tmp_path / "b.mp4", "0.01"], capture_output=True, text=True)
     assert (given_up.returncode, given_up.stdout.splitlines()[-1]) == (130, "gave up; nothing was written")
     assert not list(tmp_path.glob("b.*"))
+
+
+@pytest.mark.models
+def test_the_example_of_annotations_describes_what_is_new(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", frames=24)
+    words = [sys.executable, EXAMPLE.with_name("annotations.py"), tmp_path / "v.mp4", tmp_path / "out"]
+    for told in ("1 new, 0 known", "0 new, 1 known"):
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == told
+        assert "v.mp4 0-" in done.stdout

@@ -18,7 +18,7 @@ from storysound.jobs.annotate.request import AnnotateRequest, RewriteConfig, Rew
 from storysound.library.annotations import ANSWERS
 
 IN_A_ROW = 4  # clips that an endpoint fails at one after the other before it is left alone
-USUAL_WORDS, WORD_TOKENS = 18, 1.4  # of a caption by grammar (docs/DATASETS.md), and tokens of a word
+USUAL_WORDS, WORD_TOKENS = 17, 1.4  # of a caption by grammar (docs/RESULTS.md), and tokens of a word
 QUESTIONS = 3  # a clip: both captions rephrased, then merged
 
 

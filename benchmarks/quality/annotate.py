@@ -1,0 +1,347 @@
+"""How much of what `annotate` says is false, with and without its check: on clips that we make of known things.
+
+Run: python -m benchmarks.quality.annotate [../shared/data] [--clips 400] [--seed 0] [--fit]
+
+Each clip lasts 10 s: two pictures (photographs of OASIS, stamps of the triples; cropped and lit by chance) for 5 s,
+under one to three sounds of ESC-50 that begin when chance has it, peaks 0 to 12 dB below .5, in noise at -60 dBFS. In a
+third of the clips a picture and a sound are of one kind where the data has such a pair. What may be said of them stands
+in `annotate_truth.toml`. Themes of pictures and classes of sounds are parted in two halves, `choose` and `report`, by
+the hash of their names; classes that share a word lie in one half. With --fit the check is fitted on `choose` and
+written to `annotate/check.toml`; the figures told are always those of `report`, which takes no part in that.
+
+False: claims that nothing in the clip makes true. Missed: pictures and sounds of which nothing true is said. Intervals:
+95 %, by drawing clips anew 2,000 times.
+"""
+
+import argparse
+import json
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import scipy.optimize
+
+from benchmarks.quality.quality import labelled
+from storysound.annotate.claims import Claim, Sense, of_row
+from storysound.annotate.families import audioset
+from storysound.annotate.picture_claims import IMAGENET, Things, things
+from storysound.config import load_profile
+from storysound.encode.pool import Models
+from storysound.ingest.tables import table_rows
+from storysound.jobs.annotate.annotate import run
+from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest
+from storysound.library.annotations import Annotations
+from storysound.media.arrays import Pixels, Samples
+from storysound.media.audio import read_audio
+from storysound.media.image import read_image
+from storysound.progress import Watch
+from storysound.weights.resolver import Resolver
+
+TRUTH = Path(__file__).parent / "annotate_truth.toml"
+CHECK = Path(__file__).parents[2] / "src" / "storysound" / "annotate" / "check.toml"
+RATE_HZ, FPS, CLIP_S, SIDE_PX = 32_000, 4, 10, 320
+PAIRS = 1 / 3  # of the clips that show what is heard
+NOISE = 10 ** (-60 / 20)
+DRAWS = 2_000
+RIDGE = 0.02
+COST = 0.07  # of the true claims that may be lost on `choose`, under the tenth that may be lost on `report`
+SENSES: tuple[Sense, ...] = ("video", "audio")
+
+
+@dataclass(frozen=True)
+class Material:
+    """A picture or a sound of a kind of known content."""
+
+    file: Path
+    kind: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A clip, with the kinds that are in it."""
+
+    file: Path
+    pictures: tuple[str, ...]
+    sounds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, whether it is true, and the number of its clip."""
+
+    claim: Claim
+    is_true: bool
+    clip: int
+
+
+def truth() -> Mapping[str, Mapping[str, list[str]]]:
+    """What may be said of each kind of picture and of sound."""
+    return tomllib.loads(TRUTH.read_text("utf-8"))
+
+
+def materials(data: Path) -> tuple[list[Material], list[Material]]:
+    """Pictures and sounds whose kinds are known."""
+    known = truth()["pictures"]
+    photos = [(row["file"], row["theme"].rpartition(" ")[0]) for _, row in table_rows(data / "oasis" / "norms.csv")]
+    pictures = [Material(data / "oasis" / file, theme) for file, theme in photos if theme in known]
+    for line in (data / "triples" / "triples.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if row["id"] in known:
+            pictures.append(Material(data / "triples" / row["image"], row["id"]))
+    sounds = [Material(data / "esc50" / row["file"], row["category"]) for row in labelled(data)]
+    return pictures, sounds
+
+
+def half(kind: str) -> str:
+    """Which half a kind lies in; kinds that may be told by the same word lie in one."""
+    table = truth()
+    own = table["pictures"].get(kind) or table["sounds"].get(kind) or [kind]
+    return "report" if sha256(f"half\0{own[0].lower()}".encode()).digest()[0] % 2 else "choose"
+
+
+def make(folder: Path, pictures: Sequence[Material], sounds: Sequence[Material], count: int, seed: int) -> list[Made]:
+    """So many clips of the given materials."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        seen = [pictures[i] for i in rng.choice(len(pictures), 2, replace=False)]
+        heard = [sounds[i] for i in rng.choice(len(sounds), rng.integers(1, 4), replace=False)]
+        if rng.random() < PAIRS:
+            heard[0] = _of_kind(seen[0], sounds, rng) or heard[0]
+        file = folder / f"{number:04d}.mp4"
+        write(file, [_shown(picture, rng) for picture in seen], _mixed(heard, rng))
+        made.append(Made(file, tuple(m.kind for m in seen), tuple(m.kind for m in heard)))
+    return made
+
+
+def _of_kind(picture: Material, sounds: Sequence[Material], rng: np.random.Generator) -> Material | None:
+    """A sound of what is seen, by a word that both are called by."""
+    words = {word.lower() for name in (picture.kind, *truth()["pictures"][picture.kind]) for word in name.split("_")}
+    able = [sound for sound in sounds if words & set(sound.kind.split("_"))]
+    return able[int(rng.integers(len(able)))] if able else None
+
+
+def _shown(picture: Material, rng: np.random.Generator) -> Pixels:
+    """A picture [SIDE_PX SIDE_PX 3], cropped to 80 to 100 % and lit by chance."""
+    whole = read_image(picture.file, max_side=512)
+    side = round(min(whole.shape[:2]) * rng.uniform(0.8, 1.0))
+    top, left = (int(rng.integers(0, size - side + 1)) for size in whole.shape[:2])
+    rows = np.linspace(0, side - 1, SIDE_PX).round().astype(int)
+    lit = whole[top : top + side, left : left + side][rows][:, rows].astype(np.float32) * rng.uniform(0.8, 1.2)
+    return np.clip(lit, 0, 255).astype(np.uint8)
+
+
+def _mixed(sounds: Sequence[Material], rng: np.random.Generator) -> Samples:
+    """Sounds in one channel [1 n], each where and as loud as chance has it."""
+    mix = rng.normal(0, NOISE, CLIP_S * RATE_HZ).astype(np.float32)
+    for sound in sounds:
+        own = read_audio(sound.file, rate_hz=RATE_HZ, channels=1).samples[0][: CLIP_S * RATE_HZ]
+        start = int(rng.integers(0, len(mix) - len(own) + 1))
+        peak = max(float(np.abs(own).max()), 1e-6)
+        mix[start : start + len(own)] += own * np.float32(0.5 / peak * 10 ** (-rng.uniform(0, 12) / 20))
+    return np.clip(mix, -1, 1)[None]
+
+
+def write(file: Path, pictures: Sequence[Pixels], sound: Samples) -> None:
+    """A film of pictures, each as long as the others, and a sound [1 n]."""
+    with av.open(str(file), "w") as out:
+        video = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "20"})
+        video.width, video.height, video.pix_fmt = SIDE_PX, SIDE_PX, "yuv420p"
+        audio = out.add_stream("aac", rate=RATE_HZ, layout="mono")
+        each = CLIP_S * FPS // len(pictures)
+        for number in range(CLIP_S * FPS):
+            frame = av.VideoFrame.from_ndarray(pictures[min(number // each, len(pictures) - 1)])
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        for start in range(0, sound.shape[1], 1024):
+            block = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[:, start : start + 1024]), "fltp", "mono")
+            block.sample_rate, block.pts, block.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
+            out.mux(audio.encode(block))
+        out.mux(audio.encode(None))
+
+
+class Truth:
+    """Says whether a claim is true of a clip."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """`labels`: the classes of the eyes."""
+        self.known: Things = things(IMAGENET, labels)
+        self.places = {name: place for place, name in enumerate(self.known.labels)}
+        self.table, self.tree = truth(), audioset()
+
+    def of(self, claim: Claim, kinds: Sequence[str]) -> bool:
+        """Whether one of the kinds makes a claim true."""
+        names = [
+            name for kind in kinds for name in self.table[f"{'pictures' if claim.sense == 'video' else 'sounds'}"][kind]
+        ]
+        return any(
+            self._seen(claim.label, name) if claim.sense == "video" else self.tree.akin(claim.label, name)
+            for name in names
+        )
+
+    def _seen(self, label: str, name: str) -> bool:
+        """Whether a thing is a special or a general case of another."""
+        own, other = (self.known.parts(self.places[each]) for each in (label, name))
+        return bool((own <= other).all() or (other <= own).all())
+
+
+def annotated(made: Sequence[Made], out: Path, models: Models, jobs: int) -> list[list[Claim]]:
+    """All claims of each clip, unchecked ones included."""
+    request = AnnotateRequest((made[0].file.parent,), out, AnnotateConfig(unsupported="keep"), jobs)
+    run(request, models, Watch())
+    by_file = {row["file"]: [of_row(claim) for claim in row["claims"]] for row in Annotations.open(out).rows()}
+    return [by_file[str(each.file.resolve())] for each in made]
+
+
+def judge(made: Sequence[Made], claims: Sequence[Sequence[Claim]], knows: Truth) -> list[Judged]:
+    """Every claim with whether it is true."""
+    return [
+        Judged(claim, knows.of(claim, each.pictures if claim.sense == "video" else each.sounds), number)
+        for number, (each, own) in enumerate(zip(made, claims, strict=True))
+        for claim in own
+    ]
+
+
+def fit(judged: Sequence[Judged], sense: Sense) -> dict[str, Any]:
+    """The check of a sense: logistic regression with a ridge, and the support that costs `COST` of the true claims."""
+    own = [each for each in judged if each.claim.sense == sense]
+    names = sorted(own[0].claim.evidence)
+    x = np.array([[each.claim.evidence[name] for name in names] for each in own])
+    y = np.array([each.is_true for each in own], float)
+    centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    z = (x - centre) / spread
+
+    def loss(w: np.ndarray) -> float:
+        logit = z @ w[1:] + w[0]
+        return float(np.logaddexp(0, np.where(y > 0, -logit, logit)).mean() + RIDGE * (w[1:] ** 2).sum())
+
+    w = scipy.optimize.minimize(loss, np.zeros(len(names) + 1), method="L-BFGS-B").x
+    weights = w[1:] / spread
+    bias = w[0] - float(weights @ centre)
+    support = 1 / (1 + np.exp(-(x @ weights + bias)))
+    least = float(np.quantile(support[y > 0], COST))
+    return {"bias": bias, "least": least, "weights": dict(zip(names, weights.tolist(), strict=True))}
+
+
+def write_check(found: Mapping[Sense, Mapping[str, Any]], encoders: Mapping[Sense, str], how: str) -> None:
+    """The file that the product reads."""
+    lines = ["# The measured check (annotate/check.py), written by benchmarks/quality/annotate.py --fit:", f"# {how}"]
+    for sense in SENSES:
+        own = found[sense]
+        weights = ", ".join(f"{name} = {value:.4f}" for name, value in own["weights"].items())
+        lines += ["", f"[{sense}]", f'encoder = "{encoders[sense]}"', f"bias = {own['bias']:.4f}"]
+        lines += [f"least = {own['least']:.4f}", f"weights = {{ {weights} }}"]
+    CHECK.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of each clip [n]: claims that are false and true, told and all; kinds in it, and kinds missed, told and all."""
+
+    false_told: np.ndarray
+    false_all: np.ndarray
+    true_told: np.ndarray
+    true_all: np.ndarray
+
+    def figures(self, chosen: np.ndarray) -> tuple[float, float, float, float]:
+        """Of the clips chosen: false claims fewer, true claims lost, precision told and of all."""
+        ft, fa, tt, ta = (
+            float(x[chosen].sum()) for x in (self.false_told, self.false_all, self.true_told, self.true_all)
+        )
+        return 1 - ft / max(fa, 1), 1 - tt / max(ta, 1), tt / max(tt + ft, 1), ta / max(ta + fa, 1)
+
+
+def counts(judged: Sequence[Judged], keeps: Mapping[Sense, Any], sense: Sense | None, clips: int) -> Counts:
+    """Claims of one sense, or of both, by clip."""
+    table = np.zeros((4, clips), int)
+    for each in judged:
+        if sense in (None, each.claim.sense):
+            told = keeps[each.claim.sense](each.claim)
+            table[0 if not each.is_true else 2, each.clip] += told
+            table[1 if not each.is_true else 3, each.clip] += 1
+    return Counts(*table)
+
+
+def missed(
+    made: Sequence[Made], claims: Sequence[Sequence[Claim]], knows: Truth, keeps: Mapping[Sense, Any]
+) -> dict[str, float]:
+    """Share of pictures and of sounds that have a word of which nothing true is told."""
+    out = {}
+    for sense in SENSES:
+        there = of = 0
+        for each, own in zip(made, claims, strict=True):
+            for kind in each.pictures if sense == "video" else each.sounds:
+                if truth()["pictures" if sense == "video" else "sounds"][kind]:
+                    of += 1
+                    there += any(c.sense == sense and keeps[sense](c) and knows.of(c, [kind]) for c in own)
+        out[sense] = 1 - there / max(of, 1)
+    return out
+
+
+def report(
+    made: Sequence[Made], claims: Sequence[Sequence[Claim]], knows: Truth, keeps: Mapping[Sense, Any]
+) -> Iterator[str]:
+    """The figures of a half, in lines."""
+    judged = judge(made, claims, knows)
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(0, len(made), len(made)) for _ in range(DRAWS)]
+    for sense in (*SENSES, None):
+        own = counts(judged, keeps, sense, len(made))
+        here = own.figures(np.arange(len(made)))
+        low, high = np.quantile([own.figures(draw)[:2] for draw in draws], [0.025, 0.975], axis=0)
+        yield (
+            f"{sense or 'both'}: {own.true_all.sum() + own.false_all.sum()} claims, {own.false_all.sum()} false; "
+            f"checked: false fewer by {here[0]:.0%} [{low[0]:.0%}, {high[0]:.0%}], true lost {here[1]:.1%} "
+            f"[{low[1]:.1%}, {high[1]:.1%}]; precision {here[3]:.2f} -> {here[2]:.2f}"
+        )
+    everything = {sense: lambda claim: True for sense in SENSES}
+    before, after = missed(made, claims, knows, everything), missed(made, claims, knows, keeps)
+    yield ", ".join(f"{sense} missed {before[sense]:.0%} -> {after[sense]:.0%}" for sense in SENSES)
+
+
+def main() -> None:
+    """Makes, annotates, judges."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
+    parser.add_argument("--clips", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--work", type=Path, help="a folder that keeps clips and claims")
+    options = parser.parse_args()
+    models = Models(load_profile(), Resolver(offline=True))
+    knows = Truth(models.picture.labels[IMAGENET])
+    pictures, sounds = materials(options.data)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = options.work or Path(scratch)
+        for part in ("choose", "report") if options.fit else ("report",):
+            folder = work / part / "clips"
+            folder.mkdir(parents=True, exist_ok=True)
+            own = [[m for m in each if half(m.kind) == part] for each in (pictures, sounds)]
+            made = make(folder, *own, options.clips, options.seed + 1000 * (part == "choose"))
+            claims = annotated(made, work / part / "claims", models, options.jobs)
+            judged = judge(made, claims, knows)
+            print(f"{part}: {len(made)} clips of {len(own[0])} pictures and {len(own[1])} sounds, {len(judged)} claims")
+            if part == "choose":
+                found = {sense: fit(judged, sense) for sense in SENSES}
+                how = f"{len(made)} clips, seed {options.seed}, half 'choose'"
+                write_check(found, {"video": models.picture.name, "audio": "ears"}, how)
+            from storysound.annotate import check
+
+            check.shipped.cache_clear()
+            checks = check.shipped().of
+            keeps = {s: (lambda claim, c=checks[s]: c.support(claim.evidence) >= c.least) for s in SENSES}
+            for line in report(made, claims, knows, keeps):
+                print(line)
+
+
+if __name__ == "__main__":
+    main()
