@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from storysound.errors import OutputError as OutputError
     from storysound.errors import StorysoundError as StorysoundError
     from storysound.errors import UsageError as UsageError
+    from storysound.jobs.compose.request import ComposedScene as ComposedScene
+    from storysound.jobs.compose.request import ComposeRequest as ComposeRequest
+    from storysound.jobs.compose.request import ComposeResult as ComposeResult
     from storysound.jobs.edit.request import EditRequest as EditRequest
     from storysound.jobs.edit.request import EditResult as EditResult
     from storysound.jobs.export import ExportRequest as ExportRequest
@@ -84,6 +87,7 @@ __version__ = "0.1.0"
 # Where each public name lives; tests/test_public.py holds it to the imports above.
 _PLACES = {
     "errors": "InputError LibraryError MediaError MissingModelError OutputError StorysoundError UsageError",
+    "jobs.compose.request": "ComposeRequest ComposeResult ComposedScene",
     "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",

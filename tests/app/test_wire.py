@@ -94,6 +94,7 @@ def _usual(kind: Any) -> Any:
         "GenerateMusicRequest": {"text": "rain", "prompt_only": True},
         "GenerateSoundRequest": {"text": "rain", "out": Path("a.wav")},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
+        "ComposeRequest": {"scenes": Path("s.json"), "midi": Path("a.mid")},
         "EditRequest": {"action": "undo"},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
         "SpectrogramRequest": {"source": Path("a.wav"), "out": Path("b.png")},

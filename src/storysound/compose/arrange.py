@@ -99,13 +99,15 @@ def _bar_s(task: Task) -> float:
 
 def _chords(task: Task, phrases: Sequence[Phrase]) -> list[Sounding]:
     """The chords of a section, led through it."""
-    section, known = task.section, dict[tuple[str, int], list[int]]()
+    section, known = task.section, dict[str, list[int]]()
     found: list[form.Slot] = []
     for phrase in phrases:
-        rng = section.rng("slots", phrase.kind, phrase.close)
+        rng = section.rng("slots", phrase.kind)
         places = form.slots(phrase, task.time.bars, task.starts(), _bar_s(task), task.style.chord_bars, rng)
         rng = section.rng("degrees", phrase.kind, phrase.close)
-        made = form.degrees(phrase, task.cues.mode, len(places), known, rng)
+        closing = task.starts()[phrase.first + max(0, phrase.bars - 2)]
+        lasting = sum(beat < closing for beat, _ in places)
+        made = form.degrees(phrase, task.cues.mode, len(places), lasting, known, rng)
         colour = task.cues.colour * task.style.colour
         led = form.phrase_chords(section, phrase, task.cues.mode, task.tonic, task.following, made, colour)
         found += [form.Slot(beat, beats, chord) for (beat, beats), chord in zip(places, led, strict=True)]

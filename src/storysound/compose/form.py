@@ -151,25 +151,24 @@ def _divided(phrase: Phrase, last: bool, near: bool, beats: float, bar_s: float,
 
 
 def degrees(
-    phrase: Phrase, mode: str, count: int, known: dict[tuple[str, int], list[int]], rng: np.random.Generator
+    phrase: Phrase, mode: str, count: int, lasting: int, known: dict[str, list[int]], rng: np.random.Generator
 ) -> list[int]:
-    """Degrees of a phrase with `count` chords; a kind that was there before comes back with its chords, up to the
-    close.
+    """Degrees of a phrase with `count` chords, of which `lasting` come before its last two bars.
 
-    Where the phrase closes "on", the last one is left to whoever knows the next key.
+    A kind of phrase that was there before has these again. Where the phrase closes "on", the last one is left to
+    whoever knows the next key.
     """
-    start = 0 if phrase.kind == "a" else (3, 5)[int(rng.integers(2))]
+    again = known.get(phrase.kind, [])[:lasting]
+    start = again[-1] if again else 0 if phrase.kind == "a" else (3, 5)[int(rng.integers(2))]
+    free = count - max(0, len(again) - 1)
     if phrase.close == "on":
         close: tuple[int, ...] = ((3, 5, 0)[int(rng.integers(3))],) if mode != "lydian" else (0,)
-        inner = harmony.progression(mode, count - 1, start, close, rng) if count > 1 else []
-        made = [*inner, 4]
-        kept = 2
+        made = [*(harmony.progression(mode, free - 1, start, close, rng) if free > 1 else []), 4]
     else:
-        close = harmony.cadence(mode, phrase.close)
-        made = harmony.progression(mode, count, start, close, rng)
-        kept = len(close)
-    before = known.setdefault((phrase.kind, count), made)
-    return [*before[: count - kept], *made[count - kept :]] if count > kept else made
+        made = harmony.progression(mode, free, start, harmony.cadence(mode, phrase.close), rng)
+    made = [*again[:-1], *made]
+    known.setdefault(phrase.kind, made)
+    return made
 
 
 def phrase_chords(

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from storysound.app.cli import (
+    compose,
     cue,
     evaluate,
     export,
@@ -18,7 +19,6 @@ from storysound.app.cli import (
     listen,
     models,
     mood,
-    papers,
     process,
     score,
     sounds,
@@ -50,7 +50,8 @@ app.command()(train.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(generate.app, name="generate")
-app.command()(papers.papers)
+app.add_typer(compose.app, name="compose")
+app.command()(evaluate.papers)
 app.add_typer(models.app, name="models")
 
 
