@@ -149,10 +149,13 @@ def test_bars_add_up(metre: int) -> None:
 
 def test_beats_broaden_inside_the_same_time() -> None:
     plain = fit(0.0, 16.0, [], 120.0, 4)
-    broad = plain.broadened(3, 1.3)
-    beats = np.arange(plain.beats + 1)
+    broad = plain.broadened(3, 1.3, 4.2)
+    assert [broad.at_s(b) for b in range(10)] == pytest.approx([plain.at_s(b) for b in range(10)])
+    beats = np.arange(9, plain.beats + 1)
     lengths = np.diff([broad.at_s(b) for b in beats])
     assert broad.at_s(plain.beats) == pytest.approx(16.0)
     assert lengths[-1] == pytest.approx(1.3 * lengths[0])
     assert np.all(np.diff(lengths[-4:]) > 0)
-    assert fit(0.0, 2.0, [], 120.0, 4).broadened(3, 1.3).beats == 4
+    short = fit(0.0, 2.0, [], 120.0, 4)
+    assert len(short.broadened(3, 1.3, 0.0).anchors) == 4
+    assert short.broadened(3, 1.3, 1.6) == short

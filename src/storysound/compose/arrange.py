@@ -25,6 +25,7 @@ _UNDER_LAYERS = frozenset({"bass", "pad", "figure", "tune"})  # what still plays
 _TUNE_CENTRE, _DARK_TUNE, _BREATH = 70.0, 4.0, 0.5
 _EXTENT = 13  # semitones that a tune goes to either side of its centre
 _STRONG_BEATS = 1.5  # a note so long belongs to the chord wherever it begins
+_SLOW_BAR_S, _SLOW_DENSITY = 3.0, -0.7  # a bar so long has two notes of the tune or more
 _FEAR = 0.3  # from which fear on there is tremolo, and in every other phrase a high note foreign to all
 _CREEP, _CLUSTER = 1.5, 76  # beats after the phrase's begin, and the lowest that note may be
 
@@ -213,7 +214,8 @@ def _slots(task: Task, phrase: Phrase, chords: Sequence[Sounding], theme: Motif)
     for i in range(phrase.bars):
         bar = phrase.first + i
         start, beats = starts[bar], task.time.bars[bar]
-        density = task.cues.density if not _is_spoken(task, bar) else -1.0
+        density = max(task.cues.density, _SLOW_DENSITY if _bar_s(task) > _SLOW_BAR_S else -1.0)
+        density = density if not _is_spoken(task, bar) else -1.0
         rng = task.section.rng("ornament", phrase.kind, i % 2)
         notes = theme.bar(i % 2, beats, density + 0.2 * (phrase.number % 4 == 3), rng)
         if i == phrase.bars - 1:

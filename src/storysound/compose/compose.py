@@ -62,7 +62,8 @@ def _task(section: Section, sections: list[Section], spotting: Spotting, seed: i
     final = number == count - 1
     time = tempo_map(section, spotting, seed, means)
     if final:
-        time = time.broadened(ending.BROADENED, ending.BY)
+        cuts = [cut.at_s for cut in _cuts(section, spotting)]
+        time = time.broadened(ending.BROADENED, ending.BY, max(cuts, default=section.start_s))
     tonic = harmony.tonic_of(seed, number, count)
     following = tonic if final else harmony.tonic_of(seed, number + 1, count)
     speech = [span for span in spotting.speech if span.start_s < section.end_s and span.end_s > section.start_s]

@@ -6,7 +6,8 @@ Pitches are MIDI numbers (60 is middle C, a pitch class is a number from 0, C, t
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate
+from math import ceil
 
 TONICS = ("C", "D flat", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B")
 
@@ -108,18 +109,17 @@ class Composition:
         tempo = self.tempi[at]
         return tempo.beat + (time_s - tempo.start_s) * tempo.bpm / 60
 
+    def time_at(self, beat: float) -> float:
+        """When a beat since the beginning is, in seconds."""
+        at = max(0, bisect_right([tempo.beat for tempo in self.tempi], beat) - 1)
+        tempo = self.tempi[at]
+        return tempo.start_s + (beat - tempo.beat) * 60 / tempo.bpm
+
     def beats_s(self) -> list[float]:
-        """When each beat is, from the first bar line to the final chord."""
-        found: list[float] = []
-        for tempo, after in pairwise([*self.tempi, None]):
-            assert tempo is not None
-            end_s = after.start_s if after else self.ends_s
-            first = -int(-tempo.beat // 1)
-            count = 0
-            while (at_s := tempo.start_s + (first + count - tempo.beat) * 60 / tempo.bpm) < end_s - 1e-4:
-                found.append(at_s)
-                count += 1
-        return [*found, self.ends_s]
+        """When each beat is, counted from each bar line, to the final chord."""
+        lines = accumulate((bar.beats for bar in self.bars), initial=0.0)
+        pairs = zip(lines, self.bars, strict=False)
+        return [*(self.time_at(line + k) for line, bar in pairs for k in range(ceil(bar.beats))), self.ends_s]
 
     def notes(self) -> Iterator[Note]:
         """All notes, part by part."""

@@ -19,15 +19,15 @@ REACH = 1.1  # the tempo is at most so many times faster or slower than wished
 STEP = 1.08  # and at an anchor changes by at most this factor
 TOLERANCE_S = 0.04  # a cut so near to a beat is on it
 ODD = 0.5  # beats: the finest unit of a bar's length
-MOST_PASSED = 6  # cuts between two anchors
+MOST_PASSED = 8  # cuts between two anchors
 LEANS_S = (0.0, -0.03, 0.03)  # by which an anchor may lie beside its cut: nobody sees it, and more cuts get a beat
 MOST_LEANING = 40  # cuts in a section; where there are more, anchors lie on them
 _MOST_COUNTS = 7  # numbers of beats tried between two anchors, the nearest to what is wished
 # Costs, where 1 is a cut that misses every beat:
-_OFF_TEMPO = 0.15  # at the limit of REACH, square-wise
-_STEP_COST = 0.2  # at the limit of STEP, square-wise
+_OFF_TEMPO = 0.07  # at the limit of REACH, square-wise
+_STEP_COST = 0.1  # at the limit of STEP, square-wise
 _HALF_BEAT = 0.75  # of a cut's weight where it falls between two beats, on neither
-_WEAK_BEAT = 0.1  # of a cut's weight where it falls on a beat other than the first of a bar
+_WEAK_BEAT = 0.05  # of a cut's weight where it falls on a beat other than the first of a bar
 _LEAN = 0.08  # of a cut's weight where the anchor lies beside it
 # What is left over of the last bar: half of one of four beats, another whole number of beats, half beats; no whole bar.
 _HALF_BAR, _ODD_BAR, _BROKEN_BAR, _SHORT = 0.5, 0.9, 1.4, 0.5
@@ -78,20 +78,23 @@ class TempoMap:
         pairs = zip(self.anchors, self.anchors[1:], strict=False)
         return [60 * (b1 - b0) / (t1 - t0) for (t0, b0), (t1, b1) in pairs]
 
-    def broadened(self, beats: int, by: float) -> "TempoMap":
-        """The same with its last whole beats ever slower, the last one `by` times as long as those before.
+    def broadened(self, beats: int, by: float, after_s: float) -> "TempoMap":
+        """The same with up to so many of its last whole beats ever slower, the last one `by` times as long as usual.
 
-        The end stays where it is: what is between the last anchor and the end becomes a little faster before. Needs
-        twice as many beats there, and changes nothing otherwise.
+        The end stays where it is, and so do all beats up to the first from `after_s` on: what is between becomes a
+        little faster. As many beats as slow down are left to do so; where there is none, nothing changes.
         """
-        (t0, b0), (t1, b1) = self.anchors[-2:]
-        if b1 - b0 < 2 * beats:
+        inner = [anchor for anchor in self.anchors[:-1] if anchor[0] <= after_s] or [self.anchors[0]]
+        first = max(inner[-1][1], math.ceil(self.beat_at(after_s) - 1e-6), self.anchors[-2][1])
+        slowed = min(beats, int((self.beats - first) / 2))
+        if slowed < 1:
             return self
-        lengths = [b1 - b0 - beats, *(1 + (by - 1) * (i + 1) / beats for i in range(beats))]
-        second = (t1 - t0) / sum(lengths)
-        times = t0 + second * np.cumsum(lengths)
-        inner = tuple((float(t), b1 - beats + i) for i, t in enumerate(times[:-1]))
-        return TempoMap((*self.anchors[:-1], *inner, (t1, b1)), self.bars, self.wished_bpm)
+        start_s, end_s = self.at_s(first), self.anchors[-1][0]
+        lengths = [self.beats - first - slowed, *(1 + (by - 1) * (i + 1) / slowed for i in range(slowed))]
+        times = start_s + (end_s - start_s) / sum(lengths) * np.cumsum(lengths)
+        slow = tuple((float(t), self.beats - slowed + i) for i, t in enumerate(times[:-1]))
+        kept = tuple(anchor for anchor in self.anchors[:-1] if anchor[1] < first)
+        return TempoMap((*kept, (start_s, first), *slow, self.anchors[-1]), self.bars, self.wished_bpm)
 
 
 @dataclass(frozen=True, eq=False)
