@@ -64,7 +64,7 @@ class Chord:
 def progression(
     mode: str, length: int, start: int | None, close: tuple[int, ...], rng: np.random.Generator
 ) -> list[int]:
-    """Degrees of so many chords that end as told. `start`: the first one, where there is room for it."""
+    """Degrees of so many chords that end as told. `start`: the first one, if the close can be reached from it."""
     tail = close[-length:]
     free = length - len(tail)
     flow = _flow_matrix(mode)
