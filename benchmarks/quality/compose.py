@@ -9,6 +9,7 @@ import argparse
 import json
 import statistics
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -73,12 +74,12 @@ def downbeats(music: Composition) -> tuple[int, int]:
     foreign = total = 0
     pitched = sorted((n for part in music.parts if not part.drums for n in part.notes), key=lambda n: n.start_s)
     lines = [bar.start_s for bar in music.bars]
-    chords = {round(h.start_s, 3): h for h in music.harmonies}
+    begins = [h.start_s - 0.002 for h in music.harmonies]
     for note in pitched:
         near = min(lines, key=lambda line: abs(note.start_s - line))
-        chord = chords.get(round(near, 3))
+        chord = music.harmonies[max(0, bisect_right(begins, near) - 1)]
         sounds = note.start_s + note.length_s > near + 0.03
-        if sounds and -_EARLY_S <= note.start_s - near <= 0.001 and chord is not None:
+        if sounds and -_EARLY_S <= note.start_s - near <= 0.001:
             total += 1
             foreign += counterpoint.foreign([note.pitch], chord.tones)
     return foreign, total
