@@ -85,6 +85,14 @@ def downbeats(music: Composition) -> tuple[int, int]:
     return foreign, total
 
 
+def with_bass(music: Composition) -> tuple[int, int]:
+    """Parallel fifths and octaves between the tune and the bass, from note to note of the tune, and how many steps."""
+    tune = sorted((n.start_s, n.pitch) for part in music.parts if part.name in music.leads for n in part.notes)
+    begins = [h.start_s - _EARLY_S for h in music.harmonies]
+    pairs = [(music.harmonies[max(0, bisect_right(begins, at_s) - 1)].voices[0], pitch) for at_s, pitch in tune]
+    return counterpoint.parallels(pairs), max(0, len(pairs) - 1)
+
+
 def outside(music: Composition, ensemble: str) -> tuple[int, int]:
     """Notes that the part's player can't play, and all."""
     ranges = {player.name: (player.low, player.high) for player in ensembles()[ensemble].players}
@@ -125,6 +133,7 @@ def measured(sample: Film, seed: int) -> dict[str, list[float]]:
         "cut_to_half_s": [counterpoint.distance(t, halves) for t in cuts],
         "odd_bar": [float(bar.beats not in (3, 4)) for bar in music.bars],
         "parallels": [float(counterpoint.parallels([h.voices for h in music.harmonies]))],
+        "with_bass": [float(with_bass(music)[0])], "tune_moves": [float(with_bass(music)[1])],
         "foreign": [float(foreign)], "starting": [float(starting)], "strange": [float(strange)],
         "notes": [float(notes)], "clash": [clashes(pitched)], "repeated": [counterpoint.repeated_grams(tune)],
         "leap": [float(abs(b - a) > 12) for a, b in pairwise(tune)],
@@ -187,6 +196,7 @@ def report(count: int, seed: int, shot_s: float, apart_s: float) -> dict[str, fl
         "tempo_off_mean": statistics.mean(off) - 1, "tempo_off_most": max(off) - 1,
         "step_mean": statistics.mean(steps) - 1, "step_most": max(steps) - 1,
         "odd_bars": statistics.mean(rows["odd_bar"]), "parallels": sum(rows["parallels"]),
+        "tune_bass_parallels": sum(rows["with_bass"]) / sum(rows["tune_moves"]),
         "foreign_downbeats": sum(rows["foreign"]) / sum(rows["starting"]), "notes": sum(rows["notes"]),
         "out_of_range": sum(rows["strange"]), "clash_share": statistics.mean(rows["clash"]),
         "leaps_over_octave": statistics.mean(rows["leap"]), "tune_steps": statistics.mean(rows["step"]),

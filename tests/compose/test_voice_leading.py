@@ -115,3 +115,17 @@ def test_a_second_line_makes_no_parallels_with_the_tune(number: int) -> None:
     for (low, high), (low_after, high_after) in pairwise(zip(line, above, strict=True)):
         if high is not None and high_after is not None:
             assert parallels([(low, high), (low_after, high_after)]) == 0
+
+
+def test_a_tune_makes_no_parallels_with_the_bass() -> None:
+    found = 0
+    for number in range(40):
+        chords = chords_of(number, 6)
+        led = lead(chords, 0.0)
+        slots = [
+            melody.Slot(2.0 * i, 2.0, chord, 1 if i % 3 else -1, True, bass=way[0])
+            for i, (chord, way) in enumerate(zip(chords, led, strict=True))
+        ]
+        line = melody.tune(slots, melody.Ambit(58, 84, 70.0), chords[0].root, None, chance(number, "bass"))
+        found += parallels([(way[0], pitch) for way, pitch in zip(led, line, strict=True)])
+    assert found == 0

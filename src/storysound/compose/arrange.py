@@ -245,7 +245,16 @@ def _slot(
     later = next((c for c in chords if beat + 1e-6 < c.beat < beat + beats - 1e-6), None)
     middle = 2.0 if task.metre == 4 else 0.0
     strong = at in (0.0, middle) or beats >= _STRONG_BEATS or beat == under.beat
-    return melody.Slot(beat, beats, under.chord, step, strong, later.chord if later else None, floor=under.voices[3])
+    return melody.Slot(
+        beat,
+        beats,
+        under.chord,
+        step,
+        strong,
+        later.chord if later else None,
+        floor=under.voices[3],
+        bass=under.voices[0],
+    )
 
 
 def _second(task: Task, phrase: Phrase, chords: Sequence[Sounding], line: Sequence[Tone]) -> list[Tone]:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storysound.compose.harmony import Chord
 from storysound.media.arrays import Doubles, Ints
 
+Bools = NDArray[np.bool_]
 _NEVER = 1e6
 _CONTOUR, _RANGE, _FOREIGN, _LEAP, _TRITONE, _SAME, _LEADING, _LATER = 0.55, 0.035, 0.35, 0.9, 3.0, 1.2, 2.0, 1.2
-_CHANGED, _UNDER = 4.0, 0.3
+_CHANGED, _UNDER, _PARALLEL = 4.0, 0.3, 8.0
 _CHANCE = 0.9  # how much of a line is chance, where the rest is equal
 _OCTAVE = 12
 
@@ -28,7 +30,7 @@ class Slot:
 
     `step`: along the scale from the note before, as the motif has it; `strong`: belongs to the chord; `after`: the
     chord that comes while it still sounds; `goal`: pitch classes it must be of, any if empty; `known`: the pitch it had
-    when the phrase was there before; `floor`: the highest pitch of what accompanies.
+    when the phrase was there before; `floor`: the highest pitch of what accompanies, `bass`: the lowest.
     """
 
     beat: float
@@ -40,6 +42,7 @@ class Slot:
     goal: tuple[int, ...] = ()
     known: int | None = None
     floor: int = 0
+    bass: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,15 @@ def _step(before: Slot, after: Slot, pitches: Ints, tonic: int) -> Doubles:
     cost = cost + np.where(size > 7, _LEAP * (size - 7), 0.0) + np.where(size > _OCTAVE, _NEVER, 0.0)
     cost = cost + np.where(size == 6, _TRITONE, 0.0) + np.where(size == 0, _SAME if after.step else _SAME / 3, 0.0)
     cost = cost + np.where(foreign & ((size > 2) | (size == 0)), _NEVER, 0.0)
+    cost = cost + _PARALLEL * _with_bass(before.bass, after.bass, pitches, move)
     leading = (names == (tonic - 1) % _OCTAVE)[:, None] & (tonic % _OCTAVE in after.chord.tones)
     return np.asarray(np.round(cost + np.where(leading & (move != 1) & (move != 0), _LEADING, 0.0), 6))
+
+
+def _with_bass(before: int, after: int, pitches: Ints, move: Ints) -> Bools:
+    """Which moves [p p] of a tune make parallel fifths or octaves with a bass that goes from one pitch to another."""
+    was, becomes = (pitches[:, None] - before) % _OCTAVE, (pitches[None] - after) % _OCTAVE
+    return np.asarray((was == becomes) & ((was == 0) | (was == 7)) & (move * (after - before) > 0))
 
 
 def second(slots: Sequence[Slot], above: Sequence[int | None], ambit: Ambit, rng: np.random.Generator) -> list[int]:
