@@ -9,7 +9,7 @@ ROWS = [
     ["story", "errors", "config", "progress", "weights"],
     ["media", "nn", "metrics"],
     ["losses", "encode"],
-    ["ingest", "annotate", "match", "generate", "cue"],
+    ["ingest", "annotate", "match", "generate", "compose", "cue"],
     ["library", "train", "engine"],
     ["trained", "draw"],
     ["jobs"],

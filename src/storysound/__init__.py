@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from storysound.jobs.annotate.request import AnnotateConfig as AnnotateConfig
     from storysound.jobs.annotate.request import AnnotateRequest as AnnotateRequest
     from storysound.jobs.annotate.request import AnnotateResult as AnnotateResult
+    from storysound.jobs.compose.request import ComposedScene as ComposedScene
+    from storysound.jobs.compose.request import ComposeRequest as ComposeRequest
+    from storysound.jobs.compose.request import ComposeResult as ComposeResult
     from storysound.jobs.edit.request import EditRequest as EditRequest
     from storysound.jobs.edit.request import EditResult as EditResult
     from storysound.jobs.export import ExportRequest as ExportRequest
@@ -90,6 +93,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "errors": "InputError LibraryError MediaError MissingModelError OutputError StorysoundError UsageError",
     "jobs.annotate.request": "AnnotateConfig AnnotateRequest AnnotateResult",
+    "jobs.compose.request": "ComposeRequest ComposeResult ComposedScene",
     "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",

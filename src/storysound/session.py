@@ -19,6 +19,7 @@ from storysound.progress import Progress, Stop, Watch
 if TYPE_CHECKING:
     from storysound.encode.pool import Models
     from storysound.jobs.annotate.request import AnnotateRequest, AnnotateResult
+    from storysound.jobs.compose.request import ComposeRequest, ComposeResult
     from storysound.jobs.edit.request import EditRequest, EditResult
     from storysound.jobs.export import ExportRequest, ExportResult
     from storysound.jobs.find.request import FindRequest, FindResult
@@ -238,6 +239,14 @@ class Session:
     ) -> "SummarizeResult":
         """Cuts a video to its most exciting shots."""
         from storysound.jobs.summarize.summarize import run
+
+        return self._run(run, request, watch, stop)
+
+    def compose(
+        self, request: "ComposeRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "ComposeResult":
+        """Composes music to scenes with moods and cuts, and writes its notes."""
+        from storysound.jobs.compose.compose import run
 
         return self._run(run, request, watch, stop)
 

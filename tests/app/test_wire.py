@@ -95,6 +95,7 @@ def _usual(kind: Any) -> Any:
         "GenerateSoundRequest": {"text": "rain", "out": Path("a.wav")},
         "GenerateImageRequest": {"audio": Path("a.wav"), "out": Path("b.png")},
         "GenerateVideoRequest": {"text": "rain", "out": Path("a.mp4")},
+        "ComposeRequest": {"scenes": Path("s.json"), "midi": Path("a.mid")},
         "EditRequest": {"action": "undo"},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
         "SpectrogramRequest": {"source": Path("a.wav"), "out": Path("b.png")},

@@ -8,6 +8,7 @@ import typer
 
 from storysound.app.cli import (
     annotate,
+    compose,
     cue,
     data_sets,
     evaluate,
@@ -19,7 +20,6 @@ from storysound.app.cli import (
     listen,
     models,
     mood,
-    papers,
     process,
     score,
     sounds,
@@ -51,7 +51,8 @@ app.command()(train.build)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(generate.app, name="generate")
-app.command()(papers.papers)
+app.add_typer(compose.app, name="compose")
+app.command()(evaluate.papers)
 app.add_typer(models.app, name="models")
 
 

@@ -1,4 +1,4 @@
-"""`storysound evaluate`."""
+"""`storysound evaluate`, and `storysound papers`: what the publications say and where it stands."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -59,3 +59,16 @@ def table(rows: "Sequence[Row]", columns: "Sequence[Column]") -> None:
         streams.line("in brackets: 95 % bootstrap intervals")
     if any(row.protocol == NOT_COMPARABLE for row in rows):
         streams.line("published rows are of other data or another protocol, not to be compared")
+
+
+def papers(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One paper, such as sos; all of them without.")] = "",
+) -> None:
+    """Say where each equation of the papers lives in the code, and how what they leave open is read; as Markdown.
+
+    Example: storysound papers sos
+    """
+    from storysound.research import pages
+
+    for line in (pages.section(name) if name else pages.page()).splitlines():
+        streams.line(line)

@@ -1,0 +1,64 @@
+"""`storysound compose`: music to a picture, as notes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from storysound.app.cli import streams
+
+if TYPE_CHECKING:
+    from storysound.jobs.compose.request import ComposeResult
+
+app = typer.Typer(help="Compose music to a picture.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Compose music to a picture."""
+
+
+@app.command()
+def music(
+    scenes: Annotated[Path, typer.Option(readable=False, help="JSON: scenes with their moods, cuts, speech, hits.")],
+    midi: Annotated[Path, typer.Option(readable=False, help="A .mid file to write.")],
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same music again.")] = 0,
+    ensemble: Annotated[str, typer.Option(metavar="NAME", help="Who plays: piano, strings, folk …")] = "orchestra",
+    style: Annotated[str, typer.Option(metavar="NAME", help="How, if not as the ensemble does: film, minimal …")] = "",
+    ensembles: Annotated[Path | None, typer.Option(readable=False, help="TOML: ensembles of your own.")] = None,
+    styles: Annotated[Path | None, typer.Option(readable=False, help="TOML: styles of your own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
+) -> None:
+    """Compose music that turns where the scenes turn, and is exactly as long.
+
+    The MIDI file has a tempo map, bars, keys, markers and a track for each part.
+    """
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.compose.request import ComposeRequest
+    from storysound.session import Session
+
+    request = ComposeRequest(scenes, midi, seed, ensemble, style, ensembles, styles)
+    with Session() as session, shown("compose") as watch:
+        result = session.compose(request, watch=watch)
+    show(result, as_json)
+
+
+def show(result: "ComposeResult", as_json: bool) -> None:
+    """A line per scene, and what was written."""
+    if as_json:
+        from storysound.app import wire
+
+        streams.json_line(wire.write(result))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    for heading in ("from", "to", "key", "tempo", "bars", "off a bar line"):
+        table.add_column(heading, justify="left" if heading == "key" else "right")
+    for scene in result.scenes:
+        times = (f"{scene.start_s:.2f} s", f"{scene.end_s:.2f} s")
+        table.add_row(*times, scene.key, f"{scene.bpm:.0f}", str(scene.bars), f"{scene.off_bar_s * 1000:.0f} ms")
+    Console().print(table)
+    cuts = f"; {result.cuts_on_beats} of {result.cuts} cuts on beats" if result.cuts else ""
+    streams.line(f"{result.midi}: {result.length_s:g} s, {result.notes} notes, {len(result.parts)} parts{cuts}")

@@ -1,0 +1,1 @@
+"""`compose`: music to a picture, as notes."""

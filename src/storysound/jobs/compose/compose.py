@@ -1,0 +1,71 @@
+"""Composes music to scenes and writes its notes as MIDI."""
+
+from bisect import bisect_right
+from itertools import pairwise
+
+from storysound.compose.compose import Means, compose
+from storysound.compose.ensembles import ensembles, read_ensembles, read_styles, styles
+from storysound.compose.midi import write_midi
+from storysound.compose.notes import Composition
+from storysound.compose.spotting import Spotting
+from storysound.compose.spotting_file import read_spotting
+from storysound.compose.tempo import TOLERANCE_S
+from storysound.encode.pool import Models
+from storysound.jobs.compose.request import ComposedScene, ComposeRequest, ComposeResult
+from storysound.media.files import check_target
+from storysound.metrics.counterpoint import distance
+from storysound.progress import Watch
+
+_COSTS = {"compose": 5.0, "write": 1.0}
+
+
+def run(request: ComposeRequest, models: Models, watch: Watch) -> ComposeResult:
+    """Writes the MIDI file; no model is needed.
+
+    Raises InputError for scenes or tables that can't be read, UsageError for an unknown ensemble or style, OutputError.
+    """
+    check_target(request.midi, request.scenes)
+    spotting = read_spotting(request.scenes)
+    means = Means(
+        request.ensemble,
+        request.style,
+        read_ensembles(request.ensembles) if request.ensembles else ensembles(),
+        read_styles(request.styles) if request.styles else styles(),
+    )
+    watch.plan(_COSTS)
+    watch.step("compose")
+    music = compose(spotting, request.seed, means, watch)
+    watch.step("write")
+    write_midi(music, request.midi)
+    return _result(request, spotting, music)
+
+
+def _result(request: ComposeRequest, spotting: Spotting, music: Composition) -> ComposeResult:
+    beats = music.beats_s()
+    cuts = [cut_s for cut_s in spotting.cuts_s if cut_s <= music.ends_s]
+    return ComposeResult(
+        str(request.midi),
+        music.length_s,
+        music.seed,
+        request.ensemble,
+        tuple(part.name for part in music.parts),
+        sum(1 for _ in music.notes()),
+        tuple(_scenes(spotting, music)),
+        len(cuts),
+        sum(distance(cut_s, beats) <= TOLERANCE_S for cut_s in cuts),
+    )
+
+
+def _scenes(spotting: Spotting, music: Composition) -> list[ComposedScene]:
+    lines = [*(bar.start_s for bar in music.bars), music.ends_s]
+    starts = [key.start_s for key in music.keys]
+    bounds = [*(scene.start_s for scene in spotting.scenes), music.ends_s]
+    found = []
+    for number, (scene, (start_s, end_s)) in enumerate(zip(spotting.scenes, pairwise(bounds), strict=True)):
+        key = music.keys[max(0, bisect_right(starts, start_s + TOLERANCE_S) - 1)]
+        last_s = max(end_s, start_s + TOLERANCE_S)
+        bpm = 60 * (music.beat_at(last_s) - music.beat_at(start_s)) / (last_s - start_s)
+        bars = sum(bar.scene == number for bar in music.bars)
+        off_s = distance(start_s, lines)
+        found.append(ComposedScene(scene.start_s, scene.end_s, key.name, round(bpm, 1), bars, round(off_s, 3)))
+    return found

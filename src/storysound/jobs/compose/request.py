@@ -1,0 +1,57 @@
+"""What `compose` is asked for and what it answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from storysound.errors import UsageError
+
+MOST_SEED = 2**31 - 1
+MIDI_SUFFIXES = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class ComposeRequest:
+    """Music for scenes. The same request makes the same notes."""
+
+    scenes: Path  # JSON, as `compose.spotting_file` reads it
+    midi: Path  # .mid
+    seed: int = 0
+    ensemble: str = "orchestra"
+    style: str = ""  # another than the ensemble's own
+    ensembles: Path | None = None  # a TOML file with further ensembles
+    styles: Path | None = None  # a TOML file with further styles
+
+    def __post_init__(self) -> None:
+        if Path(self.midi).suffix.lower() not in MIDI_SUFFIXES:
+            raise UsageError(
+                f"a name that ends in {' or '.join(MIDI_SUFFIXES)} is wanted, got {self.midi}", field="midi"
+            )
+        if not 0 <= self.seed <= MOST_SEED:
+            raise UsageError(f"must lie from 0 to {MOST_SEED}, got {self.seed}", field="seed")
+
+
+@dataclass(frozen=True)
+class ComposedScene:
+    """What a scene got. `bpm`: the mean tempo; `off_bar_s`: how far its beginning is from a bar line."""
+
+    start_s: float
+    end_s: float
+    key: str
+    bpm: float
+    bars: int
+    off_bar_s: float
+
+
+@dataclass(frozen=True)
+class ComposeResult:
+    """What was written; of the cuts before the final chord how many there are, and how many fall on beats."""
+
+    midi: str
+    length_s: float
+    seed: int
+    ensemble: str
+    parts: tuple[str, ...]
+    notes: int
+    scenes: tuple[ComposedScene, ...]
+    cuts: int
+    cuts_on_beats: int
