@@ -9,11 +9,20 @@ import torch
 from generate_fakes import tiny_diffusion
 from storysound.generate.diffusion_folder import ABOUT as SOSGEN_ABOUT
 from storysound.generate.diffusion_folder import read_parts, write_parts
+from storysound.generate.lexicon import Lexicon
+from storysound.generate.video.small import SmallTav, SmallTavConfig, untaught
 from storysound.generate.video.tavdiffusion import ClipForm, TavParts, assembled, write_tav
 from storysound.generate.video.tavdiffusion_start import started
+from storysound.nn.frame_autoencoder import FrameAutoencoderConfig
+from storysound.nn.patch_autoencoder import AutoencoderConfig
 from storysound.nn.tavdiffusion import TavConfig
+from storysound.nn.word_encoder import WordEncoderConfig
 from tavdiffusion_fakes import FRAMES, taught
 
+TINY_SMALL = SmallTavConfig(
+    TavConfig(frames=16, heads=2), (16, 32), 1, WordEncoderConfig(3, 6, 8, 1, 2),
+    FrameAutoencoderConfig(channels=4, width=8), AutoencoderConfig(channels=4, width=8, blocks=1),
+)  # fmt: skip
 FORM = ClipForm(height=8, width=12, seconds=1.0, columns=32, bands=16)
 RATE_HZ = 400  # of tiny sound
 
@@ -58,6 +67,13 @@ def tiny_tav(scratch: Path) -> TavParts:
     network, _ = started(read_parts(scratch / "sd15").unet, TavConfig(FRAMES, 2))
     taught(network)
     return assembled(network, scratch / "sd15", scratch / "audioldm", FORM)
+
+
+def tiny_small() -> SmallTav:
+    """A small TAVDiffusion that knows three words."""
+    parts = untaught(TINY_SMALL, Lexicon(("a", "ball", "bounces")))
+    parts.worded.eval()
+    return parts
 
 
 def save_tav(folder: Path, scratch: Path) -> Path:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from storysound.errors import MissingModelError, UsageError
-from storysound.generate.lexicon import Lexicon
 from storysound.generate.video.maker import AudibleMaker
 from storysound.generate.video.small import (
     FILE,
@@ -19,29 +18,19 @@ from storysound.generate.video.small import (
     SmallTavConfig,
     made,
     read_small,
-    untaught,
 )  # fmt: skip
-from storysound.nn.frame_autoencoder import FrameAutoencoderConfig
-from storysound.nn.patch_autoencoder import AutoencoderConfig
 from storysound.nn.tavdiffusion import TavConfig
-from storysound.nn.word_encoder import WordEncoderConfig
 from storysound.progress import Cancelled
+from video_fakes import TINY_SMALL as TINY
+from video_fakes import tiny_small
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-TINY = SmallTavConfig(
-    TavConfig(frames=16, heads=2), (16, 32), 1, WordEncoderConfig(3, 6, 8, 1, 2),
-    FrameAutoencoderConfig(channels=4, width=8), AutoencoderConfig(channels=4, width=8, blocks=1),
-)  # fmt: skip
-WORDS = ("a", "ball", "bounces")
-
 
 @pytest.fixture(scope="module")
 def tiny() -> SmallTav:
-    parts = untaught(TINY, Lexicon(WORDS))
-    parts.worded.eval()
-    return parts
+    return tiny_small()
 
 
 def test_a_clip_is_as_long_and_as_large_as_it_says_and_the_same_for_the_same_seed(tiny: SmallTav) -> None:

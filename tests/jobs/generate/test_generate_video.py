@@ -18,7 +18,7 @@ from storysound.jobs.generate.request import GenerateVideoRequest, GenerateVideo
 from storysound.media.files import opened
 from storysound.media.probe import probe
 from storysound.progress import Cancelled, Progress, Stop, Watch
-from video_fakes import save_animatediff, save_audioldm, save_ltx2, save_tav
+from video_fakes import save_animatediff, save_audioldm, save_ltx2, save_tav, tiny_small
 
 diffusers = pytest.importorskip("diffusers")
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -193,7 +193,7 @@ def _lines(folder: Path) -> Path:
 
 def test_models_that_are_not_here_say_how_to_get_them(models: Models, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="`model` tavdiffusion=FOLDER"):
-        made(models, text="rain", out=tmp_path / "a.mp4")
+        made(models, text="rain", out=tmp_path / "a.mp4", model="tavdiffusion")
 
 
 @pytest.mark.models
@@ -212,3 +212,15 @@ def test_pipelines_of_the_same_texts_are_judged_against_each_other(
     assert row["n"] == 6
     assert {"fvd", "kvd", "clipsim", "avh"} <= row["figures"].keys()
     assert row["figures"]["fvd"] == pytest.approx(0.0, abs=1e-3)  # both have the same pictures
+
+
+def test_words_that_a_small_model_doesnt_know_are_told(models: Models, tmp_path: Path) -> None:
+    tiny_small().save(tmp_path / "small")
+    told: list[str] = []
+    model = f"tavdiffusion-small={tmp_path / 'small'}"
+    result = made(models, told, text="a red ball bounces", out=tmp_path / "a.mp4", model=model)
+    assert (result.clips, result.stages, result.seconds) == (1, "together", 2.0)
+    assert "left out of 'a red ball bounces': the model doesn't know red" in told
+    with pytest.raises(UsageError, match="it knows a, ball, bounces"):
+        made(models, text="Regen", out=tmp_path / "b.mp4", model=model)
+    assert not (tmp_path / "b.mp4").exists()

@@ -91,6 +91,15 @@ class AudibleMaker(PictureMaker, Protocol):
         ...
 
 
+@runtime_checkable
+class ClosedVocabulary(Protocol):
+    """A maker that knows some words alone."""
+
+    def unknown(self, text: str) -> list[str]:
+        """Words of a text that it leaves out, in their order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """A way from a text to a clip with sound."""

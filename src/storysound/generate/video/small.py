@@ -150,6 +150,10 @@ class SmallMaker:
     def __init__(self, parts: SmallTav, steps: int = STEPS) -> None:
         self._parts, self._steps = parts, steps
 
+    def unknown(self, text: str) -> list[str]:
+        """See `maker.ClosedVocabulary`."""
+        return self._parts.lexicon.unknown(text)
+
     def pictures(self, text: str, seed: int, seconds: float) -> SilentClip:
         """See `maker.PictureMaker`: the picture's half of what it makes."""
         return self.make(text, seed, seconds, "together").silent

@@ -212,7 +212,7 @@ class GenerateVideoRequest:
     by_sentence: bool = False  # whether the sentences of `text` are shots of one film
     seconds: float | None = None  # of a clip or shot; None: what the model usually makes
     seed: int = 0  # of the first clip or shot; the next have the next ones
-    model: str = "tavdiffusion"  # of the pictures: a name of `generate.video.maker.VIDEO`, or NAME=FOLDER
+    model: str = "tavdiffusion-small"  # of the pictures: a name of `generate.video.maker.VIDEO`, or NAME=FOLDER
     stages: Literal["together", "apart", "pictures-first", "sound-first"] | None = None  # None: together if it can
     sound: str = ""  # a model of `generate.maker.SOUND`, or NAME=FOLDER; "": `model` makes it, or the shipped one does
 

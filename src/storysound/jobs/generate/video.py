@@ -16,7 +16,16 @@ from storysound.encode.wording import parted
 from storysound.errors import InputError, MediaError, OutputError
 from storysound.generate.maker import SHIPPED, SOUND, WEIGHTS, maker_of
 from storysound.generate.pretrained import chosen_folder
-from storysound.generate.video.maker import VIDEO, AudibleMaker, PictureMaker, Pipeline, heard_words, load, pipeline_of
+from storysound.generate.video.maker import (
+    VIDEO,
+    AudibleMaker,
+    ClosedVocabulary,
+    PictureMaker,
+    Pipeline,
+    heard_words,
+    load,
+    pipeline_of,
+)
 from storysound.ingest.captions import read_captions, told_in
 from storysound.ingest.subtitles import SUBTITLES
 from storysound.jobs.generate.request import GenerateVideoRequest, GenerateVideoResult
@@ -74,6 +83,10 @@ def run(request: GenerateVideoRequest, models: Models, watch: Watch) -> Generate
     watch.step("make")
     by = f"{chosen.model} and {chosen.sound}" if chosen.sound else chosen.model
     watch.say(f"{by}, {chosen.pipeline.stages}: {len(texts)} clips of {chosen.seconds(request):g} s")
+    if isinstance(chosen.pipeline.pictures, ClosedVocabulary):
+        for text in texts.values():
+            if unknown := chosen.pipeline.pictures.unknown(text):
+                watch.say(f"left out of {text!r}: the model doesn't know {', '.join(unknown)}")
     if request.texts is None:
         seconds = _film(list(texts.values()), request.out, request, chosen, request.seed, watch)
         return _result(request, chosen, len(texts), 0, seconds)
