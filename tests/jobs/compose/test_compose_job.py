@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import mido
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from media.soundfont.font_making import Recording, simple_font, sine
 from storysound.app.cli.commands import app
-from storysound.errors import InputError, OutputError, UsageError
+from storysound.errors import InputError, MediaError, OutputError, UsageError
 from storysound.jobs.compose.request import ComposeRequest
+from storysound.media.audio import read_audio
+from storysound.media.probe import probe
 from storysound.session import Session
 
 FORM: dict[str, Any] = {
@@ -97,3 +101,44 @@ def test_files_that_cannot_be_read_or_written(scenes: Path, tmp_path: Path) -> N
 def test_requests_that_make_no_sense(more: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(more))):
         ComposeRequest(**{"scenes": Path("s.json"), "midi": Path("a.mid"), **more})
+
+
+def test_scenes_become_sound_and_stems_that_add_up_to_it(scenes: Path, tmp_path: Path) -> None:
+    font = simple_font(tmp_path / "sine.sf2", Recording(sine(220.0, height=0.1)))
+    out, stems = tmp_path / "out.wav", tmp_path / "stems"
+    with Session() as session:
+        result = session.compose(ComposeRequest(scenes, out=out, stems=stems, ensemble="piano", font=font))
+    assert (result.midi, result.out, result.credit) == ("", str(out), "sine.sf2")
+    whole = read_audio(out)
+    assert whole.samples.shape == (2, 40 * 48_000)
+    assert len(result.stems) == len(result.parts) == len(list(stems.iterdir()))
+    total = sum(read_audio(file).samples for file in result.stems)
+    np.testing.assert_allclose(total, whole.samples, atol=len(result.stems) * 2e-7)
+    assert np.abs(whole.samples).max() > 0.01
+    tags = probe(out).tags
+    assert "composed by Storysound, piano, seed 0; played with sine.sf2" in str(tags)
+
+
+def test_an_edited_scene_leaves_the_sound_of_the_one_before_it(scenes: Path, tmp_path: Path) -> None:
+    """Bit for bit, until the bar in which the other begins; what comes after hears its tails."""
+    font = simple_font(tmp_path / "sine.sf2", Recording(sine(220.0, height=0.1)))
+    other = changed(tmp_path / "other.json", scenes=[FORM["scenes"][0], {**FORM["scenes"][1], "seed": 9}])
+    sounds = []
+    with Session() as session:
+        for number, file in enumerate((scenes, other)):
+            out = tmp_path / f"{number}.wav"
+            session.compose(ComposeRequest(file, out=out, font=font))
+            sounds.append(read_audio(out).samples)
+    before, after = (slice(0, int(17.1 * 48_000)), slice(int(17.2 * 48_000), None))
+    assert (sounds[0][:, before] == sounds[1][:, before]).all()
+    assert (sounds[0][:, after] != sounds[1][:, after]).any()
+
+
+def test_sound_needs_a_font_and_something_to_write(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name what to write"):
+        ComposeRequest(scenes)
+    bad = tmp_path / "bad.sf2"
+    bad.write_bytes(b"RIFF")
+    with Session() as session, pytest.raises(MediaError, match=r"bad\.sf2"):
+        session.compose(ComposeRequest(scenes, out=tmp_path / "a.wav", font=bad))
+    assert not (tmp_path / "a.wav").exists()

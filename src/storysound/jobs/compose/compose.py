@@ -1,7 +1,9 @@
-"""Composes music to scenes and writes its notes as MIDI."""
+"""Composes music to scenes and writes it: its notes as MIDI, its sound, its parts."""
 
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles, read_ensembles, read_styles, styles
@@ -12,19 +14,24 @@ from storysound.compose.spotting_file import read_spotting
 from storysound.compose.tempo import TOLERANCE_S
 from storysound.encode.pool import Models
 from storysound.jobs.compose.request import ComposedScene, ComposeRequest, ComposeResult
+from storysound.jobs.compose.sounding import FONT, Players, write_music, write_stems
 from storysound.media.files import check_target
 from storysound.metrics.counterpoint import distance
 from storysound.progress import Watch
 
-_COSTS = {"compose": 5.0, "write": 1.0}
+_COSTS = {"compose": 5.0, "write": 20.0}
 
 
 def run(request: ComposeRequest, models: Models, watch: Watch) -> ComposeResult:
-    """Writes the MIDI file; no model is needed.
+    """Writes what is asked for.
 
-    Raises InputError for scenes or tables that can't be read, UsageError for an unknown ensemble or style, OutputError.
+    Raises InputError for scenes or tables that can't be read, UsageError for an unknown ensemble or style, OutputError;
+    for sound MissingModelError where the catalogue's font isn't there, MediaError for a font that can't be played.
     """
-    check_target(request.midi, request.scenes)
+    for file in (request.midi, request.out):
+        if file is not None:
+            check_target(file, request.scenes)
+    players, credit = _players(request, models)
     spotting = read_spotting(request.scenes)
     means = Means(
         request.ensemble,
@@ -36,15 +43,37 @@ def run(request: ComposeRequest, models: Models, watch: Watch) -> ComposeResult:
     watch.step("compose")
     music = compose(spotting, request.seed, means, watch)
     watch.step("write")
-    write_midi(music, request.midi)
-    return _result(request, spotting, music)
+    if request.midi is not None:
+        write_midi(music, request.midi)
+    stems: list[Path] = []
+    if players is not None and request.out is not None:
+        tags = {"comment": f"composed by Storysound, {request.ensemble}, seed {music.seed}; played with {credit}"}
+        write_music(players, music, request.out, tags, watch)
+    if players is not None and request.stems is not None:
+        stems = write_stems(players, music, request.stems, watch)
+    notices = () if players is None else players.notices
+    for notice in notices:
+        watch.say(notice)
+    return replace(_result(request, spotting, music), stems=tuple(map(str, stems)), notices=notices, credit=credit)
+
+
+def _players(request: ComposeRequest, models: Models) -> tuple[Players | None, str]:
+    """Who plays, and whom to thank; nobody where only notes are asked for."""
+    if request.out is None and request.stems is None:
+        return None, ""
+    if request.font is not None:
+        return Players(request.font), request.font.name
+    entry = models.weights.entries[FONT]
+    return Players(models.weights.path(FONT)), f"{entry.credit} ({entry.licence})"
 
 
 def _result(request: ComposeRequest, spotting: Spotting, music: Composition) -> ComposeResult:
     beats = music.beats_s()
     cuts = [cut_s for cut_s in spotting.cuts_s if cut_s <= music.ends_s]
     return ComposeResult(
-        str(request.midi),
+        str(request.midi or ""),
+        str(request.out or ""),
+        (),
         music.length_s,
         music.seed,
         request.ensemble,
@@ -53,6 +82,8 @@ def _result(request: ComposeRequest, spotting: Spotting, music: Composition) -> 
         tuple(_scenes(spotting, music)),
         len(cuts),
         sum(distance(cut_s, beats) <= TOLERANCE_S for cut_s in cuts),
+        (),
+        "",
     )
 
 

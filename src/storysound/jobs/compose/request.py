@@ -11,18 +11,23 @@ MIDI_SUFFIXES = (".mid", ".midi")
 
 @dataclass(frozen=True)
 class ComposeRequest:
-    """Music for scenes. The same request makes the same notes."""
+    """Music for scenes: as notes (`midi`), as sound (`out`), part by part (`stems`); the same for the same."""
 
     scenes: Path  # JSON, as `compose.spotting_file` reads it
-    midi: Path  # .mid
+    midi: Path | None = None  # .mid
+    out: Path | None = None  # one of `media.film.sound_files.SOUNDS`
+    stems: Path | None = None  # a folder: a WAV of each part
     seed: int = 0
     ensemble: str = "orchestra"
     style: str = ""  # another than the ensemble's own
     ensembles: Path | None = None  # a TOML file with further ensembles
     styles: Path | None = None  # a TOML file with further styles
+    font: Path | None = None  # a SoundFont that plays, SF2 or SF3; None: that of the catalogue
 
     def __post_init__(self) -> None:
-        if Path(self.midi).suffix.lower() not in MIDI_SUFFIXES:
+        if self.midi is None and self.out is None and self.stems is None:
+            raise UsageError("name what to write: notes (`midi`), sound (`out`) or parts (`stems`)")
+        if self.midi is not None and Path(self.midi).suffix.lower() not in MIDI_SUFFIXES:
             raise UsageError(
                 f"a name that ends in {' or '.join(MIDI_SUFFIXES)} is wanted, got {self.midi}", field="midi"
             )
@@ -46,7 +51,9 @@ class ComposedScene:
 class ComposeResult:
     """What was written; of the cuts before the final chord how many there are, and how many fall on beats."""
 
-    midi: str
+    midi: str  # "" where none was asked for, as of the next
+    out: str
+    stems: tuple[str, ...]
     length_s: float
     seed: int
     ensemble: str
@@ -55,3 +62,5 @@ class ComposeResult:
     scenes: tuple[ComposedScene, ...]
     cuts: int
     cuts_on_beats: int
+    notices: tuple[str, ...]  # what the font could not play as asked
+    credit: str  # of the font
