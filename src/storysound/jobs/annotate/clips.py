@@ -55,7 +55,7 @@ def table_of(request: AnnotateRequest) -> ClipTable | None:
 def edges(duration_s: float, clip_s: float) -> list[tuple[float, float]]:
     """Stretches of a video: of `clip_s` each, what is left over of less than half of it going with the last.
 
-    >>> edges(24.0, 10.0), edges(26.0, 10.0), edges(3.0, 10.0), edges(24.0, 0)
+    >>> edges(24.0, 10.0), edges(26.0, 10.0), edges(3.0, 10.0), edges(24.0, 0.0)
     ([(0.0, 10.0), (10.0, 24.0)], [(0.0, 10.0), (10.0, 20.0), (20.0, 26.0)], [(0.0, 3.0)], [(0.0, 24.0)])
     """
     count = max(1, int(duration_s / clip_s + 0.5)) if clip_s else 1
