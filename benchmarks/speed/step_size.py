@@ -14,6 +14,8 @@ from unittest.mock import patch
 
 import torch
 from diffusers import AutoencoderKL
+from rich.console import Console
+from rich.table import Table
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -151,6 +153,25 @@ def _checkpointed(step: Callable[[], Tensor], networks: Sequence[Any], weights: 
         network.enable_gradient_checkpointing(block)
     step()
     return inputs.total, max(blocks)
+
+
+def print_size(table: Table, size: StepSize, steps: int, peak: float) -> None:
+    """Prints a table with the rows of a step of one clip, and how long so many take at an A100's `peak`."""
+    rows = [
+        ("weights that learn, millions", size.taught / 1e6),
+        ("frozen weights, millions", size.frozen / 1e6),
+        ("weights, gradients, AdamW, average, copies in bf16, GiB", size.state / 2**30),
+        ("activations of a clip, GiB", size.activations / 2**30),
+        ("activations with gradient checkpointing, GiB", size.checkpointed / 2**30),
+        ("a GPU in all, one clip, GiB", (size.state + size.activations) / 2**30),
+        ("in all with gradient checkpointing, GiB", (size.state + size.checkpointed) / 2**30),
+        ("operations of a clip, there and back, 10^12", size.operations / 1e12),
+    ]
+    for name, figure in rows:
+        table.add_row(name, f"{figure:.1f}")
+    Console(width=140).print(table)
+    hours = steps * size.operations / peak / 3600
+    print(f"{steps:,} steps of a clip a GPU at an A100's peak: {hours:.1f} hours")
 
 
 def autoencoder(channels: int = 3, widths: tuple[int, ...] = (128, 256, 512, 512), latents: int = 4) -> Any:

@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from benchmarks.speed.step_size import StepSize, autoencoder, size_of, text_config
+from benchmarks.speed.step_size import StepSize, autoencoder, print_size, size_of, text_config
 from storysound.generate.pretrained import quiet
 from storysound.generate.video.tavdiffusion_start import AUDIO_CHANNELS
 from storysound.losses.audio_visual import audible_video_loss
@@ -101,21 +100,7 @@ def main() -> None:
     table = Table("what", "TAVDiffusion (Eq. 15)")
     for name, numbers in weights_of(paper_networks(TavConfig()).network).items():
         table.add_row(f"weights of it, millions: {name}", f"{numbers / 1e6:.1f}")
-    rows = [
-        ("weights that learn, millions", size.taught / 1e6),
-        ("frozen weights, millions", size.frozen / 1e6),
-        ("weights, gradients, AdamW, average, copies in bf16, GiB", size.state / 2**30),
-        ("activations of a clip, GiB", size.activations / 2**30),
-        ("activations with gradient checkpointing, GiB", size.checkpointed / 2**30),
-        ("a GPU in all, one clip, GiB", (size.state + size.activations) / 2**30),
-        ("in all with gradient checkpointing, GiB", (size.state + size.checkpointed) / 2**30),
-        ("operations of a clip, there and back, 10^12", size.operations / 1e12),
-    ]
-    for name, figure in rows:
-        table.add_row(name, f"{figure:.1f}")
-    Console(width=140).print(table)
-    hours = STEPS * size.operations / PEAK_A100 / 3600
-    print(f"{STEPS:,} steps of a clip a GPU at an A100's peak: {hours:.1f} hours")
+    print_size(table, size, STEPS, PEAK_A100)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from benchmarks.speed.step_size import StepSize, autoencoder, size_of, text_config
+from benchmarks.speed.step_size import StepSize, autoencoder, print_size, size_of, text_config
 from benchmarks.speed.tavdiffusion_size import BANDS, COLUMNS, HEIGHT, PEAK_A100, STEPS, WIDTH
 from storysound.generate.pretrained import quiet
 from storysound.generate.video.tavdiffusion_start import AUDIO_CHANNELS
@@ -92,21 +91,7 @@ def main() -> None:
     """Prints the table."""
     size = counted()
     table = Table("what", f"two streams, {CONFIG.blocks} blocks of {CONFIG.width}")
-    rows = [
-        ("weights that learn, millions", size.taught / 1e6),
-        ("frozen weights, millions", size.frozen / 1e6),
-        ("weights, gradients, AdamW, average, copies in bf16, GiB", size.state / 2**30),
-        ("activations of a clip, GiB", size.activations / 2**30),
-        ("activations with gradient checkpointing, GiB", size.checkpointed / 2**30),
-        ("a GPU in all, one clip, GiB", (size.state + size.activations) / 2**30),
-        ("in all with gradient checkpointing, GiB", (size.state + size.checkpointed) / 2**30),
-        ("operations of a clip, there and back, 10^12", size.operations / 1e12),
-    ]
-    for name, figure in rows:
-        table.add_row(name, f"{figure:.1f}")
-    Console(width=140).print(table)
-    hours = STEPS * size.operations / PEAK_A100 / 3600
-    print(f"{STEPS:,} steps of a clip a GPU at an A100's peak: {hours:.1f} hours")
+    print_size(table, size, STEPS, PEAK_A100)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from typing import Any
 import lance
 import pyarrow as pa
 
-from storysound.errors import LibraryError
 from storysound.library import tables
 from storysound.library.faults import faults
 from storysound.library.lock import LOCK_NAME, writer_lock
@@ -94,15 +93,9 @@ class Annotations:
             if not cls.is_at(folder):
                 tables.check_empty(folder, _is_ours, _WHAT)
                 with writer_lock(folder):
-                    shutil.rmtree(tables.uri(folder, CLIPS), ignore_errors=True)  # of one killed while it was made
-                    schema = SCHEMA.with_metadata(tables.stamp(FORMAT, settings=dict(settings)))
-                    lance.write_dataset(schema.empty_table(), tables.uri(folder, CLIPS), mode="create")
+                    tables.create_empty(folder, CLIPS, SCHEMA, FORMAT, settings)
         found = cls.open(folder)
-        theirs = found.settings
-        if theirs != dict(settings):
-            odd = sorted(name for name in theirs.keys() | settings.keys() if theirs.get(name) != settings.get(name))
-            differ = ", ".join(f"{name} {theirs.get(name, '-')}, now {settings.get(name, '-')}" for name in odd)
-            raise LibraryError(path, f"was made with other settings: {differ}", "annotate into a new folder")
+        tables.check_settings(found.settings, settings, path, "annotate into a new folder")
         return found
 
     @staticmethod

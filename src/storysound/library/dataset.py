@@ -100,15 +100,9 @@ class Dataset:
             if not cls.is_at(folder):
                 tables.check_empty(folder, _is_ours, "data set")
                 with writer_lock(folder):
-                    shutil.rmtree(tables.uri(folder, STORIES), ignore_errors=True)  # of one killed while it was made
-                    schema = SCHEMA.with_metadata(tables.stamp(FORMAT, settings=dict(settings)))
-                    lance.write_dataset(schema.empty_table(), tables.uri(folder, STORIES), mode="create")
+                    tables.create_empty(folder, STORIES, SCHEMA, FORMAT, settings)
         dataset = cls.open(folder)
-        theirs = dataset.settings
-        if theirs != dict(settings):
-            odd = sorted(name for name in theirs.keys() | settings.keys() if theirs.get(name) != settings.get(name))
-            differ = ", ".join(f"{name} {theirs.get(name, '-')}, now {settings.get(name, '-')}" for name in odd)
-            raise LibraryError(path, f"was made with other settings: {differ}", "ingest into a new folder")
+        tables.check_settings(dataset.settings, settings, path, "ingest into a new folder")
         return dataset
 
     @staticmethod

@@ -1,6 +1,7 @@
 """What a library and a data set have in common: a folder of Lance tables with a writer's lock and a stamp."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -80,6 +81,23 @@ def check_empty(folder: Path, is_ours: Callable[[str], bool], what: str) -> None
     others = [path.name for path in folder.iterdir() if not is_ours(path.name)]
     if others:
         raise LibraryError(folder, f"holds other things ({others[0]!r})", "choose a new or empty folder")
+
+
+def create_empty(folder: Path, name: str, schema: Any, form: int, settings: Mapping[str, str]) -> None:
+    """A table without rows that is stamped with what it is made by; what is left of one killed while made goes."""
+    import lance  # dear, and who only checks names has no need of it
+
+    shutil.rmtree(uri(folder, name), ignore_errors=True)
+    stamped_schema = schema.with_metadata(stamp(form, settings=dict(settings)))
+    lance.write_dataset(stamped_schema.empty_table(), uri(folder, name), mode="create")
+
+
+def check_settings(theirs: Mapping[str, str], ours: Mapping[str, str], path: str | Path, do: str) -> None:
+    """Raises LibraryError, with what differs and what to `do`, where tables were made with other settings."""
+    odd = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+    if odd:
+        differ = ", ".join(f"{name} {theirs.get(name, '-')}, now {ours.get(name, '-')}" for name in odd)
+        raise LibraryError(path, f"was made with other settings: {differ}", do)
 
 
 def any_of(column: str, values: Sequence[str]) -> str:

@@ -62,6 +62,13 @@ class AudibleVideoLoss:
     video: Tensor  # Eq. 7 of picture
     alignment: Tensor | None  # Eq. 13, before its weight; None of a network without it
 
+    def by_name(self) -> dict[str, Tensor]:
+        """What a training takes: "loss", which is minimised, and the others, detached, which are shown."""
+        shown = {"audio": self.audio.detach(), "video": self.video.detach()}
+        if self.alignment is not None:
+            shown["alignment"] = self.alignment.detach()
+        return {"loss": self.total, **shown}
+
 
 def audible_video_loss(
     network: torch.nn.Module,

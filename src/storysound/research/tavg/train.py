@@ -148,8 +148,7 @@ def loss_of(network: nn.Module, batch: ClipBatch, recipe: TavTraining, parts: Ta
         network, batch.audio, batch.video, batch.context, parts.schedule,
         torch.Generator().manual_seed(batch.seed), recipe.share, recipe.temperature, recipe.match,
     )  # fmt: skip
-    losses = {"loss": found.total, "audio": found.audio.detach(), "video": found.video.detach()}
-    return losses if found.alignment is None else losses | {"alignment": found.alignment.detach()}
+    return found.by_name()
 
 
 def train(recipe: TavTraining, models: Models, watch: Watch) -> float:

@@ -38,7 +38,7 @@ def evaluate(recipe: SmallTavAblation, models: Models, watch: Watch) -> list[Row
     network, clips = read_judges(recipe.judges or judging.SHIPPED), texts_of(recipe)
     if recipe.latents is None:  # autoencoders are made once, for all
         begun(SmallTavTraining(recipe.out / "latents", devices="1"), watch)
-    others, halves = real_halves(network, recipe, watch)
+    _, others, halves = real_halves(network, recipe, watch)
     runs = [(name, number) for name in VARIANTS for number in range(recipe.seeds)]
     rows: dict[str, list[Row]] = {name: [] for name in VARIANTS}
     for i, (name, number) in enumerate(runs):

@@ -187,14 +187,20 @@ def in_step(
     return share(np.arange(len(rows))), interval(share, len(rows), draws=recipe.draws, seed=recipe.seed)
 
 
-def real_halves(network: Judges, recipe: SmallTavJudging, watch: Watch) -> tuple[JudgedClips, tuple[float, float]]:
-    """As many other real clips of the part, and their distances from those that are asked for."""
+def real_halves(
+    network: Judges, recipe: SmallTavJudging, watch: Watch
+) -> tuple[JudgedClips, JudgedClips, tuple[float, float]]:
+    """The real clips that are asked for, as many others of the part, and the distances of those from these."""
     clips = [made_clip(recipe.part, FIRST + 500_000 + number) for number in range(recipe.clips)]
     others = judged(network, real(clips), recipe, watch)
     own = judged(network, real(texts_of(recipe)), recipe, watch)
-    return others, (
-        frechet_distance(own.features_seen, others.features_seen),
-        frechet_distance(own.features_heard, others.features_heard),
+    return (
+        own,
+        others,
+        (
+            frechet_distance(own.features_seen, others.features_seen),
+            frechet_distance(own.features_heard, others.features_heard),
+        ),
     )
 
 
@@ -209,10 +215,10 @@ def evaluate(recipe: SmallTavEvaluation, models: Models, watch: Watch) -> list[R
     nothing = untaught(parts.config, parts.lexicon, recipe.seed)
     blank = SmallTav(parts.config, nothing.worded.eval(), parts.frames, parts.sounds, parts.lexicon)
     clips = texts_of(recipe)
-    others, halves = real_halves(network, recipe, watch)
-    rows = []
+    own, others, halves = real_halves(network, recipe, watch)
+    rows = [row_of("real", own, others, halves, network, clips, recipe)]
     for name, source in (
-        ("real", real(clips)), ("real, through the autoencoders", real(clips, parts)),
+        ("real, through the autoencoders", real(clips, parts)),
         ("made", made(clips, parts, recipe)), ("untaught", made(clips, blank, recipe)),
     ):  # fmt: skip
         watch.step(name)

@@ -64,8 +64,7 @@ def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> L
     found = audible_video_loss(
         network, audio, video, ids, schedule(), dice, recipe.share, recipe.temperature, recipe.match
     )  # fmt: skip
-    losses = {"loss": found.total, "audio": found.audio.detach(), "video": found.video.detach()}
-    return losses if found.alignment is None else losses | {"alignment": found.alignment.detach()}
+    return found.by_name()
 
 
 def judge(network: nn.Module, clips: CodedClips, recipe: SmallTavTraining, device: torch.device) -> dict[str, float]:
