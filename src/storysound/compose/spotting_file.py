@@ -22,6 +22,7 @@ class _Scene(msgspec.Struct, forbid_unknown_fields=True):
     theme: str = ""
     ensemble: str = ""
     seed: int = 0
+    style: str = ""
 
 
 class _Hit(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,8 +41,8 @@ class _Form(msgspec.Struct, forbid_unknown_fields=True):
 def read_spotting(path: Path) -> Spotting:
     """The spotting of a file as EXAMPLE.
 
-    Scenes may have a `theme`, an `ensemble` and a `seed`; there may be `speech` ([[start_s, end_s], …]) and `hits`
-    ([{"at_s", "mark"}, …]). Raises InputError where it is none, or contradicts itself.
+    Scenes may have a `theme`, an `ensemble`, a `style` and a `seed`; there may be `speech` ([[start_s, end_s], …]) and
+    `hits` ([{"at_s", "mark"}, …]). Raises InputError where it is none, or contradicts itself.
     """
     try:
         return spotting_of(read_text(path))
@@ -57,7 +58,15 @@ def spotting_of(text: str) -> Spotting:
     """
     form = msgspec.json.decode(text, type=_Form)
     scenes = tuple(
-        Scene(each.start_s, each.end_s, Mood(each.valence, each.arousal), each.theme, each.ensemble, each.seed)
+        Scene(
+            each.start_s,
+            each.end_s,
+            Mood(each.valence, each.arousal),
+            each.theme,
+            each.ensemble,
+            each.seed,
+            each.style,
+        )
         for each in form.scenes
     )
     if form.duration_s is not None and scenes:

@@ -9,12 +9,12 @@ from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles, read_ensembles, read_styles, styles
 from storysound.compose.midi import write_midi
 from storysound.compose.notes import Composition
+from storysound.compose.sounding import FONT, Players, write_music, write_stems
 from storysound.compose.spotting import Spotting
 from storysound.compose.spotting_file import read_spotting
 from storysound.compose.tempo import TOLERANCE_S
 from storysound.encode.pool import Models
 from storysound.jobs.compose.request import ComposedScene, ComposeRequest, ComposeResult
-from storysound.jobs.compose.sounding import FONT, Players, write_music, write_stems
 from storysound.media.files import check_target
 from storysound.metrics.counterpoint import distance
 from storysound.progress import Watch
