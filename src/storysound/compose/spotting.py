@@ -19,7 +19,7 @@ class Scene:
     """A stretch of one mood.
 
     `theme`: who or what it is about; scenes of one theme share a motif. `ensemble`, `style`: others than the film's.
-    `seed`: other notes for this scene alone.
+    `seed`: other notes for this scene alone. `about`: words for people, by which nothing goes.
     """
 
     start_s: float
@@ -29,6 +29,7 @@ class Scene:
     ensemble: str = ""
     seed: int = 0
     style: str = ""
+    about: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_s < self.end_s <= MOST_LENGTH_S:  # not true of NaN either
