@@ -23,6 +23,8 @@ from storysound.cue.score import Cue, MusicBrief, MusicPiece, Score
 from storysound.cue.sheet import read_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
+from storysound.jobs.compose import compose as composing
+from storysound.jobs.compose.request import ComposeRequest
 from storysound.jobs.edit import edit as editing
 from storysound.jobs.edit.request import EditRequest, EditResult
 from storysound.jobs.plan import beds
@@ -355,3 +357,23 @@ def test_what_was_composed_goes_where_the_sheet_is_not_written(
     with pytest.raises(OutputError):
         plan(Shelf(sounds), composing_models(font), film, tmp_path / "cues.json", compose="always", effects=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_notes_of_a_sheet_are_written_as_they_sound(
+    sheet: Path, font: Path, sounds: list[Sound], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    edited(sheet, font, "set", cue="music-2", ensemble="strings", style="march", seed=4, theme="Anna")
+    sounded = music_of(read_json(sheet))
+    request = ComposeRequest(story=sheet, out=tmp_path / "a.wav", font=font, write_scenes=tmp_path / "s.json")
+    result = composing.run(request, make_models(), Watch())
+    assert [scene.theme for scene in result.scenes] == ["theme A", "Anna", "theme A"]
+    whole = read_audio(tmp_path / "a.wav").samples
+    gain = 10 ** (read_json(sheet).cues[0].gain_db / 20)
+    first = slice(0, round(10.3 * RATE_HZ))  # the piece of one gain, before the scene that was brought to another
+    np.testing.assert_allclose(sounded[:, first], whole[:, first] * gain, atol=1e-3)
+    monkeypatch.setattr(editing, "_sounds", lambda score: sounds)
+    edited(sheet, font, "swap", cue="music-2")
+    with pytest.raises(InputError, match="holds 2 composed cues of 1 pieces, one whole piece is wanted"):
+        composing.run(request, make_models(), Watch())
+    with pytest.raises(UsageError, match="seed: stands in the sheet"):
+        ComposeRequest(story=sheet, midi=tmp_path / "a.mid", seed=3)

@@ -101,7 +101,8 @@ def show(result: "ComposeResult", as_json: bool) -> None:
     table = Table(box=None)
     told = any(scene.theme or scene.about for scene in result.scenes)
     for heading in ("", "from", "to", "key", "tempo", "bars", "off a bar line", *(("theme", "about") if told else ())):
-        table.add_column(heading, justify="left" if heading in ("key", "theme", "about") else "right")
+        words = heading in ("key", "theme", "about")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "about")
     for number, scene in enumerate(result.scenes, 1):
         times = (f"{scene.start_s:.2f} s", f"{scene.end_s:.2f} s")
         row = (*times, scene.key, f"{scene.bpm:.0f}", str(scene.bars), f"{scene.off_bar_s * 1000:.0f} ms")

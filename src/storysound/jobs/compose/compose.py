@@ -44,10 +44,11 @@ def run(request: ComposeRequest, models: Models, watch: Watch) -> ComposeResult:
         read_ensembles(request.ensembles) if request.ensembles else ensembles(),
         read_styles(request.styles) if request.styles else styles(),
     )
-    watch.plan(_COSTS if request.story is None else _LOOKED)
-    spotting = with_themes(_spotting(request, models, watch), request.themes)
+    watch.plan(_LOOKED if request.story and not request.of_sheet else _COSTS)
+    spotting, seed = _spotting(request, models, watch)
+    spotting = with_themes(spotting, request.themes)
     watch.step("compose")
-    music = compose(spotting, request.seed, means, watch)
+    music = compose(spotting, seed, means, watch)
     watch.step("write")
     if request.write_scenes is not None:
         write_spotting(spotting, request.write_scenes)
@@ -65,13 +66,16 @@ def run(request: ComposeRequest, models: Models, watch: Watch) -> ComposeResult:
     return replace(_result(request, spotting, music), stems=tuple(map(str, stems)), notices=notices, credit=credit)
 
 
-def _spotting(request: ComposeRequest, models: Models, watch: Watch) -> Spotting:
+def _spotting(request: ComposeRequest, models: Models, watch: Watch) -> tuple[Spotting, int]:
+    """What is composed to, and the seed: of a sheet that of its music."""
     if request.scenes is not None:
-        return read_spotting(request.scenes)
-    from storysound.jobs.plan.plan import spotted  # loads what looks and listens
+        return read_spotting(request.scenes), request.seed
+    from storysound.jobs.plan.plan import spotted, spotted_sheet  # loads what looks and listens
 
     assert request.story is not None
-    return spotted(request.story, models, watch, request.text)
+    if not request.of_sheet:
+        return spotted(request.story, models, watch, request.text), request.seed
+    return spotted_sheet(request.story)
 
 
 def with_themes(spotting: Spotting, themes: Sequence[str]) -> Spotting:

@@ -26,7 +26,9 @@ class ComposeRequest:
     ensembles: Path | None = None  # a TOML file with further ensembles
     styles: Path | None = None  # a TOML file with further styles
     font: Path | None = None  # a SoundFont that plays, SF2 or SF3; None: that of the catalogue
-    story: Path | None = None  # a video, a folder of pictures, a text, a sound; instead of `scenes`
+    # Instead of `scenes` a video, a folder of pictures, a text, a sound; or a cue sheet whose music was composed:
+    # its notes again, as they are there.
+    story: Path | None = None
     text: str = ""  # what the story is about
     themes: tuple[str, ...] = ()  # "NAME=2,4": who or what scenes are about, counted from 1; they share a motif
     write_scenes: Path | None = None  # a JSON file for the scenes as they were composed to
@@ -34,8 +36,10 @@ class ComposeRequest:
     def __post_init__(self) -> None:
         if (self.scenes is None) == (self.story is None):
             raise UsageError("music is composed to a `story` or to `scenes`: name one of them")
-        if self.text and self.story is None:
+        if self.text and (self.story is None or self.of_sheet):
             raise UsageError("is about a `story`", field="text")
+        if self.seed and self.of_sheet:
+            raise UsageError("stands in the sheet", field="seed")
         if self.midi is None and self.out is None and self.stems is None and self.write_scenes is None:
             raise UsageError(
                 "name what to write: notes (`midi`), sound (`out`), parts (`stems`) or scenes (`write_scenes`)"
@@ -46,6 +50,11 @@ class ComposeRequest:
             )
         if not 0 <= self.seed <= MOST_SEED:
             raise UsageError(f"must lie from 0 to {MOST_SEED}, got {self.seed}", field="seed")
+
+    @property
+    def of_sheet(self) -> bool:
+        """Whether the story is a cue sheet."""
+        return self.story is not None and Path(self.story).suffix.lower() == ".json"
 
 
 @dataclass(frozen=True)

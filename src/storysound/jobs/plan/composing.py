@@ -156,15 +156,20 @@ def _scene_music(brief: MusicBrief, film: FilmTimes) -> tuple[Composition, float
 
 def _around(brief: MusicBrief, film: FilmTimes) -> Surroundings:
     """What a scene has to fit, in seconds of its piece; of the whole film only what touches it."""
-    from_s, to_s = brief.piece.start_s, brief.piece.end_s
-    cuts = (cut_s for cut_s in film.cuts_s if brief.start_s < cut_s < brief.end_s)
-    spoken = (span for span in film.speech if span.start_s < brief.end_s and span.end_s > brief.start_s)
-    return Surroundings(
-        tuple(round(min(cut_s, to_s) - from_s, 6) for cut_s in cuts),
-        tuple(
-            Span(round(max(0.0, span.start_s - from_s), 6), round(max(0.0, span.end_s - from_s), 6)) for span in spoken
-        ),
+    cuts = tuple(cut_s for cut_s in film.cuts_s if brief.start_s < cut_s < brief.end_s)
+    spoken = tuple(span for span in film.speech if span.start_s < brief.end_s and span.end_s > brief.start_s)
+    return surroundings(brief.piece.start_s, brief.piece.end_s, FilmTimes(film.duration_s, cuts, spoken))
+
+
+def surroundings(start_s: float, end_s: float, film: FilmTimes) -> Surroundings:
+    """What a piece from `start_s` to `end_s` of a film has to fit, in seconds of the piece."""
+    cuts = tuple(round(cut_s - start_s, 6) for cut_s in film.cuts_s if start_s < cut_s < end_s)
+    spoken = (
+        Span(round(max(0.0, span.start_s - start_s), 6), round(span.end_s - start_s, 6))
+        for span in film.speech
+        if span.start_s < end_s and span.end_s > start_s
     )
+    return Surroundings(cuts, tuple(spoken))
 
 
 def _earlier(part: Part, by_s: float) -> Part:

@@ -39,7 +39,7 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
-from storysound.jobs.plan.spotting import spotted
+from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
@@ -52,7 +52,7 @@ from storysound.story import Span
 
 __all__ = [
     "CROSS_S", "SHARES", "Composer", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "spotted",
-    "times_of", "voices_beside",
+    "spotted_sheet", "times_of", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)

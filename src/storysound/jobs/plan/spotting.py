@@ -4,11 +4,13 @@ from pathlib import Path
 
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.score import MusicBrief
+from storysound.cue.sheet import read_json
 from storysound.encode.pool import Models
+from storysound.errors import InputError
 from storysound.ingest.footage import Footage, read_footage
 from storysound.ingest.kinds import kind_of
 from storysound.jobs.plan.beds import Bed, briefs
-from storysound.jobs.plan.composing import film_times
+from storysound.jobs.plan.composing import film_times, surroundings, times_of
 from storysound.jobs.plan.listening import own_track, voice_of
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown, break_down
@@ -34,6 +36,34 @@ def spotted(story: Path, models: Models, watch: Watch, text: str = "") -> Spotti
         Scene(each.start_s, each.end_s, each.mood, each.theme, about=_about(each, breakdown)) for each in asked
     )
     return Spotting(scenes, tuple(cut_s for cut_s in film.cuts_s if cut_s < film.duration_s), film.speech)
+
+
+def spotted_sheet(sheet: Path) -> tuple[Spotting, int]:
+    """What the composed music of a sheet was composed to, as its cues have it now, and its seed: the same notes again.
+
+    Raises InputError for a sheet that can't be read, and one whose composed cues are no whole piece.
+    """
+    score = read_json(sheet)
+    asked = sorted((cue.composed for cue in score.cues if cue.composed), key=lambda each: each.start_s)
+    pieces = {each.piece for each in asked}
+    if len(pieces) != 1 or [each.number for each in asked] != list(range(asked[0].piece.scenes)):
+        fault = f"holds {len(asked)} composed cues of {len(pieces)} pieces, one whole piece is wanted"
+        raise InputError(sheet, fault, "swap composed cues back, or give the film")
+    (piece,) = pieces
+    scenes = tuple(
+        Scene(
+            round(each.start_s - piece.start_s, 6),
+            round(each.end_s - piece.start_s, 6),
+            each.mood,
+            each.theme,
+            each.ensemble,
+            each.seed,
+            each.style,
+        )
+        for each in asked
+    )
+    around = surroundings(piece.start_s, piece.end_s, times_of(score))
+    return Spotting(scenes, around.cuts_s, around.speech), piece.seed
 
 
 def _speech(footage: Footage, models: Models, watch: Watch) -> tuple[Span, ...]:
