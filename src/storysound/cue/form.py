@@ -54,6 +54,36 @@ class RunnerUpForm(Struct, frozen=True, forbid_unknown_fields=True):
     why: tuple[str, ...] = ()
 
 
+class MoodForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point of the circumplex."""
+
+    valence: Share
+    arousal: Share
+
+
+class MusicPieceForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch of the film with one composition of as many scenes."""
+
+    start_s: Seconds
+    end_s: Seconds
+    scenes: Annotated[int, Meta(ge=1)]
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
+class MusicBriefForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What composed music was asked to be. Edited here it changes nothing that sounds: `storysound cue set` does."""
+
+    piece: MusicPieceForm
+    number: Annotated[int, Meta(ge=0, description="which of the piece's scenes, from 0")]
+    start_s: Seconds
+    end_s: Seconds
+    mood: MoodForm
+    theme: Annotated[str, Meta(max_length=200, description="scenes of one theme share a motif")] = ""
+    ensemble: Name = "orchestra"
+    style: Annotated[str, Meta(max_length=200)] = ""
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
 class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
     """One sound placed under the story. `gain_db` is applied before fades and ducking."""
 
@@ -72,6 +102,7 @@ class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
     level_lufs: Annotated[float | None, Meta(description="of the stretch before its gain; null for silence")] = None
     muted: bool = False
     locked: Annotated[bool, Meta(description="left as it is when the rest is planned anew")] = False
+    composed: Annotated[MusicBriefForm | None, Meta(description="of music that was composed for it")] = None
 
 
 class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,13 +144,6 @@ class SlideshowForm(Struct, frozen=True, forbid_unknown_fields=True):
     transition_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
 
 
-class MoodForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """A point of the circumplex."""
-
-    valence: Share
-    arousal: Share
-
-
 class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What was asked of the plan; planning anew goes by it."""
 
@@ -128,6 +152,8 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     music: bool = True
     effects: bool = True
     fill: Literal["make", "hub", "none"] = "none"
+    compose: Literal["always", "missing", "never"] = "never"
+    ensemble: Name = "orchestra"
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"

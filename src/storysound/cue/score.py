@@ -79,6 +79,35 @@ class RunnerUp:
 
 
 @dataclass(frozen=True)
+class MusicPiece:
+    """A stretch of the film with one composition of as many scenes, each of them a cue."""
+
+    start_s: float
+    end_s: float
+    scenes: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MusicBrief:
+    """What the music of a composed cue was asked to be; with the film's cuts and speech it gives the same notes again.
+
+    It begins on a bar line at `start_s` and leads to `end_s`; its cue may begin a little earlier, for slow attacks, and
+    rings out over what follows.
+    """
+
+    piece: MusicPiece
+    number: int  # which of the piece's scenes, from 0
+    start_s: float
+    end_s: float
+    mood: Mood
+    theme: str = ""  # whose motif it is made of; the film's own where empty
+    ensemble: str = "orchestra"
+    style: str = ""  # another than the ensemble's own
+    seed: int = 0  # other notes for this scene alone
+
+
+@dataclass(frozen=True)
 class Cue:
     """One sound placed under the story over [start_s, end_s); its pieces cover that stretch without a hole."""
 
@@ -97,6 +126,7 @@ class Cue:
     level_lufs: float = float("-inf")  # of its stretch of the sound before the gain, as its layer is measured
     muted: bool = False
     locked: bool = False  # `plan` leaves it as it is
+    composed: MusicBrief | None = None  # of music that was composed for it
 
     @property
     def duration_s(self) -> float:
@@ -155,6 +185,8 @@ class Wishes:
     music: bool = True
     effects: bool = True
     fill: Literal["make", "hub", "none"] = "none"  # where effects come from that the library hasn't
+    compose: Literal["always", "missing", "never"] = "never"  # where music is composed, or only where none fits
+    ensemble: str = "orchestra"  # that plays what is composed
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"

@@ -20,6 +20,7 @@ from storysound.cue.form import (
     EditForm,
     FileForm,
     LoudnessForm,
+    MusicBriefForm,
     SceneForm,
     SheetForm,
     SlideshowForm,
@@ -37,6 +38,8 @@ from storysound.cue.score import (
     Edit,
     FileReference,
     Loudness,
+    MusicBrief,
+    MusicPiece,
     OtherTrack,
     Piece,
     RunnerUp,
@@ -235,7 +238,14 @@ def cue_dict(cue: Cue) -> dict[str, Any]:
         "level_lufs": finite(cue.level_lufs),
         "muted": cue.muted,
         "locked": cue.locked,
-    }
+    } | ({"composed": _brief(cue.composed)} if cue.composed else {})
+
+
+def _brief(brief: MusicBrief) -> dict[str, Any]:
+    times = {name: _exact(getattr(brief, name)) for name in ("start_s", "end_s")}
+    piece = asdict(brief.piece) | {name: _exact(getattr(brief.piece, name)) for name in times}
+    mood = {"valence": round(brief.mood.valence, 3), "arousal": round(brief.mood.arousal, 3)}
+    return asdict(brief) | times | {"piece": piece, "mood": mood}
 
 
 def _sound(sound: Sound) -> dict[str, Any]:
@@ -389,6 +399,28 @@ def _cue_of(place: str, form: CueForm) -> Cue:
         level_lufs=-math.inf if form.level_lufs is None else form.level_lufs,
         muted=form.muted,
         locked=form.locked,
+        composed=_brief_of(f"{place}.composed", form.composed) if form.composed else None,
+    )
+
+
+def _brief_of(place: str, form: MusicBriefForm) -> MusicBrief:
+    piece = form.piece
+    _check_span(f"{place}.piece", piece.start_s, piece.end_s, math.inf)
+    _check_span(place, form.start_s, form.end_s, piece.end_s)
+    if form.start_s < piece.start_s - TOUCH_S:
+        raise SheetError(f"{place}.start_s: {form.start_s:g} lies before its piece, which begins at {piece.start_s:g}")
+    if form.number >= piece.scenes:
+        raise SheetError(f"{place}.number: {form.number}, but its piece has {piece.scenes} scenes, counted from 0")
+    return MusicBrief(
+        MusicPiece(piece.start_s, piece.end_s, piece.scenes, piece.seed),
+        form.number,
+        form.start_s,
+        form.end_s,
+        Mood(form.mood.valence, form.mood.arousal),
+        form.theme,
+        form.ensemble,
+        form.style,
+        form.seed,
     )
 
 
