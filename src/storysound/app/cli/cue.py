@@ -30,12 +30,12 @@ def cue(
         str,
         typer.Argument(
             metavar="ACTION",
-            help="list · swap ID · move ID ±S · trim ID · gain ID ±DB · fade ID · mute ID · unmute ID · lock ID · "
-            "unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
+            help="list · swap ID · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · fade ID · mute ID · unmute ID · "
+            "lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
         ),
     ],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID|SOUND] [±NUMBER]", help="What it is done to.")
+        list[str] | None, typer.Argument(metavar="[ID|SOUND] [N] [±NUMBER]", help="What it is done to.")
     ] = None,
     runner_up: Annotated[bool, typer.Option("--next", help="swap: the next runner-up (also without it).")] = False,
     to: Annotated[str, typer.Option(metavar="SOUND", help="swap: this sound of the library, or a file.")] = "",
@@ -73,7 +73,9 @@ def cue(
         fields["cue"] = given.pop(0) if given else ""
     if action == "swap":
         fields["sound"] = to
-    if action in ("gain", "move"):
+    if action == "jump" and given:
+        fields["number"] = int(_number(given.pop(0), action))
+    if action in ("gain", "move", "jump"):
         name = "change_db" if action == "gain" else "change_s"
         fields[name] = _number(given.pop(0), action) if given else None
     _no_more(given, action)

@@ -8,10 +8,10 @@ from storysound.cue.score import Layer, Score
 from storysound.errors import UsageError
 
 Action = Literal[
-    "swap", "move", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "ban", "allow", "remove", "add", "undo",
-    "redo",
+    "swap", "move", "jump", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "ban", "allow", "remove", "add",
+    "undo", "redo",
 ]  # fmt: skip
-_NEEDS_CUE = frozenset({"swap", "move", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "remove"})
+_NEEDS_CUE = frozenset({"swap", "move", "jump", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "remove"})
 _NEEDS_SOUND = frozenset({"ban", "allow", "add"})
 
 
@@ -25,12 +25,13 @@ class EditRequest:
     sound: str = ""  # path in the library, or a file; of `swap`: empty takes the next runner-up
     text: str = ""  # of `swap`: words for the sound to look for
     change_db: float | None = None  # of `gain`
-    change_s: float | None = None  # of `move`
+    change_s: float | None = None  # of `move` and `jump`
     start_s: float | None = None  # of `trim` and `add`, in the film
     end_s: float | None = None  # likewise; of `add`: None lets it play as long as it lasts
     in_s: float | None = None  # of `fade`
     out_s: float | None = None
     layer: Layer | None = None  # of `add`: None goes by the sound
+    number: int | None = None  # of `jump`: which of the cue's, from 1
 
     def __post_init__(self) -> None:
         if self.action not in get_args(Action):
@@ -41,7 +42,13 @@ class EditRequest:
             raise UsageError(f"{self.action} needs a sound", field="sound")
         if self.action == "swap" and self.sound and self.text:
             raise UsageError("a swap goes by `sound` or by `text`, not by both")
-        for action, field in (("gain", "change_db"), ("move", "change_s"), ("add", "start_s")):
+        for action, field in (
+            ("gain", "change_db"),
+            ("move", "change_s"),
+            ("jump", "number"),
+            ("jump", "change_s"),
+            ("add", "start_s"),
+        ):
             if self.action == action and getattr(self, field) is None:
                 raise UsageError(f"{action} needs it", field=field)
 
