@@ -22,7 +22,7 @@ from torch import Tensor
 from storysound.encode.pool import Models
 from storysound.generate.maker import WEIGHTS
 from storysound.generate.video import small
-from storysound.generate.video.small import GUIDANCE, SmallTav, read_small, untaught
+from storysound.generate.video.small import GUIDANCE, MUTUAL, SmallTav, read_small, untaught
 from storysound.media.arrays import Doubles, Floats
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.frechet import frechet_distance
@@ -124,10 +124,11 @@ def made(
 ) -> Callable[[int, int], tuple[Tensor, Tensor]]:
     """What a network makes of the texts of clips."""
     guidance = GUIDANCE if recipe.guidance is None else recipe.guidance
+    mutual = MUTUAL if recipe.mutual is None else recipe.mutual
 
     def some(start: int, end: int) -> tuple[Tensor, Tensor]:
         texts, seeds = [clip.text for clip in clips[start:end]], range(start, end)
-        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance)
+        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance, mutual=mutual)
 
     return some
 

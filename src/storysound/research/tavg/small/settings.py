@@ -97,6 +97,7 @@ class SmallTavJudging:
     least: float = 0.4  # probability of a contact that counts; chosen on real clips of the validation part
     sampling_steps: int = 50
     guidance: float | None = None  # none: the model's own
+    mutual: float | None = None  # guidance of each side by the other, 1 for none; none given: the model's own
     draws: int = 2000  # of the bootstrap, by clips
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
