@@ -108,10 +108,12 @@ def test_what_is_made_stands_beside_real_clips_and_an_untaught_network(run: Path
         evaluate(SmallTavEvaluation(judges=judges, model=tmp_path, clips=4), NOBODY, Watch())
 
 
-def test_what_is_made_can_be_judged_alone(run: Path, tmp_path: Path) -> None:
+def test_an_untaught_network_can_be_left_out(run: Path, tmp_path: Path) -> None:
     Judges().save(tmp_path)
-    recipe = SmallTavEvaluation(tmp_path, "validation", 2, 0.4, 1, draws=5, model=run / FOLDER, made_only=True)
-    assert [(row.model, row.data) for row in evaluate(recipe, NOBODY, Watch())] == [("made", "made world, validation")]
+    recipe = SmallTavEvaluation(tmp_path, "validation", 2, 0.4, 1, draws=5, model=run / FOLDER, untaught=False)
+    rows = evaluate(recipe, NOBODY, Watch())
+    assert [row.model for row in rows] == ["real", "real, through the autoencoders", "made"]
+    assert {row.data for row in rows} == {"made world, validation"}
 
 
 def test_links_drawn_anew_add_nothing_and_all_else_is_taken(run: Path, tmp_path: Path) -> None:

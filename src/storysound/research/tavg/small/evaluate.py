@@ -251,15 +251,10 @@ def evaluate(recipe: SmallTavEvaluation, models: Models, watch: Watch) -> list[R
     blank = SmallTav(parts.config, nothing.worded.eval(), parts.frames, parts.sounds, parts.lexicon)
     clips = texts_of(recipe)
     own, others, halves = real_halves(network, recipe, watch)
-    sources: dict[str, Callable[[int, int], tuple[Tensor, Tensor]]] = {"made": made(clips, parts, recipe)}
-    rows = []
-    if not recipe.made_only:
-        rows.append(row_of("real", own, others, halves, network, clips, recipe))
-        sources = {
-            "real, through the autoencoders": real(clips, parts),
-            **sources,
-            "untaught": made(clips, blank, recipe),
-        }
+    rows = [row_of("real", own, others, halves, network, clips, recipe)]
+    sources = {"real, through the autoencoders": real(clips, parts), "made": made(clips, parts, recipe)}
+    if recipe.untaught:
+        sources["untaught"] = made(clips, blank, recipe)
     for name, source in sources.items():
         watch.step(name)
         rows.append(row_of(name, judged(network, source, recipe, watch), others, halves, network, clips, recipe))

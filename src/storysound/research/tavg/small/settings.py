@@ -95,7 +95,7 @@ class SmallTavJudging:
     part: Literal["validation", "test"] = "test"  # whose combinations are asked for; choices are made on the other
     clips: int = 210
     least: float = 0.4  # probability of a contact that counts; chosen on real clips of the validation part
-    sampling_steps: int = 50
+    sampling_steps: int = 25  # the model's own
     guidance: float | None = None  # none: the model's own
     mutual: float | None = None  # guidance of each side by the other, 1 for none; none given: the model's own
     draws: int = 2000  # of the bootstrap, by clips
@@ -114,7 +114,7 @@ class SmallTavEvaluation(SmallTavJudging):
     """`storysound evaluate tav-small`: a small TAVDiffusion beside real clips, shuffled ones, and an untaught one."""
 
     model: Path | None = None  # a folder with a small TAVDiffusion; none: the one that ships
-    made_only: bool = False  # nothing beside it: to choose guidance or steps by, on the validation part
+    untaught: bool = True  # whether an untaught network's clips are made, too: it takes as long again
 
 
 @dataclass(frozen=True)
