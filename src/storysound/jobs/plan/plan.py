@@ -37,6 +37,7 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
@@ -112,6 +113,9 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         rerank=wishes.rerank,
         avoid=old.bans,
         seed=wishes.seed,
+        themes=wishes.themes,
+        changes=wishes.changes,
+        shortest_scene=wishes.shortest_scene,
         track=old.track,
         layout="stereo" if old.layout == STEREO else "own",
         every_track=wishes.every_track,
@@ -192,7 +196,9 @@ def plan(
         own, footage, aside = own_sound(footage, options, models, watch, old)
         own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
-        told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
+        scenes = old.scenes if old else ()
+        told, breakdown = break_down(footage, models, options.text, watch, scenes, options.shortest_scene)
+        breakdown = with_themes(breakdown, footage, options)
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
@@ -248,7 +254,13 @@ def plan(
             mended += others
     if old is not None:
         score = _as_edit(score, old)
-    notes = (*notes_of(score, told), *(fill_notes(score.cues, made) if made else ()), *mastered.notes(), *mended)
+    notes = (
+        *notes_of(score, told),
+        *theme_notes(score),
+        *(fill_notes(score.cues, made) if made else ()),
+        *mastered.notes(),
+        *mended,
+    )
     return Plan(score, footage, own.sound, maps, notes, sounds, steps.seconds)
 
 
