@@ -1,10 +1,10 @@
 """Do music cues end on a beat, and does the next one take over on a beat of the one before?
 
-Run: python -m benchmarks.quality.exits [--library LIBRARY] [--films N] [--seed S]
+Run: python -m benchmarks.quality.exits [--library LIBRARY] [--cues N] [--tracks N] [--seed S]
 
-Films are turns of chance (8 to 30 s apart) with tracks of chance under them, cut as `plan` cuts them; beside it as it
-was before, without edges. Made tracks (chords struck at 60 to 180 beats a minute, 60 to 100 s) have beats that are
-known; of the music of a library only our own tracker says where they are, on the whole track.
+A long film has turns of chance (8 to 30 s apart) with tracks of chance under them, cut as `plan` cuts them; beside it
+as it was before, without edges. Made tracks (chords struck at 60 to 180 beats a minute, 40 to 60 s) have beats that
+are known; of the music of a library only our own tracker says where they are, on the whole track.
 An exit is on a beat where it lies within .05 of a beat from one; a cue that ends with its track's own ending is
 counted apart. The pulse goes on where, at a turn, the beat of the new music nearest to the turn lies within .05 of a
 beat from one of the old.
@@ -13,17 +13,18 @@ beat from one of the old.
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from storysound.cue.exits import story_beats_s
 from storysound.cue.levels import Levels
 from storysound.cue.score import Cue
+from storysound.jobs.plan import cuts
 from storysound.jobs.plan.choice import CROSS_S, Draft
-from storysound.jobs.plan.cuts import Place, cut, fitted_cue
 from storysound.library.search import Index
 from storysound.match.query import Hit
 from storysound.media import rhythm
@@ -32,7 +33,7 @@ from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.story import Sound
 
 NEAR = 0.05  # of a beat
-CUE_S, TURNS = (8.0, 30.0), (3, 8)
+CUE_S = (8.0, 30.0)
 OWN_ENDING_S = 0.051
 
 
@@ -49,7 +50,7 @@ def made_tracks(folder: Path, count: int, seed: int) -> list[Track]:
     tracks = []
     for number in range(count):
         rng = np.random.default_rng([seed, number])
-        period_s, length_s = 60 / rng.uniform(60, 180), float(rng.uniform(60, 100))
+        period_s, length_s = 60 / rng.uniform(60, 180), float(rng.uniform(40, 60))
         beats = np.arange(rng.uniform(0.0, 0.5), length_s - 2.0, period_s)
         wave = np.zeros(round(length_s * RATE_HZ), np.float32)
         for at, beat in enumerate(beats):
@@ -70,20 +71,21 @@ def _strike(wave: np.ndarray, at_s: float, level: float, rng: np.random.Generato
     wave[first : first + len(t)] += (0.05 * level * tones * np.exp(-t / 0.3) * np.minimum(t / 0.005, 1)).astype("f4")
 
 
-def tracks_of(library: Path) -> list[Track]:
-    """The music of a library that pulses, with its beats as our tracker has them."""
-    found = []
-    for sound in Index.load(library).sounds:
-        if sound.kind == "music" and sound.duration_s >= CUE_S[1]:
+def tracks_of(library: Path, most: int) -> list[Track]:
+    """Music of a library that pulses, evenly picked, with its beats as our tracker has them."""
+    found: list[Track] = []
+    sounds = [sound for sound in Index.load(library).sounds if sound.kind == "music"]
+    for sound in sounds[:: max(1, len(sounds) // most)]:
+        if sound.duration_s >= CUE_S[1]:
             beats = rhythm.beat_times_s(read_audio(Path(sound.root) / sound.path, rate_hz=RATE_HZ))
             if len(beats) > 8:
                 found.append(Track(sound, beats))
     return found
 
 
-def film(tracks: Sequence[Track], rng: np.random.Generator) -> list[Draft]:
+def film(tracks: Sequence[Track], cues: int, rng: np.random.Generator) -> list[Draft]:
     """A bed that changes at turns of chance, as `music_drafts` gives it."""
-    edges = np.concatenate([[0.0], np.cumsum(rng.uniform(*CUE_S, rng.integers(*TURNS)))]).tolist()
+    edges = np.concatenate([[0.0], np.cumsum(rng.uniform(*CUE_S, cues))]).tolist()
     drafts: list[Draft] = []
     chosen = -1
     for start_s, end_s in pairwise(edges):
@@ -97,12 +99,16 @@ def film(tracks: Sequence[Track], rng: np.random.Generator) -> list[Draft]:
     return drafts
 
 
-def before(drafts: Sequence[Draft]) -> list[Cue]:
-    """As cues were cut without edges."""
-    places = [
-        Place(f"music-{n}", "music", d.start_s, d.end_s, d.cross_in_s, d.cross_out_s) for n, d in enumerate(drafts)
-    ]
-    return [fitted_cue(place, draft.hits[0], -30.0) for place, draft in zip(places, drafts, strict=True)]
+def on_beats_cut(drafts: Sequence[Draft]) -> list[Cue]:
+    """As `plan` cuts them."""
+    return [one.cue for one in cuts.cut(drafts, -23.0, Levels())]
+
+
+def cut_before(drafts: Sequence[Draft]) -> list[Cue]:
+    """As they were cut before music had edges."""
+    same = lambda fitted, *_: fitted  # noqa: E731
+    with patch.object(cuts, "on_beats", same), patch.object(cuts, "opened", same):
+        return on_beats_cut([replace(draft, turn_s=None) for draft in drafts])
 
 
 def measures(drafts: Sequence[Draft], cues: Sequence[Cue], beats: Mapping[str, Doubles]) -> dict[str, list[float]]:
@@ -128,23 +134,19 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--library", type=Path, help="made by `storysound index`; without it made tracks alone")
-    parser.add_argument("--films", type=int, default=30)
+    parser.add_argument("--cues", type=int, default=80)
+    parser.add_argument("--tracks", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sets = {"made": made_tracks(Path(folder), 20, given.seed)}
+        sets = {"made": made_tracks(Path(folder), given.tracks, given.seed)}
         if given.library:
-            sets["library"] = tracks_of(given.library)
+            sets["library"] = tracks_of(given.library, given.tracks)
         for name, tracks in sets.items():
             beats = {track.sound.path: track.beats_s for track in tracks}
-            films = [film(tracks, np.random.default_rng([given.seed, n])) for n in range(given.films)]
-            ways = {
-                "on beats": lambda drafts: [one.cue for one in cut(drafts, -23.0, Levels())],
-                "as before": before,
-            }
-            for way, made in ways.items():
-                each = [measures(drafts, made(drafts), beats) for drafts in films]
-                show(name, way, {of: [value for own in each for value in own[of]] for of in each[0]})
+            drafts = film(tracks, given.cues, np.random.default_rng(given.seed))
+            show(name, "on beats", measures(drafts, on_beats_cut(drafts), beats))
+            show(name, "as before", measures(drafts, cut_before(drafts), beats))
 
 
 def show(name: str, way: str, found: Mapping[str, Sequence[float]]) -> None:
@@ -154,7 +156,8 @@ def show(name: str, way: str, found: Mapping[str, Sequence[float]]) -> None:
         f"{name} tracks, {way}: {len(found['exits'])} exits, on a beat {near['exits']:.2f}; "
         f"{len(found['own endings'])} own endings; {len(found['pulse'])} turns, the pulse goes on {near['pulse']:.2f}; "
         f"a beat lies off the picture's turn by {np.median(found['moved']):.2f} s (median), "
-        f"{np.quantile(found['moved'], 0.95):.2f} s (95 %)"
+        f"{np.quantile(found['moved'], 0.95):.2f} s (95 %)",
+        flush=True,
     )
 
 

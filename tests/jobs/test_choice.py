@@ -88,6 +88,16 @@ def test_a_theme_returns_with_its_track_chosen_for_all_its_scenes() -> None:
     assert beds[0].hits[0].why == ("fits 2", "theme 1")  # though it was found for the other
 
 
+def test_silence_parts_the_bed_and_its_edges_do_not_cross() -> None:
+    _, understood = story(20, 20, 20, 20, themes=(1, 0, 1, 2))
+    answers = [[hit(A, 3), hit(B, 0)], [hit(A, 2), hit(B, 0)], [hit(A, 0), hit(B, 2)]]
+    beds = music_drafts(understood, Shelf(*answers), asked())
+    assert [(bed.hits[0].sound.path, bed.turn_s) for bed in beds] == [("a", None), ("a", None), ("b", 60)]
+    assert [(bed.start_s, bed.end_s) for bed in beds[:1]] == [(0, 20)]
+    assert (beds[1].start_s, beds[1].cross_in_s, beds[1].cross_out_s) == (40, 0, CROSS_S)
+    assert music_drafts(story(20, themes=(0,))[1], Shelf(), asked()) == []
+
+
 def test_themes_share_a_track_only_where_no_other_is_near() -> None:
     _, understood = story(20, 20, themes=(1, 2))
     near = [[hit(A, 3), hit(B, 1.5)], [hit(A, 3), hit(B, 1.4)]]

@@ -67,6 +67,18 @@ def test_themes_that_scenes_have_stay() -> None:
     assert [scene.theme for scene in found.scenes] == [7, 3, 3, 3]
 
 
+def test_scenes_full_of_speech_are_silent_where_silence_is_asked_for() -> None:
+    breakdown, footage = shown("ABAB")
+    speech = (Span(15.0, 27.0), Span(30.0, 36.0))
+    found = with_themes(breakdown, footage, PlanOptions(silence=True), speech)
+    assert [scene.theme for scene in found.scenes] == [1, 0, 1, 2]
+    assert 0 not in [scene.theme for scene in with_themes(breakdown, footage, PlanOptions(), speech).scenes]
+    assert with_themes(found, footage, PlanOptions()) == found
+    cue = Cue("music-1", "music", 0, 9, Sound("a", "/l", 9.0, "music"), (Piece(0, 9, 0),), 0, 0.1, 0.1, 0.9)
+    lines = theme_notes(Score("t", 60.0, 25.0, found.scenes, (cue,)))
+    assert lines == ("the music has 2 themes; 1 returns", "no music at 0:15–0:30: silence was asked for there")
+
+
 def test_what_returns_is_said() -> None:
     breakdown, footage = shown("ABAB")
     scenes = with_themes(breakdown, footage, PlanOptions()).scenes

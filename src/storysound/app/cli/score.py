@@ -81,6 +81,7 @@ ChangesOption = Annotated[Changes, typer.Option(help="How often the music change
 ShortestScene = Annotated[
     float | None, typer.Option(min=1, max=3600, metavar="S", help="Scenes last so long; else 8 s, and 4 of pictures.")
 ]
+Silence = Annotated[bool, typer.Option("--silence", help="No music in scenes full of speech.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
 EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
@@ -116,6 +117,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     same = (
         "text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank", "every_track", "fps",
         "seconds", "transition", "narration", "themes", "shortest_scene",
+        "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -175,6 +177,7 @@ def score(
     themes: Themes = None,
     changes: ChangesOption = Changes.some,
     shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",
@@ -269,6 +272,7 @@ def plan(
     themes: Themes = None,
     changes: ChangesOption = Changes.some,
     shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",

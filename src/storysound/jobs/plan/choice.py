@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
-from storysound.cue.score import Layer, Scene
+from storysound.cue.score import SILENT, Layer, Scene
 from storysound.cue.themes import tracks_of_themes
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.lasting import Lasting
@@ -65,6 +66,7 @@ class Draft:
     turn_s: float | None = None  # where music takes over from the music before it
 
 
+MEETS_S = 0.5  # scenes with less between them follow on each other
 CROSS_S = 1.6  # music changes over this long around a scene's edge
 
 
@@ -98,8 +100,8 @@ def music_offers(
 def music_drafts(
     breakdown: Breakdown, finder: Searches, options: PlanOptions, watch: Watch | None = None
 ) -> list[Draft]:
-    """The music bed: one track for each theme of the scenes, which returns with it."""
-    scenes = breakdown.scenes
+    """The music bed: one track for each theme of the scenes, which returns with it; none where they are silent."""
+    scenes = [scene for scene in breakdown.scenes if scene.theme != SILENT]
     offers = music_offers(scenes, finder, options, watch)
     names = list(offers.sounds)
     if not names:
@@ -178,17 +180,17 @@ def _beds(
     scenes: Sequence[Scene], path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
 ) -> list[Draft]:
     """A draft for each run of scenes with one track; `path` [s] says which of `names` each scene has."""
+    meets = [False, *(after.start_s - before.end_s < MEETS_S for before, after in pairwise(scenes)), False]
+    is_new = [not meets[at] or path[at] != path[at - 1] for at in range(len(scenes))]
+    starts = np.flatnonzero(is_new).tolist()
     drafts: list[Draft] = []
-    first = 0
-    for last in range(1, len(path) + 1):
-        if last < len(path) and path[last] == path[first]:
-            continue
+    for first, last in pairwise([*starts, len(scenes)]):
         hits = _chosen_first(names[path[first]], found[first:last], found)
         if scenes[first].theme and len({scene.theme for scene in scenes}) > 1:
             hits = (replace(hits[0], why=(*hits[0].why, f"theme {scenes[first].theme}")), *hits[1:])
         arousal = float(np.mean([s.mood.arousal for s in scenes[first:last]]))
         start_s, end_s = scenes[first].start_s, scenes[last - 1].end_s
-        before, after = (CROSS_S if inside else 0.0 for inside in (first > 0, last < len(path)))
+        before, after = (CROSS_S * meets[at] for at in (first, last))
         drafts.append(
             Draft(
                 "music",
@@ -201,7 +203,6 @@ def _beds(
                 turn_s=start_s if before else None,
             )
         )
-        first = last
     return drafts
 
 

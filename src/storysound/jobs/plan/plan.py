@@ -116,6 +116,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         themes=wishes.themes,
         changes=wishes.changes,
         shortest_scene=wishes.shortest_scene,
+        silence=wishes.silence,
         track=old.track,
         layout="stereo" if old.layout == STEREO else "own",
         every_track=wishes.every_track,
@@ -198,7 +199,7 @@ def plan(
     with steps("understand"):
         scenes = old.scenes if old else ()
         told, breakdown = break_down(footage, models, options.text, watch, scenes, options.shortest_scene)
-        breakdown = with_themes(breakdown, footage, options)
+        breakdown = with_themes(breakdown, footage, options, own.speech)
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()

@@ -47,6 +47,7 @@ class PlanOptions:
     themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
     changes: Changes = "some"  # how often the music changes
     shortest_scene: float | None = None  # seconds; None: 8, and 4 where pictures are shown
+    silence: bool = False  # no music in scenes full of speech
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
     every_track: bool = False  # scores each other sound track of the film too, under its own speech
     # Of a slideshow:
@@ -138,6 +139,7 @@ class PlanOptions:
             themes=self.themes,
             changes=self.changes,
             shortest_scene=self.shortest_scene,
+            silence=self.silence,
             every_track=self.every_track,
             size=self.size,
             fps=self.fps,

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
-from storysound.cue.score import Scene, Score
+from storysound.cue.score import SILENT, Scene, Score
 from storysound.cue.themes import group_themes
+from storysound.draw.shapes import times_of
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.request import Changes, PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
@@ -15,6 +17,7 @@ from storysound.story import Mood, Span, Story
 
 # What scenes have in common, where a theme is to return: weights of what is seen or heard, told and felt.
 SEEN, TOLD, FELT = 1.0, 1.0, 2.0
+FULL, SHORTEST_SILENCE_S = 0.7, 10.0  # share of speech in a scene that needs no music, and how long it is at least
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,14 @@ PICTURE_BUDGETS: Mapping[Changes, Budget] = {
 }
 
 
-def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions) -> Breakdown:
+def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, speech: Sequence[Span] = ()) -> Breakdown:
     """The breakdown with a theme for each scene, counted from 1 as they are first heard.
 
     By what is seen, told and felt. Themes that scenes have already stay; beside them a scene that has none gets the
-    one that it is nearest to.
+    one that it is nearest to. Where it is asked for, scenes full of `speech` have `SILENT`.
     """
     scenes = breakdown.scenes
-    if any(scene.theme for scene in scenes):
+    if any(scene.theme is not None for scene in scenes):
         return replace(breakdown, scenes=_beside_known(scenes, theme_vectors(breakdown, footage.story, options.mood)))
     lengths_s = np.array([scene.end_s - scene.start_s for scene in scenes])
     duration_s = float(lengths_s.sum())
@@ -77,16 +80,25 @@ def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions) ->
         worth=worth,
         change_cost=budget.change,
     )
-    numbered = tuple(replace(scene, theme=theme + 1) for scene, theme in zip(scenes, themes, strict=True))
+    silent = [options.silence and _is_full(scene, speech) for scene in scenes]
+    numbers = [SILENT if rests else theme + 1 for rests, theme in zip(silent, themes, strict=True)]
+    numbered = tuple(replace(scene, theme=number) for scene, number in zip(scenes, numbers, strict=True))
     return replace(breakdown, scenes=numbered)
+
+
+def _is_full(scene: Scene, speech: Sequence[Span]) -> bool:
+    own = Span(scene.start_s, scene.end_s)
+    spoken_s = sum(span.overlap_s(own) for span in speech)
+    return own.duration_s >= SHORTEST_SILENCE_S and spoken_s >= FULL * own.duration_s
 
 
 def _beside_known(scenes: Sequence[Scene], vectors: Doubles) -> tuple[Scene, ...]:
     """Scenes that have no theme with that of the scene they are nearest to, of those that have; `vectors` [s d]."""
-    known = [at for at, scene in enumerate(scenes) if scene.theme]
+    known = [at for at, scene in enumerate(scenes) if scene.theme is not None]
     off = ((vectors[:, None] - vectors[known][None]) ** 2).sum(axis=2)
     nearest = [scenes[known[at]].theme for at in off.argmin(axis=1)]
-    return tuple(replace(scene, theme=scene.theme or near) for scene, near in zip(scenes, nearest, strict=True))
+    pairs = zip(scenes, nearest, strict=True)
+    return tuple(replace(scene, theme=near) if scene.theme is None else scene for scene, near in pairs)
 
 
 def theme_vectors(breakdown: Breakdown, story: Story, mood: Mood | None) -> Doubles:
@@ -110,10 +122,11 @@ def _ones(rows: Doubles) -> Doubles:
 
 def theme_notes(score: Score) -> tuple[str, ...]:
     """How many themes the music has, and which return: a line, where there are several."""
-    order = [scene.theme for scene in score.scenes if scene.theme]
-    runs = [theme for at, theme in enumerate(order) if at == 0 or order[at - 1] != theme]
-    if len(set(runs)) < 2 or not any(cue.layer == "music" for cue in score.cues):
+    if not any(cue.layer == "music" for cue in score.cues):
         return ()
+    runs = [theme for theme, _ in groupby(scene.theme for scene in score.scenes) if theme]
     back = sorted({theme for theme in runs if runs.count(theme) > 1})
     returning = f"; {', '.join(map(str, back))} return{'s' if len(back) == 1 else ''}" if back else ""
-    return (f"the music has {len(set(runs))} themes{returning}",)
+    said = [f"the music has {len(set(runs))} themes{returning}"] if len(set(runs)) > 1 else []
+    silent = [times_of(Span(scene.start_s, scene.end_s)) for scene in score.scenes if scene.theme == SILENT]
+    return (*said, *([f"no music at {', '.join(silent)}: silence was asked for there"] if silent else []))
