@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from storysound.jobs.compose.sounding import FONT, Players, write_music
 
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles
 from storysound.compose.spotting import Scene, Spotting
-from storysound.jobs.compose.sounding import FONT, Players, write_music
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.story import Mood
