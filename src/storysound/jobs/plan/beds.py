@@ -141,7 +141,7 @@ def returning(scenes: Sequence[Scene]) -> list[str]:
     runs = [theme for theme, _ in groupby(scene.theme for scene in scenes)]
     back = (theme for theme in dict.fromkeys(runs) if theme and runs.count(theme) > 1)
     names = dict(zip(back, (f"theme {_letters(n)}" for n in count()), strict=False))
-    return [names.get(scene.theme, "") for scene in scenes]
+    return [names.get(scene.theme or 0, "") for scene in scenes]
 
 
 def _letters(number: int) -> str:
