@@ -113,6 +113,8 @@ def test_without_a_font_all_of_the_music_can_not_be_composed(
     with pytest.raises(MissingModelError, match="models pull soundfonts"):
         plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="always")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="ensemble: plays what is composed"):
+        plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", ensemble="piano")
     result = plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="missing")
     assert any("SoundFont" in note for note in result.notes)
     assert [cue.composed for cue in result.score.cues] == [None] * len(result.score.cues)
