@@ -17,12 +17,23 @@ Pixel = Annotated[int, Meta(ge=16, le=8192, multiple_of=2)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class JumpForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a jump of music to this piece costs, in parts; 0 isn't heard. Never read to make sound."""
+
+    total: float
+    timbre: float = 0.0
+    harmony: float = 0.0
+    seam: float = 0.0
+    level: float = 0.0
+
+
 class PieceForm(Struct, frozen=True, forbid_unknown_fields=True):
     """A stretch [in_s, out_s) of the sound, placed at `at_s`; neighbours overlap by their crossfade."""
 
     in_s: Annotated[float, Meta(ge=0, description="seconds of the sound")]
     out_s: Annotated[float, Meta(gt=0, description="seconds of the sound")]
     at_s: Seconds
+    jump: JumpForm | None = None
 
 
 class SoundForm(Struct, frozen=True, forbid_unknown_fields=True):

@@ -43,15 +43,31 @@ class DuckingFacts:
 
 
 @dataclass(frozen=True)
+class Jump:
+    """What it costs to come to a piece from the one before: how much is heard of it, by `cue.remix.costs`.
+
+    0 is nothing, 1 as between any two places of the track; `total` weighs the parts, and adds what any jump costs.
+    """
+
+    total: float
+    timbre: float
+    harmony: float
+    seam: float
+    level: float
+
+
+@dataclass(frozen=True)
 class Piece:
     """Source stretch [in_s, out_s) of a sound, placed at story time `at_s`.
 
-    Successive pieces of one cue overlap in story time by the length of their crossfade.
+    Successive pieces of one cue overlap in story time by the length of their crossfade. `jump`: to it, where music was
+    made as long as its cue.
     """
 
     in_s: float
     out_s: float
     at_s: float
+    jump: Jump | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.in_s < self.out_s or self.at_s < 0.0:

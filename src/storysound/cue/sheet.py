@@ -37,6 +37,7 @@ from storysound.cue.score import (
     DuckingFacts,
     Edit,
     FileReference,
+    Jump,
     Loudness,
     MusicBrief,
     MusicPiece,
@@ -219,7 +220,7 @@ def cue_dict(cue: Cue) -> dict[str, Any]:
         "start_s": _exact(cue.start_s),
         "end_s": _exact(cue.end_s),
         "sound": _sound(cue.sound),
-        "pieces": [{"in_s": _exact(p.in_s), "out_s": _exact(p.out_s), "at_s": _exact(p.at_s)} for p in cue.pieces],
+        "pieces": [_piece(piece) for piece in cue.pieces],
         "gain_db": round(cue.gain_db, 2),
         "fade_in_s": _exact(cue.fade_in_s),
         "fade_out_s": _exact(cue.fade_out_s),
@@ -246,6 +247,11 @@ def _brief(brief: MusicBrief) -> dict[str, Any]:
     piece = asdict(brief.piece) | {name: _exact(getattr(brief.piece, name)) for name in times}
     mood = {"valence": round(brief.mood.valence, 3), "arousal": round(brief.mood.arousal, 3)}
     return asdict(brief) | times | {"piece": piece, "mood": mood}
+
+
+def _piece(piece: Piece) -> dict[str, Any]:
+    placed: dict[str, Any] = {"in_s": _exact(piece.in_s), "out_s": _exact(piece.out_s), "at_s": _exact(piece.at_s)}
+    return placed | {"jump": asdict(piece.jump)} if piece.jump else placed
 
 
 def _sound(sound: Sound) -> dict[str, Any]:
@@ -382,7 +388,8 @@ def _cue_of(place: str, form: CueForm) -> Cue:
     for at, piece in enumerate(form.pieces):
         if piece.out_s <= piece.in_s:
             raise SheetError(f"{place}.pieces[{at}].out_s: {piece.out_s:g} must be after in_s, {piece.in_s:g}")
-        pieces.append(Piece(piece.in_s, piece.out_s, piece.at_s))
+        jump = Jump(**msgspec.structs.asdict(piece.jump)) if piece.jump else None
+        pieces.append(Piece(piece.in_s, piece.out_s, piece.at_s, jump))
     return Cue(
         id=form.id,
         layer=form.layer,

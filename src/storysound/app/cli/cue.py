@@ -30,14 +30,14 @@ def cue(
         str,
         typer.Argument(
             metavar="ACTION",
-            help="list · swap ID · set ID ensemble=NAME … · move ID ±S · trim ID · gain ID ±DB · fade ID · mute ID · "
+            help="list · swap ID · set ID ensemble=NAME … · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · fade ID · mute ID · "
             "unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
         ),
     ],
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID|SOUND] [±NUMBER|NAME=VALUE]",
+            metavar="[ID|SOUND] [N] [±NUMBER|NAME=VALUE]",
             help="What it is done to; set: ensemble=, style=, theme=, mood=V,A, seed= of composed music.",
         ),
     ] = None,
@@ -80,7 +80,9 @@ def cue(
     if action == "set":
         fields |= _brief(given)
         given = []
-    if action in ("gain", "move"):
+    if action == "jump" and given:
+        fields["number"] = int(_number(given.pop(0), action))
+    if action in ("gain", "move", "jump"):
         name = "change_db" if action == "gain" else "change_s"
         fields[name] = _number(given.pop(0), action) if given else None
     _no_more(given, action)

@@ -43,6 +43,12 @@ def run(request: EditRequest, models: Models, watch: Watch) -> EditResult:
     return EditResult(after, (*changed, *gone))
 
 
+def _jump(score: Score, request: EditRequest, _: Models) -> Score:
+    from storysound.jobs.edit.jumping import jump_moved
+
+    return jump_moved(score, request.cue, request.number or 0, request.change_s or 0.0)
+
+
 def _swap(score: Score, request: EditRequest, models: Models) -> Score:
     from storysound.jobs.plan.plan import Place, fitted_cue
 
@@ -178,6 +184,7 @@ _ACTIONS: dict[str, Callable[[Score, EditRequest, Models], Score]] = {
     "swap": _swap,
     "add": _add,
     "move": lambda score, asked, _: edit.move(score, asked.cue, asked.change_s or 0.0),
+    "jump": _jump,
     "trim": lambda score, asked, _: edit.trim(score, asked.cue, asked.start_s, asked.end_s),
     "gain": lambda score, asked, _: edit.gain(score, asked.cue, asked.change_db or 0.0),
     "fade": lambda score, asked, _: edit.fade(score, asked.cue, asked.in_s, asked.out_s),
