@@ -31,7 +31,8 @@ def cue(
         typer.Argument(
             metavar="ACTION",
             help="list · swap ID · set ID ensemble=NAME … · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · "
-            "fade ID · mute ID · unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
+            "fade ID · mute ID · unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · "
+            "undo · redo",
         ),
     ],
     words: Annotated[
