@@ -60,7 +60,7 @@ def _lead(piece: Piece, beats_s: Doubles) -> float:
 def _moved(pieces: Sequence[Piece], by_s: float) -> tuple[Piece, ...]:
     """Pieces that much later, or (negative) earlier, though not before the story begins."""
     by_s = max(by_s, -pieces[0].at_s)
-    return tuple(Piece(piece.in_s, piece.out_s, piece.at_s + by_s) for piece in pieces)
+    return tuple(replace(piece, at_s=piece.at_s + by_s) for piece in pieces)
 
 
 def _ended(pieces: tuple[Piece, ...], beats_s: Doubles, edges: Edges) -> tuple[Piece, ...]:

@@ -35,6 +35,14 @@ class Fill(enum.StrEnum):
     none = "none"
 
 
+class Compose(enum.StrEnum):
+    """Choices of --compose; the names are those of `PlanOptions.compose`."""
+
+    always = "always"
+    missing = "missing"
+    never = "never"
+
+
 class Changes(enum.StrEnum):
     """Choices of --changes; the names are those of `PlanOptions.changes`."""
 
@@ -61,6 +69,15 @@ FillOption = Annotated[
         show_default=False,
     ),
 ]
+ComposeOption = Annotated[
+    Compose | None,
+    typer.Option(
+        help="Music composed to the scenes, or only where the library has none that fits; without a library it is "
+        "composed to pictures, and to films where none fits.",
+        show_default=False,
+    ),
+]
+Ensemble = Annotated[str, typer.Option(metavar="NAME", help="Who plays what is composed: piano, strings, folk …")]
 KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
 Gain = Annotated[float, _GAIN]
@@ -115,9 +132,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["seed"] and given["take"] > 1:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
-        "text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank", "every_track", "fps",
-        "seconds", "transition", "narration", "themes", "shortest_scene",
-        "silence",
+        "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "rerank", "every_track",
+        "fps", "seconds", "transition", "narration", "themes", "shortest_scene", "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -125,6 +141,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "effects_gain_db": given["effects_gain"],
         "licence_policy": given["licence_policy"].value,
         "fill": given["fill"].value if given["fill"] else None,
+        "compose": given["compose"].value if given["compose"] else None,
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
@@ -167,6 +184,8 @@ def score(
     music: Music = True,
     effects: Effects = True,
     fill: FillOption = None,
+    compose: ComposeOption = None,
+    ensemble: Ensemble = "orchestra",
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -262,6 +281,8 @@ def plan(
     music: Music = True,
     effects: Effects = True,
     fill: FillOption = None,
+    compose: ComposeOption = None,
+    ensemble: Ensemble = "orchestra",
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,

@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from storysound.cue.exits import Edges, on_beats, opened
-from storysound.cue.fit import Track, analyse, fit, sounding
+from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import RenderedCue
-from storysound.cue.score import Cue, Layer, Piece, RunnerUp
+from storysound.cue.score import Cue, Layer, RunnerUp
 from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.entries import Entries
+from storysound.jobs.plan.remixing import remixed
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
@@ -68,6 +70,11 @@ class _LibrarySound:
     def from_s(self) -> float:
         """Where in its file the wave begins."""
         return self.stretch.start_s
+
+    @cached_property
+    def remixer(self) -> Remixer:
+        """What makes music longer and shorter."""
+        return Remixer(self.wave, self.track)
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -191,8 +198,42 @@ def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
 
 def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:
     """A silent sound keeps its level."""
-    length_s = place.end_s - place.start_s
+    fitted, why = _fit(place, hit, sound)
+    if place.edges is not None:
+        fitted = on_beats(fitted, sound.beats_s, place.edges)
+        fitted = opened(fitted) if place.edges.turn_s is None else fitted
+    played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
+    fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
+    fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))
+    samples = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fade_in_s, fade_out_s=fade_out_s).whole()
+    level = layer_lufs(samples, place.layer)
+    gain_db = min(wanted_lufs - level, MOST_GAIN_DB) if math.isfinite(level) else 0.0
+    pieces = tuple(replace(p, in_s=p.in_s + sound.from_s, out_s=p.out_s + sound.from_s) for p in fitted.pieces)
+    cue = Cue(
+        place.id,
+        place.layer,
+        pieces[0].at_s,
+        pieces[-1].end_s,
+        hit.sound,
+        pieces,
+        gain_db,
+        fade_in_s,
+        fade_out_s,
+        hit.score,
+        (*hit.why, why) if why else hit.why,
+        level_lufs=level,
+    )
+    return RenderedCue(cue, samples)
+
+
+def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
+    """How a sound fills its place, and what to know of it."""
+    length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
+    if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
+        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s)
+        if made is not None:
+            return made, why
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
     endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
@@ -205,28 +246,4 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
         texture=sound.texture if endless else None,
         seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
     )
-    if place.edges is not None:
-        fitted = on_beats(fitted, sound.beats_s, place.edges)
-        fitted = opened(fitted) if place.edges.turn_s is None else fitted
-    played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
-    fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
-    fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))
-    samples = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fade_in_s, fade_out_s=fade_out_s).whole()
-    level = layer_lufs(samples, place.layer)
-    gain_db = min(wanted_lufs - level, MOST_GAIN_DB) if math.isfinite(level) else 0.0
-    pieces = tuple(Piece(p.in_s + sound.from_s, p.out_s + sound.from_s, p.at_s) for p in fitted.pieces)
-    cue = Cue(
-        place.id,
-        place.layer,
-        pieces[0].at_s,
-        pieces[-1].end_s,
-        hit.sound,
-        pieces,
-        gain_db,
-        fade_in_s,
-        fade_out_s,
-        hit.score,
-        hit.why,
-        level_lufs=level,
-    )
-    return RenderedCue(cue, samples)
+    return fitted, why

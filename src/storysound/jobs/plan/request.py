@@ -8,12 +8,14 @@ from typing import Literal
 from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
 from storysound.cue.score import Score, Wishes
 from storysound.errors import UsageError
+from storysound.ingest.kinds import StoryKind
 from storysound.story import Mood, Story
 
 Layout = Literal["own", "stereo"]
 SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
 Fill = Literal["make", "hub", "none"]
+Compose = Literal["always", "missing", "never"]
 Changes = Literal["few", "some", "many"]
 MOST_THEMES = 1000
 LEAST_SCENE_S, MOST_SCENE_S = 1.0, 3600.0
@@ -30,6 +32,8 @@ class PlanOptions:
     music: bool = True  # a bed under the scenes
     effects: bool = True  # ambience and spot effects
     fill: Fill | None = None  # effects that no library has: made, by a model of the hub, or none; None: see `filled`
+    compose: Compose | None = None  # where music is composed to the scenes; None: see `composing`
+    ensemble: str = "orchestra"  # that plays what is composed
     keep_original: bool = True  # the clip's own sound
     replace: bool = False  # takes out the music a clip already has, and scores it anew
     music_gain_db: float = 0.0  # louder or softer than it would be
@@ -74,6 +78,10 @@ class PlanOptions:
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
         if self.fill not in (None, "make", "hub", "none"):
             raise UsageError(f"is make, hub or none, got {self.fill!r}", field="fill")
+        if self.compose not in (None, "always", "missing", "never"):
+            raise UsageError(f"is always, missing or never, got {self.compose!r}", field="compose")
+        if self.compose in ("always", "missing") and not self.music:
+            raise UsageError("is music: it can't go without `music`", field="compose")
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
@@ -124,14 +132,28 @@ class PlanOptions:
         """Where effects come from that the library hasn't: as asked, else made where no library was given."""
         return self.fill or ("none" if library else "make")
 
-    def wishes(self, profile: str, library: Path | None) -> Wishes:
-        """What of it the sheet remembers, with the profile that went by it and the library that was given."""
+    def composing(self, kind: StoryKind, library: Path | None) -> Compose:
+        """Where music is composed: as asked; else nowhere beside a library that was given.
+
+        Without one it is composed to pictures, and to other stories where the starter sounds have none that fits.
+        """
+        if not self.music or self.compose:
+            return self.compose or "never"
+        return "never" if library else "always" if kind == "pictures" else "missing"
+
+    def wishes(self, profile: str, library: Path | None, compose: Compose) -> Wishes:
+        """What of it the sheet remembers, with the profile that went by it and the library that was given.
+
+        `compose`: where music was composed.
+        """
         return Wishes(
             text=self.text,
             mood=self.mood,
             music=self.music,
             effects=self.effects,
             fill=self.filled(library),
+            compose=compose,
+            ensemble=self.ensemble,
             ignore_names=self.ignore_names,
             licence_policy=self.licence_policy,
             rerank=self.rerank,
