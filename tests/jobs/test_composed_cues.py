@@ -269,7 +269,7 @@ def test_music_that_misses_the_mood_is_composed_instead(
     """The reader and eyes of this film feel about neutral."""
     moods = {"red.wav": Mood(0.5, 0.5), "blue.wav": Mood(0.0, 1.0)}
     shelf = Shelf([replace(s, mood=moods.get(s.path, s.mood)) for s in sounds], ("red", "blue", "red"))
-    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5)}
+    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5), "themes": 2}
     score = plan(shelf, composing_models(font), film, tmp_path / "cues.json", **asked).score
     composed = [cue for cue in score.cues if cue.composed]
     taken = [cue for cue in score.cues if not cue.composed]
