@@ -19,8 +19,8 @@ from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.mix import stems
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Score
-from storysound.cue.sheet import read_json
+from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Piece, Score
+from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
 from storysound.jobs.compose import compose as composing
@@ -202,6 +202,19 @@ def test_a_gain_a_move_and_a_trim_stay_when_notes_change(sheet: Path, font: Path
     new = edited(sheet, font, "set", cue="music-2", seed=9).score.cues[1]
     assert (new.start_s, new.end_s, new.pieces, new.gain_db) == (old.start_s, old.end_s, old.pieces, old.gain_db)
     assert new.sound.path != old.sound.path
+
+
+def test_a_cut_that_was_made_in_a_composed_cue_stays(sheet: Path, font: Path) -> None:
+    score = read_json(sheet)
+    cue = score.cues[1]
+    pieces = (Piece(0.0, 4.0, cue.start_s), Piece(6.0, 9.0, cue.start_s + 4.0))
+    write_json(
+        replace(score, cues=(score.cues[0], replace(cue, pieces=pieces, end_s=pieces[1].end_s), score.cues[2])), sheet
+    )
+    new = edited(sheet, font, "set", cue="music-2", theme="Anna").score.cues[1]
+    assert [(p.in_s, p.out_s) for p in new.pieces] == [(0.0, 4.0), (6.0, 9.0)]
+    assert new.composed is not None
+    assert new.composed.theme == "Anna"
 
 
 def test_a_composed_take_and_the_library_change_places(
