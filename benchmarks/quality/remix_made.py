@@ -8,8 +8,8 @@ import numpy as np
 
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles
+from storysound.compose.sounding import FONT, Players, write_music
 from storysound.compose.spotting import Scene, Spotting
-from storysound.jobs.compose.sounding import FONT, Players, write_music
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.story import Mood

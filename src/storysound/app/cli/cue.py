@@ -30,8 +30,9 @@ def cue(
         str,
         typer.Argument(
             metavar="ACTION",
-            help="list · swap ID · set ID ensemble=NAME … · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · fade ID · mute ID · "
-            "unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
+            help="list · swap ID · set ID ensemble=NAME … · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · "
+            "fade ID · mute ID · unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · "
+            "undo · redo",
         ),
     ],
     words: Annotated[

@@ -60,6 +60,7 @@ class Draft:
     unit: int | None = None  # of the footage that an effect has to agree with
     cross_in_s: float = 0.0  # overlaps with the cue before, and after, by this much
     cross_out_s: float = 0.0
+    turns_s: tuple[float, ...] = ()  # edges of scenes under it
 
 
 CROSS_S = 1.6  # music changes over this long around a scene's edge

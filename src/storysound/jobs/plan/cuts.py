@@ -53,6 +53,7 @@ class Place:
     end_s: float
     cross_in_s: float = 0.0
     cross_out_s: float = 0.0
+    turns_s: tuple[float, ...] = ()  # when something new may begin in it
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySoun
 
 
 def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
-    place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
+    place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s, draft.turns_s)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
     runners = tuple(
@@ -208,7 +209,7 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
     length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
     if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
-        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s)
+        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=place.turns_s)
         if made is not None:
             return made, why
     is_spot = place.layer == "spot"
