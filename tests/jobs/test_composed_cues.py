@@ -19,7 +19,7 @@ from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.mix import stems
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import Cue, MusicBrief, MusicPiece, Score
+from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Score
 from storysound.cue.sheet import read_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
@@ -113,6 +113,8 @@ def test_without_a_font_all_of_the_music_can_not_be_composed(
     with pytest.raises(MissingModelError, match="models pull soundfonts"):
         plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="always")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="ensemble: plays what is composed"):
+        plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", ensemble="piano")
     result = plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="missing")
     assert any("SoundFont" in note for note in result.notes)
     assert [cue.composed for cue in result.score.cues] == [None] * len(result.score.cues)
@@ -169,6 +171,7 @@ def test_a_film_gets_one_piece_with_a_cue_for_each_scene(planned: Path) -> None:
     assert all(cue.runners_up for cue in score.cues)
     assert (score.wishes.compose, score.wishes.ensemble) == ("always", "piano")
     assert score.cues[-1].end_s == pytest.approx(score.duration_s, abs=1e-6)
+    assert [(cue.meant.start_s, cue.meant.end_s) for cue in score.cues] == [(s.start_s, s.end_s) for s in score.scenes]
 
 
 def test_one_scene_composed_anew_leaves_all_others_as_they_sound(sheet: Path, font: Path) -> None:
@@ -292,19 +295,16 @@ def test_a_library_without_music_and_pictures_without_a_library() -> None:
         PlanOptions(music=False, compose="always")
 
 
-def _breakdown(*bounds: float, alike: tuple[tuple[int, int], ...] = ()) -> Any:
-    found = bounds or (0.0, 20.0)
+def _breakdown(*bounds: float, themes: tuple[int, ...] | None = None) -> Any:
+    found = list(pairwise(bounds or (0.0, 20.0)))
     scenes = tuple(
-        SimpleNamespace(start_s=a, end_s=b, mood=Mood(0.1 * n, 0.5)) for n, (a, b) in enumerate(pairwise(found))
+        SimpleNamespace(start_s=a, end_s=b, mood=Mood(0.1 * n, 0.5), theme=theme)
+        for n, ((a, b), theme) in enumerate(zip(found, themes or range(1, len(found) + 1), strict=True))
     )
-    near = np.eye(len(scenes), dtype=np.bool_)
-    for one, other in alike:
-        near[one, other] = near[other, one] = True
-    return SimpleNamespace(scenes=scenes, alike=near)
+    return SimpleNamespace(scenes=scenes)
 
 
 def test_scenes_too_short_to_be_composed_are_joined() -> None:
-
     breakdown = _breakdown(0.0, 1.0, 10.0, 11.0, 30.0, 34.0)
     found = beds.briefs(beds.Bed(0.0, 34.0, ""), breakdown, PlanOptions())
     assert [(each.start_s, each.end_s) for each in found] == [(0.0, 10.0), (10.0, 34.0)]
@@ -315,8 +315,8 @@ def test_scenes_too_short_to_be_composed_are_joined() -> None:
 
 
 def test_scenes_that_return_have_a_theme_of_their_own() -> None:
-    breakdown = _breakdown(*range(0, 70, 10), alike=((0, 3), (3, 5), (1, 4)))
-    assert beds.returning(breakdown) == ["theme A", "theme B", "", "theme A", "theme B", "theme A"]
+    breakdown = _breakdown(*range(0, 90, 10), themes=(1, 2, 3, 3, 1, 2, SILENT, 1))
+    assert beds.returning(breakdown.scenes) == ["theme A", "theme B", "", "", "theme A", "theme B", "", "theme A"]
 
 
 @pytest.mark.parametrize(

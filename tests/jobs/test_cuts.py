@@ -63,7 +63,7 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Sound:
 
 def music(song: Sound, length_s: float, turns_s: tuple[float, ...] = ()) -> Cue:
     """How a cue of the song is cut, from second 3 of a story."""
-    bed = Draft("music", 3.0, 3.0 + length_s, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, turns_s=turns_s)
+    bed = Draft("music", 3.0, 3.0 + length_s, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, scene_starts_s=turns_s)
     (one,) = cuts.cut([bed], -23.0, Levels())
     return one.cue
 

@@ -15,6 +15,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Stretch = Annotated[tuple[Seconds, Seconds], Meta(description="[start, end) in seconds of the story")]
 Pixel = Annotated[int, Meta(ge=16, le=8192, multiple_of=2)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Theme = Annotated[int, Meta(ge=0)]
 
 
 class JumpForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +127,9 @@ class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
     gloss: Annotated[str, Meta(description="what is seen, in words")] = ""
     text: Annotated[str, Meta(description="what you say about it")] = ""
     shots: tuple[Stretch, ...] = ()
+    theme: Annotated[
+        Theme | None, Meta(description="scenes of one share their music, 0 is silence; null: `plan` decides")
+    ] = None
 
 
 class FileForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +173,10 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: Annotated[int, Meta(ge=0)] = 0
+    themes: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    changes: Literal["few", "some", "many"] = "some"
+    shortest_scene: Annotated[float, Meta(ge=1, le=3600)] | None = None
+    silence: bool = False
     every_track: bool = False
     size: tuple[Pixel, Pixel] | None = None
     fps: Annotated[float, Meta(ge=1, le=120)] = 25.0

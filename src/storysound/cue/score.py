@@ -11,6 +11,7 @@ from storysound.media.arrays import RATE_HZ
 from storysound.story import Mood, Sound, Span
 
 Layer = Literal["music", "ambience", "spot"]
+SILENT = 0  # theme of scenes without music
 VERSION = 2  # of the record, raised when a reader of the one before would misread it
 
 
@@ -149,10 +150,18 @@ class Cue:
         """Length in seconds."""
         return self.end_s - self.start_s
 
+    @property
+    def meant(self) -> Span:
+        """Where it belongs: of composed music its scene, without what begins early and rings out; else all of it."""
+        whole = Span(self.start_s, self.end_s)
+        if self.composed is None or self.composed.end_s <= self.start_s or self.composed.start_s >= self.end_s:
+            return whole
+        return Span(max(self.start_s, self.composed.start_s), min(self.end_s, self.composed.end_s))
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Adjacent shots that show one place or mood; one music cue lies under each."""
+    """Adjacent shots that show one place or mood; one track lies under each."""
 
     start_s: float
     end_s: float
@@ -160,6 +169,7 @@ class Scene:
     gloss: str  # what is seen, in words
     shots: tuple[Span, ...]
     text: str = ""  # what the user says about it
+    theme: int | None = None  # scenes of one number share their music, `SILENT` have none; None: still to be decided
 
 
 @dataclass(frozen=True)
@@ -207,6 +217,10 @@ class Wishes:
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: int = 0  # 0 is the best choice, each other one another good choice
+    themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
+    changes: Literal["few", "some", "many"] = "some"
+    shortest_scene: float | None = None  # seconds; None: as the kind of story has it
+    silence: bool = False  # no music in scenes full of speech
     every_track: bool = False
     size: tuple[int, int] | None = None  # width and height of a slideshow; None: as its pictures are
     fps: float = 25.0  # of a slideshow

@@ -202,6 +202,7 @@ def as_dict(score: Score) -> dict[str, Any]:
                 "gloss": scene.gloss,
                 "text": scene.text,
                 "shots": [_span(shot) for shot in scene.shots],
+                "theme": scene.theme,
             }
             for scene in score.scenes
         ],
@@ -380,7 +381,8 @@ def _ducking_of(form: DuckingForm) -> DuckingFacts:
 
 def _scene_of(place: str, form: SceneForm) -> Scene:
     mood = Mood(form.valence, form.arousal)
-    return Scene(form.start_s, form.end_s, mood, form.gloss, _spans(f"{place}.shots", form.shots), form.text)
+    shots = _spans(f"{place}.shots", form.shots)
+    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme)
 
 
 def _cue_of(place: str, form: CueForm) -> Cue:

@@ -43,6 +43,14 @@ class Compose(enum.StrEnum):
     never = "never"
 
 
+class Changes(enum.StrEnum):
+    """Choices of --changes; the names are those of `PlanOptions.changes`."""
+
+    few = "few"
+    some = "some"
+    many = "many"
+
+
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 Library = Annotated[
     Path | None,
@@ -83,6 +91,14 @@ Avoid = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other number another good one.")]
 Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
+Themes = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Of the music; else about one for 45 s, where turns are worth it.")
+]
+ChangesOption = Annotated[Changes, typer.Option(help="How often the music changes.")]
+ShortestScene = Annotated[
+    float | None, typer.Option(min=1, max=3600, metavar="S", help="Scenes last so long; else 8 s, and 4 of pictures.")
+]
+Silence = Annotated[bool, typer.Option("--silence", help="No music in scenes full of speech.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
 EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
@@ -117,7 +133,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
         "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "rerank", "every_track",
-        "fps", "seconds", "transition", "narration",
+        "fps", "seconds", "transition", "narration", "themes", "shortest_scene", "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -133,6 +149,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "loudness": given["loudness"],
         "voice_peaks_db": given["voice_peaks"],
         "layout": given["layout"].value,
+        "changes": given["changes"].value,
     }
 
 
@@ -176,6 +193,10 @@ def score(
     loudness: Loudness = "",
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
+    themes: Themes = None,
+    changes: ChangesOption = Changes.some,
+    shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",
@@ -269,6 +290,10 @@ def plan(
     loudness: Loudness = "",
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
+    themes: Themes = None,
+    changes: ChangesOption = Changes.some,
+    shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count, pairwise
+from itertools import count, groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from storysound.compose.form import LEAST_SECTION_S
 from storysound.compose.spotting import LEAST_LENGTH_S
 from storysound.cue.levels import Levels
 from storysound.cue.mix import wanted_lufs
-from storysound.cue.score import Cue, MusicBrief, MusicPiece, RunnerUp
+from storysound.cue.score import Cue, MusicBrief, MusicPiece, RunnerUp, Scene
 from storysound.encode.pool import Models
-from storysound.errors import MissingModelError
+from storysound.errors import MissingModelError, UsageError
 from storysound.ingest.kinds import StoryKind
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.composing import Composer, FilmTimes
@@ -49,6 +49,8 @@ def composer_of(
     """
     wanted = options.composing(kind, library)
     if wanted == "never":
+        if options.compose is None and options.ensemble != PlanOptions.ensemble:
+            raise UsageError("plays what is composed: ask for it by `compose`", field="ensemble")
         return None, ""
     ensemble(options.ensemble, ensembles())
     try:
@@ -109,7 +111,7 @@ def miss(draft: Draft, breakdown: Breakdown, mood: Mood | None) -> float:
 
 def briefs(bed: Bed, breakdown: Breakdown, options: PlanOptions) -> list[MusicBrief]:
     """What each scene of a bed is asked to be; scenes too short for a bar or an ending are joined to a neighbour."""
-    scenes, themes = breakdown.scenes, returning(breakdown)
+    scenes, themes = breakdown.scenes, returning(breakdown.scenes)
     turns = [round(scene.start_s, 6) for scene in scenes if bed.start_s < scene.start_s < bed.end_s]
     bounds = _spaced([bed.start_s, *turns, bed.end_s])
     piece = MusicPiece(bed.start_s, bed.end_s, len(bounds) - 1, options.seed)
@@ -136,14 +138,12 @@ def _spaced(bounds: list[float]) -> list[float]:
     return [*kept, end_s]
 
 
-def returning(breakdown: Breakdown) -> list[str]:
+def returning(scenes: Sequence[Scene]) -> list[str]:
     """The theme of each scene: A, B, … of those that return after others, of all the rest the film's own, ""."""
-    first = [min((j for j in range(i) if breakdown.alike[i, j]), default=i) for i in range(len(breakdown.scenes))]
-    for i in range(len(first)):
-        first[i] = first[first[i]]
-    groups = [group for group in sorted(set(first)) if first.count(group) > 1]
-    names = dict(zip(groups, (f"theme {_letters(n)}" for n in count()), strict=False))
-    return [names.get(group, "") for group in first]
+    runs = [theme for theme, _ in groupby(scene.theme for scene in scenes)]
+    back = (theme for theme in dict.fromkeys(runs) if theme and runs.count(theme) > 1)
+    names = dict(zip(back, (f"theme {_letters(n)}" for n in count()), strict=False))
+    return [names.get(scene.theme or 0, "") for scene in scenes]
 
 
 def _letters(number: int) -> str:

@@ -20,7 +20,7 @@ from storysound.cue.mix import bed_lufs
 from storysound.cue.playback import Sounds
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
-from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
+from storysound.cue.score import SILENT, Cue, Edit, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
@@ -41,6 +41,7 @@ from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
+from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
@@ -119,6 +120,10 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         rerank=wishes.rerank,
         avoid=old.bans,
         seed=wishes.seed,
+        themes=wishes.themes,
+        changes=wishes.changes,
+        shortest_scene=wishes.shortest_scene,
+        silence=wishes.silence,
         track=None if old.original is None and not old.track else old.track,  # a silent film has none
         layout="stereo" if old.layout == STEREO else "own",
         every_track=wishes.every_track,
@@ -202,14 +207,17 @@ def plan(
         own, footage, aside = own_sound(footage, options, models, watch, old)
         own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
-        told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
+        scenes = old.scenes if old else ()
+        told, breakdown = break_down(footage, models, options.text, watch, scenes, options.shortest_scene)
+        breakdown = with_themes(breakdown, footage, options, own.speech)
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
         drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch, sounds), locked)
         beds: list[Bed] = []
         if composer and not aside:
-            free = _around(beside([Draft("music", 0.0, told.duration_s, (), 0.5)], own.music), locked)
+            silent = tuple(Span(each.start_s, each.end_s) for each in breakdown.scenes if each.theme == SILENT)
+            free = _around(beside([Draft("music", 0.0, told.duration_s, (), 0.5)], (*own.music, *silent)), locked)
             beds, drafts = composed_beds(drafts, free, breakdown, options, always=compose == "always")
         _check_shelves(drafts, library)
     with steps("cue"):
@@ -272,6 +280,7 @@ def plan(
     notes = (
         *notes_of(score, told),
         *((without,) if without else ()),
+        *theme_notes(score),
         *(fill_notes(score.cues, made) if made else ()),
         *mastered.notes(),
         *mended,

@@ -16,7 +16,9 @@ TURN_WORTH = 2.0  # of the strongest turn on a scene's edge: about as much as tw
 
 def with_turns(drafts: Sequence[Draft], scenes: Sequence[Scene]) -> list[Draft]:
     """Drafts of music with the edges of scenes under them: something new may begin there."""
-    return [replace(draft, turns_s=_turns(draft, scenes)) if draft.layer == "music" else draft for draft in drafts]
+    return [
+        replace(draft, scene_starts_s=_turns(draft, scenes)) if draft.layer == "music" else draft for draft in drafts
+    ]
 
 
 def _turns(draft: Draft, scenes: Sequence[Scene]) -> tuple[float, ...]:

@@ -16,6 +16,9 @@ SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
 Fill = Literal["make", "hub", "none"]
 Compose = Literal["always", "missing", "never"]
+Changes = Literal["few", "some", "many"]
+MOST_THEMES = 1000
+LEAST_SCENE_S, MOST_SCENE_S = 1.0, 3600.0
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
 LEAST_SIDE, MOST_SIDE = 16, 8192  # pixels of a slideshow
 
@@ -45,6 +48,10 @@ class PlanOptions:
     layout: Layout = "own"  # loudspeakers of the result: the film's own, or two
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
+    themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
+    changes: Changes = "some"  # how often the music changes
+    shortest_scene: float | None = None  # seconds; None: 8, and 4 where pictures are shown
+    silence: bool = False  # no music in scenes full of speech
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
     every_track: bool = False  # scores each other sound track of the film too, under its own speech
     # Of a slideshow:
@@ -78,12 +85,22 @@ class PlanOptions:
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
+        self._check_themes()
         if self.every_track and (self.replace or not self.keep_original):
             raise UsageError(
                 "keeps the sound of each track: it can't go with `replace`, nor without `keep_original`",
                 field="every_track",
             )
         self._check_slideshow()
+
+    def _check_themes(self) -> None:
+        if self.themes is not None and not 1 <= self.themes <= MOST_THEMES:
+            raise UsageError(f"must lie in [1, {MOST_THEMES}], got {self.themes}", field="themes")
+        if self.changes not in ("few", "some", "many"):
+            raise UsageError(f"is few, some or many, got {self.changes!r}", field="changes")
+        if self.shortest_scene is not None and not LEAST_SCENE_S <= self.shortest_scene <= MOST_SCENE_S:
+            fault = f"must lie in [{LEAST_SCENE_S:g}, {MOST_SCENE_S:g}] s, got {self.shortest_scene:g}"
+            raise UsageError(fault, field="shortest_scene")
 
     def _check_slideshow(self) -> None:
         if self.size and any(side % 2 or not LEAST_SIDE <= side <= MOST_SIDE for side in self.size):
@@ -141,6 +158,10 @@ class PlanOptions:
             licence_policy=self.licence_policy,
             rerank=self.rerank,
             seed=self.seed,
+            themes=self.themes,
+            changes=self.changes,
+            shortest_scene=self.shortest_scene,
+            silence=self.silence,
             every_track=self.every_track,
             size=self.size,
             fps=self.fps,

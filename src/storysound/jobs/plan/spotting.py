@@ -14,6 +14,7 @@ from storysound.jobs.plan.composing import film_times, surroundings, times_of
 from storysound.jobs.plan.listening import own_track, voice_of
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown, break_down
+from storysound.jobs.plan.themes import with_themes
 from storysound.progress import Watch
 from storysound.story import Span
 
@@ -31,7 +32,8 @@ def spotted(story: Path, models: Models, watch: Watch, text: str = "") -> Spotti
     watch.step("understand")
     told, breakdown = break_down(footage, models, text, watch)
     film = film_times(told.duration_s, breakdown.scenes, None, speech)
-    asked = briefs(Bed(0.0, film.duration_s, ""), breakdown, PlanOptions(text=text))
+    options = PlanOptions(text=text)
+    asked = briefs(Bed(0.0, film.duration_s, ""), with_themes(breakdown, footage, options), options)
     scenes = tuple(
         Scene(each.start_s, each.end_s, each.mood, each.theme, about=_about(each, breakdown)) for each in asked
     )
