@@ -5,8 +5,8 @@ Run: python -m benchmarks.quality.picture_words [../shared/data] [--fit]
 320 photographs of OASIS, parted by themes into `choose` and `report`. All words that the two eyes offer for them were
 judged by looking, before anything was fitted (`picture_words_truth.tsv`). With --fit the model is fitted on `choose`
 and its numbers are printed; of `choose` the figures are those of ten-fold cross-validation over pictures, of `report`
-those of the model that ships. Words are counted as `annotate.picture_words` shows them: of a thing and a special case of it
-one, at most four. Intervals: 95 %, by drawing pictures anew 2,000 times.
+those of the model that ships. Words are counted as `annotate.picture_words` shows them: of a thing and a special case
+of it one, at most four. Intervals: 95 %, by drawing pictures anew 2,000 times.
 """
 
 import argparse

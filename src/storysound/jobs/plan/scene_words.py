@@ -1,4 +1,4 @@
-"""What each scene shows, in words that are likely right: people and things that are found, and what the whole looks like.
+"""What each scene shows, in words that are likely right: people and things in it, and what the whole looks like.
 
 Two pictures of a scene are looked at more closely, one where there are many scenes; a profile whose encoder of pictures
 doesn't name the classes of ILSVRC 2012 has its own words for all of them.
@@ -36,8 +36,8 @@ def with_words(
 ) -> tuple[Scene, ...]:
     """Scenes with their words.
 
-    `looks`: what the profile's encoder says of the pictures of each unit; `scores` [p c]: of all pictures, unit by unit,
-    in the classes of `space`. Raises MissingModelError where who looks closely isn't there; Cancelled.
+    `looks`: what the profile's encoder says of the pictures of each unit; `scores` [p c]: of all pictures, unit by
+    unit, in the classes of `space`. Raises MissingModelError where who looks closely isn't there; Cancelled.
     """
     units = [_units(scene, footage) for scene in scenes]
     if IMAGENET not in models.picture.labels:
