@@ -41,31 +41,27 @@ def padded(size: int, kernel: int, stride: int, same: bool) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def slow_convolution(x: np.ndarray, k: np.ndarray, stride: int, far: int, same: bool, depthwise: bool) -> np.ndarray:
+def slow_convolution(x: np.ndarray, k: np.ndarray, stride: int, far: int, same: bool) -> np.ndarray:
     high, wide = ((size - 1) * far + 1 for size in k.shape[:2])
     x = np.pad(x, [(0, 0), padded(x.shape[1], high, stride, same), padded(x.shape[2], wide, stride, same), (0, 0)])
     rows, columns = (x.shape[1] - high) // stride + 1, (x.shape[2] - wide) // stride + 1
-    out = np.zeros((len(x), rows, columns, k.shape[2] * k.shape[3] if depthwise else k.shape[3]))
+    out = np.zeros((len(x), rows, columns, k.shape[3]))
     for r in range(rows):
         for c in range(columns):
             part = x[:, r * stride : r * stride + high : far, c * stride : c * stride + wide : far]
-            if depthwise:
-                out[:, r, c] = np.einsum("nhwc,hwcm->ncm", part, k).reshape(len(x), -1)
-            else:
-                out[:, r, c] = np.einsum("nhwc,hwcd->nd", part, k)
+            out[:, r, c] = np.einsum("nhwc,hwcd->nd", part, k)
     return out
 
 
-@pytest.mark.parametrize("operation", ["Conv2D", "DepthwiseConv2dNative"])
 @pytest.mark.parametrize(
     ("padding", "stride", "far"), [("SAME", 1, 1), ("SAME", 2, 1), ("VALID", 2, 1), ("SAME", 1, 2)]
 )
-def test_convolutions(tmp_path: Path, operation: str, padding: str, stride: int, far: int) -> None:
+def test_convolutions(tmp_path: Path, padding: str, stride: int, far: int) -> None:
     x = RNG.normal(size=(2, 7, 6, 3)).astype(np.float32)
     kernel = RNG.normal(size=(3, 2, 3, 2)).astype(np.float32)
     node = {
         "name": "y",
-        "op": operation,
+        "op": "Conv2D",
         "input": ["x", "k"],
         "attr": {
             "strides": numbers(1, stride, stride, 1),
@@ -74,18 +70,8 @@ def test_convolutions(tmp_path: Path, operation: str, padding: str, stride: int,
             "data_format": text("NHWC"),
         },
     }
-    wanted = slow_convolution(x, kernel, stride, far, padding == "SAME", operation != "Conv2D")
+    wanted = slow_convolution(x, kernel, stride, far, padding == "SAME")
     np.testing.assert_allclose(run(tmp_path, node, {"k": kernel}, x), wanted, rtol=1e-4, atol=1e-5)
-
-
-def test_what_is_fused_comes_after_the_convolution_in_its_order(tmp_path: Path) -> None:
-    x = RNG.normal(size=(1, 4, 4, 2)).astype(np.float32)
-    kernel, bias = RNG.normal(size=(1, 1, 2, 3)).astype(np.float32), np.array([9, -9, 0], np.float32)
-    attributes = {"strides": numbers(1, 1, 1, 1), "padding": text("VALID")}
-    fused = {"list": {"s": [text(one)["s"] for one in ("BiasAdd", "Relu6")]}}
-    node = {"name": "y", "op": "_FusedConv2D", "input": ["x", "k", "b"], "attr": attributes | {"fused_ops": fused}}
-    wanted = np.clip(np.einsum("nhwc,cd->nhwd", x, kernel[0, 0]) + bias, 0, 6)
-    np.testing.assert_allclose(run(tmp_path, node, {"k": kernel, "b": bias}, x), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
@@ -105,13 +91,8 @@ def test_the_largest_of_each_window_is_never_padding(tmp_path: Path, padding: st
     [
         ("AddV2", [np.array([1, 2], np.float32)], {}, lambda x: np.add(x, [1, 2])),
         ("LeakyRelu", [], {"alpha": {"f": 0.1}}, lambda x: np.where(x > 0, x, 0.1 * x)),
-        ("Relu", [], {}, lambda x: np.maximum(x, 0)),
         ("Sigmoid", [], {}, lambda x: 1 / (1 + np.exp(-x))),
-        ("Softmax", [], {}, lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)),
         ("Identity", [], {}, lambda x: x),
-        ("Mean", [np.array([1, 2], np.int32)], {"keep_dims": {"b": True}},
-         lambda x: x.mean(axis=(1, 2), keepdims=True)),
-        ("Mean", [np.array(1, np.int32)], {}, lambda x: x.mean(axis=1)),
         ("Transpose", [np.array([0, 3, 1, 2], np.int32)], {}, lambda x: x.transpose(0, 3, 1, 2)),
         ("Reshape", [np.array([2, -1], np.int32)], {}, lambda x: x.reshape(2, -1)),
         ("ConcatV2", [np.ones((2, 4, 3, 1), np.float32), np.array(3, np.int32)], {},
@@ -174,7 +155,7 @@ def test_files_that_are_no_graph_are_refused(tmp_path: Path, content: str, fault
 
 
 def test_graphs_that_lack_something_are_refused(tmp_path: Path) -> None:
-    nodes = [{"name": "c", "op": "Const"}, {"name": "y", "op": "Relu", "input": ["c"]}]
+    nodes = [{"name": "c", "op": "Const"}, {"name": "y", "op": "Sigmoid", "input": ["c"]}]
     (tmp_path / "m.json").write_text(json.dumps({"modelTopology": {"node": nodes}}))
     read = read_nodes(tmp_path / "m.json")
     with pytest.raises(ValueError, match="constant c has no array"):

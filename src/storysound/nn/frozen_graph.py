@@ -33,10 +33,6 @@ class Node:
         """An attribute that is a string; JSON has it in base 64."""
         return _text(self.attributes[name]["s"]) if name in self.attributes else default
 
-    def texts(self, name: str) -> list[str]:
-        """An attribute that is several strings."""
-        return [_text(one) for one in self.attributes.get(name, {}).get("list", {}).get("s", ())]
-
     def pair(self, name: str) -> tuple[int, int]:
         """Of an attribute with a number for each axis [n h w c], those of height and width; 1 where it isn't given."""
         numbers = [int(one) for one in self.attributes.get(name, {}).get("list", {}).get("i", ())]
@@ -143,25 +139,12 @@ def _channels_first(node: Node, x: Tensor) -> Tensor:
 
 
 def _convolution(node: Node, inputs: list[Tensor]) -> Tensor:
-    """[n h w c] by a kernel [h w c d], or of one for each channel [h w c m], with what is fused to it."""
-    x, kernel, *rest = inputs
-    x = _channels_first(node, x)
-    groups = 1
-    if "Depthwise" in node.operation:
-        groups = x.shape[1]
-        kernel = kernel.permute(2, 3, 0, 1).reshape(-1, 1, *kernel.shape[:2])
-    else:
-        kernel = kernel.permute(3, 2, 0, 1)
+    """[n h w c] by a kernel [h w c d]."""
+    x, kernel = _channels_first(node, inputs[0]), inputs[1]
     stride, dilation = node.pair("strides"), node.pair("dilations")
     if node.text("padding") == "SAME":
-        x = _same(x, [(size - 1) * far + 1 for size, far in zip(kernel.shape[2:], dilation, strict=True)], stride)
-    y = F.conv2d(x, kernel, None, stride, 0, dilation, groups).permute(0, 2, 3, 1)
-    for fused in node.texts("fused_ops"):
-        y = y + rest.pop(0) if fused == "BiasAdd" else _FUSED[fused](y)
-    return y
-
-
-_FUSED: Mapping[str, Callable[[Tensor], Tensor]] = {"Relu": F.relu, "Relu6": F.relu6}
+        x = _same(x, [(size - 1) * far + 1 for size, far in zip(kernel.shape[:2], dilation, strict=True)], stride)
+    return F.conv2d(x, kernel.permute(3, 2, 0, 1), None, stride, 0, dilation).permute(0, 2, 3, 1)
 
 
 def _max_pool(node: Node, inputs: list[Tensor]) -> Tensor:
@@ -177,11 +160,6 @@ def _pad(node: Node, inputs: list[Tensor]) -> Tensor:
     """By pairs [axes 2] of how much before and after; with 0 or the third input."""
     pads = [int(size) for pair in reversed(inputs[1].tolist()) for size in pair]
     return F.pad(inputs[0], pads, value=float(inputs[2]) if len(inputs) > 2 else 0.0)
-
-
-def _mean(node: Node, inputs: list[Tensor]) -> Tensor:
-    """Over the axes of the second input."""
-    return inputs[0].mean(dim=inputs[1].reshape(-1).tolist(), keepdim=node.flag("keep_dims"))
 
 
 def _resize(node: Node, inputs: list[Tensor]) -> Tensor:
@@ -204,20 +182,15 @@ OPERATIONS: Mapping[str, Callable[[Node, list[Tensor]], Tensor | tuple[Tensor, .
     "AddV2": lambda node, x: x[0] + x[1],
     "ConcatV2": lambda node, x: torch.cat(x[:-1], int(x[-1])),
     "Conv2D": _convolution,
-    "DepthwiseConv2dNative": _convolution,
     "Identity": lambda node, x: x[0],
     "LeakyRelu": lambda node, x: F.leaky_relu(x[0], float(node.attributes["alpha"]["f"])),
     "MaxPool": _max_pool,
-    "Mean": _mean,
     "Pad": _pad,
     "PadV2": _pad,
-    "Relu": lambda node, x: F.relu(x[0]),
     "Reshape": lambda node, x: x[0].reshape(x[1].tolist()),
     "ResizeBilinear": _resize,
     "Sigmoid": lambda node, x: x[0].sigmoid(),
-    "Softmax": lambda node, x: x[0].softmax(dim=-1),
     "SparseToDense": _sparse,
     "SplitV": lambda node, x: torch.split(x[0], x[1].tolist(), int(x[2])),
     "Transpose": lambda node, x: x[0].permute(x[1].tolist()),
-    "_FusedConv2D": _convolution,
 }

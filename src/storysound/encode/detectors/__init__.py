@@ -1,1 +1,1 @@
-"""What is where in a picture: things of 80 kinds, and faces."""
+"""What is where in a picture."""
