@@ -113,6 +113,8 @@ def test_without_a_font_all_of_the_music_can_not_be_composed(
     with pytest.raises(MissingModelError, match="models pull soundfonts"):
         plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="always")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="ensemble: plays what is composed"):
+        plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", ensemble="piano")
     result = plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="missing")
     assert any("SoundFont" in note for note in result.notes)
     assert [cue.composed for cue in result.score.cues] == [None] * len(result.score.cues)
@@ -169,6 +171,7 @@ def test_a_film_gets_one_piece_with_a_cue_for_each_scene(planned: Path) -> None:
     assert all(cue.runners_up for cue in score.cues)
     assert (score.wishes.compose, score.wishes.ensemble) == ("always", "piano")
     assert score.cues[-1].end_s == pytest.approx(score.duration_s, abs=1e-6)
+    assert [(cue.meant.start_s, cue.meant.end_s) for cue in score.cues] == [(s.start_s, s.end_s) for s in score.scenes]
 
 
 def test_one_scene_composed_anew_leaves_all_others_as_they_sound(sheet: Path, font: Path) -> None:

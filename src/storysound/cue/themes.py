@@ -85,12 +85,18 @@ def _settled(weights: Doubles, rows: Doubles, themes: Ints, change_cost: float) 
     for _ in range(_ROUNDS):
         there = np.unique(themes)
         middles = np.stack([np.average(rows[themes == t], axis=0, weights=weights[themes == t]) for t in there])
-        off = weights[:, None] * ((rows[:, None] - middles[None]) ** 2).sum(axis=2)
+        off = weights[:, None] * squared_distances(rows, middles)
         path = there[least_path(off, change_cost)]
         if np.array_equal(path, themes):
             break
         themes = path
     return themes
+
+
+def squared_distances(rows: Reals, others: Reals) -> Doubles:
+    """[r o] of rows [r d] from others [o d], without an array of all three."""
+    both = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2 * rows @ others.T
+    return np.asarray(np.maximum(both, 0.0))
 
 
 def least_path(costs: Reals, change_cost: float) -> Ints:

@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from storysound.cue.score import SILENT, Scene, Score
-from storysound.cue.themes import group_themes
+from storysound.cue.themes import group_themes, squared_distances
 from storysound.draw.shapes import times_of
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.request import Changes, PlanOptions
@@ -95,7 +95,7 @@ def _is_full(scene: Scene, speech: Sequence[Span]) -> bool:
 def _beside_known(scenes: Sequence[Scene], vectors: Doubles) -> tuple[Scene, ...]:
     """Scenes that have no theme with that of the scene they are nearest to, of those that have; `vectors` [s d]."""
     known = [at for at, scene in enumerate(scenes) if scene.theme is not None]
-    off = ((vectors[:, None] - vectors[known][None]) ** 2).sum(axis=2)
+    off = squared_distances(vectors, vectors[known])
     nearest = [scenes[known[at]].theme for at in off.argmin(axis=1)]
     pairs = zip(scenes, nearest, strict=True)
     return tuple(replace(scene, theme=near) if scene.theme is None else scene for scene, near in pairs)
