@@ -327,6 +327,15 @@ def test_scenes_too_short_to_be_composed_are_joined() -> None:
     assert [(each.start_s, each.end_s, each.mood) for each in inner] == [(4.0, 12.0, Mood(1.0, 0.0))]
 
 
+def test_a_last_scene_of_five_seconds_has_a_bar_and_an_ending_of_its_own() -> None:
+    found = beds.briefs(beds.Bed(0.0, 21.6, ""), _breakdown(0.0, 8.0, 16.4, 21.6), PlanOptions())
+    assert [(each.start_s, each.end_s) for each in found] == [(0.0, 8.0), (8.0, 16.4), (16.4, 21.6)]
+    scenes = tuple(Scene(each.start_s, each.end_s, each.mood) for each in found)
+    music = compose(Spotting(scenes), 0, Means("piano"))
+    assert [key.start_s for key in music.keys] == [0.0, 8.0, 16.4]
+    assert 2.0 <= 21.6 - music.ends_s < 3.0
+
+
 def test_scenes_that_return_have_a_theme_of_their_own() -> None:
     breakdown = _breakdown(*range(0, 90, 10), themes=(1, 2, 3, 3, 1, 2, SILENT, 1))
     assert beds.returning(breakdown.scenes) == ["theme A", "theme B", "", "", "theme A", "theme B", "", "theme A"]
