@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from storysound.jobs.compose.sounding import FONT, Players, write_music
 
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles
+from storysound.compose.sounding import FONT, Players, write_music
 from storysound.compose.spotting import Scene, Spotting
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch

@@ -246,7 +246,7 @@ class Session:
     def compose(
         self, request: "ComposeRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "ComposeResult":
-        """Composes music to scenes with moods and cuts, and writes its notes."""
+        """Composes music to scenes with moods and cuts, or to those of a story, and writes it."""
         from storysound.jobs.compose.compose import run
 
         return self._run(run, request, watch, stop)

@@ -19,8 +19,8 @@ from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.mix import stems
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Score
-from storysound.cue.sheet import read_json
+from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Piece, Score
+from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
 from storysound.jobs.compose import compose as composing
@@ -113,6 +113,8 @@ def test_without_a_font_all_of_the_music_can_not_be_composed(
     with pytest.raises(MissingModelError, match="models pull soundfonts"):
         plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="always")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="ensemble: plays what is composed"):
+        plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", ensemble="piano")
     result = plan(Shelf(sounds), composing_models(None), talking, tmp_path / "cues.json", compose="missing")
     assert any("SoundFont" in note for note in result.notes)
     assert [cue.composed for cue in result.score.cues] == [None] * len(result.score.cues)
@@ -169,6 +171,7 @@ def test_a_film_gets_one_piece_with_a_cue_for_each_scene(planned: Path) -> None:
     assert all(cue.runners_up for cue in score.cues)
     assert (score.wishes.compose, score.wishes.ensemble) == ("always", "piano")
     assert score.cues[-1].end_s == pytest.approx(score.duration_s, abs=1e-6)
+    assert [(cue.meant.start_s, cue.meant.end_s) for cue in score.cues] == [(s.start_s, s.end_s) for s in score.scenes]
 
 
 def test_one_scene_composed_anew_leaves_all_others_as_they_sound(sheet: Path, font: Path) -> None:
@@ -199,6 +202,19 @@ def test_a_gain_a_move_and_a_trim_stay_when_notes_change(sheet: Path, font: Path
     new = edited(sheet, font, "set", cue="music-2", seed=9).score.cues[1]
     assert (new.start_s, new.end_s, new.pieces, new.gain_db) == (old.start_s, old.end_s, old.pieces, old.gain_db)
     assert new.sound.path != old.sound.path
+
+
+def test_a_cut_that_was_made_in_a_composed_cue_stays(sheet: Path, font: Path) -> None:
+    score = read_json(sheet)
+    cue = score.cues[1]
+    pieces = (Piece(0.0, 4.0, cue.start_s), Piece(6.0, 9.0, cue.start_s + 4.0))
+    write_json(
+        replace(score, cues=(score.cues[0], replace(cue, pieces=pieces, end_s=pieces[1].end_s), score.cues[2])), sheet
+    )
+    new = edited(sheet, font, "set", cue="music-2", theme="Anna").score.cues[1]
+    assert [(p.in_s, p.out_s) for p in new.pieces] == [(0.0, 4.0), (6.0, 9.0)]
+    assert new.composed is not None
+    assert new.composed.theme == "Anna"
 
 
 def test_a_composed_take_and_the_library_change_places(
@@ -266,7 +282,7 @@ def test_music_that_misses_the_mood_is_composed_instead(
     """The reader and eyes of this film feel about neutral."""
     moods = {"red.wav": Mood(0.5, 0.5), "blue.wav": Mood(0.0, 1.0)}
     shelf = Shelf([replace(s, mood=moods.get(s.path, s.mood)) for s in sounds], ("red", "blue", "red"))
-    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5)}
+    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5), "themes": 2}
     score = plan(shelf, composing_models(font), film, tmp_path / "cues.json", **asked).score
     composed = [cue for cue in score.cues if cue.composed]
     taken = [cue for cue in score.cues if not cue.composed]

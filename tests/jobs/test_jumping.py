@@ -86,7 +86,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(cue: Cue, sheet: Path) ->
         (0, 2.0, f"music-1 has {count}"),
         (1, 0.01, "is where it is; beats are"),
         (1, 80.0, "leads out of its sound"),
-        (1, -2.0 - cue.pieces[1].in_s, "leads out of what is played there"),
+        (count, cue.pieces[-2].at_s - cue.pieces[-1].at_s - 1.0, "leads out of what is played there"),
     ):
         with pytest.raises(UsageError, match=fault):
             edited(sheet, number=number, change_s=change_s)

@@ -150,6 +150,14 @@ class Cue:
         """Length in seconds."""
         return self.end_s - self.start_s
 
+    @property
+    def meant(self) -> Span:
+        """Where it belongs: of composed music its scene, without what begins early and rings out; else all of it."""
+        whole = Span(self.start_s, self.end_s)
+        if self.composed is None or self.composed.end_s <= self.start_s or self.composed.start_s >= self.end_s:
+            return whole
+        return Span(max(self.start_s, self.composed.start_s), min(self.end_s, self.composed.end_s))
+
 
 @dataclass(frozen=True)
 class Scene:

@@ -15,7 +15,7 @@ from storysound.cue.levels import Levels
 from storysound.cue.mix import wanted_lufs
 from storysound.cue.score import Cue, MusicBrief, MusicPiece, RunnerUp, Scene
 from storysound.encode.pool import Models
-from storysound.errors import MissingModelError
+from storysound.errors import MissingModelError, UsageError
 from storysound.ingest.kinds import StoryKind
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.composing import Composer, FilmTimes
@@ -49,6 +49,8 @@ def composer_of(
     """
     wanted = options.composing(kind, library)
     if wanted == "never":
+        if options.compose is None and options.ensemble != PlanOptions.ensemble:
+            raise UsageError("plays what is composed: ask for it by `compose`", field="ensemble")
         return None, ""
     ensemble(options.ensemble, ensembles())
     try:

@@ -56,6 +56,7 @@ class Place:
     cross_in_s: float = 0.0
     cross_out_s: float = 0.0
     edges: Edges | None = None  # of music that comes in and goes out on beats
+    scene_starts_s: tuple[float, ...] = ()  # when something new may begin in music
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ def _cue(
 ) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
     if draft.layer == "music":
-        place = _on_the_turn(replace(place, edges=edges), sound)
+        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s)
+        place = _on_the_turn(place, sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
     runners = tuple(
@@ -241,7 +243,7 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
     length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
     if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
-        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s)
+        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=place.scene_starts_s)
         if made is not None:
             return made, why
     is_spot = place.layer == "spot"
