@@ -52,7 +52,8 @@ def compose(spotting: Spotting, seed: int = 0, means: Means | None = None, watch
         task = _task(section, sections, spotting, seed, means)
         inside = [hit for hit in spotting.hits if section.start_s <= hit.at_s < section.end_s - _TOGETHER_S]
         tasks.append(task)
-        done.append(hits.marked(arrange.arrange(task), inside, task))
+        written = arrange.arrange(task)
+        done.append(hits.marked(hits.arrived(written, task) if section.number else written, inside, task))
     return _finished(tasks, done, spotting, seed, hold_s)
 
 
