@@ -8,7 +8,9 @@ import pytest
 
 import storysound as ss
 from media.media_making import noise, tone, write_video
+from storysound.compose.sounding import FONT
 from storysound.media.audio import write_wav
+from storysound.weights.resolver import Resolver
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "python_face.py"
 
@@ -41,3 +43,17 @@ def test_the_example_of_annotations_describes_what_is_new(tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == told
         assert "v.mp4 0-" in done.stdout
+
+
+@pytest.mark.models
+def test_the_example_of_composed_music_has_one_scene_played_by_others(tmp_path: Path) -> None:
+    if not Resolver(offline=True).is_cached(FONT):
+        pytest.skip("no SoundFont: storysound models pull soundfonts")
+    write_video(tmp_path / "v.mp4", frames=24)
+    words = [sys.executable, EXAMPLE.with_name("composed.py"), tmp_path / "v.mp4", tmp_path / "o.mp4"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "composed for the whole" in done.stdout
+    assert done.stdout.splitlines()[-1] == "composed anew: music-1"
+    names = {file.name.split("-")[0] for file in (tmp_path / "o.cues.made").iterdir()}
+    assert names == {"orchestra", "piano"}

@@ -40,14 +40,16 @@ def test_an_unknown_name_is_told() -> None:
         _ = storysound.nope
 
 
-def test_importing_brings_nothing_heavy() -> None:
-    script = "import sys, storysound; print(sorted({'torch', 'numpy', 'av', 'pyarrow'} & sys.modules.keys()))"
-    assert run(script) == "[]"
-
-
-def test_importing_is_quick() -> None:
-    script = "import time; t = time.perf_counter(); import storysound; print(time.perf_counter() - t)"
-    assert min(float(run(script)) for _ in range(3)) < 0.06
+def test_importing_brings_the_standard_library_alone() -> None:
+    """So that it is quick: 30 ms here, where torch alone takes seconds."""
+    script = """if True:
+        import sys
+        before = set(sys.modules)
+        import storysound
+        roots = {name.partition(".")[0] for name in set(sys.modules) - before}
+        print(sorted(roots - sys.stdlib_module_names))
+    """
+    assert run(script) == "['storysound']"
 
 
 def test_requests_need_no_torch() -> None:

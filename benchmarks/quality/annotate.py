@@ -1,20 +1,24 @@
 """How much of what `annotate` says is false, with and without its check: on clips that we make of known things.
 
-Run: python -m benchmarks.quality.annotate [../shared/data] [--clips 400] [--seed 0] [--fit]
+Run: python -m benchmarks.quality.annotate [../shared/data] [--clips 240] [--seed 7] [--fit MIXTURES]
 
-Each clip lasts 10 s: two pictures (photographs of OASIS, stamps of the triples; cropped and lit by chance) for 5 s,
-under one to three sounds of ESC-50 that begin when chance has it, peaks 0 to 12 dB below .5, in noise at -60 dBFS. In a
-third of the clips a picture and a sound are of one kind where the data has such a pair. What may be said of them stands
-in `annotate_truth.toml`. Themes of pictures and classes of sounds are parted in two halves, `choose` and `report`, by
-the hash of their names; classes that share a word lie in one half. With --fit the check is fitted on `choose` and
-written to `annotate/check.toml`; the figures told are always those of `report`, which takes no part in that.
+Each clip lasts 10 s: two pictures (cropped and lit by chance) for 5 s, under one to three sounds that begin when chance
+has it, peaks 0 to 12 dB below .5, in noise at -60 dBFS.
+
+Fitted on: photographs of OASIS and stamps of the triples, sounds of ESC-50 (`annotate_truth.toml`). Their kinds are
+parted in two halves by the hash of their names; classes that share a word lie in one half. With --fit the check of
+sounds is fitted anew on mixtures without pictures of both halves (seeds 1 and 2) and written to `annotate/check.toml`;
+its `least` is the support that costs COST of the true claims when each half is judged by what the other one taught. The
+check of pictures stays as this file fitted it at commit c1f9e3b, on 300 clips of the half `choose`.
+
+Reported on: other photographs of OASIS, sounds of the triples and of Wesnoth (`annotate_unseen.toml`), which took no
+part in that, and which nothing that listens was trained on.
 
 False: claims that nothing in the clip makes true. Missed: pictures and sounds of which nothing true is said. Intervals:
 95 %, by drawing clips anew 2,000 times.
 """
 
 import argparse
-import json
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,29 +33,39 @@ import numpy as np
 import scipy.optimize
 
 from benchmarks.quality.quality import labelled
+from storysound.annotate.check import shipped
 from storysound.annotate.claims import Claim, Sense, of_row
 from storysound.annotate.families import audioset
 from storysound.annotate.picture_claims import IMAGENET, Things, things
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.ingest.tables import table_rows
+from storysound.jobs.annotate import stages
 from storysound.jobs.annotate.annotate import run
 from storysound.jobs.annotate.request import AnnotateConfig, AnnotateRequest
 from storysound.library.annotations import Annotations
 from storysound.media.arrays import Pixels, Samples
-from storysound.media.audio import read_audio
+from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
-TRUTH = Path(__file__).parent / "annotate_truth.toml"
+TRUTH, UNSEEN = (Path(__file__).parent / f"annotate_{name}.toml" for name in ("truth", "unseen"))
 CHECK = Path(__file__).parents[2] / "src" / "storysound" / "annotate" / "check.toml"
 RATE_HZ, FPS, CLIP_S, SIDE_PX = 32_000, 4, 10, 320
-PAIRS = 1 / 3  # of the clips that show what is heard
+PAIRS = 1 / 3  # of the clips that show what is heard, where there is a pair
 NOISE = 10 ** (-60 / 20)
 DRAWS = 2_000
 RIDGE = 0.02
-COST = 0.07  # of the true claims that may be lost on `choose`, under the tenth that may be lost on `report`
+COST = 0.12  # of the true claims of sounds; with the 3 % of the pictures that is 7 % of all, where a tenth is allowed
+HALVES = {"choose": 1, "report": 2}  # and the seeds of their mixtures; `report` was reported on before it was fitted on
+# What the check of sounds goes by, and whether more of it speaks for a claim or against it: a weight of the other sign
+# would be of these sounds alone. Left out is what changes its sign from half to half (how clearly kindred classes are
+# heard), and what only says how often voices are in this data.
+SIGNS = {
+    "again": 1, "beside": 1, "clear": 1, "crowd": -1, "held": 1, "least": 1, "level": 1, "near": 1, "rank": -1,
+    "raw": 1, "rival": -1, "share": 1, "voiced": 1,
+}  # fmt: skip
 SENSES: tuple[Sense, ...] = ("video", "audio")
 
 
@@ -81,28 +95,30 @@ class Judged:
     clip: int
 
 
-def truth() -> Mapping[str, Mapping[str, list[str]]]:
+def truth(file: Path = TRUTH) -> Mapping[str, Mapping[str, list[str]]]:
     """What may be said of each kind of picture and of sound."""
-    return tomllib.loads(TRUTH.read_text("utf-8"))
+    return tomllib.loads(file.read_text("utf-8"))
 
 
-def materials(data: Path) -> tuple[list[Material], list[Material]]:
-    """Pictures and sounds whose kinds are known."""
-    known = truth()["pictures"]
-    photos = [(row["file"], row["theme"].rpartition(" ")[0]) for _, row in table_rows(data / "oasis" / "norms.csv")]
-    pictures = [Material(data / "oasis" / file, theme) for file, theme in photos if theme in known]
-    for line in (data / "triples" / "triples.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        if row["id"] in known:
-            pictures.append(Material(data / "triples" / row["image"], row["id"]))
-    sounds = [Material(data / "esc50" / row["file"], row["category"]) for row in labelled(data)]
-    return pictures, sounds
+def known_sounds(data: Path) -> list[Material]:
+    """ESC-50's."""
+    return [Material(data / "esc50" / row["file"], row["category"]) for row in labelled(data)]
+
+
+def unseen(data: Path) -> tuple[list[Material], list[Material]]:
+    """Pictures, by their own names, and sounds, by their files', that nothing was fitted on."""
+    table, themes = truth(UNSEEN), [row for _, row in table_rows(data / "oasis" / "norms.csv")]
+    pictures = [
+        Material(data / "oasis" / row["file"], row["theme"]) for row in themes if row["theme"] in table["pictures"]
+    ]
+    folders = (data / "triples" / "audio", data / "wesnoth" / "sounds")
+    files = [file for folder in folders for file in sorted(folder.iterdir())]
+    return pictures, [Material(file, file.stem) for file in files if file.stem in table["sounds"]]
 
 
 def half(kind: str) -> str:
-    """Which half a kind lies in; kinds that may be told by the same word lie in one."""
-    table = truth()
-    own = table["pictures"].get(kind) or table["sounds"].get(kind) or [kind]
+    """Which half a kind of sound lies in; kinds that may be told by the same word lie in one."""
+    own = truth()["sounds"][kind] or [kind]
     return "report" if sha256(f"half\0{own[0].lower()}".encode()).digest()[0] % 2 else "choose"
 
 
@@ -112,7 +128,7 @@ def make(folder: Path, pictures: Sequence[Material], sounds: Sequence[Material],
     made = []
     for number in range(count):
         seen = [pictures[i] for i in rng.choice(len(pictures), 2, replace=False)]
-        heard = [sounds[i] for i in rng.choice(len(sounds), rng.integers(1, 4), replace=False)]
+        heard = _some(sounds, rng)
         if rng.random() < PAIRS:
             heard[0] = _of_kind(seen[0], sounds, rng) or heard[0]
         file = folder / f"{number:04d}.mp4"
@@ -121,9 +137,15 @@ def make(folder: Path, pictures: Sequence[Material], sounds: Sequence[Material],
     return made
 
 
+def _some(sounds: Sequence[Material], rng: np.random.Generator) -> list[Material]:
+    """One to three."""
+    return [sounds[i] for i in rng.choice(len(sounds), rng.integers(1, 4), replace=False)]
+
+
 def _of_kind(picture: Material, sounds: Sequence[Material], rng: np.random.Generator) -> Material | None:
     """A sound of what is seen, by a word that both are called by."""
-    words = {word.lower() for name in (picture.kind, *truth()["pictures"][picture.kind]) for word in name.split("_")}
+    names = (picture.kind, *truth(UNSEEN)["pictures"][picture.kind])
+    words = {word.lower() for name in names for word in name.split("_")}
     able = [sound for sound in sounds if words & set(sound.kind.split("_"))]
     return able[int(rng.integers(len(able)))] if able else None
 
@@ -171,17 +193,19 @@ def write(file: Path, pictures: Sequence[Pixels], sound: Samples) -> None:
 class Truth:
     """Says whether a claim is true of a clip."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        """`labels`: the classes of the eyes."""
+    def __init__(self, labels: Sequence[str], file: Path) -> None:
+        """`labels`: the classes of the eyes; `file`: the table of what is true."""
         self.known: Things = things(IMAGENET, labels)
         self.places = {name: place for place, name in enumerate(self.known.labels)}
-        self.table, self.tree = truth(), audioset()
+        self.table, self.tree = truth(file), audioset()
+
+    def words(self, kind: str, sense: Sense) -> list[str]:
+        """What may be said of a kind."""
+        return self.table["pictures" if sense == "video" else "sounds"][kind]
 
     def of(self, claim: Claim, kinds: Sequence[str]) -> bool:
         """Whether one of the kinds makes a claim true."""
-        names = [
-            name for kind in kinds for name in self.table[f"{'pictures' if claim.sense == 'video' else 'sounds'}"][kind]
-        ]
+        names = [name for kind in kinds for name in self.words(kind, claim.sense)]
         return any(
             self._seen(claim.label, name) if claim.sense == "video" else self.tree.akin(claim.label, name)
             for name in names
@@ -195,7 +219,7 @@ class Truth:
 
 def annotated(made: Sequence[Made], out: Path, models: Models, jobs: int) -> list[list[Claim]]:
     """All claims of each clip, unchecked ones included."""
-    request = AnnotateRequest((made[0].file.parent,), out, AnnotateConfig(unsupported="keep"), jobs)
+    request = AnnotateRequest((made[0].file.parent,), out, AnnotateConfig(unsupported="keep"), jobs=jobs)
     run(request, models, Watch())
     by_file = {row["file"]: [of_row(claim) for claim in row["claims"]] for row in Annotations.open(out).rows()}
     return [by_file[str(each.file.resolve())] for each in made]
@@ -210,12 +234,35 @@ def judge(made: Sequence[Made], claims: Sequence[Sequence[Claim]], knows: Truth)
     ]
 
 
-def fit(judged: Sequence[Judged], sense: Sense) -> dict[str, Any]:
-    """The check of a sense: logistic regression with a ridge, and the support that costs `COST` of the true claims."""
-    own = [each for each in judged if each.claim.sense == sense]
-    names = sorted(own[0].claim.evidence)
-    x = np.array([[each.claim.evidence[name] for name in names] for each in own])
-    y = np.array([each.is_true for each in own], float)
+def heard_in_mixtures(
+    sounds: Sequence[Material], count: int, seed: int, hear: stages.Sound, knows: Truth
+) -> list[Judged]:
+    """Claims of so many mixtures without pictures."""
+    rng, found = np.random.default_rng(seed), []
+    for number in range(count):
+        chosen = _some(sounds, rng)
+        claims, _ = hear.claims(Waveform(np.asarray(_mixed(chosen, rng), np.float32), RATE_HZ))
+        found += [Judged(claim, knows.of(claim, [m.kind for m in chosen]), number) for claim in claims]
+    return found
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A logistic regression: of numbers of the evidence [k], by name."""
+
+    bias: float
+    weights: dict[str, float]
+
+    def support(self, judged: Sequence[Judged]) -> np.ndarray:
+        """Of claims: [n]."""
+        rows = [sum(w * each.claim.evidence[name] for name, w in self.weights.items()) for each in judged]
+        return np.asarray(1 / (1 + np.exp(-(self.bias + np.array(rows)))))
+
+
+def fit(judged: Sequence[Judged]) -> Fitted:
+    """The regression, with a ridge, whose weights have the signs of `SIGNS`."""
+    x = np.array([[each.claim.evidence[name] for name in SIGNS] for each in judged])
+    y = np.array([each.is_true for each in judged], float)
     centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     z = (x - centre) / spread
 
@@ -223,23 +270,44 @@ def fit(judged: Sequence[Judged], sense: Sense) -> dict[str, Any]:
         logit = z @ w[1:] + w[0]
         return float(np.logaddexp(0, np.where(y > 0, -logit, logit)).mean() + RIDGE * (w[1:] ** 2).sum())
 
-    w = scipy.optimize.minimize(loss, np.zeros(len(names) + 1), method="L-BFGS-B").x
+    bounds = [(None, None), *((0, None) if sign > 0 else (None, 0) for sign in SIGNS.values())]
+    w = scipy.optimize.minimize(loss, np.zeros(len(SIGNS) + 1), method="L-BFGS-B", bounds=bounds).x
     weights = w[1:] / spread
-    bias = w[0] - float(weights @ centre)
-    support = 1 / (1 + np.exp(-(x @ weights + bias)))
-    least = float(np.quantile(support[y > 0], COST))
-    return {"bias": bias, "least": least, "weights": dict(zip(names, weights.tolist(), strict=True))}
+    return Fitted(w[0] - float(weights @ centre), dict(zip(SIGNS, weights.tolist(), strict=True)))
 
 
-def write_check(found: Mapping[Sense, Mapping[str, Any]], encoders: Mapping[Sense, str], how: str) -> None:
-    """The file that the product reads."""
-    lines = ["# The measured check (annotate/check.py), written by benchmarks/quality/annotate.py --fit:", f"# {how}"]
-    for sense in SENSES:
-        own = found[sense]
-        weights = ", ".join(f"{name} = {value:.4f}" for name, value in own["weights"].items())
-        lines += ["", f"[{sense}]", f'encoder = "{encoders[sense]}"', f"bias = {own['bias']:.4f}"]
-        lines += [f"least = {own['least']:.4f}", f"weights = {{ {weights} }}"]
-    CHECK.write_text("\n".join(lines) + "\n", "utf-8")
+def check_of(halves: Mapping[str, Sequence[Judged]]) -> tuple[dict[str, Any], Iterator[str]]:
+    """The check of sounds by both halves, and what each says of the other, in lines."""
+    one, other = halves.values()
+    across = [(each, fit(teacher).support(each)) for teacher, each in ((one, other), (other, one))]
+    is_true = np.concatenate([[c.is_true for c in each] for each, _ in across]).astype(bool)
+    support = np.concatenate([found for _, found in across])
+    least = float(np.quantile(support[is_true], COST))
+    whole = fit([*one, *other])
+    lines = (
+        f"{name}: {len(each)} claims, {sum(not c.is_true for c in each)} false; by the other half: false fewer by "
+        f"{np.mean([s < least for c, s in zip(each, found, strict=True) if not c.is_true]):.0%}, true lost "
+        f"{np.mean([s < least for c, s in zip(each, found, strict=True) if c.is_true]):.1%}"
+        for name, (each, found) in zip(reversed(list(halves)), across, strict=True)
+    )
+    return {"bias": whole.bias, "least": least, "weights": whole.weights}, lines
+
+
+def write_check(found: Mapping[str, Any], how: str) -> None:
+    """The file that the product reads, with another check of sounds."""
+    before, _, _ = CHECK.read_text("utf-8").partition("[audio]")
+    head, _, video = before.partition("[video]")
+    lines = [line for line in head.splitlines() if not line.startswith("# Sounds: ")]
+    weights = ", ".join(f"{name} = {value:.4f}" for name, value in found["weights"].items())
+    text = [
+        *lines[: len(lines) - (not lines[-1])],
+        f"# Sounds: {how}",
+        "",
+        f"[video]{video}[audio]",
+        'encoder = "ears"',
+    ]
+    text += [f"bias = {found['bias']:.4f}", f"least = {found['least']:.4f}", f"weights = {{ {weights} }}"]
+    CHECK.write_text("\n".join(text) + "\n", "utf-8")
 
 
 @dataclass(frozen=True)
@@ -279,7 +347,7 @@ def missed(
         there = of = 0
         for each, own in zip(made, claims, strict=True):
             for kind in each.pictures if sense == "video" else each.sounds:
-                if truth()["pictures" if sense == "video" else "sounds"][kind]:
+                if knows.words(kind, sense):
                     of += 1
                     there += any(c.sense == sense and keeps[sense](c) and knows.of(c, [kind]) for c in own)
         out[sense] = 1 - there / max(of, 1)
@@ -307,40 +375,44 @@ def report(
     yield ", ".join(f"{sense} missed {before[sense]:.0%} -> {after[sense]:.0%}" for sense in SENSES)
 
 
+def refit(data: Path, models: Models, count: int) -> None:
+    """Fits the check of sounds on both halves and writes it."""
+    hear, knows = stages.Sound(AnnotateConfig(), models), Truth(models.picture.labels[IMAGENET], TRUTH)
+    sounds, halves = known_sounds(data), {}
+    for name, seed in HALVES.items():
+        own = [each for each in sounds if half(each.kind) == name]
+        halves[name] = heard_in_mixtures(own, count, seed, hear, knows)
+    found, lines = check_of(halves)
+    print("\n".join(lines))
+    write_check(found, f"{count} mixtures of each half, seeds {', '.join(map(str, HALVES.values()))}, SIGNS")
+
+
 def main() -> None:
     """Makes, annotates, judges."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
-    parser.add_argument("--clips", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clips", type=int, default=240)
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--fit", type=int, default=0, metavar="MIXTURES", help="of each half: fits the check first")
     parser.add_argument("--work", type=Path, help="a folder that keeps clips and claims")
     options = parser.parse_args()
     models = Models(load_profile(), Resolver(offline=True))
-    knows = Truth(models.picture.labels[IMAGENET])
-    pictures, sounds = materials(options.data)
+    if options.fit:
+        refit(options.data, models, options.fit)
+    knows = Truth(models.picture.labels[IMAGENET], UNSEEN)
+    pictures, sounds = unseen(options.data)
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        for part in ("choose", "report") if options.fit else ("report",):
-            folder = work / part / "clips"
-            folder.mkdir(parents=True, exist_ok=True)
-            own = [[m for m in each if half(m.kind) == part] for each in (pictures, sounds)]
-            made = make(folder, *own, options.clips, options.seed + 1000 * (part == "choose"))
-            claims = annotated(made, work / part / "claims", models, options.jobs)
-            judged = judge(made, claims, knows)
-            print(f"{part}: {len(made)} clips of {len(own[0])} pictures and {len(own[1])} sounds, {len(judged)} claims")
-            if part == "choose":
-                found = {sense: fit(judged, sense) for sense in SENSES}
-                how = f"{len(made)} clips, seed {options.seed}, half 'choose'"
-                write_check(found, {"video": models.picture.name, "audio": "ears"}, how)
-            from storysound.annotate import check
-
-            check.shipped.cache_clear()
-            checks = check.shipped().of
-            keeps = {s: (lambda claim, c=checks[s]: c.support(claim.evidence) >= c.least) for s in SENSES}
-            for line in report(made, claims, knows, keeps):
-                print(line)
+        folder = work / "clips"
+        folder.mkdir(parents=True, exist_ok=True)
+        made = make(folder, pictures, sounds, options.clips, options.seed)
+        claims = annotated(made, work / "claims", models, options.jobs)
+        print(f"{len(made)} clips of {len(pictures)} pictures and {len(sounds)} sounds, {sum(map(len, claims))} claims")
+        checks = shipped().of
+        keeps = {s: (lambda claim, c=checks[s]: c.support(claim.evidence) >= c.least) for s in SENSES}
+        for line in report(made, claims, knows, keeps):
+            print(line)
 
 
 if __name__ == "__main__":

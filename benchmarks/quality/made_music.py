@@ -24,8 +24,8 @@ import soundfile
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles
 from storysound.compose.notes import Composition
+from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
-from storysound.jobs.compose.sounding import FONT, Players
 from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform, resample
 from storysound.progress import Watch

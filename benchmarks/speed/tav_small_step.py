@@ -3,7 +3,7 @@
 Steps are taken as `storysound train tav-small` takes them, on noise in place of latents; torch's profiler counts each
 operator's own time. Products of matrices, convolutions and attention are what a step is for, all else is overhead.
 
-Run: python -m benchmarks.speed.tav_small_step [--batch 16] [--threads 2]
+Run: python -m benchmarks.speed.tav_small_step [--batch 16] [--threads 2] [--bfloat16]
 """
 
 import argparse
@@ -38,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=SmallTavTraining.batch)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--bfloat16", action="store_true", help="by autocast, as on processors that compute in it")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -48,7 +49,9 @@ def main() -> None:
     batch = batch_of(config, options.batch)
 
     def step() -> None:
-        loss_of(network, batch, recipe)["loss"].backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            loss = loss_of(network, batch, recipe)["loss"]
+        loss.backward()
         optimiser.step()
         optimiser.zero_grad()
 

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from storysound.jobs.export import ExportResult as ExportResult
     from storysound.jobs.find.request import FindRequest as FindRequest
     from storysound.jobs.find.request import FindResult as FindResult
+    from storysound.jobs.fit.request import FitHit as FitHit
+    from storysound.jobs.fit.request import FitJump as FitJump
+    from storysound.jobs.fit.request import FitPart as FitPart
+    from storysound.jobs.fit.request import FitRequest as FitRequest
+    from storysound.jobs.fit.request import FitResult as FitResult
     from storysound.jobs.generate.request import GenerateAmbienceRequest as GenerateAmbienceRequest
     from storysound.jobs.generate.request import GenerateAmbienceResult as GenerateAmbienceResult
     from storysound.jobs.generate.request import GenerateImageRequest as GenerateImageRequest
@@ -97,6 +102,7 @@ _PLACES = {
     "jobs.edit.request": "EditRequest EditResult",
     "jobs.export": "ExportRequest ExportResult",
     "jobs.find.request": "FindRequest FindResult",
+    "jobs.fit.request": "FitHit FitJump FitPart FitRequest FitResult",
     "jobs.generate.request": "GenerateAmbienceRequest GenerateAmbienceResult GenerateImageRequest GenerateImageResult "
     "GenerateMusicRequest GenerateMusicResult GenerateSoundRequest GenerateSoundResult GenerateVideoRequest "
     "GenerateVideoResult SoundShare",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storysound.jobs.edit.request import EditRequest, EditResult
     from storysound.jobs.export import ExportRequest, ExportResult
     from storysound.jobs.find.request import FindRequest, FindResult
+    from storysound.jobs.fit.request import FitRequest, FitResult
     from storysound.jobs.generate.request import (
         GenerateAmbienceRequest,
         GenerateAmbienceResult,
@@ -245,8 +246,14 @@ class Session:
     def compose(
         self, request: "ComposeRequest", *, watch: Report | None = None, stop: Stop | None = None
     ) -> "ComposeResult":
-        """Composes music to scenes with moods and cuts, and writes its notes."""
+        """Composes music to scenes with moods and cuts, or to those of a story, and writes it."""
         from storysound.jobs.compose.compose import run
+
+        return self._run(run, request, watch, stop)
+
+    def fit(self, request: "FitRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "FitResult":
+        """Makes a track exactly as long as it is wanted, by jumps that aren't heard."""
+        from storysound.jobs.fit.fit import run
 
         return self._run(run, request, watch, stop)
 

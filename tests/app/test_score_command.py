@@ -111,6 +111,11 @@ def test_cues_are_listed(sheet: Path) -> None:
         (["mute", "music-1", "twice"], "doesn't know what to do with 'twice'"),
         (["mute", "music-1", "--softly"], "--softly is no option"),
         (["dance", "music-1"], "got 'dance'"),
+        (["set", "music-1"], "set needs what to change: ensemble, style, theme, mood, seed"),
+        (["set", "music-1", "piano"], "set takes ensemble="),
+        (["set", "music-1", "colour=red"], "set takes ensemble="),
+        (["set", "music-1", "seed=four"], "seed: counts from 0, got 'four'"),
+        (["set", "music-1", "mood=high"], "give valence,arousal"),
         (["swap", "music-1", "--to", "a", "--text", "b"], "by `sound` or by `text`"),
     ],
 )
@@ -125,6 +130,7 @@ def test_words_that_make_no_sense_are_refused(sheet: Path, words: list[str], fau
 def test_what_stands_in_a_sheet_is_not_asked_for_again(sheet: Path) -> None:
     beside = {"source", "library", "seed", "take", "profile", "as_json"}
     values = {"mood": "1,0", "size": "640x360", "layout": "stereo", "licence_policy": "commercial", "fill": "hub"}
+    values |= {"compose": "always"}
     command: Any = typer.main.get_command(app)
     refused = []
     for option in command.commands["plan"].params:
@@ -134,7 +140,7 @@ def test_what_stands_in_a_sheet_is_not_asked_for_again(sheet: Path) -> None:
         result = runner.invoke(app, ["plan", str(sheet), *words])
         assert str(result.exception) == f"{option.name}: stands in the sheet: change it there, and plan it anew"
         refused.append(option.name)
-    assert len(refused) == 24
+    assert len(refused) == 26
 
 
 def test_the_schema_is_printed() -> None:

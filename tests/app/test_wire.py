@@ -97,6 +97,7 @@ def _usual(kind: Any) -> Any:
         "GenerateVideoRequest": {"text": "rain", "out": Path("a.mp4")},
         "ComposeRequest": {"scenes": Path("s.json"), "midi": Path("a.mid")},
         "EditRequest": {"action": "undo"},
+        "FitRequest": {"source": Path("a.wav"), "out": Path("b.wav"), "length_s": 30.0},
         "GenerateAmbienceRequest": {"text": "rain", "library": Path("l"), "out": Path("a.wav")},
         "SpectrogramRequest": {"source": Path("a.wav"), "out": Path("b.png")},
         "SplitSpeechRequest": {"source": Path("a.wav"), "background": Path("b.wav")},

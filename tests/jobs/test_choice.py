@@ -46,27 +46,28 @@ def asked(**wishes: Any) -> PlanOptions:
     return PlanOptions(**wishes)
 
 
-def story(*lengths_s: float) -> tuple[Footage, Breakdown]:
-    """One scene a unit, all alike in mood, unlike in looks, and clear."""
+def story(*lengths_s: float, themes: tuple[int, ...] = ()) -> tuple[Footage, Breakdown]:
+    """One scene a unit, all alike in mood and clear; each with its theme, or each with one of its own."""
     edges = np.concatenate([[0], np.cumsum(lengths_s)]).tolist()
     units = tuple(Span(a, b) for a, b in pairwise(edges))
     count = len(units)
     frames = tuple(Frame("t", unit.start_s) for unit in units)
     told = Story("t", frames=frames, shots=units, units=units, texts=("",) * count, duration_s=edges[-1], fps=25.0)
-    scenes = tuple(Scene(u.start_s, u.end_s, Mood(0.5, 0.4), "", (u,)) for u in units)
+    numbers = themes or tuple(range(1, count + 1))
+    scenes = tuple(
+        Scene(u.start_s, u.end_s, Mood(0.5, 0.4), "", (u,), "", n) for u, n in zip(units, numbers, strict=True)
+    )
     curve = tuple((u.start_s, 0.5, 0.4) for u in units)
     space = LabelSpace("own", ("a",), np.ones((1, 1), np.float32))
     sight = Sight(space, np.ones((count, 1), np.float32), np.arange(count))
-    return Footage(told, ((PICTURE,),) * count), Breakdown(
-        scenes, ((),) * count, np.eye(count, dtype=bool), curve, sight
-    )
+    return Footage(told, ((PICTURE,),) * count), Breakdown(scenes, ((),) * count, (), curve, sight)
 
 
 A, B = sound("a"), sound("b")
 
 
 def test_tracks_overlap_where_they_change_and_go_on_where_they_do_not() -> None:
-    _, understood = story(20, 20, 20)
+    _, understood = story(20, 20, 20, themes=(1, 1, 2))
     answers = [[hit(A, 2), hit(B, 0)], [hit(A, 2), hit(B, 1.9)], [hit(A, 0), hit(B, 3)]]
     one, two = music_drafts(understood, Shelf(*answers), asked())
     assert (one.hits[0].sound, two.hits[0].sound) == (A, B)
@@ -74,7 +75,36 @@ def test_tracks_overlap_where_they_change_and_go_on_where_they_do_not() -> None:
     assert two.end_s == 60
     assert one.end_s - two.start_s == pytest.approx(CROSS_S)
     assert (one.cross_in_s, one.cross_out_s, two.cross_in_s, two.cross_out_s) == (0, CROSS_S, CROSS_S, 0)
+    assert (one.turn_s, two.turn_s) == (None, 40)
     assert one.hits[1].sound == B
+    assert [draft.hits[0].why[-1] for draft in (one, two)] == ["theme 1", "theme 2"]
+
+
+def test_a_theme_returns_with_its_track_chosen_for_all_its_scenes() -> None:
+    _, understood = story(10, 20, 40, themes=(1, 2, 1))
+    answers = [[hit(A, 3), hit(B, 0)], [hit(A, 2), hit(B, 1.9)], [hit(A, 0), hit(B, 1), hit(sound("c"), 2)]]
+    beds = music_drafts(understood, Shelf(*answers), asked())
+    assert [draft.hits[0].sound.path for draft in beds] == ["c", "a", "c"]  # it fits the longer scene of the first
+    assert beds[0].hits[0].why == ("fits 2", "theme 1")  # though it was found for the other
+
+
+def test_silence_parts_the_bed_and_its_edges_do_not_cross() -> None:
+    _, understood = story(20, 20, 20, 20, themes=(1, 0, 1, 2))
+    answers = [[hit(A, 3), hit(B, 0)], [hit(A, 2), hit(B, 0)], [hit(A, 0), hit(B, 2)]]
+    beds = music_drafts(understood, Shelf(*answers), asked())
+    assert [(bed.hits[0].sound.path, bed.turn_s) for bed in beds] == [("a", None), ("a", None), ("b", 60)]
+    assert [(bed.start_s, bed.end_s) for bed in beds[:1]] == [(0, 20)]
+    assert (beds[1].start_s, beds[1].cross_in_s, beds[1].cross_out_s) == (40, 0, CROSS_S)
+    assert music_drafts(story(20, themes=(0,))[1], Shelf(), asked()) == []
+
+
+def test_themes_share_a_track_only_where_no_other_is_near() -> None:
+    _, understood = story(20, 20, themes=(1, 2))
+    near = [[hit(A, 3), hit(B, 1.5)], [hit(A, 3), hit(B, 1.4)]]
+    assert [draft.hits[0].sound for draft in music_drafts(understood, Shelf(*near), asked())] == [B, A]
+    far = [[hit(A, 3), hit(B, -2)], [hit(A, 3), hit(B, -2)]]
+    (whole,) = music_drafts(understood, Shelf(*far), asked())
+    assert (whole.start_s, whole.end_s, whole.hits[0].sound) == (0, 40, A)
 
 
 def test_a_jingle_does_not_loop_under_a_long_scene() -> None:

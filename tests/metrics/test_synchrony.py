@@ -85,3 +85,23 @@ def test_other_shapes_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         synchrony(pictures, times, sound, rate)
+
+
+def test_pictures_that_are_shown_twice_count_once() -> None:
+    """25 a second told as 30, every sixth the fifth again, faintly coded anew: as if the fifth had stayed for two."""
+    rng = np.random.default_rng(1)
+    moving = rng.random((60, 16, 16)).astype(np.float32)
+    times = np.arange(70) / 30
+    which = np.arange(70) - (np.arange(70) + 1) // 6
+    told = moving[which] + 1e-4 * rng.standard_normal((70, 16, 16)).astype(np.float32)
+    once = np.append(True, np.diff(which) > 0)
+    assert (~once).sum() == 11
+    np.testing.assert_allclose(block_motion(told, times), block_motion(told[once], times[once]), atol=1e-12)
+
+
+def test_what_stops_is_no_repetition() -> None:
+    """Motion ends at the 20th picture: that it does is seen then, and not when stillness has become usual."""
+    moving = np.random.default_rng(2).random((60, 16, 16)).astype(np.float32)
+    moving[20:] = moving[20]
+    found = block_motion(moving, np.arange(60) / 25).mean(axis=1)
+    assert np.flatnonzero(found > 0.01).max() == pytest.approx(21 / 25 * RATE_HZ, abs=2)

@@ -149,6 +149,43 @@ def test_a_side_that_is_known_is_seen_in_its_own_noise_and_comes_back_as_it_is(s
     assert (free[1 - side] - made[1 - side]).abs().max() > 1e-3
 
 
+def test_mutual_guidance_weighs_what_is_found_in_the_other_side_against_nothing_found() -> None:
+    """Against a loop by hand, of a network whose cross-attention's last weights are zero where it isn't linked."""
+    network, batch = tiny_network(), tiny_batch(1)
+    taught(network)
+    apart = copy.deepcopy(network)
+    for attention in (apart.audio_attention, apart.video_attention):
+        for weight in attention.attention.out_proj.parameters():
+            torch.nn.init.zeros_(weight)
+    schedule = diffusers.DDPMScheduler(beta_schedule="scaled_linear", clip_sample=False)
+    context, sides = batch["context"], (batch["audio"], batch["video"])
+    rest = (context, torch.zeros_like(context), 2.5, sampler("ddim", schedule), 3, lambda: None)
+    made = generated(network, sides, *rest, mutual=3.0)
+    slow = [sampler("ddim", schedule) for _ in sides]
+    for each in slow:
+        each.set_timesteps(3)
+    with torch.no_grad():
+        for t in slow[0].timesteps:
+            told, untold, unlinked = (
+                net(*sides, t[None], words)
+                for net, words in ((network, context), (network, 0 * context), (apart, context))
+            )
+            guided = [
+                u + 2.5 * (c - u) + 2 * (c - x) for c, u, x in zip(told[:2], untold[:2], unlinked[:2], strict=True)
+            ]
+            sides = tuple(
+                each.step(one, t, side, return_dict=False)[0]
+                for each, one, side in zip(slow, guided, sides, strict=True)
+            )
+    assert_alike(made[0], sides[0])
+    assert_alike(made[1], sides[1])
+    plain = generated(network, (batch["audio"], batch["video"]), *rest)
+    assert (plain[0] - made[0]).abs().max() > 1e-3
+    lone = tiny_network(cross_attention=False)
+    both = [generated(lone, (batch["audio"], batch["video"]), *rest, mutual=mutual) for mutual in (1.0, 3.0)]
+    assert torch.equal(both[0][1], both[1][1]), "nothing to weigh without cross-attention"
+
+
 def test_sampling_can_be_stopped_between_steps() -> None:
     batch, calls = tiny_batch(1), []
 

@@ -16,9 +16,10 @@ from storysound.compose.expression import Cues, cues
 from storysound.compose.figures import Sounding
 from storysound.compose.form import Section
 from storysound.compose.notes import Bar, Composition, Harmony, Key, Marker, Tempo
-from storysound.compose.spotting import Spotting
+from storysound.compose.spotting import Hit, Scene, Spotting
 from storysound.compose.tempo import Cut, TempoMap, fit
 from storysound.progress import Watch, check
+from storysound.story import Span
 
 _HIT_WEIGHT, _TURN_WEIGHT = 4.0, 8.0  # of a marked moment and a scene's change, where a cut's is 1
 _TOGETHER_S = 0.1  # what lies so near to something of more weight, or to an end, is not sought for itself
@@ -35,6 +36,24 @@ class Means:
     styles: Styles = field(default_factory=styles)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a scene stands: the `number`th (from 0) of `count` scenes of a piece so long."""
+
+    number: int
+    count: int
+    length_s: float
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What music has to fit beside its scenes, as in `Spotting`, in seconds of the piece."""
+
+    cuts_s: tuple[float, ...] = ()
+    speech: tuple[Span, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+
 def compose(spotting: Spotting, seed: int = 0, means: Means | None = None, watch: Watch | None = None) -> Composition:
     """Music for a spotting.
 
@@ -49,17 +68,41 @@ def compose(spotting: Spotting, seed: int = 0, means: Means | None = None, watch
         check()
         if watch is not None:
             watch.at(section.number, len(sections), "scene")
-        task = _task(section, sections, spotting, seed, means)
-        inside = [hit for hit in spotting.hits if section.start_s <= hit.at_s < section.end_s - _TOGETHER_S]
-        tasks.append(task)
-        written = arrange.arrange(task)
-        done.append(hits.marked(hits.arrived(written, task) if section.number else written, inside, task))
+        tasks.append(_task(section, len(sections), spotting, seed, means))
+        done.append(_written(tasks[-1], spotting))
     return _finished(tasks, done, spotting, seed, hold_s)
 
 
-def _task(section: Section, sections: list[Section], spotting: Spotting, seed: int, means: Means) -> Task:
+def compose_scene(
+    scene: Scene, place: Place, around: Surroundings, seed: int = 0, means: Means | None = None
+) -> Composition:
+    """One scene of a piece alone: its part of what `compose` makes of the whole, note for note, at the same times.
+
+    The scene must be long enough to be no other's part: `form.LEAST_SECTION_S`, at the end with `ending.LONGEST_S` on
+    top. Raises UsageError as `compose`, and for a scene outside its piece.
+    """
+    means = means or Means()
+    first, final = place.number == 0, place.number == place.count - 1
+    before = () if first else (Scene(0.0, scene.start_s, scene.mood),)
+    after = () if final else (Scene(scene.end_s, place.length_s, scene.mood),)
+    spotting = Spotting((*before, scene, *after), around.cuts_s, around.speech, around.hits)
+    hold_s = ending.hold_s(place.length_s, scene.mood)
+    end_s = place.length_s - hold_s if final else scene.end_s
+    section = form.section(place.number, [len(before)], spotting.scenes, 0.0 if first else scene.start_s, end_s, seed)
+    task = _task(section, place.count, spotting, seed, means)
+    return _finished([task], [_written(task, spotting)], spotting, seed, hold_s)
+
+
+def _written(task: Task, spotting: Spotting) -> Written:
+    section = task.section
+    inside = [hit for hit in spotting.hits if section.start_s <= hit.at_s < section.end_s - _TOGETHER_S]
+    written = arrange.arrange(task)
+    return hits.marked(hits.arrived(written, task) if section.number else written, inside, task)
+
+
+def _task(section: Section, count: int, spotting: Spotting, seed: int, means: Means) -> Task:
     who, style, feeling, metre = _character(section, seed, means)
-    count, number = len(sections), section.number
+    number = section.number
     final = number == count - 1
     time = tempo_map(section, spotting, seed, means)
     if final:
@@ -74,7 +117,7 @@ def _task(section: Section, sections: list[Section], spotting: Spotting, seed: i
 def _character(section: Section, seed: int, means: Means) -> tuple[Ensemble, Style, Cues, int]:
     """Who plays a section, how, with what cues, and in bars of how many beats."""
     who = ensemble(section.ensemble or means.ensemble, means.ensembles)
-    style = means.styles.style(means.style or who.style)
+    style = means.styles.style(section.style or means.style or who.style)
     feeling = cues(section.mood, style.tempi, float(section.rng("mode").random()))
     metre = 3 if chance(seed, "metre", section.theme).random() < style.threes else 4
     return who, style, feeling, metre
@@ -107,9 +150,11 @@ def _cuts(section: Section, spotting: Spotting) -> list[Cut]:
 
 
 def _finished(tasks: list[Task], done: list[Written], spotting: Spotting, seed: int, hold_s: float) -> Composition:
-    last = tasks[-1]
-    chord, tones, strokes = ending.final_chord(last, done[-1], hold_s)
-    whole = [*done[:-1], replace(done[-1], tones=(*done[-1].tones, *tones), strokes=(*done[-1].strokes, *strokes))]
+    last, whole = tasks[-1], done
+    chord = None
+    if last.final:
+        chord, tones, strokes = ending.final_chord(last, done[-1], hold_s)
+        whole = [*done[:-1], replace(done[-1], tones=(*done[-1].tones, *tones), strokes=(*done[-1].strokes, *strokes))]
     played = [
         perform.performed(written.tones, written.strokes, task, spotting.length_s)
         for task, written in zip(tasks, whole, strict=True)
@@ -125,7 +170,7 @@ def _finished(tasks: list[Task], done: list[Written], spotting: Spotting, seed: 
         bars=tuple(bar for task in tasks for bar in _bars(task, spotting)),
         tempi=_tempi([task.time for task in tasks]),
         keys=tuple(Key(task.section.start_s, task.tonic, task.cues.mode) for task in tasks),
-        harmonies=(*harmonies, _harmony(chord, last.time)),
+        harmonies=(*harmonies, *((_harmony(chord, last.time),) if chord else ())),
         markers=_markers(spotting),
         ends_s=last.section.end_s,
         leads=tuple(part.name for part in parts if part.name in leads),

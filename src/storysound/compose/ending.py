@@ -9,6 +9,7 @@ from storysound.story import Mood
 BROADENED, BY = 3, 1.3  # beats before the end, and how much longer than the others the last of them is
 _SHARE = 0.3  # of the film that the final chord takes at most
 _HELD_S = (4.8, 3.0)  # how long the final chord and its ringing take at arousal 0 and 1
+LONGEST_S = max(_HELD_S)
 _RING_S = (2.3, 1.3)  # of that, how long it rings after it was left
 _LOUD = 0.55  # from which arousal on the drums end with it
 

@@ -39,6 +39,7 @@ class Section:
     mood: Mood
     theme: str
     ensemble: str
+    style: str
     names: tuple[int | str, ...]
 
     def rng(self, what: str, *more: int | str) -> np.random.Generator:
@@ -79,12 +80,13 @@ def sections(scenes: Sequence[Scene], ends_s: float, seed: int) -> list[Section]
     if open_group:
         groups = [*groups[:-1], groups[-1] + open_group] if groups else [open_group]
     starts = [0.0, *(scenes[group[0]].start_s for group in groups[1:]), ends_s]
-    return [_section(i, groups[i], scenes, starts[i], starts[i + 1], seed) for i in range(len(groups))]
+    return [section(i, groups[i], scenes, starts[i], starts[i + 1], seed) for i in range(len(groups))]
 
 
-def _section(
-    number: int, group: list[int], scenes: Sequence[Scene], start_s: float, end_s: float, seed: int
+def section(
+    number: int, group: Sequence[int], scenes: Sequence[Scene], start_s: float, end_s: float, seed: int
 ) -> Section:
+    """The section of a group of the scenes: the `number`th of a film of this seed."""
     members = [scenes[i] for i in group]
     lengths = np.array([scene.end_s - scene.start_s for scene in members])
     valence = float(np.average([scene.mood.valence for scene in members], weights=lengths))
@@ -92,7 +94,8 @@ def _section(
     mood = Mood(min(1.0, max(0.0, round(valence, 6))), min(1.0, max(0.0, round(arousal, 6))))
     longest = members[int(lengths.argmax())]
     names: tuple[int | str, ...] = (seed, "section", number, *(scene.seed for scene in members))
-    return Section(number, start_s, end_s, tuple(group), mood, longest.theme, longest.ensemble, names)
+    character = longest.theme, longest.ensemble, longest.style
+    return Section(number, start_s, end_s, tuple(group), mood, *character, names)
 
 
 def phrases(bars: int, final: bool, rng: np.random.Generator) -> list[Phrase]:

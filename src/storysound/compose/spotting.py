@@ -18,8 +18,8 @@ _SLACK_S = 0.05  # by which the end of a scene and the start of the next may dif
 class Scene:
     """A stretch of one mood.
 
-    `theme`: who or what it is about; scenes of one theme share a motif. `ensemble`: another than the film's. `seed`:
-    other notes for this scene alone.
+    `theme`: who or what it is about; scenes of one theme share a motif. `ensemble`, `style`: others than the film's.
+    `seed`: other notes for this scene alone. `about`: words for people, by which nothing goes.
     """
 
     start_s: float
@@ -28,6 +28,8 @@ class Scene:
     theme: str = ""
     ensemble: str = ""
     seed: int = 0
+    style: str = ""
+    about: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_s < self.end_s <= MOST_LENGTH_S:  # not true of NaN either

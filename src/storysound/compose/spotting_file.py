@@ -1,5 +1,6 @@
 """Spottings as JSON files: scenes with their moods, and what else music has to fit."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 
 from storysound.compose.spotting import Hit, Mark, Scene, Spotting
 from storysound.errors import InputError, UsageError
-from storysound.media.files import read_text
+from storysound.media.files import read_text, write_whole
 from storysound.story import Mood, Span
 
 EXAMPLE = '{"duration_s": 30, "scenes": [{"start_s": 0, "end_s": 30, "valence": 0.7, "arousal": 0.4}], "cuts_s": [9]}'
@@ -22,6 +23,8 @@ class _Scene(msgspec.Struct, forbid_unknown_fields=True):
     theme: str = ""
     ensemble: str = ""
     seed: int = 0
+    style: str = ""
+    about: str = ""
 
 
 class _Hit(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,8 +43,9 @@ class _Form(msgspec.Struct, forbid_unknown_fields=True):
 def read_spotting(path: Path) -> Spotting:
     """The spotting of a file as EXAMPLE.
 
-    Scenes may have a `theme`, an `ensemble` and a `seed`; there may be `speech` ([[start_s, end_s], …]) and `hits`
-    ([{"at_s", "mark"}, …]). Raises InputError where it is none, or contradicts itself.
+    Scenes may have a `theme`, an `ensemble`, a `style`, a `seed`, and what they are `about`; there may be `speech`
+    ([[start_s, end_s], …]) and `hits` ([{"at_s", "mark"}, …]). Raises InputError where it is none, or contradicts
+    itself.
     """
     try:
         return spotting_of(read_text(path))
@@ -57,7 +61,16 @@ def spotting_of(text: str) -> Spotting:
     """
     form = msgspec.json.decode(text, type=_Form)
     scenes = tuple(
-        Scene(each.start_s, each.end_s, Mood(each.valence, each.arousal), each.theme, each.ensemble, each.seed)
+        Scene(
+            each.start_s,
+            each.end_s,
+            Mood(each.valence, each.arousal),
+            each.theme,
+            each.ensemble,
+            each.seed,
+            each.style,
+            each.about,
+        )
         for each in form.scenes
     )
     if form.duration_s is not None and scenes:
@@ -67,3 +80,30 @@ def spotting_of(text: str) -> Spotting:
     speech = tuple(Span(start_s, end_s) for start_s, end_s in form.speech)
     hits = tuple(Hit(each.at_s, each.mark) for each in form.hits)
     return Spotting(scenes, tuple(form.cuts_s), speech, hits)
+
+
+def write_spotting(spotting: Spotting, path: Path) -> None:
+    """Writes a spotting as `read_spotting` reads it, for people to go on with. Raises OutputError."""
+    scenes = [
+        {
+            "start_s": scene.start_s,
+            "end_s": scene.end_s,
+            "valence": scene.mood.valence,
+            "arousal": scene.mood.arousal,
+            "theme": scene.theme,
+            "ensemble": scene.ensemble,
+            "style": scene.style,
+            "seed": scene.seed,
+            "about": scene.about,
+        }
+        for scene in spotting.scenes
+    ]
+    form = {
+        "duration_s": spotting.length_s,
+        "scenes": scenes,
+        "cuts_s": list(spotting.cuts_s),
+        "speech": [[span.start_s, span.end_s] for span in spotting.speech],
+        "hits": [{"at_s": hit.at_s, "mark": hit.mark} for hit in spotting.hits],
+    }
+    rows = json.dumps(form, ensure_ascii=False, indent=2)
+    write_whole(path, f"{rows}\n")

@@ -15,6 +15,17 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Stretch = Annotated[tuple[Seconds, Seconds], Meta(description="[start, end) in seconds of the story")]
 Pixel = Annotated[int, Meta(ge=16, le=8192, multiple_of=2)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Theme = Annotated[int, Meta(ge=0)]
+
+
+class JumpForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a jump of music to this piece costs, in parts; 0 isn't heard. Never read to make sound."""
+
+    total: float
+    timbre: float = 0.0
+    harmony: float = 0.0
+    seam: float = 0.0
+    level: float = 0.0
 
 
 class PieceForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,6 +34,7 @@ class PieceForm(Struct, frozen=True, forbid_unknown_fields=True):
     in_s: Annotated[float, Meta(ge=0, description="seconds of the sound")]
     out_s: Annotated[float, Meta(gt=0, description="seconds of the sound")]
     at_s: Seconds
+    jump: JumpForm | None = None
 
 
 class SoundForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +66,36 @@ class RunnerUpForm(Struct, frozen=True, forbid_unknown_fields=True):
     why: tuple[str, ...] = ()
 
 
+class MoodForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point of the circumplex."""
+
+    valence: Share
+    arousal: Share
+
+
+class MusicPieceForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch of the film with one composition of as many scenes."""
+
+    start_s: Seconds
+    end_s: Seconds
+    scenes: Annotated[int, Meta(ge=1)]
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
+class MusicBriefForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """What composed music was asked to be. Edited here it changes nothing that sounds: `storysound cue set` does."""
+
+    piece: MusicPieceForm
+    number: Annotated[int, Meta(ge=0, description="which of the piece's scenes, from 0")]
+    start_s: Seconds
+    end_s: Seconds
+    mood: MoodForm
+    theme: Annotated[str, Meta(max_length=200, description="scenes of one theme share a motif")] = ""
+    ensemble: Name = "orchestra"
+    style: Annotated[str, Meta(max_length=200)] = ""
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
 class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
     """One sound placed under the story. `gain_db` is applied before fades and ducking."""
 
@@ -72,6 +114,7 @@ class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
     level_lufs: Annotated[float | None, Meta(description="of the stretch before its gain; null for silence")] = None
     muted: bool = False
     locked: Annotated[bool, Meta(description="left as it is when the rest is planned anew")] = False
+    composed: Annotated[MusicBriefForm | None, Meta(description="of music that was composed for it")] = None
 
 
 class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +127,9 @@ class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
     gloss: Annotated[str, Meta(description="what is seen, in words")] = ""
     text: Annotated[str, Meta(description="what you say about it")] = ""
     shots: tuple[Stretch, ...] = ()
+    theme: Annotated[
+        Theme | None, Meta(description="scenes of one share their music, 0 is silence; null: `plan` decides")
+    ] = None
 
 
 class FileForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,13 +159,6 @@ class SlideshowForm(Struct, frozen=True, forbid_unknown_fields=True):
     transition_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
 
 
-class MoodForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """A point of the circumplex."""
-
-    valence: Share
-    arousal: Share
-
-
 class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What was asked of the plan; planning anew goes by it."""
 
@@ -128,10 +167,16 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     music: bool = True
     effects: bool = True
     fill: Literal["make", "hub", "none"] = "none"
+    compose: Literal["always", "missing", "never"] = "never"
+    ensemble: Name = "orchestra"
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: Annotated[int, Meta(ge=0)] = 0
+    themes: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    changes: Literal["few", "some", "many"] = "some"
+    shortest_scene: Annotated[float, Meta(ge=1, le=3600)] | None = None
+    silence: bool = False
     every_track: bool = False
     size: tuple[Pixel, Pixel] | None = None
     fps: Annotated[float, Meta(ge=1, le=120)] = 25.0

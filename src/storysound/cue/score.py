@@ -11,6 +11,7 @@ from storysound.media.arrays import RATE_HZ
 from storysound.story import Mood, Sound, Span
 
 Layer = Literal["music", "ambience", "spot"]
+SILENT = 0  # theme of scenes without music
 VERSION = 2  # of the record, raised when a reader of the one before would misread it
 
 
@@ -43,15 +44,31 @@ class DuckingFacts:
 
 
 @dataclass(frozen=True)
+class Jump:
+    """What it costs to come to a piece from the one before: how much is heard of it, by `cue.remix.costs`.
+
+    0 is nothing, 1 as between any two places of the track; `total` weighs the parts, and adds what any jump costs.
+    """
+
+    total: float
+    timbre: float
+    harmony: float
+    seam: float
+    level: float
+
+
+@dataclass(frozen=True)
 class Piece:
     """Source stretch [in_s, out_s) of a sound, placed at story time `at_s`.
 
-    Successive pieces of one cue overlap in story time by the length of their crossfade.
+    Successive pieces of one cue overlap in story time by the length of their crossfade. `jump`: to it, where music was
+    made as long as its cue.
     """
 
     in_s: float
     out_s: float
     at_s: float
+    jump: Jump | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.in_s < self.out_s or self.at_s < 0.0:
@@ -79,6 +96,35 @@ class RunnerUp:
 
 
 @dataclass(frozen=True)
+class MusicPiece:
+    """A stretch of the film with one composition of as many scenes, each of them a cue."""
+
+    start_s: float
+    end_s: float
+    scenes: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MusicBrief:
+    """What the music of a composed cue was asked to be; with the film's cuts and speech it gives the same notes again.
+
+    It begins on a bar line at `start_s` and leads to `end_s`; its cue may begin a little earlier, for slow attacks, and
+    rings out over what follows.
+    """
+
+    piece: MusicPiece
+    number: int  # which of the piece's scenes, from 0
+    start_s: float
+    end_s: float
+    mood: Mood
+    theme: str = ""  # whose motif it is made of; the film's own where empty
+    ensemble: str = "orchestra"
+    style: str = ""  # another than the ensemble's own
+    seed: int = 0  # other notes for this scene alone
+
+
+@dataclass(frozen=True)
 class Cue:
     """One sound placed under the story over [start_s, end_s); its pieces cover that stretch without a hole."""
 
@@ -97,16 +143,25 @@ class Cue:
     level_lufs: float = float("-inf")  # of its stretch of the sound before the gain, as its layer is measured
     muted: bool = False
     locked: bool = False  # `plan` leaves it as it is
+    composed: MusicBrief | None = None  # of music that was composed for it
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.end_s - self.start_s
 
+    @property
+    def meant(self) -> Span:
+        """Where it belongs: of composed music its scene, without what begins early and rings out; else all of it."""
+        whole = Span(self.start_s, self.end_s)
+        if self.composed is None or self.composed.end_s <= self.start_s or self.composed.start_s >= self.end_s:
+            return whole
+        return Span(max(self.start_s, self.composed.start_s), min(self.end_s, self.composed.end_s))
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Adjacent shots that show one place or mood; one music cue lies under each."""
+    """Adjacent shots that show one place or mood; one track lies under each."""
 
     start_s: float
     end_s: float
@@ -114,6 +169,7 @@ class Scene:
     gloss: str  # what is seen, in words
     shots: tuple[Span, ...]
     text: str = ""  # what the user says about it
+    theme: int | None = None  # scenes of one number share their music, `SILENT` have none; None: still to be decided
 
 
 @dataclass(frozen=True)
@@ -155,10 +211,16 @@ class Wishes:
     music: bool = True
     effects: bool = True
     fill: Literal["make", "hub", "none"] = "none"  # where effects come from that the library hasn't
+    compose: Literal["always", "missing", "never"] = "never"  # where music is composed, or only where none fits
+    ensemble: str = "orchestra"  # that plays what is composed
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: int = 0  # 0 is the best choice, each other one another good choice
+    themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
+    changes: Literal["few", "some", "many"] = "some"
+    shortest_scene: float | None = None  # seconds; None: as the kind of story has it
+    silence: bool = False  # no music in scenes full of speech
     every_track: bool = False
     size: tuple[int, int] | None = None  # width and height of a slideshow; None: as its pictures are
     fps: float = 25.0  # of a slideshow

@@ -20,6 +20,7 @@ from storysound.cue.form import (
     EditForm,
     FileForm,
     LoudnessForm,
+    MusicBriefForm,
     SceneForm,
     SheetForm,
     SlideshowForm,
@@ -36,7 +37,10 @@ from storysound.cue.score import (
     DuckingFacts,
     Edit,
     FileReference,
+    Jump,
     Loudness,
+    MusicBrief,
+    MusicPiece,
     OtherTrack,
     Piece,
     RunnerUp,
@@ -198,6 +202,7 @@ def as_dict(score: Score) -> dict[str, Any]:
                 "gloss": scene.gloss,
                 "text": scene.text,
                 "shots": [_span(shot) for shot in scene.shots],
+                "theme": scene.theme,
             }
             for scene in score.scenes
         ],
@@ -216,7 +221,7 @@ def cue_dict(cue: Cue) -> dict[str, Any]:
         "start_s": _exact(cue.start_s),
         "end_s": _exact(cue.end_s),
         "sound": _sound(cue.sound),
-        "pieces": [{"in_s": _exact(p.in_s), "out_s": _exact(p.out_s), "at_s": _exact(p.at_s)} for p in cue.pieces],
+        "pieces": [_piece(piece) for piece in cue.pieces],
         "gain_db": round(cue.gain_db, 2),
         "fade_in_s": _exact(cue.fade_in_s),
         "fade_out_s": _exact(cue.fade_out_s),
@@ -235,7 +240,19 @@ def cue_dict(cue: Cue) -> dict[str, Any]:
         "level_lufs": finite(cue.level_lufs),
         "muted": cue.muted,
         "locked": cue.locked,
-    }
+    } | ({"composed": _brief(cue.composed)} if cue.composed else {})
+
+
+def _brief(brief: MusicBrief) -> dict[str, Any]:
+    times = {name: _exact(getattr(brief, name)) for name in ("start_s", "end_s")}
+    piece = asdict(brief.piece) | {name: _exact(getattr(brief.piece, name)) for name in times}
+    mood = {"valence": round(brief.mood.valence, 3), "arousal": round(brief.mood.arousal, 3)}
+    return asdict(brief) | times | {"piece": piece, "mood": mood}
+
+
+def _piece(piece: Piece) -> dict[str, Any]:
+    placed: dict[str, Any] = {"in_s": _exact(piece.in_s), "out_s": _exact(piece.out_s), "at_s": _exact(piece.at_s)}
+    return placed | {"jump": asdict(piece.jump)} if piece.jump else placed
 
 
 def _sound(sound: Sound) -> dict[str, Any]:
@@ -364,7 +381,8 @@ def _ducking_of(form: DuckingForm) -> DuckingFacts:
 
 def _scene_of(place: str, form: SceneForm) -> Scene:
     mood = Mood(form.valence, form.arousal)
-    return Scene(form.start_s, form.end_s, mood, form.gloss, _spans(f"{place}.shots", form.shots), form.text)
+    shots = _spans(f"{place}.shots", form.shots)
+    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme)
 
 
 def _cue_of(place: str, form: CueForm) -> Cue:
@@ -372,7 +390,8 @@ def _cue_of(place: str, form: CueForm) -> Cue:
     for at, piece in enumerate(form.pieces):
         if piece.out_s <= piece.in_s:
             raise SheetError(f"{place}.pieces[{at}].out_s: {piece.out_s:g} must be after in_s, {piece.in_s:g}")
-        pieces.append(Piece(piece.in_s, piece.out_s, piece.at_s))
+        jump = Jump(**msgspec.structs.asdict(piece.jump)) if piece.jump else None
+        pieces.append(Piece(piece.in_s, piece.out_s, piece.at_s, jump))
     return Cue(
         id=form.id,
         layer=form.layer,
@@ -389,6 +408,28 @@ def _cue_of(place: str, form: CueForm) -> Cue:
         level_lufs=-math.inf if form.level_lufs is None else form.level_lufs,
         muted=form.muted,
         locked=form.locked,
+        composed=_brief_of(f"{place}.composed", form.composed) if form.composed else None,
+    )
+
+
+def _brief_of(place: str, form: MusicBriefForm) -> MusicBrief:
+    piece = form.piece
+    _check_span(f"{place}.piece", piece.start_s, piece.end_s, math.inf)
+    _check_span(place, form.start_s, form.end_s, piece.end_s)
+    if form.start_s < piece.start_s - TOUCH_S:
+        raise SheetError(f"{place}.start_s: {form.start_s:g} lies before its piece, which begins at {piece.start_s:g}")
+    if form.number >= piece.scenes:
+        raise SheetError(f"{place}.number: {form.number}, but its piece has {piece.scenes} scenes, counted from 0")
+    return MusicBrief(
+        MusicPiece(piece.start_s, piece.end_s, piece.scenes, piece.seed),
+        form.number,
+        form.start_s,
+        form.end_s,
+        Mood(form.mood.valence, form.mood.arousal),
+        form.theme,
+        form.ensemble,
+        form.style,
+        form.seed,
     )
 
 

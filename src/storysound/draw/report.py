@@ -193,7 +193,11 @@ class _View:
             "mood": scene.mood,
             "shots": len(scene.shots),
             "thumb": self.nearest((scene.start_s + scene.end_s) / 2),
-            "cues": [cue for cue in self.cues if cue.start_s < scene.end_s - 0.05 and cue.end_s > scene.start_s + 0.05],
+            "cues": [
+                cue
+                for cue in self.cues
+                if cue.meant.start_s < scene.end_s - 0.05 and cue.meant.end_s > scene.start_s + 0.05
+            ],
         }
 
     def waves(self, waveforms: Mapping[str, NDArray[np.float32]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import ArrayLike, NDArray
 
-from storysound.metrics.arrays import Doubles
+from storysound.metrics.arrays import Doubles, Floats
 
 RATE_HZ = 50  # of the clock on which both are compared
 LONGEST_S = 1.0  # offset that is looked for, to either side
@@ -25,6 +25,8 @@ _TREND_S = 1.0  # slower changes are no onsets
 _FLOOR = 0.002  # of motion, where white is 1: less is noise
 _APART_S = 0.16  # from the best offset: farther ones are others
 _STILL = 1e-6
+_REPEATED = 0.15  # of the usual change around: a picture that changes less is the one before it, coded once more
+_AROUND = 9  # changes that tell what is usual
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def block_motion(pictures: ArrayLike, times_s: ArrayLike) -> Doubles:
     """Motion in each block of grey pictures [n h w] shown at times_s [n], on a clock of RATE_HZ from 0 on: [t BLOCKS²].
 
     Motion is what a picture differs from the mean of the one before and the one after, twice: what moves evenly, as a
-    camera does, counts less than what begins or stops. Raises ValueError as `synchrony`.
+    camera does, counts less than what begins or stops. Pictures that are shown twice, as where 25 a second became 30,
+    count once. Raises ValueError as `synchrony`.
     """
     grey, times = np.asarray(pictures, np.float32), np.asarray(times_s, np.float64)
     if grey.ndim != 3 or min(grey.shape[1:], default=0) < BLOCKS or times.shape != grey.shape[:1]:
@@ -88,6 +91,7 @@ def block_motion(pictures: ArrayLike, times_s: ArrayLike) -> Doubles:
         )
     if not np.isfinite(grey).all() or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise ValueError("pictures must be finite, their times rise")
+    grey, times = _without_repeats(grey, times)
     if len(grey) < 3:
         return np.zeros((0, BLOCKS**2))
     height, width = (side // BLOCKS * BLOCKS for side in grey.shape[1:])
@@ -96,6 +100,17 @@ def block_motion(pictures: ArrayLike, times_s: ArrayLike) -> Doubles:
     clock = np.arange(int(times[-1] * RATE_HZ + 1e-6)) / RATE_HZ
     rows = blocks.reshape(len(change), -1)
     return np.stack([np.interp(clock, times[2:], column) for column in rows.T], axis=1)
+
+
+def _without_repeats(grey: Floats, times: Doubles) -> tuple[Floats, Doubles]:
+    """Pictures [n h w] and times [n] without those that repeat the one before, while just before and after it moves."""
+    if len(grey) < _AROUND:
+        return grey, times
+    change = np.abs(np.diff(grey, axis=0)).mean(axis=(1, 2))
+    usual = scipy.ndimage.median_filter(change, _AROUND, mode="nearest")
+    moves = np.pad(change >= _REPEATED * usual, 1, constant_values=False)
+    new = np.append(True, moves[1:-1] | ~(moves[:-2] & moves[2:]))
+    return grey[new], times[new]
 
 
 def _heard(onsets: ArrayLike, rate_hz: float) -> Doubles:

@@ -84,10 +84,13 @@ class TavDiffusion(nn.Module):
         if config.alignment:
             self.audio_weight, self.video_weight = (nn.Linear(wide, 1, bias=False) for wide in (wide_a, wide_v))  # l_β
 
-    def forward(self, audio: Tensor, video: Tensor, t: Tensor, context: Tensor) -> PredictedNoise:
+    def forward(
+        self, audio: Tensor, video: Tensor, t: Tensor, context: Tensor, *, linked: bool = True
+    ) -> PredictedNoise:
         """Noisy latents [b c h w] and [b f c h w] at times t [b], told by context [b k t].
 
-        Raises ValueError for another number of frames and for sizes that the UNets can't halve as often as they do.
+        Not `linked`: cross-attention, where there is some, adds nothing. Raises ValueError for another number of
+        frames and for sizes that the UNets can't halve as often as they do.
         """
         frames = self.config.frames
         if video.shape[1] != frames:
@@ -95,17 +98,19 @@ class TavDiffusion(nn.Module):
         down_a = _descended(self.audio, audio, t, context)
         every = t.repeat_interleave(frames), context.repeat_interleave(frames, 0)
         down_v = _descended(self.video, video.flatten(0, 1), *every)
-        hidden_a, hidden_v, middle = self._cross_attended(down_a.hidden, down_v.hidden)
+        hidden_a, hidden_v, middle = self._cross_attended(down_a.hidden, down_v.hidden, linked=linked)
         noise_a = _ascended(self.audio, down_a, hidden_a)
         noise_v = torch.unflatten(_ascended(self.video, down_v, hidden_v), 0, (-1, frames))
         return PredictedNoise(noise_a, noise_v, middle)
 
-    def _cross_attended(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor, MiddleTokens | None]:
+    def _cross_attended(
+        self, audio: Tensor, video: Tensor, *, linked: bool
+    ) -> tuple[Tensor, Tensor, MiddleTokens | None]:
         """Eq. 12, of middles [b c h w] and [(b f) c h w], and what Eq. 14 takes of what comes out."""
         tokens_a = audio.permute(0, 2, 3, 1).flatten(1, 2)  # b (h w) d
         clips = torch.unflatten(video, 0, (-1, self.config.frames)).permute(0, 1, 3, 4, 2)  # b f h w d
         tokens_v = clips.flatten(1, 3)
-        if self.config.cross_attention:
+        if self.config.cross_attention and linked:
             at_a = middles(audio.shape[2], audio).repeat_interleave(audio.shape[3])
             at_v = middles(clips.shape[1], video).repeat_interleave(clips.shape[2] * clips.shape[3])
             before_a, before_v = tokens_a, tokens_v
@@ -133,6 +138,7 @@ def generated(
     steps: int,
     check: Callable[[], None],
     known: tuple[Tensor | None, Tensor | None] = (None, None),
+    mutual: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Latents of sound [b c h w] and of picture [b f c h w] from noise of these shapes, both at once.
 
@@ -143,12 +149,19 @@ def generated(
     `known`: latents of either side [b c h w], [b f c h w] that the other is made for: at every time the network sees
     them in their own noise of that time (Song et al. 2021, arXiv:2011.13456, appendix I.2, imputation); they come back
     as they are.
+
+    `mutual`: what each side finds in the other is weighed in the same way against a network that isn't linked, and
+    (mutual - 1) · (linked - not linked) is added, both told by `context` (the paper has none; as LTX-2, Lightricks
+    2026, guides modalities): 1 changes nothing and costs nothing, else a half more is computed.
     """
     shapes = [one.shape[1:] for one in noise]
 
     def parted(both: Tensor) -> tuple[Tensor, Tensor]:
         audio, video = both[:, : shapes[0].numel()], both[:, shapes[0].numel() :]
         return torch.unflatten(audio, 1, shapes[0]), torch.unflatten(video, 1, shapes[1])
+
+    def joined(found: PredictedNoise) -> Tensor:
+        return torch.cat([found.audio.flatten(1), found.video.flatten(1)], dim=1)
 
     told = torch.cat([nothing, context])
 
@@ -157,10 +170,12 @@ def generated(
             side if given is None else sampler.add_noise(given, own, t.to(given.device).reshape(1))
             for side, given, own in zip(parted(both), known, noise, strict=True)
         ]
-        audio, video = (torch.cat([side, side]) for side in sides)
-        found = network(audio, video, t.to(both.device).expand(len(audio)), told)
-        without, with_text = torch.cat([found.audio.flatten(1), found.video.flatten(1)], dim=1).chunk(2)
-        return without + guidance * (with_text - without)
+        times = t.to(both.device).expand(2 * len(both))
+        without, with_text = joined(network(*(torch.cat([side, side]) for side in sides), times, told)).chunk(2)
+        guided = without + guidance * (with_text - without)
+        if mutual == 1 or not network.config.cross_attention:
+            return guided
+        return guided + (mutual - 1) * (with_text - joined(network(*sides, times[: len(both)], context, linked=False)))
 
     start = torch.cat([one.flatten(1) for one in noise], dim=1)
     made = parted(denoised(seen, start, sampler, steps, check))

@@ -210,6 +210,7 @@ def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     skipped, last = (json.loads(line) for line in told.stdout.splitlines())
     assert skipped["skipped"].endswith("broken.mp4")
     assert (last["added"], last["table1"]["clips"], last["table1"]["sentences"]) == (2, 2, 2.0)
+    assert [row["words"] for row in last["published"] if row["name"] == "TAVGBench"] == [49.98]
     assert CliRunner().invoke(app, [*words[:-1]]).exit_code == 0
     nothing = CliRunner().invoke(app, ["annotate", str(videos / "notes.txt"), *words[2:]])
     assert isinstance(nothing.exception, InputError)

@@ -1,5 +1,6 @@
 """Audible video that is made here, of one colour and one tone each, judged by encoders that know three of either."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from storysound.metrics.kernel import kernel_distance
 from storysound.metrics.table import Row
 from storysound.metrics.video_features import moving_features
 from storysound.nn.i3d import I3D
+from storysound.nn.vggish import Vggish
 from storysound.progress import Watch
 from storysound.research import recipes
 from storysound.research.tavg.clips import Observer
@@ -231,6 +233,13 @@ def test_i3d_is_read_from_a_file(tmp_path: Path) -> None:
         judged(replace(recipe, video=f"i3d={sorted(recipe.generated.iterdir())[0]}"))
 
 
+def test_sounds_are_judged_by_a_file_of_vggish(tmp_path: Path) -> None:
+    recipe = folders(tmp_path, count=4)
+    torch.save(Vggish((1, 1, 1, 1, 1, 1), 4, 3).state_dict(), tmp_path / "vggish.pth")
+    ours = judged(replace(recipe, sound=f"vggish={tmp_path / 'vggish.pth'}"))["made"]
+    assert re.search(r"FAD: vggish [0-9a-f]{12}-1, 3 numbers a moment", ours.protocol)
+
+
 def test_frames_meet_sounds_in_imagebind(tmp_path: Path) -> None:
     """AVHScore is Eq. 1: the mean over frames of cosines with the whole sound, here of one clip after another."""
     recipe = folders(tmp_path, count=4)
@@ -339,7 +348,7 @@ def test_encoders_have_to_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_settings_are_checked() -> None:
     kind = recipes.of_name(recipes.EVALUATIONS, "tavg").recipe
-    wrong_encoders = ("both=imagebind=", "both=neither", "video=eyes", "video=i3d=")
+    wrong_encoders = ("both=imagebind=", "both=neither", "video=eyes", "video=i3d=", "sound=panns=", "sound=clap=a")
     for wrong in (*wrong_encoders, "frames_per_s=0", "longest_s=-1", "draws=0"):
         with pytest.raises(UsageError):
             recipes.settings(kind, ["generated=a", "reference=b", wrong])

@@ -8,6 +8,7 @@ import pytest
 from storysound.errors import MissingModelError
 from storysound.progress import Watch
 from storysound.research.tavg.small.evaluate import (
+    AGREEMENTS,
     JudgedClips,
     above,
     in_step,
@@ -121,6 +122,9 @@ def test_in_step_counts_seen_contacts_of_clips_that_have_some() -> None:
     assert share == pytest.approx(2 / 3)
     assert 0 <= low <= share <= high <= 1
     assert in_step(found, np.array([1, 0, 2]), np.array([True, True, False]), recipe)[0] == 0
+    shares = {name: in_step(found, np.arange(3), np.array([True, True, False]), recipe, of)[0] for name, of in
+              AGREEMENTS.items()}  # fmt: skip
+    assert shares == pytest.approx({"in_step": 2 / 3, "in_step_heard": 1.0, "in_step_both": 0.8})
     np.testing.assert_array_equal(above(np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 4.0])), [1, 0.5, 0])
 
 

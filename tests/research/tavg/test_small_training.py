@@ -1,5 +1,6 @@
 """The small TAVDiffusion's training, evaluation and ablation, end to end on a few clips."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from storysound.errors import InputError, MissingModelError
 from storysound.generate.lexicon import Lexicon
-from storysound.generate.video.small import SmallTavConfig, read_small, untaught
+from storysound.generate.video.small import SmallTavConfig, noise_of, read_small, untaught
 from storysound.nn.word_encoder import WordEncoderConfig
 from storysound.progress import Progress, Watch
 from storysound.research.tavg.small import ablation, codes, train_judges
@@ -19,7 +20,7 @@ from storysound.research.tavg.small.settings import (
     SmallTavEvaluation,
     SmallTavTraining,
 )
-from storysound.research.tavg.small.train import FOLDER, train
+from storysound.research.tavg.small.train import FOLDER, begun, train
 from storysound.research.tavg.world.clips import made_clip
 from storysound.research.tavg.world.sentences import WORDS
 
@@ -91,10 +92,51 @@ def test_what_is_made_stands_beside_real_clips_and_an_untaught_network(run: Path
     assert [row.model for row in rows] == ["real", "real, through the autoencoders", "made", "untaught"]
     for row in rows:
         assert row.n == 4
-        assert {"harmony", "in_step", "in_step_chance", "text", "kind", "fvd", "fad"} <= row.figures.keys()
+        assert {
+            "harmony",
+            "in_step",
+            "in_step_both_chance",
+            "unseen",
+            "counted",
+            "text",
+            "kind",
+            "fvd",
+            "fad",
+        } <= row.figures.keys()
         assert all(0 <= row.figures[key] <= 1 for key in ("harmony", "in_step", "text", "material"))
     with pytest.raises(MissingModelError, match="small TAVDiffusion"):
         evaluate(SmallTavEvaluation(judges=judges, model=tmp_path, clips=4), NOBODY, Watch())
+
+
+def test_an_untaught_network_can_be_left_out(run: Path, tmp_path: Path) -> None:
+    Judges().save(tmp_path)
+    recipe = SmallTavEvaluation(tmp_path, "validation", 2, 0.4, 1, draws=5, model=run / FOLDER, untaught=False)
+    rows = evaluate(recipe, NOBODY, Watch())
+    assert [row.model for row in rows] == ["real", "real, through the autoencoders", "made"]
+    assert {row.data for row in rows} == {"made world, validation"}
+
+
+def test_links_drawn_anew_add_nothing_and_all_else_is_taken(run: Path, tmp_path: Path) -> None:
+    home: Any = {**FEW, "latents": run, "start": run / FOLDER, "links_afresh": True}
+    there = read_small(run / FOLDER).worded.state_dict()
+    for cross_attention, alignment in ablation.VARIANTS.values():
+        recipe = SmallTavTraining(tmp_path, seed=7, cross_attention=cross_attention, alignment=alignment, **home)
+        parts, _ = begun(recipe, Watch())
+        assert (parts.config.network.cross_attention, parts.config.network.alignment) == (cross_attention, alignment)
+        own = parts.worded.state_dict()
+        links = {name for name in own if "_attention." in name and "_blocks" not in name and "mid_block" not in name}
+        links = {name for name in links if name.startswith("network.")} | {name for name in own if "o_weight" in name}
+        assert bool(links) == (cross_attention or alignment)
+        assert all(torch.equal(weight, there[name]) for name, weight in own.items() if name not in links)
+    fresh, _ = begun(SmallTavTraining(tmp_path, seed=7, **home), Watch())
+    bare, _ = begun(SmallTavTraining(tmp_path, seed=7, cross_attention=False, **home), Watch())
+    noise = [torch.stack(part) for part in zip(*(noise_of(fresh.config, seed) for seed in (1, 2)), strict=True)]
+    ids, t = fresh.ids(["a ball bounces"] * 2), torch.tensor([400, 700])
+    seen, without = (parts.worded.eval()(*noise, t, ids) for parts in (fresh, bare))
+    torch.testing.assert_close(seen.audio, without.audio)
+    torch.testing.assert_close(seen.video, without.video)
+    with pytest.raises(ValueError, match="links_afresh"):
+        SmallTavTraining(tmp_path, links_afresh=True)
 
 
 def test_the_ablation_trains_the_four_networks_of_table_3(run: Path, tmp_path: Path) -> None:
@@ -104,8 +146,37 @@ def test_the_ablation_trains_the_four_networks_of_table_3(run: Path, tmp_path: P
         batch=2, judged=2, seeds=1,
     )  # fmt: skip
     rows = ablation.evaluate(recipe, NOBODY, Watch())
-    assert [row.model for row in rows[4:]] == ["neither", "alignment", "cross-attention", "both"]
-    assert rows[0].model == "neither, seed 0"
+    assert [row.model for row in rows[4:]] == ["both", "neither", "cross-attention", "alignment"]
+    assert rows[0].model == "both, seed 0"
     assert rows[4].figures == rows[0].figures
     configs = {name: read_small(tmp_path / "runs" / name / "0" / FOLDER).config.network for name in ablation.VARIANTS}
     assert [(each.cross_attention, each.alignment) for each in configs.values()] == list(ablation.VARIANTS.values())
+
+
+def test_an_ablation_takes_the_rows_that_are_there(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Judges().save(tmp_path)
+    recipe = SmallTavAblation(
+        tmp_path, clips=2, sampling_steps=1, draws=5, out=tmp_path / "runs", latents=run, start=run / FOLDER,
+        ends_only=True, clips_learned=4, steps=1, batch=2, judged=2, seeds=1,
+    )  # fmt: skip
+    rows = ablation.evaluate(recipe, NOBODY, Watch())
+    assert [row.model for row in rows] == [ablation.START, "both, seed 0", "neither, seed 0", "both", "neither"]
+    trained: list[str] = []
+    whole = ablation.train
+
+    def counted(recipe: SmallTavTraining, models: Any, watch: Watch) -> float:
+        trained.append(recipe.out.parent.name)
+        return whole(recipe, models, watch)
+
+    monkeypatch.setattr(ablation, "train", counted)
+    assert ablation.evaluate(recipe, NOBODY, Watch()) == rows
+    assert trained == []
+    (tmp_path / "runs" / "both" / "0" / "row.json").write_bytes(b"{")
+    more = ablation.evaluate(replace(recipe, ends_only=False), NOBODY, Watch())
+    assert trained == ["both", "cross-attention", "alignment"]
+    assert [row.model for row in more[-4:]] == list(ablation.VARIANTS)
+    assert more[1] == rows[1]
+    ablation.evaluate(replace(recipe, guidance=2.0), NOBODY, Watch())
+    assert trained[3:] == ["both", "neither"], "judged otherwise: the runs are there, their rows are not"
+    with pytest.raises(InputError, match="other settings"):
+        ablation.evaluate(replace(recipe, rate=1e-4), NOBODY, Watch())

@@ -8,6 +8,7 @@ import typer
 
 from storysound.app.cli.streams import json_line, tell
 from storysound.errors import InputError, UsageError
+from storysound.jobs.annotate.published import TABLE_1, beside
 
 if TYPE_CHECKING:
     from storysound.jobs.annotate.request import AnnotateResult
@@ -119,7 +120,8 @@ def show(result: "AnnotateResult", out: Path, as_json: bool) -> None:
             json_line({"note": note})
         counts = {name: getattr(result, name) for name in ("added", "unchanged", "left", "claims", "dropped")}
         more = {"skipped": len(result.skipped), "duration_s": round(result.duration_s, 3)}
-        json_line({"output": str(out), **counts, **more, "cost": vars(result.cost), "table1": vars(found)})
+        tables = {"table1": vars(found), "published": [vars(row) for row in TABLE_1]}
+        json_line({"output": str(out), **counts, **more, "cost": vars(result.cost), **tables})
         return
     for path, reason in result.skipped:
         tell(f"skipped {path}: {reason}")
@@ -140,3 +142,4 @@ def show(result: "AnnotateResult", out: Path, as_json: bool) -> None:
         f"{found.clips} clips, {found.hours:.2f} h, {found.sentences:.2f} sentences, {found.words:.2f} words a clip; "
         f"pictures described in {found.with_video:.0%}, sound in {found.with_audio:.0%}"
     )
+    tell(beside())

@@ -30,12 +30,17 @@ def cue(
         str,
         typer.Argument(
             metavar="ACTION",
-            help="list · swap ID · move ID ±S · trim ID · gain ID ±DB · fade ID · mute ID · unmute ID · lock ID · "
-            "unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · undo · redo",
+            help="list · swap ID · set ID ensemble=NAME … · move ID ±S · jump ID N ±S · trim ID · gain ID ±DB · "
+            "fade ID · mute ID · unmute ID · lock ID · unlock ID · ban SOUND · allow SOUND · remove ID · add SOUND · "
+            "undo · redo",
         ),
     ],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID|SOUND] [±NUMBER]", help="What it is done to.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID|SOUND] [N] [±NUMBER|NAME=VALUE]",
+            help="What it is done to; set: ensemble=, style=, theme=, mood=V,A, seed= of composed music.",
+        ),
     ] = None,
     runner_up: Annotated[bool, typer.Option("--next", help="swap: the next runner-up (also without it).")] = False,
     to: Annotated[str, typer.Option(metavar="SOUND", help="swap: this sound of the library, or a file.")] = "",
@@ -73,13 +78,35 @@ def cue(
         fields["cue"] = given.pop(0) if given else ""
     if action == "swap":
         fields["sound"] = to
-    if action in ("gain", "move"):
+    if action == "set":
+        fields |= _brief(given)
+        given = []
+    if action == "jump" and given:
+        fields["number"] = int(_number(given.pop(0), action))
+    if action in ("gain", "move", "jump"):
         name = "change_db" if action == "gain" else "change_s"
         fields[name] = _number(given.pop(0), action) if given else None
     _no_more(given, action)
     with Session(profile) as session, shown("cue", "the sheet is as it was") as watch:
         result = session.edit(EditRequest(sheet, action, **fields), watch=watch)  # type: ignore[arg-type]
     show(result.score, result.changed, as_json)
+
+
+def _brief(words: list[str]) -> dict[str, Any]:
+    """Fields of a request from words as ensemble=piano, seed=4, mood=0.2,0.8."""
+    from storysound.app.queries import parse_mood
+    from storysound.errors import UsageError
+    from storysound.jobs.edit.request import BRIEF
+
+    fields: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in BRIEF or not equals:
+            raise UsageError(f"set takes {'=, '.join(BRIEF)}=, got {word!r}")
+        if name == "seed" and not value.isdecimal():
+            raise UsageError(f"counts from 0, got {value!r}", field="seed")
+        fields[name] = parse_mood(value) if name == "mood" else int(value) if name == "seed" else value
+    return fields
 
 
 def _number(word: str, action: str) -> float:

@@ -35,6 +35,22 @@ class Fill(enum.StrEnum):
     none = "none"
 
 
+class Compose(enum.StrEnum):
+    """Choices of --compose; the names are those of `PlanOptions.compose`."""
+
+    always = "always"
+    missing = "missing"
+    never = "never"
+
+
+class Changes(enum.StrEnum):
+    """Choices of --changes; the names are those of `PlanOptions.changes`."""
+
+    few = "few"
+    some = "some"
+    many = "many"
+
+
 _GAIN = typer.Option(min=-40, max=20, metavar="DB", help="Louder or softer than it would be.")
 Library = Annotated[
     Path | None,
@@ -53,6 +69,15 @@ FillOption = Annotated[
         show_default=False,
     ),
 ]
+ComposeOption = Annotated[
+    Compose | None,
+    typer.Option(
+        help="Music composed to the scenes, or only where the library has none that fits; without a library it is "
+        "composed to pictures, and to films where none fits.",
+        show_default=False,
+    ),
+]
+Ensemble = Annotated[str, typer.Option(metavar="NAME", help="Who plays what is composed: piano, strings, folk …")]
 KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
 Gain = Annotated[float, _GAIN]
@@ -66,6 +91,14 @@ Avoid = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="0 is the best choice, each other number another good one.")]
 Take = Annotated[int, typer.Option(min=1, help="Take 2 is the second choice, and so on.")]
+Themes = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Of the music; else about one for 45 s, where turns are worth it.")
+]
+ChangesOption = Annotated[Changes, typer.Option(help="How often the music changes.")]
+ShortestScene = Annotated[
+    float | None, typer.Option(min=1, max=3600, metavar="S", help="Scenes last so long; else 8 s, and 4 of pictures.")
+]
+Silence = Annotated[bool, typer.Option("--silence", help="No music in scenes full of speech.")]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
 EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
@@ -99,8 +132,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["seed"] and given["take"] > 1:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
-        "text", "music", "effects", "keep_original", "replace", "ignore_names", "rerank", "every_track", "fps",
-        "seconds", "transition", "narration",
+        "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "rerank", "every_track",
+        "fps", "seconds", "transition", "narration", "themes", "shortest_scene", "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -108,6 +141,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "effects_gain_db": given["effects_gain"],
         "licence_policy": given["licence_policy"].value,
         "fill": given["fill"].value if given["fill"] else None,
+        "compose": given["compose"].value if given["compose"] else None,
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
@@ -115,6 +149,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "loudness": given["loudness"],
         "voice_peaks_db": given["voice_peaks"],
         "layout": given["layout"].value,
+        "changes": given["changes"].value,
     }
 
 
@@ -149,6 +184,8 @@ def score(
     music: Music = True,
     effects: Effects = True,
     fill: FillOption = None,
+    compose: ComposeOption = None,
+    ensemble: Ensemble = "orchestra",
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -156,6 +193,10 @@ def score(
     loudness: Loudness = "",
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
+    themes: Themes = None,
+    changes: ChangesOption = Changes.some,
+    shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",
@@ -240,6 +281,8 @@ def plan(
     music: Music = True,
     effects: Effects = True,
     fill: FillOption = None,
+    compose: ComposeOption = None,
+    ensemble: Ensemble = "orchestra",
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -247,6 +290,10 @@ def plan(
     loudness: Loudness = "",
     voice_peaks: VoicePeaks = 0.0,
     layout: LayoutOption = Layout.own,
+    themes: Themes = None,
+    changes: ChangesOption = Changes.some,
+    shortest_scene: ShortestScene = None,
+    silence: Silence = False,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",

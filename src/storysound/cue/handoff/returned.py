@@ -434,7 +434,8 @@ def _placed(cue: Cue, pieces: Sequence[Piece], shift_s: float, start_s: float, e
         in_s, out_s = (
             edge_s + cut_s * (abs(cut_s) > 1e-6) for edge_s, cut_s in ((piece.in_s, head_s), (piece.out_s, tail_s))
         )
-        made.append(Piece(max(0.0, in_s), out_s, start_s if number == 0 else piece.at_s + shift_s))
+        at_s = start_s if number == 0 else piece.at_s + shift_s
+        made.append(Piece(max(0.0, in_s), out_s, at_s, piece.jump if number else None))
     half_s = (end_s - start_s) / 2
     fade_in_s, fade_out_s = min(cue.fade_in_s, half_s), min(cue.fade_out_s, half_s)
     return replace(cue, start_s=start_s, end_s=end_s, pieces=tuple(made), fade_in_s=fade_in_s, fade_out_s=fade_out_s)

@@ -107,9 +107,9 @@ def overrun_s(score: Score, cue: Cue) -> float:
     """How long a cue goes on under a scene (music) or picture (ambience) that isn't its own; 0 where it doesn't.
 
     A scene is its own where the cue begins in it, goes on to its end or for half of it, or makes room there for other
-    music.
+    music. Composed music ends with its scene, and rings out.
     """
-    if cue.layer == "spot":
+    if cue.layer == "spot" or cue.composed:
         return 0.0
     change_s = CHANGE_S[cue.layer]
     until_s = cue.end_s - cue.fade_out_s / 2

@@ -16,6 +16,7 @@ from storysound.annotate.hearing import LEVEL_S, ear_among
 from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
 from storysound.encode import gloss, silero
 from storysound.encode.captions import florence_captions, whisper_captions
+from storysound.encode.encoder import Encoding
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of
@@ -119,19 +120,23 @@ class Sound:
         nothing: Floats = np.zeros(self._space.vectors.shape[1], np.float32)
         if wave is None or levels is None or levels.max(initial=-math.inf) < SILENT_DB:
             return {"heard": [], "heard_point": nothing.tolist(), "silent": True, "heard_told": "", "heard_teller": ""}
-        heard = self._ear.encoder.encode([wave])[0]
-        raw = heard.scores[self._ear.space]
-        near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
-        views = [(slower, self._ear.encoder.encode([view])[0]) for slower, view in other_views(wave)]
-        voice = self._voice.probabilities(of_wave(wave))
-        sound = HeardSound(heard, levels, wave.duration_s, near, views, voice, silero.FRAME_S)
-        found = sound_claims(sound, self._ear, self.revision)
+        found, heard = self.claims(wave)
         point = gloss.vector(self._ear.scores(heard).mean(axis=0), self._space)
         told = self._teller.caption(wave) if self._teller else ""
         return {
             "heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False,
             "heard_told": told, "heard_teller": self.teller if told else "",
         }  # fmt: skip
+
+    def claims(self, wave: Waveform) -> tuple[list[Claim], Encoding]:
+        """What is heard in a sound in one channel, unchecked, and what the encoder said of it."""
+        heard = self._ear.encoder.encode([wave])[0]
+        raw = heard.scores[self._ear.space]
+        near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
+        views = [(slower, self._ear.encoder.encode([view])[0]) for slower, view in other_views(wave)]
+        voice = self._voice.probabilities(of_wave(wave))
+        sound = HeardSound(heard, peaks_db(wave, LEVEL_S), wave.duration_s, near, views, voice, silero.FRAME_S)
+        return sound_claims(sound, self._ear, self.revision), heard
 
 
 class Captions:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from storysound.cue import edit
-from storysound.cue.score import Cue, Layer, RunnerUp, Score
+from storysound.cue.score import Cue, Layer, Score
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
+from storysound.jobs.edit import composed
 from storysound.jobs.edit.request import EditRequest, EditResult
 from storysound.match.query import Hit, Query
 from storysound.media.content import sha256_of
@@ -30,12 +31,22 @@ def run(request: EditRequest, models: Models, watch: Watch) -> EditResult:
     """
     watch.step(request.action)
     before = read_json(request.sheet)
-    after = as_read(_ACTIONS[request.action](before, request, models))
-    write_json(after, request.sheet)
+    with composed.whole(request):
+        if request.action == "set":
+            after = as_read(composed.set_brief(before, request, models, watch))
+        else:
+            after = as_read(_ACTIONS[request.action](before, request, models))
+        write_json(after, request.sheet)
     were = {cue.id: cue for cue in before.cues}
     changed = [cue.id for cue in after.cues if were.get(cue.id) != cue]
     gone = [cue_id for cue_id in were if cue_id not in {cue.id for cue in after.cues}]
     return EditResult(after, (*changed, *gone))
+
+
+def _jump(score: Score, request: EditRequest, _: Models) -> Score:
+    from storysound.jobs.edit.jumping import jump_moved
+
+    return jump_moved(score, request.cue, request.number or 0, request.change_s or 0.0)
 
 
 def _swap(score: Score, request: EditRequest, models: Models) -> Score:
@@ -51,13 +62,16 @@ def _swap(score: Score, request: EditRequest, models: Models) -> Score:
         hit = _next(score, cue)
     if (hit.sound.root, hit.sound.path) == (cue.sound.root, cue.sound.path):
         raise UsageError(f"{cue.id} has {hit.sound.path!r} already", field="sound")
+    command = f"swap {cue.id} {hit.sound.path}"
+    if (again := composed.taken_up(score, cue, hit.sound)) is not None:
+        return edit.put(score, command, again)
     cross_in_s, cross_out_s = _crossings(score, cue)
     place = Place(cue.id, cue.layer, cue.start_s, _end_s(score, cue, hit), cross_in_s, cross_out_s)
-    runners = tuple(runner for runner in cue.runners_up if runner.path != hit.sound.path)
-    old = RunnerUp(cue.sound.path, cue.score, cue.pieces[0].in_s, cue.pieces[0].out_s, cue.why)
+    if cue.composed is not None:
+        place = composed.place_of(score, cue)
     new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db)
-    new = replace(new, runners_up=(*runners, old), muted=cue.muted, locked=cue.locked)
-    return edit.put(score, f"swap {cue.id} {hit.sound.path}", new)
+    new = replace(new, runners_up=composed.runners_up(cue, hit.sound), muted=cue.muted, locked=cue.locked)
+    return edit.put(score, command, new)
 
 
 def _next(score: Score, cue: Cue) -> Hit:
@@ -170,6 +184,7 @@ _ACTIONS: dict[str, Callable[[Score, EditRequest, Models], Score]] = {
     "swap": _swap,
     "add": _add,
     "move": lambda score, asked, _: edit.move(score, asked.cue, asked.change_s or 0.0),
+    "jump": _jump,
     "trim": lambda score, asked, _: edit.trim(score, asked.cue, asked.start_s, asked.end_s),
     "gain": lambda score, asked, _: edit.gain(score, asked.cue, asked.change_db or 0.0),
     "fade": lambda score, asked, _: edit.fade(score, asked.cue, asked.in_s, asked.out_s),

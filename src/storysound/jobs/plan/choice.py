@@ -5,27 +5,30 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
-from storysound.cue.plan import EffectOffer, choose, pick_effects
-from storysound.cue.score import Layer, Scene
+from storysound.cue.score import SILENT, Layer, Scene
+from storysound.cue.themes import tracks_of_themes
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.match.query import Hit, Query
+from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.story import Kind, Sound, Span, Story
 
 log = logging.getLogger(__name__)
 
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
-CHANGE_COST = 0.6  # a new track has to fit better by this much
-CONTOUR_COST = 1.0  # per unit of arousal by which the music misses a step of the story
+SHARED_COST = 2.0  # of a track that a theme shares with another
+CONTOUR_COST = 1.0  # per unit of arousal by which a theme's music misses how far it is from the story's usual
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
 JINGLE_S = 25.0  # music of this length is never called a jingle
 SHORTEST_BED_S = 10.0  # music beside the clip's own
@@ -60,17 +63,27 @@ class Draft:
     unit: int | None = None  # of the footage that an effect has to agree with
     cross_in_s: float = 0.0  # overlaps with the cue before, and after, by this much
     cross_out_s: float = 0.0
+    turn_s: float | None = None  # where music takes over from the music before it
 
 
+MEETS_S = 0.5  # scenes with less between them follow on each other
 CROSS_S = 1.6  # music changes over this long around a scene's edge
 
 
-def music_drafts(
-    breakdown: Breakdown, finder: Searches, options: PlanOptions, watch: Watch | None = None
-) -> list[Draft]:
-    """The music bed: one track a scene, the same over several where that fits as well."""
+@dataclass(frozen=True)
+class MusicOffers:
+    """What a library has for each scene: hits, and how well each of its tracks fits."""
+
+    found: tuple[tuple[Hit, ...], ...]  # by scene, best first
+    sounds: dict[str, Sound]  # all that were found for any, by path
+    fits: Doubles  # [s n] of scenes and sounds
+
+
+def music_offers(
+    scenes: Sequence[Scene], finder: Searches, options: PlanOptions, watch: Watch | None = None
+) -> MusicOffers:
+    """What may play under the scenes; no sounds where the library has none."""
     watch = watch or Watch()
-    scenes = breakdown.scenes
     found = []
     for number, scene in enumerate(scenes):
         watch.at(number, len(scenes), f"music of scene {number + 1}")
@@ -80,26 +93,57 @@ def music_drafts(
         query = Query(text=text, mood=options.mood or scene.mood)
         found.append(_search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
-    if not sounds:
+    rows = [_fits(hits, list(sounds), sounds, s.end_s - s.start_s) for hits, s in zip(found, scenes, strict=True)]
+    return MusicOffers(tuple(found), sounds, np.array(rows).reshape(len(scenes), len(sounds)))
+
+
+def music_drafts(
+    breakdown: Breakdown, finder: Searches, options: PlanOptions, watch: Watch | None = None
+) -> list[Draft]:
+    """The music bed: one track for each theme of the scenes, which returns with it; none where they are silent."""
+    scenes = [scene for scene in breakdown.scenes if scene.theme != SILENT]
+    offers = music_offers(scenes, finder, options, watch)
+    names = list(offers.sounds)
+    if not names:
         return []
-    names = list(sounds)
-    fits = np.stack([_fits(hits, names, sounds, s.end_s - s.start_s) for hits, s in zip(found, scenes, strict=True)])
-    energy = (
-        np.array([scene.mood.arousal for scene in scenes]),
-        np.array([sounds[name].mood.arousal for name in names]),
-    )
-
-    def chosen(fits: NDArray[np.float64]) -> NDArray[np.intp]:
-        return choose(fits, CHANGE_COST, energy=energy, contour_cost=CONTOUR_COST, alike=breakdown.alike)
-
-    path = chosen(fits)
+    themes = _themes(scenes)
+    fits = _by_theme(offers.fits, scenes, themes) - CONTOUR_COST * _off_contour(offers, scenes, themes)
+    tracks = tracks_of_themes(fits, shared_cost=SHARED_COST)
     if options.seed:  # what was best is no better than it is; all others may be
         varied = fits + VARIETY * np.array([_chance(options.seed, name) for name in names])
-        best = (np.arange(len(scenes)), path)
+        best = (np.arange(len(fits)), tracks)
         varied[best] = fits[best] - FIRST_CHOICE_COST
-        fits = varied
-        path = chosen(fits)
-    return _beds(scenes, path, names, found)
+        tracks = tracks_of_themes(varied, shared_cost=SHARED_COST)
+    return _beds(scenes, np.array(tracks)[themes], names, offers.found)
+
+
+def _themes(scenes: Sequence[Scene]) -> NDArray[np.intp]:
+    """The theme of each scene [s], from 0 on; a scene that has none is one of its own."""
+    names = [scene.theme or -number for number, scene in enumerate(scenes)]
+    order = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([order[name] for name in names], np.intp)
+
+
+def _by_theme(values: Doubles, scenes: Sequence[Scene], themes: NDArray[np.intp]) -> Doubles:
+    """Means [t n] over the scenes of each theme, by how long they last, of what scenes have: [s n]."""
+    lengths_s = np.array([scene.end_s - scene.start_s for scene in scenes])
+    own = [themes == theme for theme in range(int(themes.max()) + 1)]
+    return np.stack([np.average(values[of], axis=0, weights=lengths_s[of]) for of in own])
+
+
+def _off_contour(offers: MusicOffers, scenes: Sequence[Scene], themes: NDArray[np.intp]) -> Doubles:
+    """[t n] by how much each track's arousal misses being as far from the usual as each theme's is, `themes` [s].
+
+    Usual is the mean of what fits the scenes best.
+    """
+    lengths_s = np.array([scene.end_s - scene.start_s for scene in scenes])
+    wanted = np.array([scene.mood.arousal for scene in scenes])
+    arousal = np.array([sound.mood.arousal for sound in offers.sounds.values()])
+    if not themes.any():
+        return np.zeros((1, len(arousal)))
+    steps = _by_theme(wanted[:, None], scenes, themes)[:, 0] - np.average(wanted, weights=lengths_s)
+    usual = np.average(arousal[offers.fits.argmax(axis=1)], weights=lengths_s)
+    return np.asarray(np.abs((arousal - usual)[None] - steps[:, None]))
 
 
 def _chance(seed: int, name: str) -> float:
@@ -127,7 +171,7 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span], shortest_s: float = S
         parts = []
         for span in own:
             parts.append(replace(rest, end_s=span.start_s + CROSS_S / 2, cross_out_s=CROSS_S))
-            rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S)
+            rest = replace(rest, start_s=max(0.0, span.end_s - CROSS_S / 2), cross_in_s=CROSS_S, turn_s=None)
         out += [part for part in [*parts, rest] if part.end_s - part.start_s >= shortest_s]
     return out
 
@@ -136,19 +180,29 @@ def _beds(
     scenes: Sequence[Scene], path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
 ) -> list[Draft]:
     """A draft for each run of scenes with one track; `path` [s] says which of `names` each scene has."""
+    meets = [False, *(after.start_s - before.end_s < MEETS_S for before, after in pairwise(scenes)), False]
+    is_new = [not meets[at] or path[at] != path[at - 1] for at in range(len(scenes))]
+    starts = np.flatnonzero(is_new).tolist()
     drafts: list[Draft] = []
-    first = 0
-    for last in range(1, len(path) + 1):
-        if last < len(path) and path[last] == path[first]:
-            continue
-        hits = _chosen_first(names[path[first]], found[first:last])
+    for first, last in pairwise([*starts, len(scenes)]):
+        hits = _chosen_first(names[path[first]], found[first:last], found)
+        if scenes[first].theme and len({scene.theme for scene in scenes}) > 1:
+            hits = (replace(hits[0], why=(*hits[0].why, f"theme {scenes[first].theme}")), *hits[1:])
         arousal = float(np.mean([s.mood.arousal for s in scenes[first:last]]))
         start_s, end_s = scenes[first].start_s, scenes[last - 1].end_s
-        before, after = (CROSS_S if inside else 0.0 for inside in (first > 0, last < len(path)))
+        before, after = (CROSS_S * meets[at] for at in (first, last))
         drafts.append(
-            Draft("music", start_s - before / 2, end_s + after / 2, hits, arousal, False, None, before, after)
+            Draft(
+                "music",
+                start_s - before / 2,
+                end_s + after / 2,
+                hits,
+                arousal,
+                cross_in_s=before,
+                cross_out_s=after,
+                turn_s=start_s if before else None,
+            )
         )
-        first = last
     return drafts
 
 
@@ -178,11 +232,18 @@ def _fits(hits: Sequence[Hit], names: Sequence[str], sounds: dict[str, Sound], s
     return np.array([found.get(name, least) for name in names]) - JINGLE_COST * short
 
 
-def _chosen_first(name: str, found: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
-    """The chosen sound's best hit, then what else fits the scenes of the cue."""
+def _chosen_first(name: str, found: Sequence[Sequence[Hit]], anywhere: Sequence[Sequence[Hit]] = ()) -> tuple[Hit, ...]:
+    """The chosen sound's best hit, then what else fits the scenes of the cue: those it was `found` for.
+
+    A track that was chosen for other scenes of its theme may have been found `anywhere` but here.
+    """
     ranked = sorted((hit for hits in found for hit in hits), key=lambda hit: -hit.score)
     best = {hit.sound.path: hit for hit in reversed(ranked)}
     in_order = list(dict.fromkeys(hit.sound.path for hit in ranked))
+    if name not in best:
+        best[name] = max(
+            (hit for hits in anywhere for hit in hits if hit.sound.path == name), key=lambda hit: hit.score
+        )
     others = [best[path] for path in in_order if path != name]
     return (best[name], *others)[: RUNNERS_UP + 1]
 

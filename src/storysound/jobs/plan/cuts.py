@@ -10,20 +10,23 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from storysound.cue.fit import Track, analyse, fit, sounding
+from storysound.cue.exits import Edges, on_beats, opened
+from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import RenderedCue
-from storysound.cue.score import Cue, Layer, Piece, RunnerUp
+from storysound.cue.score import Cue, Layer, RunnerUp
 from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
+from storysound.jobs.plan.entries import Entries
+from storysound.jobs.plan.remixing import remixed
 from storysound.match.query import Hit
 from storysound.media import rhythm
-from storysound.media.arrays import RATE_HZ
+from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.audio import Waveform, read_audio
 from storysound.progress import Watch
 from storysound.story import Span
@@ -51,6 +54,7 @@ class Place:
     end_s: float
     cross_in_s: float = 0.0
     cross_out_s: float = 0.0
+    edges: Edges | None = None  # of music that comes in and goes out on beats
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,17 @@ class _LibrarySound:
     wave: Waveform
     track: Track
     stretch: Span
+    beats_s: Doubles  # of music, in seconds of the wave [n]
 
     @property
     def from_s(self) -> float:
         """Where in its file the wave begins."""
         return self.stretch.start_s
+
+    @cached_property
+    def remixer(self) -> Remixer:
+        """What makes music longer and shorter."""
+        return Remixer(self.wave, self.track)
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -91,15 +101,20 @@ def cut(
     loaded: dict[str, _LibrarySound | None] = {}
     ids = set(taken)
     ordered = sorted(drafts, key=lambda draft: (draft.start_s, draft.layer, draft.end_s))
+    last_s = max((draft.end_s for draft in ordered), default=0.0)
+    entries = Entries()
     for i, draft in enumerate(ordered):
         watch.at(i, len(ordered), draft.layer)
         number = next(n for n in count(1) if f"{draft.layer}-{n}" not in ids)
+        edges = Edges(entries.turn_s(draft), draft.end_s - draft.cross_out_s / 2, draft.cross_out_s > 0, last_s)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
-            sound = _load(hit, draft, loaded, sounds)
-            one = _cue(draft, hit, sound, f"{draft.layer}-{number}", bed_lufs, levels) if sound else None
-            if one is not None and (accept is None or accept(draft, hit, one)):
+            placed = entries.offered(draft, hit)
+            sound = _load(placed, draft, loaded, sounds)
+            one = _cue(draft, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
+            if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
+                entries.add(one.cue, sound.beats_s + sound.from_s)
                 yield one
                 break
         else:
@@ -146,21 +161,33 @@ def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySoun
         end_s = stretch.end_s if stretch.end_s < sound.duration_s else None  # to its end, whatever the library says
         file = Path(sound.root) / sound.path
         wave = read_audio(file, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=end_s)
-    points: NDArray[np.float64] = np.empty(0)
+    points, beats = np.empty(0), np.empty(0)
     if layer == "music":
         spectrogram = rhythm.analyse(wave)
-        points = np.concatenate([rhythm.beat_times_s(spectrogram), rhythm.quiet_points_s(spectrogram)])
-    return _LibrarySound(wave, analyse(wave, points), stretch)
+        beats = rhythm.beat_times_s(spectrogram)
+        points = np.concatenate([beats, rhythm.quiet_points_s(spectrogram)])
+    return _LibrarySound(wave, analyse(wave, points), stretch, beats)
 
 
-def _cue(draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels) -> RenderedCue:
+def _cue(
+    draft: Draft, hit: Hit, sound: _LibrarySound, cue_id: str, bed_lufs: float, levels: Levels, edges: Edges
+) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
+    if draft.layer == "music":
+        place = _on_the_turn(replace(place, edges=edges), sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
     runners = tuple(
         RunnerUp(h.sound.path, h.score, h.start_s, h.end_s, h.why) for h in draft.hits if h.sound.path != hit.sound.path
     )
     return replace(one, cue=replace(one.cue, runners_up=runners))
+
+
+def _on_the_turn(place: Place, sound: _LibrarySound) -> Place:
+    """Where music has a pulse it takes over at the turn itself, on a beat; other music is faded in across it."""
+    if place.edges is None or place.edges.turn_s is None or not len(sound.beats_s):
+        return place
+    return replace(place, start_s=place.edges.turn_s, cross_in_s=0.0)
 
 
 def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
@@ -171,8 +198,42 @@ def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
 
 def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:
     """A silent sound keeps its level."""
-    length_s = place.end_s - place.start_s
+    fitted, why = _fit(place, hit, sound)
+    if place.edges is not None:
+        fitted = on_beats(fitted, sound.beats_s, place.edges)
+        fitted = opened(fitted) if place.edges.turn_s is None else fitted
+    played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
+    fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
+    fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))
+    samples = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fade_in_s, fade_out_s=fade_out_s).whole()
+    level = layer_lufs(samples, place.layer)
+    gain_db = min(wanted_lufs - level, MOST_GAIN_DB) if math.isfinite(level) else 0.0
+    pieces = tuple(replace(p, in_s=p.in_s + sound.from_s, out_s=p.out_s + sound.from_s) for p in fitted.pieces)
+    cue = Cue(
+        place.id,
+        place.layer,
+        pieces[0].at_s,
+        pieces[-1].end_s,
+        hit.sound,
+        pieces,
+        gain_db,
+        fade_in_s,
+        fade_out_s,
+        hit.score,
+        (*hit.why, why) if why else hit.why,
+        level_lufs=level,
+    )
+    return RenderedCue(cue, samples)
+
+
+def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
+    """How a sound fills its place, and what to know of it."""
+    length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
+    if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
+        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s)
+        if made is not None:
+            return made, why
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
     endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
@@ -185,25 +246,4 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
         texture=sound.texture if endless else None,
         seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
     )
-    played_s = fitted.pieces[-1].end_s - place.start_s
-    fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
-    fade_out_s = max(fitted.fade_out_s, min(place.cross_out_s, played_s / 3))
-    samples = CuePlayer(sound.wave, fitted.pieces, fade_in_s=fade_in_s, fade_out_s=fade_out_s).whole()
-    level = layer_lufs(samples, place.layer)
-    gain_db = min(wanted_lufs - level, MOST_GAIN_DB) if math.isfinite(level) else 0.0
-    pieces = tuple(Piece(p.in_s + sound.from_s, p.out_s + sound.from_s, p.at_s) for p in fitted.pieces)
-    cue = Cue(
-        place.id,
-        place.layer,
-        place.start_s,
-        pieces[-1].end_s,
-        hit.sound,
-        pieces,
-        gain_db,
-        fade_in_s,
-        fade_out_s,
-        hit.score,
-        hit.why,
-        level_lufs=level,
-    )
-    return RenderedCue(cue, samples)
+    return fitted, why

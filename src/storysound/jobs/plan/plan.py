@@ -20,7 +20,7 @@ from storysound.cue.mix import bed_lufs
 from storysound.cue.playback import Sounds
 from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, RenderedCue
-from storysound.cue.score import Cue, Edit, Score, Slideshow, Still
+from storysound.cue.score import SILENT, Cue, Edit, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
@@ -29,7 +29,9 @@ from storysound.ingest.kinds import StoryKind, kind_of
 from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
+from storysound.jobs.plan.beds import Bed, composed_beds, composed_cues, composer_of
 from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.composing import Composer, film_times, times_of
 from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
 from storysound.jobs.plan.lasting import Lasting
@@ -37,6 +39,8 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.plan.spotting import spotted, spotted_sheet
+from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
@@ -48,7 +52,8 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "SHARES", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "voices_beside",
+    "CROSS_S", "SHARES", "Composer", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "spotted",
+    "spotted_sheet", "times_of", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -106,13 +111,19 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         music=wishes.music,
         effects=wishes.effects,
         fill=wishes.fill,
+        compose=wishes.compose,
+        ensemble=wishes.ensemble,
         keep_original=old.original is not None,
         ignore_names=wishes.ignore_names,
         licence_policy=wishes.licence_policy,
         rerank=wishes.rerank,
         avoid=old.bans,
         seed=wishes.seed,
-        track=old.track,
+        themes=wishes.themes,
+        changes=wishes.changes,
+        shortest_scene=wishes.shortest_scene,
+        silence=wishes.silence,
+        track=None if old.original is None and not old.track else old.track,  # a silent film has none
         layout="stereo" if old.layout == STEREO else "own",
         every_track=wishes.every_track,
         size=wishes.size,
@@ -123,8 +134,9 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
-    planned = plan(story, library, options, models, watch, request.sheet, old)
-    write_json(planned.score, request.sheet)
+    with voices_beside(request.sheet):
+        planned = plan(story, library, options, models, watch, request.sheet, old)
+        write_json(planned.score, request.sheet)
     return PlanResult(planned.score, planned.footage.story, request.sheet, planned.notes, planned.seconds)
 
 
@@ -177,7 +189,9 @@ def plan(
     fill = options.filled(library) if options.effects else "none"
     if fill != "none":
         check_fill(fill, options, models)
-    wishes = options.wishes(models.profile.name, library)
+    composer, without = composer_of(options, kind, library, models, sheet)
+    compose = options.composing(kind, library)
+    wishes = options.wishes(models.profile.name, library, compose if composer or options.compose else "never")
     known = old.story if old is not None and old.story is not None else reference_to(story)
     steps = _Steps(watch)
     if library is None:
@@ -192,11 +206,18 @@ def plan(
         own, footage, aside = own_sound(footage, options, models, watch, old)
         own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
-        told, breakdown = break_down(footage, models, options.text, watch, old.scenes if old else ())
+        scenes = old.scenes if old else ()
+        told, breakdown = break_down(footage, models, options.text, watch, scenes, options.shortest_scene)
+        breakdown = with_themes(breakdown, footage, options, own.speech)
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
         drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch, sounds), locked)
+        beds: list[Bed] = []
+        if composer and not aside:
+            silent = tuple(Span(each.start_s, each.end_s) for each in breakdown.scenes if each.theme == SILENT)
+            free = _around(beside([Draft("music", 0.0, told.duration_s, (), 0.5)], (*own.music, *silent)), locked)
+            beds, drafts = composed_beds(drafts, free, breakdown, options, always=compose == "always")
         _check_shelves(drafts, library)
     with steps("cue"):
         levels = old.levels if old else options.levels
@@ -213,6 +234,13 @@ def plan(
                 cut_now.append(one.cue)
 
         lay(drafts, accept)
+    slideshow = old.slideshow if old else _slideshow(footage, options) if footage.pages else None
+    if composer and beds:
+        with steps("compose"):
+            film = film_times(told.duration_s, breakdown.scenes, slideshow, own.speech)
+            for music in beds:
+                taken = [cue.id for cue in (*locked, *cut_now)]
+                cut_now += composed_cues(music, composer, breakdown, film, options, (bed, levels), taken, watch)
     made = None
     if fill != "none" and not aside:
         with steps("make"):
@@ -237,7 +265,7 @@ def plan(
         track=track,
         layout=layout,
         library=str(library.absolute()),
-        slideshow=old.slideshow if old else _slideshow(footage, options) if footage.pages else None,
+        slideshow=slideshow,
         bans=options.avoid,
         wishes=wishes,
     )
@@ -248,7 +276,14 @@ def plan(
             mended += others
     if old is not None:
         score = _as_edit(score, old)
-    notes = (*notes_of(score, told), *(fill_notes(score.cues, made) if made else ()), *mastered.notes(), *mended)
+    notes = (
+        *notes_of(score, told),
+        *((without,) if without else ()),
+        *theme_notes(score),
+        *(fill_notes(score.cues, made) if made else ()),
+        *mastered.notes(),
+        *mended,
+    )
     return Plan(score, footage, own.sound, maps, notes, sounds, steps.seconds)
 
 

@@ -8,12 +8,17 @@ from typing import Literal
 from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
 from storysound.cue.score import Score, Wishes
 from storysound.errors import UsageError
+from storysound.ingest.kinds import StoryKind
 from storysound.story import Mood, Story
 
 Layout = Literal["own", "stereo"]
 SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
 LicencePolicy = Literal["any", "commercial"]
 Fill = Literal["make", "hub", "none"]
+Compose = Literal["always", "missing", "never"]
+Changes = Literal["few", "some", "many"]
+MOST_THEMES = 1000
+LEAST_SCENE_S, MOST_SCENE_S = 1.0, 3600.0
 LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 20.0
 LEAST_SIDE, MOST_SIDE = 16, 8192  # pixels of a slideshow
 
@@ -27,6 +32,8 @@ class PlanOptions:
     music: bool = True  # a bed under the scenes
     effects: bool = True  # ambience and spot effects
     fill: Fill | None = None  # effects that no library has: made, by a model of the hub, or none; None: see `filled`
+    compose: Compose | None = None  # where music is composed to the scenes; None: see `composing`
+    ensemble: str = "orchestra"  # that plays what is composed
     keep_original: bool = True  # the clip's own sound
     replace: bool = False  # takes out the music a clip already has, and scores it anew
     music_gain_db: float = 0.0  # louder or softer than it would be
@@ -41,6 +48,10 @@ class PlanOptions:
     layout: Layout = "own"  # loudspeakers of the result: the film's own, or two
     avoid: tuple[str, ...] = ()  # sounds that must not be used, by their path in the library
     seed: int = 0  # 0 is the best choice, each other one another good choice
+    themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
+    changes: Changes = "some"  # how often the music changes
+    shortest_scene: float | None = None  # seconds; None: 8, and 4 where pictures are shown
+    silence: bool = False  # no music in scenes full of speech
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
     every_track: bool = False  # scores each other sound track of the film too, under its own speech
     # Of a slideshow:
@@ -67,15 +78,29 @@ class PlanOptions:
             raise UsageError(f"is any or commercial, got {self.licence_policy!r}", field="licence_policy")
         if self.fill not in (None, "make", "hub", "none"):
             raise UsageError(f"is make, hub or none, got {self.fill!r}", field="fill")
+        if self.compose not in (None, "always", "missing", "never"):
+            raise UsageError(f"is always, missing or never, got {self.compose!r}", field="compose")
+        if self.compose in ("always", "missing") and not self.music:
+            raise UsageError("is music: it can't go without `music`", field="compose")
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
+        self._check_themes()
         if self.every_track and (self.replace or not self.keep_original):
             raise UsageError(
                 "keeps the sound of each track: it can't go with `replace`, nor without `keep_original`",
                 field="every_track",
             )
         self._check_slideshow()
+
+    def _check_themes(self) -> None:
+        if self.themes is not None and not 1 <= self.themes <= MOST_THEMES:
+            raise UsageError(f"must lie in [1, {MOST_THEMES}], got {self.themes}", field="themes")
+        if self.changes not in ("few", "some", "many"):
+            raise UsageError(f"is few, some or many, got {self.changes!r}", field="changes")
+        if self.shortest_scene is not None and not LEAST_SCENE_S <= self.shortest_scene <= MOST_SCENE_S:
+            fault = f"must lie in [{LEAST_SCENE_S:g}, {MOST_SCENE_S:g}] s, got {self.shortest_scene:g}"
+            raise UsageError(fault, field="shortest_scene")
 
     def _check_slideshow(self) -> None:
         if self.size and any(side % 2 or not LEAST_SIDE <= side <= MOST_SIDE for side in self.size):
@@ -107,18 +132,36 @@ class PlanOptions:
         """Where effects come from that the library hasn't: as asked, else made where no library was given."""
         return self.fill or ("none" if library else "make")
 
-    def wishes(self, profile: str, library: Path | None) -> Wishes:
-        """What of it the sheet remembers, with the profile that went by it and the library that was given."""
+    def composing(self, kind: StoryKind, library: Path | None) -> Compose:
+        """Where music is composed: as asked; else nowhere beside a library that was given.
+
+        Without one it is composed to pictures, and to other stories where the starter sounds have none that fits.
+        """
+        if not self.music or self.compose:
+            return self.compose or "never"
+        return "never" if library else "always" if kind == "pictures" else "missing"
+
+    def wishes(self, profile: str, library: Path | None, compose: Compose) -> Wishes:
+        """What of it the sheet remembers, with the profile that went by it and the library that was given.
+
+        `compose`: where music was composed.
+        """
         return Wishes(
             text=self.text,
             mood=self.mood,
             music=self.music,
             effects=self.effects,
             fill=self.filled(library),
+            compose=compose,
+            ensemble=self.ensemble,
             ignore_names=self.ignore_names,
             licence_policy=self.licence_policy,
             rerank=self.rerank,
             seed=self.seed,
+            themes=self.themes,
+            changes=self.changes,
+            shortest_scene=self.shortest_scene,
+            silence=self.silence,
             every_track=self.every_track,
             size=self.size,
             fps=self.fps,

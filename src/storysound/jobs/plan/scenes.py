@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.feeling import EARS, MoodReader
-from storysound.cue.plan import group_scenes
 from storysound.cue.score import Scene
+from storysound.cue.turns import Aspect, scenes_at_turns
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
@@ -24,12 +24,11 @@ from storysound.story import Mood, MoodCurve, Span, Step, Story
 
 log = logging.getLogger(__name__)
 
-SHORTEST_SCENE_S = 8.0  # music that changes sooner sounds restless
-ALIKE = 0.55  # cosine of picture embeddings: neighbouring shots of one scene lie above, other places below .5
-ALIKE_WORDS = 0.35  # cosine of what is told in neighbouring paragraphs of a text alone: MiniLM gives one scene .4 to .5
+SHORTEST_SCENE_S, SHORTEST_OF_PICTURES_S = 8.0, 4.0  # a picture of a slideshow may be a scene of its own
+# Unlikeness of scenes, as `cue.turns` adds it up: weights of what is seen or heard, told and felt, and the least turn.
+SEEN, TOLD, FELT, LEAST_TURN = 1.0, 0.7, 1.0, 0.45
 SPOKEN = 0.5  # share of a unit of a sound from which on it is a voice
 NEUTRAL = 0.5  # of both axes, where nothing tells a mood
-RETURNING = 0.7  # scenes at least so alike may share a motif across others
 AT_ONCE = 8  # pictures looked at between two looks at the clock
 
 
@@ -57,31 +56,37 @@ class Breakdown:
 
     scenes: tuple[Scene, ...]
     looks: tuple[tuple[Encoding, ...], ...]  # what the profile's encoder says of the pictures of each unit
-    alike: NDArray[np.bool_]  # [s s] scenes so much like each other that a motif may return
+    aspects: tuple[Aspect, ...]  # of units: what is seen or heard, told and felt
     mood: MoodCurve  # of each unit, by pictures and words together
     sight: Sight | None  # None where nobody can tell what pictures show
 
 
 def break_down(
-    footage: Footage, models: Models, text: str = "", watch: Watch | None = None, scenes: tuple[Scene, ...] = ()
+    footage: Footage,
+    models: Models,
+    text: str = "",
+    watch: Watch | None = None,
+    scenes: tuple[Scene, ...] = (),
+    shortest_s: float | None = None,
 ) -> tuple[Story, Breakdown]:
     """The story with its moods, and its scenes. Each picture is looked at once; `text`: what is said of the whole.
 
     A text is understood by its words alone, a sound by what is said of it and by what is heard where nobody speaks.
-    `scenes` that are given stay as they are.
+    `scenes` that are given stay as they are; others are no shorter than `shortest_s`, where the whole isn't.
     """
     story = footage.story
     view = _seen(footage, models, watch or Watch()) if footage.pages or story.video else _heard(footage, models)
     of_words = _word_moods(story, models, text)
     tone = _joined(view.moods, of_words)
     words = np.stack([_text_vector(models.text, own) for own in story.texts])
-    features = np.concatenate([view.features, words], axis=1)
-    scenes = scenes or _scenes(story, features, tone, view.sight, ALIKE if view.features.any() else ALIKE_WORDS)
-    near = _alike(scenes, story.units, features)
+    aspects = (Aspect(view.features, SEEN), Aspect(words, TOLD), Aspect(tone, FELT, by_angle=False))
+    if shortest_s is None:
+        shortest_s = SHORTEST_OF_PICTURES_S if footage.pages else SHORTEST_SCENE_S
+    scenes = scenes or _scenes(story, aspects, tone, view.sight, shortest_s)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
     story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)
-    return story, Breakdown(scenes, view.looks, near >= RETURNING, _curve(middles, tone), view.sight)
+    return story, Breakdown(scenes, view.looks, aspects, _curve(middles, tone), view.sight)
 
 
 @dataclass(frozen=True)
@@ -184,22 +189,17 @@ def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) ->
     return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
-def _scenes(story: Story, features: Floats, tone: Floats, sight: Sight | None, alike: float) -> tuple[Scene, ...]:
-    """Scenes by the features [units d] and moods [units 2] of units; neighbours so much `alike` belong together."""
-    members = group_scenes(story.units, features, min_length_s=SHORTEST_SCENE_S, alike=alike)
+def _scenes(
+    story: Story, aspects: Sequence[Aspect], tone: Floats, sight: Sight | None, shortest_s: float
+) -> tuple[Scene, ...]:
+    """Scenes by the aspects of units and their moods [units 2]."""
+    members = scenes_at_turns(story.units, aspects, shortest_s=shortest_s, least_turn=LEAST_TURN)
     lengths_s = np.array([unit.duration_s for unit in story.units])
     scenes = []
     for first, last in members:
         mood = Mood(*np.average(tone[first:last], axis=0, weights=lengths_s[first:last]).clip(0, 1).tolist())
         scenes.append(_scene(story, range(first, last), mood, sight))
     return tuple(scenes)
-
-
-def _alike(scenes: Sequence[Scene], units: Sequence[Span], features: Floats) -> NDArray[np.float32]:
-    """Cosines of scenes [s s] by the features [units d] of the units in each."""
-    shared = np.array([[Span(s.start_s, s.end_s).overlap_s(unit) for unit in units] for s in scenes])
-    means = np.stack([_unit(weights @ features) for weights in shared])
-    return np.asarray(means @ means.T, np.float32)
 
 
 def _scene(story: Story, units: range, mood: Mood, sight: Sight | None) -> Scene:

@@ -339,7 +339,7 @@ def together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
 def _music_moods(score: Score) -> MoodCurve:
     """The mood of the music that is laid, over time; where beds cross, the next one's from the middle on."""
     beds = sorted((cue for cue in score.audible if cue.layer == "music"), key=lambda cue: cue.start_s)
-    edges = [[cue.start_s, cue.end_s] for cue in beds]
+    edges = [[cue.meant.start_s, cue.meant.end_s] for cue in beds]
     for before, after in pairwise(edges):
         if after[0] < before[1]:
             before[1] = after[0] = (before[1] + after[0]) / 2

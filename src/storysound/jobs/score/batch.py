@@ -56,6 +56,6 @@ def is_done(request: ScoreRequest) -> bool:
         return False
     found = score.levels  # but for what levelling found
     levels = replace(request.levels, master_db=found.master_db, coding_db=found.coding_db)
-    wishes = request.wishes(score.wishes.profile, request.library)
+    wishes = request.wishes(score.wishes.profile, request.library, request.compose or score.wishes.compose)
     same = score.wishes == wishes and score.bans == request.avoid and found == levels
     return same and score.story is not None and is_unchanged(score.story)

@@ -57,6 +57,12 @@ ERRATA = (
         "storysound.research.tavg.about.PUBLISHED",
     ),
     Erratum(
+        2,
+        "Table 1 has 11.8 K hours for TAVGBench, and 5.3 for AudioCaps.",
+        "1.7 M clips of 10 s are 4.7 thousand hours; AudioCaps is about 128 h. Hours are counted from the clips.",
+        "storysound.jobs.annotate.published.TABLE_1",
+    ),
+    Erratum(
         3,
         "Eq. 1 divides by n what it sums over N frames; the tables show 100 times the score.",
         "1/N, frames against the whole sound; raw and × 100, with encoder, frames a second and n beside. JavisScore, "

@@ -29,7 +29,9 @@ from storysound.metrics.synchrony import synchrony
 from storysound.metrics.video_features import moving_features
 from storysound.research.tavg.i3d import read_i3d
 from storysound.research.tavg.imagebind import ImageBind, read_imagebind
+from storysound.research.tavg.perception import Perception, read_perception
 from storysound.research.tavg.settings import TavgEvaluation
+from storysound.research.tavg.sound_files import READERS
 
 SIDE_PX, MOTION_PX = 512, 96  # longer side of what eyes look at, and of where motion is looked for
 SHORTEST_S = 0.5  # of a sound that is heard as a window
@@ -100,25 +102,26 @@ class Observer:
         profile = load_profile(recipe.profile)
         self._recipe = recipe
         self.eyes: Encoder[Pixels] = models.encoder(profile.picture)
-        self.ear: Encoder[Waveform] = models.encoder(recipe.sound)
+        self.ear = _ear(recipe.sound, models)
         if self.ear.modality != "audio":
             raise UsageError(f"sound={recipe.sound} takes {self.ear.modality}, not sounds")
         self.watcher: Encoder[Pixels] | None = None  # of whole videos; None: the eyes, frame by frame
         if recipe.video != "frames":
-            name, _, file = recipe.video.partition("=")
-            self.watcher = read_i3d(Path(file).expanduser()) if file else models.encoder(name)
+            self.watcher = _watcher(recipe.video, models)
         self.reader = StoryEncoder(models, profile)
         self.text_name = profile.text
         self._classes = next(iter(self.eyes.labels.items()), None)
         text_space = models.traits(profile.text).space or profile.text
         self.reads = self._classes is not None or space_of(self.eyes) == text_space
-        self.joint: ImageBind | None = None  # None: the profile's eyes and ears
+        self.joint: ImageBind | Perception | None = None  # None: the profile's eyes and ears
         self.meeting = self._meeting(recipe.both, profile, models)
 
     def _meeting(self, both: str, profile: Profile, models: Models) -> Encoder[Waveform]:
         """The ears that frames meet. Raises as `__init__`."""
-        if file := both.partition("=")[2]:
-            self.joint = read_imagebind(Path(file).expanduser())
+        name, _, file = both.partition("=")
+        if file:
+            path = Path(file).expanduser()
+            self.joint = read_imagebind(path) if name == "imagebind" else read_perception(path)
             return self.joint.ears
         if both == "imagenet":
             names = [name for name in profile.audio if "imagenet" in models.encoder(name).labels]
@@ -217,6 +220,21 @@ def usual_sound(clips: Sequence[ClipFeatures]) -> Floats | None:
 def as_classes(logits: Floats, usual: Floats) -> Floats:
     """Probabilities of classes [m c] from logits [m c] above what is usual [c]."""
     return softmax(logits - usual)
+
+
+def _watcher(video: str, models: Models) -> Encoder[Pixels]:
+    """An encoder of whole videos by name, or by name and file. Raises as `Observer`."""
+    name, _, file = video.partition("=")
+    path = Path(file).expanduser()
+    if name == "i3d":
+        return read_i3d(path)
+    return read_perception(path).watcher if name == "pe-av" else models.encoder(name)
+
+
+def _ear(sound: str, models: Models) -> Encoder[Waveform]:
+    """An encoder by name, or by name and file. Raises as `Observer`."""
+    name, _, file = sound.partition("=")
+    return READERS[name](Path(file).expanduser()) if file else models.encoder(sound)
 
 
 def _frames(path: Path, recipe: TavgEvaluation) -> tuple[list[Pixels], list[float], Floats, list[float]]:

@@ -1,5 +1,6 @@
 """Settings of TAVGBench's judging. No torch here: they are listed and checked before it is loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +12,15 @@ from storysound.train.plan import TrainingPlan
 Both = Literal["imagenet", "words"]
 Match = Literal["max", "mean"]
 VIDEOS = ("frames", "videomae", "vjepa2")
+VIDEO_FILES, SOUND_FILES, BOTH_FILES = ("i3d", "pe-av"), ("vggish", "panns"), ("imagebind", "pe-av")
+
+
+def _named(setting: str, value: str, names: Sequence[str], files: Sequence[str]) -> None:
+    """Raises ValueError unless a value is one of the names, or one of `files` with the path of one."""
+    name, _, path = value.partition("=")
+    if value not in names and not (name in files and path):
+        known = ", ".join((*dict.fromkeys(names), *(f"{each}=PATH" for each in files)))
+        raise ValueError(f"{setting} is one of {known}; got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,13 @@ class TavgEvaluation:
         None  # captions by video: a table, or a folder; none: a table beside `generated`, or file names
     )
     profile: str = "embedded"  # whose eyes see the frames, and in whose words they are compared with texts
-    video: str = "frames"  # whose vectors FVD and KVD compare: the eyes' by frames, videomae's, vjepa2's, or i3d=FILE
-    sound: str = "ears"  # whose vectors the Fréchet distance of sounds compares: any encoder of sounds
-    both: str = "words"  # in which space frames meet sounds: the profile's words, imagenet's classes, or imagebind=FILE
+    video: str = (
+        "frames"  # whose vectors FVD and KVD compare: eyes' by frames, videomae, vjepa2, i3d=FILE, pe-av=FOLDER
+    )
+    sound: str = "ears"  # whose vectors FAD compares: any encoder of sounds, vggish=FILE or panns=FILE
+    both: str = (
+        "words"  # where frames meet sounds: the profile's words, imagenet's classes, imagebind=FILE, pe-av=FOLDER
+    )
     frames_per_s: float = 5.0  # that eyes look at; the paper's 20 frames of 10 s are 2 (erratum 7)
     longest_s: float = 10.0  # of a video; the rest is not looked at
     out: Path | None = None  # folder where what is seen and heard is kept; none: nothing is
@@ -97,10 +111,10 @@ class TavgEvaluation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.video not in VIDEOS and not (self.video.startswith("i3d=") and self.video[4:]):
-            raise ValueError(f"video is {', '.join(VIDEOS)} or i3d=FILE, got {self.video!r}")
-        if self.both not in get_args(Both) and not (self.both.startswith("imagebind=") and self.both[10:]):
-            raise ValueError(f"both is {', '.join(get_args(Both))} or imagebind=FILE, got {self.both!r}")
+        _named("video", self.video, VIDEOS, VIDEO_FILES)
+        if "=" in self.sound:
+            _named("sound", self.sound, ("an encoder",), SOUND_FILES)
+        _named("both", self.both, get_args(Both), BOTH_FILES)
         if not 1 <= self.frames_per_s <= 60 or not 0 < self.longest_s <= 600 or self.draws < 1:
             raise ValueError("needs frames_per_s in [1, 60], longest_s in (0, 600], draws >= 1")
 

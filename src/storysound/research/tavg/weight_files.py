@@ -17,7 +17,8 @@ from storysound.media.files import check_readable
 
 Network = TypeVar("Network")
 _FAULTS = (
-    SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, KeyError, TypeError, ValueError, OSError
+    SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, KeyError, TypeError, ValueError, OSError,
+    AttributeError,
 )  # fmt: skip
 _AT_ONCE = 1 << 24  # bytes read for the hash
 

@@ -2,13 +2,15 @@
 
 The texts are of combinations that no training has seen. "Pairs": how often a picture's own sound is judged to belong to
 it more than another's, any or one of the same kind of thing; p of the first by Wilcoxon's test. "In step": contacts
-that are seen and heard within 80 ms, by chance with the sound of another clip of the kind. "Text": how often the right
+that are seen and heard within 80 ms, of those seen, of those heard, and of both (F1, the harmonic mean); by chance with
+the sound of another clip of the kind. "None seen": clips whose text tells of impacts, in which none is seen; "as many
+as told": those in which as many are seen as their text tells of. "Text": how often the right
 text fits better than another clip's. Beside what is made stand real clips, the same through the
 autoencoders (the best that can be made), and what an untaught network makes. Distances are Fréchet's, of the judges'
 features, over that of two halves of real clips.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +22,7 @@ from torch import Tensor
 from storysound.encode.pool import Models
 from storysound.generate.maker import WEIGHTS
 from storysound.generate.video import small
-from storysound.generate.video.small import GUIDANCE, SmallTav, read_small, untaught
+from storysound.generate.video.small import GUIDANCE, MUTUAL, SmallTav, read_small, untaught
 from storysound.media.arrays import Doubles, Floats
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.frechet import frechet_distance
@@ -35,6 +37,30 @@ from storysound.research.tavg.world.combinations import FIELDS, Combination
 
 FIRST = 2_000_000  # seed: nobody learns from these clips
 AT_ONCE = 15  # clips
+
+
+def seen_share(counts: Doubles) -> float:
+    """Of numbers of contacts that agree, are seen, and are heard [3]: those that agree of those seen (recall)."""
+    return float(counts[0] / max(1, counts[1]))
+
+
+def heard_share(counts: Doubles) -> float:
+    """Those that agree of those heard (precision); `counts` [3] as of `seen_share`."""
+    return float(counts[0] / max(1, counts[2]))
+
+
+def both_share(counts: Doubles) -> float:
+    """The harmonic mean of both shares (F1); `counts` [3] as of `seen_share`.
+
+    >>> both_share(np.array([2.0, 4.0, 2.0])) == 2 * 0.5 * 1.0 / 1.5
+    True
+    """
+    return float(2 * counts[0] / max(1, counts[1] + counts[2]))
+
+
+AGREEMENTS: Mapping[str, Callable[[Doubles], float]] = {
+    "in_step": seen_share, "in_step_heard": heard_share, "in_step_both": both_share,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,10 +124,11 @@ def made(
 ) -> Callable[[int, int], tuple[Tensor, Tensor]]:
     """What a network makes of the texts of clips."""
     guidance = GUIDANCE if recipe.guidance is None else recipe.guidance
+    mutual = MUTUAL if recipe.mutual is None else recipe.mutual
 
     def some(start: int, end: int) -> tuple[Tensor, Tensor]:
         texts, seeds = [clip.text for clip in clips[start:end]], range(start, end)
-        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance)
+        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance, mutual=mutual)
 
     return some
 
@@ -116,18 +143,21 @@ def row_of(
     shuffled, alike = shuffles([each.kind for each in combinations], dice)
     own = pairs(network, found, np.arange(len(clips)))
     foreign, near = pairs(network, found, shuffled), pairs(network, found, alike)
-    told = np.array([bool(clip.impacts_s) for clip in clips])
+    asked, counts = (np.array([len(times) for times in each]) for each in ([c.impacts_s for c in clips], found.seen))
+    told = asked > 0
     right = fit_of(found.shows, combinations).numpy()
     wrong = fit_of(found.shows, [combinations[i] for i in wrong_texts(combinations, dice)]).numpy()
     values = judging.numbers_of(combinations)
     each: dict[str, Doubles] = {
         "harmony": above(own, foreign), "harmony_alike": above(own, near)[told], "text": above(right, wrong),
+        "unseen": (counts == 0)[told] * 1.0, "counted": (counts == asked)[told] * 1.0,
         **{name: (found.shows[name].argmax(1) == values[name]).numpy().astype(np.float64) for name in FIELDS},
     }  # fmt: skip
     figures = {key: float(rows.mean()) for key, rows in each.items()}
     spread = {key: mean_interval(rows, recipe) for key, rows in each.items()}
-    for key, order in (("in_step", np.arange(len(clips))), ("in_step_chance", alike)):
-        figures[key], spread[key] = in_step(found, order, told, recipe)
+    for end, order in (("", np.arange(len(clips))), ("_chance", alike)):
+        for key, of in AGREEMENTS.items():
+            figures[key + end], spread[key + end] = in_step(found, order, told, recipe, of)
     if (own != foreign).any():
         figures["p"] = float(wilcoxon(own, foreign, alternative="greater").pvalue)
     figures["fvd"] = frechet_distance(found.features_seen, others.features_seen) / halves[0]
@@ -174,15 +204,20 @@ def above(these: NDArray[np.floating], those: NDArray[np.floating]) -> Doubles:
 
 
 def in_step(
-    found: JudgedClips, order: NDArray[np.intp], told: NDArray[np.bool_], recipe: SmallTavJudging
-) -> tuple[float, tuple[float, float]]:
-    """Share of the contacts seen in clips with impacts that are heard in the clip of that number [n]; its interval."""
+    found: JudgedClips, order: NDArray[np.intp], told: NDArray[np.bool_], recipe: SmallTavJudging,
+    of: Callable[[Doubles], float] = seen_share,
+) -> tuple[float, tuple[float, float]]:  # fmt: skip
+    """How contacts seen in clips with impacts agree with those heard in the clip of that number [n]; its interval.
+
+    `of`: one of `AGREEMENTS`, of the numbers that agree, are seen, and are heard [3].
+    """
     rows = np.array([
-        (matched(found.seen[i], found.heard[order[i]]), len(found.seen[i])) for i in np.flatnonzero(told)
-    ]).reshape(-1, 2)  # fmt: skip
+        (matched(found.seen[i], found.heard[order[i]]), len(found.seen[i]), len(found.heard[order[i]]))
+        for i in np.flatnonzero(told)
+    ], np.float64).reshape(-1, 3)  # fmt: skip
 
     def share(chosen: NDArray[np.int64]) -> float:
-        return float(rows[chosen, 0].sum() / max(1, rows[chosen, 1].sum()))
+        return of(rows[chosen].sum(axis=0))
 
     return share(np.arange(len(rows))), interval(share, len(rows), draws=recipe.draws, seed=recipe.seed)
 
@@ -217,10 +252,10 @@ def evaluate(recipe: SmallTavEvaluation, models: Models, watch: Watch) -> list[R
     clips = texts_of(recipe)
     own, others, halves = real_halves(network, recipe, watch)
     rows = [row_of("real", own, others, halves, network, clips, recipe)]
-    for name, source in (
-        ("real, through the autoencoders", real(clips, parts)),
-        ("made", made(clips, parts, recipe)), ("untaught", made(clips, blank, recipe)),
-    ):  # fmt: skip
+    sources = {"real, through the autoencoders": real(clips, parts), "made": made(clips, parts, recipe)}
+    if recipe.untaught:
+        sources["untaught"] = made(clips, blank, recipe)
+    for name, source in sources.items():
         watch.step(name)
         rows.append(row_of(name, judged(network, source, recipe, watch), others, halves, network, clips, recipe))
     return rows

@@ -20,6 +20,7 @@ class SmallTavTraining:
     out: Path
     latents: Path | None = None  # a run whose autoencoders and latents are taken; none: this one makes its own
     start: Path | None = None  # a folder with a small TAVDiffusion: its network is what is begun with
+    links_afresh: bool = False  # of `start` all is taken but cross-attention and alignment, which are drawn anew
     clips: int = 20_000  # that are learned from
     cross_attention: bool = True  # Eq. 12; False: an ablation of table 3
     alignment: bool = True  # Eq. 13, 14; False: an ablation of table 3
@@ -45,6 +46,8 @@ class SmallTavTraining:
             raise ValueError(f"match is {' or '.join(get_args(Match))}, got {self.match!r}")
         if min(self.clips, self.code_clips, self.batch, self.judged) < 1 or not 0 <= self.wordless < 1:
             raise ValueError("needs clips, code_clips, batch and judged >= 1, wordless in [0, 1)")
+        if self.links_afresh and self.start is None:
+            raise ValueError("links_afresh says what is taken of start, which isn't given")
         self.plan()
 
     def code_plan(self) -> TrainingPlan:
@@ -92,8 +95,9 @@ class SmallTavJudging:
     part: Literal["validation", "test"] = "test"  # whose combinations are asked for; choices are made on the other
     clips: int = 210
     least: float = 0.4  # probability of a contact that counts; chosen on real clips of the validation part
-    sampling_steps: int = 50
+    sampling_steps: int = 25  # the model's own
     guidance: float | None = None  # none: the model's own
+    mutual: float | None = None  # guidance of each side by the other, 1 for none; none given: the model's own
     draws: int = 2000  # of the bootstrap, by clips
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
@@ -110,19 +114,28 @@ class SmallTavEvaluation(SmallTavJudging):
     """`storysound evaluate tav-small`: a small TAVDiffusion beside real clips, shuffled ones, and an untaught one."""
 
     model: Path | None = None  # a folder with a small TAVDiffusion; none: the one that ships
+    untaught: bool = True  # whether an untaught network's clips are made, too: it takes as long again
 
 
 @dataclass(frozen=True)
 class SmallTavAblation(SmallTavJudging):
-    """`storysound evaluate tav-small-ablation`: Table 3's four networks, each trained anew, and judged alike."""
+    """`storysound evaluate tav-small-ablation`: Table 3's four networks, each trained and judged alike.
+
+    With `start` all begin with one network that has learned, its links drawn anew, as the paper's begin with Stable
+    Diffusion's halves; else with none. Runs and figures that are there are taken as they are.
+    """
 
     out: Path = Path("tav-small-ablation")  # runs, which go on where they were
     latents: Path | None = None  # a run of `storysound train tav-small` whose autoencoders and latents are taken
+    start: Path | None = None  # a folder with a small TAVDiffusion whose halves all begin with; none: untaught ones
+    ends_only: bool = False  # two of the four: with both links, and with neither
     clips_learned: int = 20_000
     steps: int = 1500  # of each
+    rate: float = 1e-3
+    ema: float = 0.998
     batch: int = 16
     judged: int = 256  # clips of other combinations whose loss is looked at
-    seeds: int = 3  # runs of each, from `seed` on
+    seeds: int = 3  # runs of each, from `seed` on: order and noise of what is learned, and new weights
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,8 +147,9 @@ class SmallTavAblation(SmallTavJudging):
         name = {(True, True): "both", (True, False): "cross-attention", (False, True): "alignment"}
         return SmallTavTraining(
             self.out / name.get((cross_attention, alignment), "neither") / str(self.seed + number),
-            latents=self.latents or self.out / "latents", clips=self.clips_learned, cross_attention=cross_attention,
-            alignment=alignment, steps=self.steps, batch=self.batch, judged=self.judged, seed=self.seed + number,
+            latents=self.latents or self.out / "latents", start=self.start, links_afresh=self.start is not None,
+            clips=self.clips_learned, cross_attention=cross_attention, alignment=alignment, steps=self.steps,
+            rate=self.rate, ema=self.ema, batch=self.batch, judged=self.judged, seed=self.seed + number,
             threads=self.threads, devices="1",
         )  # fmt: skip
 
@@ -151,6 +165,11 @@ SMALL_TABLE = TableLayout(
         Column("p", "p", digits=4),
         Column("in_step", "in step %", 100, 1),
         Column("in_step_chance", "by chance %", 100, 1),
+        Column("in_step_heard", "of heard %", 100, 1),
+        Column("in_step_both", "of both %", 100, 1),
+        Column("in_step_both_chance", "by chance %", 100, 1),
+        Column("unseen", "none seen %", 100, 1),
+        Column("counted", "as many as told %", 100, 1),
         Column("text", "text %", 100, 1),
         *(Column(name, f"{name} %", 100, 1) for name in ("kind", "material", "surface", "rhythm")),
         Column("fvd", "FVD ÷ real"),

@@ -19,11 +19,13 @@ from storysound.research.stories.batches import stories_at
 from storysound.research.tavg.small.codes import CodedClips, coded_clips, taught_codes
 from storysound.research.tavg.small.settings import SmallTavTraining
 from storysound.research.tavg.world.sentences import WORDS
+from storysound.train.attention import SingleAttention
 from storysound.train.loop import Losses, Task, fabric_for, fit, last_weights, speaker
 
 FOLDER = "small"  # of a run: what it made
 _CODES = "codes"  # of a run: the autoencoders
 _LATENTS = "latents"
+_LINKS = tuple(f"network.{name}" for name in ("audio_attention", "video_attention", "audio_weight", "video_weight"))
 
 ClipBatch = tuple[Tensor, Tensor, Tensor, int]  # sounds [b c t m], pictures [b g c h w], words [b k], a seed
 
@@ -45,25 +47,37 @@ def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
         parts.save(home / _CODES)
     codes = read_small(home / _CODES)
     if recipe.start is not None:
-        _begin_with(parts, recipe.start)
+        _begin_with(parts, recipe.start, afresh=recipe.links_afresh)
     return replace(parts, frames=codes.frames, sounds=codes.sounds), home
 
 
-def _begin_with(parts: SmallTav, folder: Path) -> None:
-    """Takes the weights of another's network."""
+def _begin_with(parts: SmallTav, folder: Path, *, afresh: bool) -> None:
+    """Takes the weights of another's network; with `afresh` all but its links, which `parts` may have or not."""
     there = read_small(folder)
-    if there.config != parts.config or there.lexicon != parts.lexicon:
+    if there.lexicon != parts.lexicon or _shapes(there, linked=not afresh) != _shapes(parts, linked=not afresh):
         raise InputError(folder, "its network is another one", "choose the same cross_attention and alignment")
-    parts.worded.load_state_dict(there.worded.state_dict())
+    taken = there.worded.state_dict()
+    if afresh:
+        own = {name: weight for name, weight in parts.worded.state_dict().items() if name.startswith(_LINKS)}
+        taken = {name: weight for name, weight in taken.items() if not name.startswith(_LINKS)} | own
+    parts.worded.load_state_dict(taken)
+
+
+def _shapes(parts: SmallTav, *, linked: bool) -> SmallTavConfig:
+    """What networks must agree on: with `linked` which links they have, too."""
+    if linked:
+        return parts.config
+    return replace(parts.config, network=replace(parts.config.network, cross_attention=False, alignment=False))
 
 
 def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> Losses:
     """Eq. 15 of a batch, latents [b c t m] and [b g c h w], and its parts."""
     audio, video, ids, seed = batch
     dice = torch.Generator().manual_seed(seed)
-    found = audible_video_loss(
-        network, audio, video, ids, schedule(), dice, recipe.share, recipe.temperature, recipe.match
-    )  # fmt: skip
+    with SingleAttention():
+        found = audible_video_loss(
+            network, audio, video, ids, schedule(), dice, recipe.share, recipe.temperature, recipe.match
+        )
     return found.by_name()
 
 
@@ -113,6 +127,7 @@ def train(recipe: SmallTavTraining, models: Models, watch: Watch) -> float:
             "seed": recipe.seed, "batch": recipe.batch, "clips": recipe.clips, "wordless": recipe.wordless,
             "cross_attention": recipe.cross_attention, "alignment": recipe.alignment, "share": recipe.share,
             "temperature": recipe.temperature, "match": recipe.match, "start": recipe.start and str(recipe.start),
+            **({"links_afresh": True} if recipe.links_afresh else {}),  # runs of old know nothing of it
         },
     )  # fmt: skip
     best = fit(task, recipe.plan(), recipe.out, fabric, watch)

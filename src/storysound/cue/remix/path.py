@@ -1,0 +1,254 @@
+"""The cheapest way through a track that takes as long as is wanted: dynamic programming over beats and time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from storysound.cue.fit import HOP_S
+from storysound.cue.remix.bars import Bars
+from storysound.cue.remix.costs import Costs
+from storysound.cue.remix.structure import Structure
+from storysound.media.arrays import Doubles, Floats, Ints, Reals
+from storysound.progress import check
+
+_STEP_S = (0.02, 0.1)  # of the grid of time, finest and coarsest
+_STEPS = 5000  # in the time that is wanted
+_MOST_NODES = 40_000_000
+LEAST_STRETCH_S = 4.0  # between two jumps, from the beginning and to the end; whole bars, two or more
+_OWN, _OTHER = 10, 3  # ways kept to each beat: from the same place in the bar, and from each other one
+_LATE_S = 4.0  # by which the ending may be cut off, where little is heard of it
+_LATE_COST = 0.8  # of cutting off what is as loud as the track
+_FADED_COST = 0.1  # per second, of music that has no ending and is faded out anyway
+_FAINT_DB = 45.0  # below the track's loud parts nothing is missed
+_GONE_DB = -20.0  # music that stops louder than that has no ending
+_LOST_COST, _RING_S = 3.0, 0.5  # of an ending whose last tone is heard for less than so long
+_EARLY_COST = 0.5  # per second of silence after the ending
+_ENTRY_COST = 0.5  # of entering elsewhere than at the beginning
+_FAR_COST, _FAR_S = 1.5, 40.0  # of entering so far from where it should be, and more
+_HIT_WEIGHT = 4.0  # of the strongest turn right on a hit
+_HIT_NEAR = 1.0  # beats from a hit at which a turn is worth nothing
+_ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
+
+
+class NoWayError(ValueError):
+    """A track can't be made so long by jumps; the message says why, as what follows "it"."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Which beats are played: from `entry` on, each jump from before one beat to another, then to the end."""
+
+    entry: int
+    jumps: tuple[tuple[int, int], ...]
+    cost: float
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a way. `hint_s`: where in the track it should enter, None: at the beginning."""
+
+    length_s: float
+    hits_s: tuple[float, ...] = ()  # when, from the beginning of what is made, something new should begin
+    hint_s: float | None = None
+
+
+def stretch_beats(bars: Bars) -> int:
+    """How many beats are played between two jumps, at least: whole bars."""
+    bar_s = bars.beat_s * bars.meter
+    return bars.meter * max(2, int(np.ceil(LEAST_STRETCH_S / bar_s)))
+
+
+def cheapest(bars: Bars, structure: Structure, costs: Costs, wanted: Wanted, loud_db: Doubles) -> Way:
+    """The way that costs least. `loud_db` [t]: how loud the track is every 20 ms, 0 in its loud parts.
+
+    Raises NoWayError where it is too short for a beginning and an ending.
+    """
+    least = stretch_beats(bars)
+    tail_s = bars.last_s - float(bars.times_s[-1])
+    shortest_s = float(bars.times_s[min(least, bars.count - 1)]) - bars.first_s
+    shortest_s += bars.last_s - float(bars.times_s[-1 - min(least, bars.count - 1)])
+    if bars.count < 2 * least + 2:
+        raise NoWayError(f"has no more than {bars.count} beats")
+    if wanted.length_s < shortest_s - _LATE_S:
+        raise NoWayError(f"needs {shortest_s:.1f} s for its beginning and its ending")
+    step_s = min(max(wanted.length_s / _STEPS, _STEP_S[0]), _STEP_S[1])
+    step_s = max(step_s, wanted.length_s * bars.count / _MOST_NODES)
+    places = np.round(bars.times_s / step_s).astype(np.int64)
+    jumps = _jumps(bars, costs, least, places)
+    search = _Search(places, jumps, round((wanted.length_s + _LATE_S + bars.beat_s) / step_s) + 2)
+    search.enter(_entries(bars, wanted, least, places, step_s))
+    search.run(_worth(bars, structure, wanted, search.rows, step_s) if wanted.hits_s else None)
+    ends_s = np.arange(search.rows) * step_s + tail_s
+    total = np.add(search.last, _ending(ends_s - wanted.length_s, bars, loud_db))
+    if not np.isfinite(total.min()):
+        raise NoWayError("has no way of jumps of that length")
+    row = int(np.argmin(total))
+    return replace(search.way(row), cost=float(total[row]))
+
+
+@dataclass(frozen=True)
+class _Jumps:
+    """The w best ways to jump to each beat, after which `least` beats are played before the next jump."""
+
+    least: int
+    sources: Ints  # beats before which they leave [w n - least]; the column is the beat they reach
+    costs: Reals  # inf where there is none
+
+
+def _jumps(bars: Bars, costs: Costs, least: int, places: Ints) -> _Jumps:
+    """The jumps worth looking at between beats at `places` [n], in rows of the grid of time."""
+    total = costs.total.astype(np.float64)
+    beats = np.arange(bars.count)
+    apart = np.abs(places[:, None] - places) < np.median(np.diff(places)) * bars.meter
+    total[apart] = np.inf
+    total[:least] = np.inf  # a beginning is played
+    total = total[:, : bars.count - least]  # and so is the ending
+    sources, prices = [], []
+    for shift in range(bars.meter):
+        same = (beats[:, None] - beats[: bars.count - least]) % bars.meter == shift
+        part = np.where(same, total, np.inf)
+        kept = min(_OTHER if shift else _OWN, bars.count)
+        best = np.argpartition(part, kept - 1, axis=0)[:kept]
+        sources.append(best)
+        prices.append(np.take_along_axis(part, best, axis=0))
+    return _Jumps(least, np.concatenate(sources), np.concatenate(prices))
+
+
+def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float) -> list[tuple[int, int, float]]:
+    """Where a way may begin: beat, row of time at which it has been played for `least` beats, cost; `places` [n]."""
+    lead = round((float(bars.times_s[0]) - bars.first_s) / step_s)
+    begin = (0, lead + int(places[least] - places[0]), 0.0)
+    if wanted.hint_s is None:
+        return [begin]
+    entries = [(0, begin[1], _far(float(bars.times_s[0]), wanted.hint_s))]
+    for beat in bars.downbeats:
+        if 0 < beat < bars.count - 2 * least:
+            cost = _ENTRY_COST + _far(float(bars.times_s[beat]), wanted.hint_s)
+            entries.append((int(beat), int(places[beat + least] - places[beat]), cost))
+    return entries
+
+
+def _far(time_s: float, hint_s: float) -> float:
+    return _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
+
+
+def _ending(late_s: Reals, bars: Bars, loud_db: Doubles) -> Doubles:
+    """What it costs that the track would end so much later than wanted, or (negative) earlier: [t]."""
+    gone_s = bars.last_s - late_s  # where it is cut off
+    hops = np.clip(np.round(gone_s / HOP_S).astype(int), 0, len(loud_db) - 1)
+    late = _FADED_COST * late_s
+    if ends_softly(bars, loud_db):
+        heard = np.clip(1 + loud_db[hops] / _FAINT_DB, 0.0, 1.0)
+        late = _LATE_COST * heard * np.minimum(1.0, 0.2 + late_s) + _LOST_COST * (gone_s < bars.struck_s + _RING_S)
+    cost = np.where(late_s > 0, late, -_EARLY_COST * late_s)
+    silent_s = max(0.6, bars.beat_s)
+    return np.asarray(np.where((late_s > _LATE_S) | (late_s < -silent_s), np.inf, cost))
+
+
+def ends_softly(bars: Bars, loud_db: Doubles) -> bool:
+    """Whether a track has an ending of its own that dies away; `loud_db` [t] as in `cheapest`."""
+    return bool(loud_db[min(round(bars.last_s / HOP_S), len(loud_db)) - 3] < _GONE_DB)
+
+
+def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: float) -> Floats:
+    """What it is worth that each beat comes at each time, for the turns that it begins: [rows n]."""
+    worth = np.zeros((rows, bars.count), np.float32)
+    near_s = _HIT_NEAR * bars.beat_s
+    for hit_s in wanted.hits_s:
+        off = np.abs(np.arange(rows) * step_s - hit_s) / near_s
+        close = np.flatnonzero(off < 1)
+        worth[close] += _HIT_WEIGHT * ((1 - off[close])[:, None] * structure.turns).astype(np.float32)
+    return worth
+
+
+class _Search:
+    """Costs of all nodes: beat b about to be played at a time, in rows of the grid."""
+
+    def __init__(self, places: Ints, jumps: _Jumps, rows: int) -> None:
+        """`places`: of the beats [n], in rows of the grid of time."""
+        self._jumps, self.rows, self._places = jumps, rows, places
+        self._steps = np.diff(places)
+        self._spans = places[jumps.least :] - places[: -jumps.least]  # of what is played after each jump
+        self._above = int(max(self._steps.max(), self._spans.max()))  # rows before the first, where nothing is
+        count = len(places)
+        self._cost = np.full((self._above + rows, count), np.inf, np.float32)
+        self._way = np.full((self._above + rows, count), _ENTER, np.int16)
+
+    def enter(self, entries: Sequence[tuple[int, int, float]]) -> None:
+        """Lets ways begin."""
+        for beat, row, cost in entries:
+            if row < self.rows:
+                at = (self._above + row, beat + self._jumps.least)
+                self._cost[at] = min(self._cost[at], cost)
+
+    @property
+    def last(self) -> Doubles:
+        """The cost of being at the last beat in each row: [rows]."""
+        return np.asarray(self._cost[self._above :, -1], np.float64)
+
+    def run(self, worth: Floats | None) -> None:
+        """Fills the nodes, as many rows at once as no step is shorter than; `worth` [rows n] lowers costs."""
+        count, least = len(self._places), self._jumps.least
+        flat = self._cost.reshape(-1)
+        on = (self._above - self._steps) * count + np.arange(count - 1)
+        jump = (self._above - self._spans) * count + self._jumps.sources
+        prices = self._jumps.costs.astype(np.float32)
+        earned = None if worth is None else _Earned(worth, self._steps, self._spans, least)
+        together = int(max(1, min(self._steps.min(), self._spans.min())))
+        for first in range(0, self.rows, together):
+            check()
+            rows = np.arange(first, min(first + together, self.rows))
+            node = self._cost[self._above + rows]
+            way = np.full(node.shape, _ENTER, np.int16)
+            played = flat[on + rows[:, None] * count]
+            reached = flat[jump + rows[:, None, None] * count] + prices
+            if earned is not None:
+                played = played - earned.on(rows)
+                reached = reached - earned.jump(rows)[:, None]
+            better = played < node[:, 1:]
+            node[:, 1:][better], way[:, 1:][better] = played[better], _ON
+            best = reached.argmin(axis=1)
+            cheapest_jump = np.take_along_axis(reached, best[:, None], axis=1)[:, 0]
+            better = cheapest_jump < node[:, least:]
+            node[:, least:][better], way[:, least:][better] = cheapest_jump[better], best[better]
+            self._cost[self._above + rows], self._way[self._above + rows] = node, way
+
+    def way(self, row: int) -> Way:
+        """The cheapest way that reaches the last beat in a row."""
+        beat, jumps = len(self._places) - 1, list[tuple[int, int]]()
+        while (kind := int(self._way[self._above + row, beat])) != _ENTER:
+            if kind == _ON:
+                row -= int(self._steps[beat - 1])
+                beat -= 1
+            else:
+                reached = beat - self._jumps.least
+                row -= int(self._spans[reached])
+                beat = int(self._jumps.sources[kind, reached])
+                jumps.append((beat, reached))
+        return Way(beat - self._jumps.least, tuple(jumps[::-1]), 0.0)
+
+
+class _Earned:
+    """What turns on hits are worth, of beats one by one, and of those that are played after a jump."""
+
+    def __init__(self, worth: Floats, steps: Ints, spans: Ints, least: int) -> None:
+        """`worth` [rows n] of each beat alone; rows from beat to beat [n - 1], and that a jump plays [n - least]."""
+        self._worth, self._steps, self._spans, self._least = worth, steps, spans, least
+        self._sums = worth.copy()  # along what is played on: [rows n]
+        for row in range(1, len(worth)):
+            before = row - steps
+            inside = np.flatnonzero(before >= 0)
+            self._sums[row, inside + 1] += self._sums[before[inside], inside]
+
+    def on(self, rows: Ints) -> Floats:
+        """Of each beat but the first, reached by playing on: [r n - 1]."""
+        return self._worth[rows, 1:]
+
+    def jump(self, rows: Ints) -> Floats:
+        """Of all beats from the one that a jump reaches to the one after which it may be left: [r n - least]."""
+        landed = rows[:, None] - self._spans
+        inside = np.maximum(landed, 0)
+        reached = np.arange(len(self._spans))
+        before = self._sums[inside, reached] - self._worth[inside, reached]
+        return np.asarray(np.where(landed >= 0, self._sums[rows, self._least :] - before, 0.0), np.float32)

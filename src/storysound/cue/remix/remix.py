@@ -1,0 +1,187 @@
+"""Makes a track exactly as long as it is wanted, by jumps from bar to bar; its beginning and its ending are its own.
+
+What does not come out even, less than a bar, lies in the ending: the last tones ring on for less long, or a moment of
+silence follows them. Nothing is stretched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
+from storysound.cue.remix.align import aligned
+from storysound.cue.remix.bars import Bars, bars_of
+from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
+from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest
+from storysound.cue.remix.structure import Structure, structure_of
+from storysound.cue.score import Jump, Piece
+from storysound.media.arrays import Doubles
+from storysound.media.audio import Waveform
+
+MOST_S = 1200.0  # all pairs of a track's beats are compared
+LEAD_S = 0.035  # before a beat its attack begins, and a seam is over
+FADE_S = 0.03  # of the crossfade at a jump
+PLAIN_FADE_S = 0.3  # where there are no beats to be kept
+MOST_SHIFT_S = 0.3  # of where a jump comes in, so that the beat goes on
+_LOUD_SHARE = 90  # percentile of the level that counts as loud
+_CALM_DB = -30.0  # an ending as soft as that needs no fade
+_FADE_OUT_S = 1.5  # of an ending that is cut off
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What comes of a hit: the turn of the track that is nearest, and when it comes; None where none is near."""
+
+    hit_s: float  # as asked
+    at_s: float | None  # of the story
+    turn_s: float | None  # of the track
+    strength: float = 0.0  # of the turn, in [0, 1]
+
+
+@dataclass(frozen=True)
+class Remix:
+    """A track made as long as wanted: pieces with the costs of their jumps, and what came of it."""
+
+    fit: Fit
+    cut_s: float  # by which its ending is cut off
+    silence_s: float  # after it, at the most a beat
+    landings: tuple[Landing, ...]
+    cost: float
+
+
+class Remixer:
+    """One track, analysed once, for any number of lengths."""
+
+    def __init__(self, wave: Waveform, track: Track, weights: Weights = WEIGHTS) -> None:
+        """`track`: what the cutter knows of the same sound."""
+        self._wave, self._track, self._weights = wave, track, weights
+
+    @cached_property
+    def bars(self) -> Bars:
+        """Its beats. Raises NoWayError where there are too few."""
+        track = self._track
+        if self.lasts_s > MOST_S:
+            raise NoWayError(f"lasts longer than {MOST_S / 60:g} minutes")
+        bars = bars_of(self._wave, track.first_s, track.last_s)
+        if bars is None:
+            raise NoWayError(f"lasts no more than {self.lasts_s:.1f} s")
+        inner = slice(1, -2)  # it begins and ends, as everything does
+        if np.ptp(bars.level_db[inner]) < 0.5 and np.ptp(bars.timbre[inner], axis=0).max() < 1.0:
+            raise NoWayError("is one tone throughout")
+        return bars
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Its form. Raises as `bars`."""
+        return structure_of(self.bars)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Of all jumps. Raises as `bars`."""
+        return costs_of(self.bars, self.structure, self._weights)
+
+    @cached_property
+    def _loud_db(self) -> Doubles:
+        """How loud it is every 20 ms, 0 in its loud parts: [t]."""
+        level = self._track.level_db
+        return np.asarray(level - np.percentile(level, _LOUD_SHARE))
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it sounds."""
+        return self._track.last_s - self._track.first_s
+
+    def prepare(self) -> None:
+        """Analyses it now and not when it is first asked for. Raises as `bars`."""
+        _ = self.costs
+
+    @property
+    def lead_s(self) -> float:
+        """How long before a beat a seam lies."""
+        return LEAD_S if self.bars.pulses else 0.0
+
+    @property
+    def fade_s(self) -> float:
+        """Of its crossfades."""
+        return FADE_S if self.bars.pulses else PLAIN_FADE_S
+
+    def remix(
+        self, length_s: float, *, at_s: float = 0.0, hits_s: Sequence[float] = (), hint_s: float | None = None
+    ) -> Remix:
+        """Pieces over [at_s, at_s + length_s) of the story, less at the most a beat of silence at the end.
+
+        It begins where the track begins, or at a bar near `hint_s`, and ends with its ending. `hits_s`: times of the
+        story at which something new should begin, a build or a break. Raises NoWayError where jumps can't do it: the
+        message says why, and `fit` can.
+        """
+        hits = tuple(hit - at_s for hit in hits_s)
+        way = cheapest(self.bars, self.structure, self.costs, Wanted(length_s, hits, hint_s), self._loud_db)
+        pieces = self._pieces(way, at_s)
+        end_s = pieces[-1].end_s - at_s
+        late_s = end_s - length_s
+        if late_s > 0:
+            last = pieces[-1]
+            pieces[-1] = Piece(last.in_s, last.out_s - late_s, last.at_s, last.jump)
+        return Remix(
+            Fit(tuple(pieces), self._fade_in(pieces[0].in_s), self._fade_out(pieces[-1].out_s)),
+            max(0.0, late_s),
+            max(0.0, -late_s),
+            tuple(self._landing(hit_s, pieces) for hit_s in hits_s),
+            way.cost,
+        )
+
+    def _pieces(self, way: Way, at_s: float) -> list[Piece]:
+        """The stretches of a way, to the audible end of the track."""
+        bars, half, lead = self.bars, self.fade_s / 2, self.lead_s
+        start_s = max(0.0, float(bars.times_s[way.entry]) - lead) if way.entry else bars.first_s
+        pieces: list[Piece] = []
+        jump: Jump | None = None
+        for leave, reach in way.jumps:
+            leave_s = float(bars.times_s[leave]) - lead
+            reach_s = float(bars.times_s[reach]) - lead
+            pieces.append(Piece(start_s, leave_s + half, at_s, jump))
+            at_s = pieces[-1].end_s - 2 * half
+            start_s = max(0.0, self._aligned(leave_s, reach_s) - half)
+            jump = self.jump(leave, reach)
+        pieces.append(Piece(start_s, bars.last_s, at_s, jump))
+        return pieces
+
+    def _aligned(self, leave_s: float, reach_s: float) -> float:
+        most_s = min(self.bars.beat_s / 2, MOST_SHIFT_S)
+        mono, rate_hz, pulses = self._track.mono, self._track.rate_hz, self.bars.pulses
+        return aligned(mono, rate_hz, leave_s, reach_s, self.fade_s, most_s=most_s, marked=pulses)
+
+    def jump(self, leave: int, reach: int) -> Jump:
+        """What a jump from before one beat to another costs."""
+        costs, at = self.costs, (leave, reach)
+        parts = (round(float(part[at]), 3) for part in (costs.timbre, costs.harmony, costs.seam, costs.level))
+        return Jump(round(float(costs.total[at]), 3), *parts)
+
+    def _fade_in(self, start_s: float) -> float:
+        return EDGE_S if start_s <= self.bars.first_s + HOP_S else 0.03
+
+    def _fade_out(self, end_s: float) -> float:
+        """None to speak of where the ending has died away, or is over as it is in the file."""
+        hop = min(round(end_s / HOP_S), len(self._loud_db) - 1)
+        whole = end_s >= self._track.last_s - HOP_S and self._track.last_s < self._track.duration_s - 2 * HOP_S
+        soft = float(self._loud_db[hop]) < _CALM_DB
+        return 0.05 if whole or soft else _FADE_OUT_S
+
+    def _landing(self, hit_s: float, pieces: Sequence[Piece]) -> Landing:
+        """The turn that comes nearest to a hit, within a beat."""
+        turns = np.flatnonzero(self.structure.turns)
+        near: list[tuple[float, float, float, float]] = []
+        ends = [following.at_s for _, following in pairwise(pieces)] + [pieces[-1].end_s]
+        for piece, end_s in zip(pieces, ends, strict=True):
+            for turn in turns:
+                time_s = float(self.bars.times_s[turn])
+                at_s = piece.at_s + time_s - piece.in_s
+                if piece.at_s <= at_s < end_s:
+                    near.append((abs(at_s - hit_s), at_s, time_s, float(self.structure.turns[turn])))
+        if not near or min(near)[0] > self.bars.beat_s:
+            return Landing(hit_s, None, None)
+        _, at_s, time_s, strength = min(near)
+        return Landing(hit_s, at_s, time_s, strength)

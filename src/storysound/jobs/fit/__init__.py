@@ -1,0 +1,1 @@
+"""`fit`: a track made as long as it is wanted."""

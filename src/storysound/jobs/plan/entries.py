@@ -1,0 +1,45 @@
+"""How each stretch of music comes in, by what played before: on a beat of that, and a theme goes on where it left."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from storysound.cue.exits import story_beats_s, turn_on_beat
+from storysound.cue.score import Cue
+from storysound.draw.shapes import clock
+from storysound.jobs.plan.choice import Draft
+from storysound.match.query import Hit
+from storysound.media.arrays import Doubles
+
+
+@dataclass
+class Entries:
+    """What has played so far, cue by cue in order of time."""
+
+    left_s: dict[str, float] = field(default_factory=dict)  # where in each track its last cue ended
+    beats_s: Doubles = field(default_factory=lambda: np.empty(0))  # of the music that plays, in seconds of the story
+
+    def offered(self, draft: Draft, hit: Hit) -> Hit:
+        """The hit with where in its track to begin.
+
+        A track that played before goes on from there where enough of it is left, else begins again; the first of a
+        story begins with a beginning.
+        """
+        if draft.layer != "music":
+            return hit
+        left_s = self.left_s.get(hit.sound.path)
+        if left_s is None:
+            return replace(hit, start_s=0.0) if draft.start_s <= 0 else hit
+        if hit.sound.duration_s - left_s >= draft.end_s - draft.start_s:
+            return replace(hit, start_s=left_s, why=(*hit.why, f"returns and goes on at {clock(left_s)}"))
+        return replace(hit, start_s=0.0, why=(*hit.why, "returns from its beginning"))
+
+    def turn_s(self, draft: Draft) -> float | None:
+        """Where the music of a draft takes over: on a beat of what played before, if one is near."""
+        return None if draft.turn_s is None else turn_on_beat(draft.turn_s, self.beats_s)
+
+    def add(self, cue: Cue, beats_s: Doubles) -> None:
+        """A cue that was laid; `beats_s` [n] of its track, in seconds of that."""
+        if cue.layer == "music":
+            self.left_s[cue.sound.path] = cue.pieces[-1].out_s
+            self.beats_s = story_beats_s(cue.pieces, beats_s)

@@ -1,0 +1,132 @@
+"""The music of a story as a whole: which scenes share a theme, and how often it is worth to change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+
+from storysound.cue.score import SILENT, Scene, Score
+from storysound.cue.themes import group_themes, squared_distances
+from storysound.draw.shapes import times_of
+from storysound.ingest.footage import Footage
+from storysound.jobs.plan.request import Changes, PlanOptions
+from storysound.jobs.plan.scenes import Breakdown
+from storysound.media.arrays import Doubles
+from storysound.story import Mood, Span, Story
+
+# What scenes have in common, where a theme is to return: weights of what is seen or heard, told and felt.
+SEEN, TOLD, FELT = 1.0, 1.0, 2.0
+FULL, SHORTEST_SILENCE_S = 0.7, 10.0  # share of speech in a scene that needs no music, and how long it is at least
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may change in a story, by its length, and what a change must be worth."""
+
+    theme_s: float  # a theme for so much of it
+    cue_s: float  # and a stretch of music for so much
+    worth: float  # of a theme: seconds · squared distance
+    change: float  # what a change costs, likewise
+    few: int = 2  # themes and stretches that any story may have beside those
+
+    def themes(self, duration_s: float) -> int:
+        """The most themes of a story so long."""
+        return self.few + int(duration_s / self.theme_s)
+
+    def cues(self, duration_s: float) -> int:
+        """The most stretches of music."""
+        return self.few + int(duration_s / self.cue_s)
+
+    def worth_of(self, duration_s: float) -> float:
+        """What a theme must be worth: in a film shorter than one usually takes, turns are shorter too."""
+        return self.worth * min(1.0, duration_s / self.theme_s)
+
+
+# Chosen on one half of the clips and pictures of `benchmarks.quality.themes`.
+BUDGETS: Mapping[Changes, Budget] = {
+    "few": Budget(90.0, 45.0, 6.0, 1.0, few=1),
+    "some": Budget(50.0, 20.0, 5.0, 1.0),
+    "many": Budget(20.0, 8.0, 4.0, 1.0),
+}
+# Who puts pictures in a row means each of them: five of five moods ask for five tracks.
+PICTURE_BUDGETS: Mapping[Changes, Budget] = {
+    "few": Budget(60.0, 30.0, 5.0, 1.0, few=1),
+    "some": Budget(15.0, 8.0, 2.5, 0.3, few=4),
+    "many": Budget(5.0, 4.0, 1.8, 0.3, few=4),
+}
+
+
+def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, speech: Sequence[Span] = ()) -> Breakdown:
+    """The breakdown with a theme for each scene, counted from 1 as they are first heard.
+
+    By what is seen, told and felt. Themes that scenes have already stay; beside them a scene that has none gets the
+    one that it is nearest to. Where it is asked for, scenes full of `speech` have `SILENT`.
+    """
+    scenes = breakdown.scenes
+    if any(scene.theme is not None for scene in scenes):
+        return replace(breakdown, scenes=_beside_known(scenes, theme_vectors(breakdown, footage.story, options.mood)))
+    lengths_s = np.array([scene.end_s - scene.start_s for scene in scenes])
+    duration_s = float(lengths_s.sum())
+    budget = (PICTURE_BUDGETS if footage.pages else BUDGETS)[options.changes]
+    most, most_cues, worth = budget.themes(duration_s), budget.cues(duration_s), budget.worth_of(duration_s)
+    if options.themes is not None:
+        most, most_cues, worth = options.themes, max(most_cues, 2 * options.themes), 0.0
+    themes = group_themes(
+        lengths_s,
+        theme_vectors(breakdown, footage.story, options.mood),
+        most=most,
+        most_cues=most_cues,
+        worth=worth,
+        change_cost=budget.change,
+    )
+    silent = [options.silence and _is_full(scene, speech) for scene in scenes]
+    numbers = [SILENT if rests else theme + 1 for rests, theme in zip(silent, themes, strict=True)]
+    numbered = tuple(replace(scene, theme=number) for scene, number in zip(scenes, numbers, strict=True))
+    return replace(breakdown, scenes=numbered)
+
+
+def _is_full(scene: Scene, speech: Sequence[Span]) -> bool:
+    own = Span(scene.start_s, scene.end_s)
+    spoken_s = sum(span.overlap_s(own) for span in speech)
+    return own.duration_s >= SHORTEST_SILENCE_S and spoken_s >= FULL * own.duration_s
+
+
+def _beside_known(scenes: Sequence[Scene], vectors: Doubles) -> tuple[Scene, ...]:
+    """Scenes that have no theme with that of the scene they are nearest to, of those that have; `vectors` [s d]."""
+    known = [at for at, scene in enumerate(scenes) if scene.theme is not None]
+    off = squared_distances(vectors, vectors[known])
+    nearest = [scenes[known[at]].theme for at in off.argmin(axis=1)]
+    pairs = zip(scenes, nearest, strict=True)
+    return tuple(replace(scene, theme=near) if scene.theme is None else scene for scene, near in pairs)
+
+
+def theme_vectors(breakdown: Breakdown, story: Story, mood: Mood | None) -> Doubles:
+    """What each scene is like, [s d]: squared distances are the unlikeness of two; `mood` that was asked for all."""
+    scenes, (seen, told, _) = breakdown.scenes, breakdown.aspects
+    shared = np.array([[Span(s.start_s, s.end_s).overlap_s(unit) for unit in story.units] for s in scenes])
+    parts = [np.sqrt(weight / 2) * _ones(shared @ own.vectors) for weight, own in ((SEEN, seen), (TOLD, told))]
+    felt = np.array([_point(scene, mood) for scene in scenes])
+    return np.concatenate([*parts, np.sqrt(FELT) * felt], axis=1)
+
+
+def _point(scene: Scene, mood: Mood | None) -> tuple[float, float]:
+    own = mood or scene.mood
+    return own.valence, own.arousal
+
+
+def _ones(rows: Doubles) -> Doubles:
+    """Rows [s d] of length 1, or 0."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+
+
+def theme_notes(score: Score) -> tuple[str, ...]:
+    """How many themes the music has, and which return: a line, where there are several."""
+    if not any(cue.layer == "music" for cue in score.cues):
+        return ()
+    runs = [theme for theme, _ in groupby(scene.theme for scene in score.scenes) if theme]
+    back = sorted({theme for theme in runs if runs.count(theme) > 1})
+    returning = f"; {', '.join(map(str, back))} return{'s' if len(back) == 1 else ''}" if back else ""
+    said = [f"the music has {len(set(runs))} themes{returning}"] if len(set(runs)) > 1 else []
+    silent = [times_of(Span(scene.start_s, scene.end_s)) for scene in score.scenes if scene.theme == SILENT]
+    return (*said, *([f"no music at {', '.join(silent)}: silence was asked for there"] if silent else []))

@@ -1,0 +1,103 @@
+"""The music of a story as a whole: how many themes it gets, and which stay."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storysound.cue.score import Cue, Piece, Scene, Score
+from storysound.cue.turns import Aspect
+from storysound.errors import UsageError
+from storysound.ingest.footage import Footage
+from storysound.ingest.pictures import Page
+from storysound.jobs.plan.request import PlanOptions
+from storysound.jobs.plan.scenes import Breakdown
+from storysound.jobs.plan.themes import theme_notes, with_themes
+from storysound.story import Mood, Sound, Span, Story
+
+
+def shown(places: str, seconds: float = 15.0, pictures: bool = False, moods: str = "") -> tuple[Breakdown, Footage]:
+    """A scene for each letter, which says its place; a digit says how its mood is."""
+    edges = (seconds * np.arange(len(places) + 1)).tolist()
+    units = tuple(Span(a, b) for a, b in pairwise(edges))
+    felt = [Mood(int(digit) / 9, int(digit) / 9) for digit in moods or "5" * len(places)]
+    scenes = tuple(Scene(u.start_s, u.end_s, mood, "", (u,)) for u, mood in zip(units, felt, strict=True))
+    seen = np.eye(26, dtype=np.float32)[[ord(place) - ord("A") for place in places]]
+    aspects = (Aspect(seen, 1.0), Aspect(np.zeros((len(places), 4), np.float32), 1.0), Aspect(seen[:, :2], 1.0, False))
+    story = Story("t", units=units, texts=("",) * len(units), duration_s=edges[-1])
+    pages = tuple(Page(Path("a.jpg"), "", unit, False) for unit in units) if pictures else ()
+    return Breakdown(scenes, (), aspects, (), None), Footage(story, ((),) * len(units), None, pages)
+
+
+def themes(*of: Any, wishes: dict[str, Any] | None = None, **more: Any) -> list[int | None]:
+    breakdown, footage = shown(*of, **more)
+    return [scene.theme for scene in with_themes(breakdown, footage, PlanOptions(**wishes or {})).scenes]
+
+
+def test_a_film_has_few_themes_and_they_return_with_their_places() -> None:
+    assert themes("ABACAB") == [1, 2, 1, 3, 1, 2]
+    long = themes("ABCDEFGHIJKLMNOPQRST")  # 300 s
+    assert 4 <= len(set(long)) <= 8
+    assert len(set(themes("ABCDEFGHIJKLMNOPQRST", wishes={"changes": "few"}))) < len(set(long))
+    assert len(set(themes("ABCDEFGHIJKLMNOPQRST", wishes={"changes": "many"}))) > len(set(long))
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_there_are_as_many_themes_as_asked(number: int) -> None:
+    assert len(set(themes("ABCDEF", wishes={"themes": number}))) == number
+
+
+def test_five_pictures_of_five_moods_have_five_themes() -> None:
+    assert themes("ABCDE", 5.0, moods="19375", pictures=True) == [1, 2, 3, 4, 5]
+    assert themes("AAAAA", 5.0, pictures=True) == [1] * 5
+
+
+def test_one_place_with_two_moods_has_two_themes_unless_one_mood_is_asked_for() -> None:
+    assert themes("AAAA", 30.0, moods="0099") == [1, 1, 2, 2]
+    assert themes("AAAA", 30.0, moods="0099", wishes={"mood": Mood(0.5, 0.5)}) == [1] * 4
+
+
+def test_themes_that_scenes_have_stay() -> None:
+    breakdown, footage = shown("ABAB")
+    mine = tuple(replace(scene, theme=theme) for scene, theme in zip(breakdown.scenes, (7, 3, 3, None), strict=True))
+    found = with_themes(replace(breakdown, scenes=mine), footage, PlanOptions())
+    assert [scene.theme for scene in found.scenes] == [7, 3, 3, 3]
+
+
+def test_scenes_full_of_speech_are_silent_where_silence_is_asked_for() -> None:
+    breakdown, footage = shown("ABAB")
+    speech = (Span(15.0, 27.0), Span(30.0, 36.0))
+    found = with_themes(breakdown, footage, PlanOptions(silence=True), speech)
+    assert [scene.theme for scene in found.scenes] == [1, 0, 1, 2]
+    assert 0 not in [scene.theme for scene in with_themes(breakdown, footage, PlanOptions(), speech).scenes]
+    assert with_themes(found, footage, PlanOptions()) == found
+    cue = Cue("music-1", "music", 0, 9, Sound("a", "/l", 9.0, "music"), (Piece(0, 9, 0),), 0, 0.1, 0.1, 0.9)
+    lines = theme_notes(Score("t", 60.0, 25.0, found.scenes, (cue,)))
+    assert lines == ("the music has 2 themes; 1 returns", "no music at 0:15–0:30: silence was asked for there")
+
+
+def test_what_returns_is_said() -> None:
+    breakdown, footage = shown("ABAB")
+    scenes = with_themes(breakdown, footage, PlanOptions()).scenes
+    cue = Cue("music-1", "music", 0, 9, Sound("a", "/l", 9.0, "music"), (Piece(0, 9, 0),), 0, 0.1, 0.1, 0.9)
+    assert theme_notes(Score("t", 60.0, 25.0, scenes, (cue,))) == ("the music has 2 themes; 1, 2 return",)
+    assert theme_notes(Score("t", 60.0, 25.0, scenes[:3], (cue,))) == ("the music has 2 themes; 1 returns",)
+    assert theme_notes(Score("t", 60.0, 25.0, scenes[:1], (cue,))) == ()
+    assert theme_notes(Score("t", 60.0, 25.0, scenes, ())) == ()
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"themes": 0}, r"\[1, 1000\]"),
+        ({"changes": "often"}, "few, some or many"),
+        ({"shortest_scene": 0.2}, r"\[1, 3600\] s"),
+    ],
+)
+def test_wishes_that_make_no_sense_name_their_field(wishes: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as raised:
+        PlanOptions(**wishes)
+    assert raised.value.field == next(iter(wishes))

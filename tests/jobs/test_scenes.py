@@ -1,0 +1,47 @@
+"""Scenes of footage: a picture may be one of its own, and none is shorter than asked."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from score_fakes import make_models
+
+from storysound.ingest.footage import Footage
+from storysound.ingest.pictures import Page
+from storysound.jobs.plan.scenes import break_down
+from storysound.story import Frame, Span, Story
+
+COLOURS = {"r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255)}
+
+
+def footage(colours: str, is_film: bool, seconds: float = 5.0) -> Footage:
+    edges = (seconds * np.arange(len(colours) + 1)).tolist()
+    units = tuple(Span(a, b) for a, b in pairwise(edges))
+    pictures = tuple((np.full((8, 8, 3), COLOURS[colour], np.uint8),) for colour in colours)
+    frames = tuple(Frame("t", unit.start_s) for unit in units)
+    video = ("t",) if is_film else ()
+    texts = ("",) * len(units)
+    story = Story("t", video=video, frames=frames, shots=units, units=units, texts=texts, duration_s=edges[-1], fps=25)
+    pages = () if is_film else tuple(Page(Path("a.jpg"), "", unit, False) for unit in units)
+    return Footage(story, pictures, None, pages)
+
+
+@pytest.mark.parametrize(
+    ("colours", "is_film", "shortest_s", "lengths_s"),
+    [
+        ("rgbrg", False, None, [5, 5, 5, 5, 5]),
+        ("rrgbb", False, None, [10, 5, 10]),
+        ("rrgbb", False, 8.0, [10, 15]),
+        ("rrggb", True, None, [10, 15]),
+        ("rrggb", True, 5.0, [10, 10, 5]),
+        ("rgb", True, 60.0, [15]),
+    ],
+)
+def test_scenes_change_where_other_things_are_seen(
+    colours: str, is_film: bool, shortest_s: float | None, lengths_s: list[float]
+) -> None:
+    _, found = break_down(footage(colours, is_film), make_models(), shortest_s=shortest_s)
+    assert [scene.end_s - scene.start_s for scene in found.scenes] == lengths_s
+    _, again = break_down(footage(colours, is_film), make_models(), scenes=found.scenes[:1])
+    assert again.scenes == found.scenes[:1]
