@@ -156,6 +156,15 @@ def test_bars_of_three_and_four(beats: int, bpm: float) -> None:
     np.testing.assert_array_equal(rhythm.downbeats_s(wave), found.downbeats_s)
 
 
+def test_beats_lie_where_something_sounds() -> None:
+    wave, times = strokes(100, 12)
+    silent = np.zeros((1, 22050 * 4), np.float32)
+    beats = beat_times_s(Waveform(np.concatenate([silent, wave.samples, silent], axis=1), 22050))
+    assert beats[0] >= 4
+    assert beats[-1] <= 4 + times[-1] + 0.2
+    assert abs(len(beats) - len(times)) <= 2
+
+
 def test_a_tempo_that_is_known_is_kept_to() -> None:
     wave, _ = strokes(120, 12)
     for bpm in (60.0, 118.0):
