@@ -48,8 +48,7 @@ _REPEATS = {3: (1, 3, 6, 9), 4: (1, 2, 4, 8)}  # beats
 _LEAST_EVIDENCE = 0.2  # a second: of what doesn't pulse evenly but is tonal, as slow strings; noise has much, by chance
 _TONAL_DB = 12.0  # clarity of tones from which a sound is tonal: noise has 5, made music of any ensemble 19 or more
 _SNAP = 3  # frames of the onsets to either side of a beat in which it is looked for exactly
-_AUDIBLE = 1e-6  # of the loudest frame's power: beats lie between the first and the last that has so much
-_SNAP_HEIGHT = 1.0  # deviations from which a rise is an onset
+_SNAP_HEIGHT = 1.0  # deviations from which a rise is an onset; beats lie between the first and the last
 
 
 @dataclass(frozen=True)
@@ -295,9 +294,8 @@ def _found(lines: Ints, metre: int, spectrogram: Spectrogram) -> Bars:
     beats = np.concatenate([a + np.arange(metre) * (b - a) / metre for a, b in pairwise(lines)])
     first = np.tile(np.arange(metre) == 0, len(lines) - 1)
     envelope = onset_envelope(spectrogram)
-    energy = spectrogram.power.sum(axis=1)
-    sounding = np.flatnonzero(energy > _AUDIBLE * energy.max())
-    inside = (beats * 2 >= sounding[0]) & (beats * 2 <= sounding[-1])
+    onsets = np.flatnonzero(envelope >= _SNAP_HEIGHT)
+    inside = (beats * 2 >= max(0, onsets[0] - _SNAP)) & (beats * 2 < min(len(envelope), onsets[-1] + _SNAP + 1))
     times_s = _snapped(beats[inside] * 2, envelope) / FRAMES_PER_S
     return Bars(_bpm(np.diff(lines), metre), metre, times_s, times_s[first[inside]])
 
