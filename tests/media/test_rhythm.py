@@ -1,3 +1,6 @@
+import functools
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -8,7 +11,7 @@ from media_making import noise, tone
 from rounding import assert_alike
 from storysound.media import rhythm
 from storysound.media.audio import Waveform
-from storysound.media.rhythm import analyse, beat_times_s, felt_tempo, onset_envelope, quiet_points_s, tempo_bpm
+from storysound.media.rhythm import analyse, beat_times_s, felt_tempo, metre, onset_envelope, quiet_points_s, tempo_bpm
 
 
 def strokes(bpm: float, duration_s: float, rate_hz: int = 22050, first_s: float = 0.2) -> tuple[Waveform, np.ndarray]:
@@ -64,27 +67,110 @@ def test_one_spectrogram_serves_all() -> None:
         assert_alike(told(shared), told(wave))
 
 
-def slow_best_paths(local: np.ndarray, period: float) -> np.ndarray:
-    """Score of the best beat sequence ending at each frame, one frame and one predecessor at a time."""
-    score = local.copy()
-    for t in range(len(local)):
-        best = 0.0
-        for step in range(max(1, round(period / 2)), round(2 * period) + 1):
-            if t - step >= 0:
-                best = max(best, score[t - step] - rhythm._TIGHTNESS * np.log(step / period) ** 2)
-        score[t] += best
-    return score
+def slow_best_score(scores: np.ndarray, before: int, count: int, band: int) -> float:
+    """Of a band's rows of bars, one row after the other: from the first bar's beginning on, all there are."""
+    which = np.flatnonzero(metre._BANDS.bands == band)
+    frames = metre._BANDS.frames
+
+    @functools.cache
+    def best(row: int, begins: int) -> float:
+        """From a bar on that begins at a frame."""
+        here = float(scores[begins, metre._BANDS.kinds[row]])
+        ends = begins + int(frames[row])
+        if ends >= before + count:
+            return here
+        after = [other for other in which if abs(int(other) - row) <= 1]
+        return here + max(best(int(other), ends) - metre._STEP_COST * float(other != row) for other in after)
+
+    firsts: list[float] = [
+        best(int(row), begins) - float(np.log(frames[row]))
+        for row in which
+        for begins in range(before - int(frames[row]) + 1, before + 1)
+    ]
+    return max(firsts)
 
 
-@pytest.mark.parametrize("period", [7.3, 20.0, 43.1])
-def test_beat_paths_are_the_best_ones(period: float) -> None:
-    local = np.random.default_rng(1).exponential(1.0, 300)
-    score, previous = rhythm._best_paths(local, period)
-    np.testing.assert_allclose(score, slow_best_paths(local, period))
-    linked = previous >= 0
-    steps = np.flatnonzero(linked) - previous[linked]
-    cost = rhythm._TIGHTNESS * np.log(steps / period) ** 2
-    np.testing.assert_allclose(score[linked], local[linked] + score[previous[linked]] - cost)
+@pytest.mark.parametrize("bpm", [60.0, 131.0])
+def test_rows_of_bars_are_the_best_ones(bpm: float) -> None:
+    rng = np.random.default_rng(int(bpm))
+    evidence = metre._Evidence(rng.normal(size=(3, 400)), rng.exponential(size=400))
+    rows = metre._Rows(evidence)
+    band = int(np.abs(np.log(metre._BANDS.bpm / bpm)).argmin())
+    scores = metre._bar_scores(evidence.places, rows._before)
+    assert rows.best[band] == pytest.approx(slow_best_score(scores, rows._before, 400, band))
+    lines = rows.path(band)
+    assert lines[0] <= 0 < lines[1]
+    assert lines[-2] < 400 <= lines[-1]
+    kinds = [
+        int(np.flatnonzero((metre._BANDS.metres == 3) & (metre._BANDS.lengths == b - a))[0]) for a, b in pairwise(lines)
+    ]
+    changes = np.count_nonzero(np.diff(kinds))
+    total = sum(scores[rows._before + a, kind] for a, kind in zip(lines[:-1], kinds, strict=True))
+    start = np.log(lines[1] - lines[0])
+    assert rows.best[band] == pytest.approx(total - start - changes * metre._STEP_COST)
+
+
+@pytest.mark.parametrize(("beats", "frames"), [(3, 71), (4, 90)])
+def test_scores_of_bars_are_those_of_their_places(beats: int, frames: int) -> None:
+    places = np.random.default_rng(2).normal(size=(3, 300))
+    kind = int(np.abs(metre._BANDS.lengths - frames + 1000 * (metre._BANDS.metres != beats)).argmin())
+    frames, before = int(metre._BANDS.lengths[kind]), int(metre._BANDS.lengths.max())
+    found = metre._bar_scores(places, before)[:, kind]
+
+    def at(place: int, frame: float) -> float:
+        return float(places[place, round(frame)]) if 0 <= round(frame) < 300 else 0.0
+
+    for start in (-frames + 1, 0, 17, 299):
+        on = [at(min(beat, 1), start + round(beat * frames / beats)) for beat in range(beats)]
+        halves = [start + round((beat + 0.5) * frames / beats) for beat in range(beats)]
+        quiet, busy = (sum(at(place, half) for half in halves) for place in (2, 1))
+        assert found[before + start] == pytest.approx(sum(on) + max(quiet, busy - metre._BUSY * beats))
+
+
+def chords_and_strokes(beats: int, bpm: float, count: int) -> tuple[Waveform, np.ndarray]:
+    """Bars of a chord that is held, another each, and strokes on the other beats, and when the bars begin."""
+    step = 60 / bpm
+    time = np.arange(round((count * beats + 0.5) * step * 22050)) / 22050
+    samples = np.zeros(len(time))
+    lines = 0.3 + np.arange(count) * beats * step
+    for i, line in enumerate(lines):
+        root = (48, 53, 55, 50, 57)[i % 5]
+        for pitch in (root - 12, root, root + 4 - (i % 2), root + 7):
+            since, on = time - line, (time >= line) & (time < line + beats * step)
+            samples += on * np.exp(-since.clip(0)) * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * since)
+        for beat in range(1, beats):
+            since = time - line - beat * step
+            samples += 0.5 * (since >= 0) * np.exp(-30 * since.clip(0)) * np.sin(2 * np.pi * 3000 * since)
+    return Waveform((0.1 * samples).astype(np.float32)[None], 22050), lines
+
+
+@pytest.mark.parametrize(("beats", "bpm"), [(4, 96.0), (3, 96.0), (4, 124.0), (3, 120.0)])
+def test_bars_of_three_and_four(beats: int, bpm: float) -> None:
+    wave, lines = chords_and_strokes(beats, bpm, 9)
+    found = rhythm.bars(wave)
+    assert found is not None
+    assert found.metre == beats
+    assert found.bpm == pytest.approx(bpm, rel=0.015)
+    assert np.abs(found.downbeats_s[None] - lines[1:-1, None]).min(axis=1).max() < 0.04
+    assert set(found.downbeats_s) <= set(found.beats_s)
+    np.testing.assert_array_equal(rhythm.downbeats_s(wave), found.downbeats_s)
+
+
+def test_beats_lie_where_something_sounds() -> None:
+    wave, times = strokes(100, 12)
+    silent = np.zeros((1, 22050 * 4), np.float32)
+    beats = beat_times_s(Waveform(np.concatenate([silent, wave.samples, silent], axis=1), 22050))
+    assert beats[0] >= 4
+    assert beats[-1] <= 4 + times[-1] + 0.2
+    assert abs(len(beats) - len(times)) <= 2
+
+
+def test_a_tempo_that_is_known_is_kept_to() -> None:
+    wave, _ = strokes(120, 12)
+    for bpm in (60.0, 118.0):
+        found = rhythm.bars(wave, bpm)
+        assert found is not None
+        assert found.bpm == pytest.approx(bpm, rel=0.08)
 
 
 def test_quiet_points_lie_between_notes() -> None:

@@ -32,6 +32,14 @@ def test_cadences(tonic: int, name: str) -> None:
     assert key(cadence(tonic, minor=True))[0] == f"{name} minor"
 
 
+def test_of_keys_with_the_same_notes_the_end_and_the_bass_decide() -> None:
+    """A minor, F, C and G are as much of C major as of A minor."""
+    chords = {"Am": [45, 57, 60, 64], "F": [41, 57, 60, 65], "C": [48, 55, 60, 64], "G": [43, 55, 59, 62]}
+    for names, expected in ((("Am", "F", "C", "G"), "A minor"), (("C", "G", "Am", "F"), "C major")):
+        played = [chord(chords[name]) for name in (*names * 3, names[0], names[0], names[0])]
+        assert key(Waveform(np.concatenate(played)[None], RATE_HZ))[0] == expected
+
+
 @pytest.mark.parametrize("cents", [-35, 30])
 def test_an_orchestra_tuned_its_own_way(cents: float) -> None:
     assert key(cadence(2, minor=False, cents=cents))[0] == "D major"

@@ -97,7 +97,8 @@ def compose_scene(
 def _written(task: Task, spotting: Spotting) -> Written:
     section = task.section
     inside = [hit for hit in spotting.hits if section.start_s <= hit.at_s < section.end_s - _TOGETHER_S]
-    return hits.marked(arrange.arrange(task), inside, task)
+    written = arrange.arrange(task)
+    return hits.marked(hits.arrived(written, task) if section.number else written, inside, task)
 
 
 def _task(section: Section, count: int, spotting: Spotting, seed: int, means: Means) -> Task:

@@ -1,4 +1,6 @@
-"""Marked moments: an accent of all, an accent after a held breath, or silence until the next bar line."""
+"""Marked moments: an accent of all, an accent after a held breath, or silence until the next bar line; and where a
+scene begins.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +13,8 @@ from storysound.compose.spotting import Hit
 _BREATH_BEATS = 1.0  # of silence before an accent
 _ACCENT_BEATS = 1.5
 _ACCENT = 0.22  # added to the level
+_ARRIVAL_BEATS, _ARRIVAL, _LEAST_ARRIVAL = 2.0, 0.1, 0.42  # how long, added to the level, and the softest
+_STRIKERS: tuple[Role, ...] = ("figure", "accent", "pulse", "shine", "bass")
 _LEAST_BEATS = 0.2  # what is cut shorter by a silence is left out
 
 
@@ -25,6 +29,23 @@ def marked(written: Written, hits: Sequence[Hit], task: Task) -> Written:
             written = _silent(written, max(0.0, beat - _BREATH_BEATS), beat)
         written = _accented(written, beat, task)
     return written
+
+
+def arrived(written: Written, task: Task) -> Written:
+    """A section whose first chord is struck by whoever strikes clearest, so that its beginning is heard.
+
+    Soft strings and voices swell: a scene that is theirs alone would begin somewhere. Nothing is struck where somebody
+    speaks.
+    """
+    players = [(player.early_s, role) for role in _STRIKERS if (player := task.player(role))]
+    beats = min(_ARRIVAL_BEATS, task.time.bars[0])
+    if not players or task.spoken(0.0, beats) > 0:
+        return written
+    role = min(players, key=lambda each: each[0])[1]
+    bass, *upper = written.chords[0].voices
+    pitches = {"pulse": [bass], "bass": [bass], "shine": [upper[-1] + 12]}.get(role, upper)
+    level = max(_LEAST_ARRIVAL, task.cues.level + _ARRIVAL)
+    return replace(written, tones=(*written.tones, *(Tone(role, 0.0, beats, pitch, level) for pitch in pitches)))
 
 
 def _silent(written: Written, begin: float, end: float) -> Written:

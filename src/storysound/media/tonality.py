@@ -17,6 +17,17 @@ _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 # Share of passages in which each degree of the scale occurs (Temperley 2007, chapter 6: Kostka-Payne corpus).
 _MAJOR = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
 _MINOR = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
+# How often each degree occurs in music of known key (Albrecht & Shanahan 2013, "The use of large corpora to train a new
+# type of key-finding algorithm", Music Perception 31(1), table 1).
+_MAJOR_SHARES = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
+_MINOR_SHARES = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
+_MAJOR_TRIAD = (1.0, 0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0)
+_MINOR_TRIAD = (1.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0)
+_BASS_PITCH = 55.0  # the bass is below this
+# What the bass and the end add to a key's correlation, chosen on made music (`benchmarks.quality.beats_and_keys`).
+_BASS_WEIGHT, _END_WEIGHT = 0.5, 0.3
+_END_S = 3.0  # music ends on its tonic; where an excerpt stops tells little, and weighs little
+_SOUNDING = 0.25  # of the usual weight of a frame's tones: softer ones at the end are its decay
 _SHORTEST_S = 1.0  # a single note or stroke has no key
 _LEAST_CONFIDENCE = 0.6  # correlation with the nearest key below which a sound has none
 _PARTIALS = 20  # of a frame, the strongest, that may beat against each other
@@ -33,6 +44,10 @@ class Peaks:
     frames: NDArray[np.int64]
     pitches: NDArray[np.float64]
     weights: NDArray[np.float64]
+
+    def chosen(self, which: NDArray[np.bool_]) -> "Peaks":
+        """Those [p] of its peaks."""
+        return Peaks(self.count, self.frames[which], self.pitches[which], self.weights[which])
 
     @cached_property
     def key_fits(self) -> dict[str, float]:
@@ -103,16 +118,48 @@ def _key_fits(peaks: Peaks) -> dict[str, float]:
 
 
 def key(sound: Waveform | Peaks) -> tuple[str, float]:
-    """Key as "A minor" and how well it fits, in [0, 1]; ("", confidence) where nothing tonal sounds.
+    """Key as "A minor" and how tonal the sound is, in [0, 1]; ("", confidence) where nothing tonal sounds.
 
-    The confidence is the correlation with the nearest key, see `key_fits`.
+    The pitch classes are correlated with what is usual in each key; the bass speaks for keys whose tonic or fifth it
+    plays, the last seconds for the key whose tonic triad they are.
+    The confidence is the correlation with the nearest key of `key_fits`.
     """
-    fits = key_fits(sound)
+    peaks = _analysed(sound)
+    fits = peaks.key_fits
     if not fits:
         return "", 0.0
-    name = max(fits, key=fits.__getitem__)
-    confidence = max(0.0, fits[name])
-    return (name if confidence >= _LEAST_CONFIDENCE else ""), confidence
+    evidence = _key_evidence(peaks)
+    confidence = max(0.0, *fits.values())
+    return (max(evidence, key=evidence.__getitem__) if confidence >= _LEAST_CONFIDENCE else ""), confidence
+
+
+def _key_evidence(peaks: Peaks) -> dict[str, float]:
+    """What speaks for each of the 24 keys, about in [-1, 2]; of tonal sound."""
+    classes = chroma(peaks)
+    bass = chroma(peaks.chosen(peaks.pitches < _BASS_PITCH)).mean(axis=0)
+    bass = bass / max(float(bass.sum()), 1e-9)
+    whole, end = classes.mean(axis=0), _end(peaks, classes)
+    return {
+        f"{_NAMES[tonic]} {mode}": _likeness(whole, np.roll(shares, tonic))
+        + _BASS_WEIGHT * float(bass[tonic] + bass[(tonic + 7) % 12] / 2)
+        + _END_WEIGHT * _likeness(end, np.roll(triad, tonic))
+        for mode, shares, triad in (("major", _MAJOR_SHARES, _MAJOR_TRIAD), ("minor", _MINOR_SHARES, _MINOR_TRIAD))
+        for tonic in range(12)
+    }
+
+
+def _likeness(classes: NDArray[np.float64], profile: NDArray[np.float64]) -> float:
+    """Correlation of pitch classes [12] with a profile [12]; 0 where all are alike."""
+    return float(np.corrcoef(classes, profile)[0, 1]) if classes.std() > 1e-9 else 0.0
+
+
+def _end(peaks: Peaks, classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean [12] of the pitch classes [t 12] in the last seconds in which tones sound."""
+    weights = np.bincount(peaks.frames, peaks.weights, minlength=peaks.count)
+    sounding = np.flatnonzero(weights > _SOUNDING * np.median(weights))
+    last = int(sounding[-1]) + 1 if len(sounding) else peaks.count
+    first = max(0, last - round(_END_S * RATE_HZ / STFT.hop_length))
+    return np.asarray(classes[first:last].mean(axis=0))
 
 
 def majorness(sound: Waveform | Peaks) -> float:

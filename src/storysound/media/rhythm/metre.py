@@ -1,0 +1,315 @@
+"""Beats and bars of music: which tempo, how many beats a bar, and where each bar begins, found together.
+
+A bar is a pattern laid over what begins in the sound: downbeats have onsets, bass and a new chord, other beats onsets
+and no new chord, halves of beats a few onsets. For each tempo and metre the likeliest row of bars is found by dynamic
+programming, in which a bar may be a little longer or shorter than the one before; then the tempi are compared (the bar
+pointer model of Whiteley, Cemgil & Godsill 2006 with features like those of Krebs, Böck & Widmer, "Rhythmic pattern
+modeling for beat and downbeat tracking in musical audio", ISMIR 2013). Weights are of a logistic regression on made
+music (`benchmarks.quality.beats_and_keys`), how tempi are compared was chosen there too.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import scipy.ndimage
+
+from storysound.media.arrays import Doubles, Ints
+from storysound.media.audio import Waveform
+from storysound.media.rhythm.onsets import (
+    FRAMES_PER_S,
+    Spectrogram,
+    analysed,
+    bass_onsets,
+    chord_changes,
+    onset_envelope,
+    tonal_clarity_db,
+    tone_onsets,
+)
+from storysound.media.rhythm.tempo import FASTEST_BPM, SLOWEST_BPM, autocorrelation, pulse_bpm
+from storysound.progress import check
+
+METRES = (3, 4)  # beats a bar; a bar of two is half a bar of four
+_RATE_HZ = FRAMES_PER_S / 2  # of the evidence
+_LEAST_S = 2.0  # of sound that can have a tempo
+# What onsets, bass onsets, new tones and chord changes, in deviations, say for a place rather than for none, and a
+# constant: logarithms of likelihoods, less than a third of them counted as neighbouring frames repeat each other.
+_DOWNBEAT, _BEAT, _HALF = (0.45, 0.43, 0.23, 0.12, -1.0), (0.36, 0.33, 0.02, -0.28, -0.43), (0.26, 0, 0, 0, -0.105)
+_SILENT_BEAT = -0.3  # a beat without an onset speaks against bars by no more
+_BUSY = 0.5  # what a beat costs in a bar whose halves of beats are as strong as its beats
+_STEP, _STEP_COST = 0.02, 1.0  # by which bars differ in length, and the cost of one after another
+_BAND, _BANDS_APART = 0.06, 0.05  # how far a row of bars strays from its tempo, and how far tempi are apart: logarithms
+# How tempi are compared: a log-normal prior, its width in octaves, that of bars of three, and by how much it is better
+# if all onsets come again with the beat and its bars.
+_USUAL_BPM, _WIDTH, _THREES, _REPEATED = 94.0, 0.8, 0.8, 0.33
+_AN_OCTAVE = 0.1  # octaves by which an octave may be off
+_REPEATS = {3: (1, 3, 6, 9), 4: (1, 2, 4, 8)}  # beats
+_LEAST_EVIDENCE = 0.2  # a second: of what doesn't pulse evenly but is tonal, as slow strings; noise has much, by chance
+_TONAL_DB = 12.0  # clarity of tones from which a sound is tonal: noise has 5, made music of any ensemble 19 or more
+_SNAP = 3  # frames of the onsets to either side of a beat in which it is looked for exactly
+_SNAP_HEIGHT = 1.0  # deviations from which a rise is an onset; beats lie between the first and the last
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Beats and bar lines of a sound, ascending seconds [n] and [d]; `metre`: beats a bar."""
+
+    bpm: float
+    metre: int
+    beats_s: Doubles
+    downbeats_s: Doubles
+
+
+def bars(sound: Waveform | Spectrogram, bpm: float | None = None) -> Bars | None:
+    """Beats and bars, or None where nothing pulses (steady, too short, or irregular sound).
+
+    `bpm`: the tempo when it is known, in [40, 220]; then there are bars in anything but silence and very short sound.
+    """
+    spectrogram = analysed(sound)
+    if spectrogram.duration_s < _LEAST_S or not onset_envelope(spectrogram).any():
+        return None
+    rows = _Rows(_evidence(spectrogram))
+    band = _band(rows.values(), spectrogram) if bpm is None else _best_near(bpm, rows.values())
+    return None if band is None else _found(rows.path(band), int(_BANDS.metre[band]), spectrogram)
+
+
+def _band(values: Doubles, spectrogram: Spectrogram) -> int | None:
+    """The band whose row of bars is best by `values` [b]; where the onsets pulse an octave off, the best at the pulse.
+
+    None where nothing pulses. Bars tell threes from fours and hear soft music, a pulse tells octaves better.
+    """
+    band, pulse = int(values.argmax()), pulse_bpm(spectrogram)
+    if pulse is None:
+        return band if _is_slow_music(float(values[band]), spectrogram) else None
+    octaves = abs(float(np.log2(_BANDS.bpm[band] / pulse)))
+    return _best_near(pulse, values) if abs(octaves - 1) <= _AN_OCTAVE else band
+
+
+def _best_near(bpm: float, values: Doubles) -> int:
+    """The best by `values` [b] of the bands next to a tempo."""
+    off = np.abs(np.log(_BANDS.bpm / bpm))
+    return int(np.where(off <= max(_BANDS_APART, float(off.min())) + 1e-9, values, -np.inf).argmax())
+
+
+def _is_slow_music(value: float, spectrogram: Spectrogram) -> bool:
+    """Whether there are bars in a sound whose onsets are too soft to pulse; `value`: of its best row of bars."""
+    return value >= _LEAST_EVIDENCE * spectrogram.duration_s and tonal_clarity_db(spectrogram) >= _TONAL_DB
+
+
+def tempo_bpm(sound: Waveform | Spectrogram) -> float | None:
+    """Beats a minute, in [40, 220], or None where nothing pulses (steady, too short, or irregular sound)."""
+    found = bars(sound)
+    return None if found is None else found.bpm
+
+
+def beat_times_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Doubles:
+    """Times of the beats in seconds, ascending, [n]; empty where nothing pulses. `bpm`: the tempo when it is known."""
+    found = bars(sound, bpm)
+    return np.empty(0) if found is None else found.beats_s
+
+
+def downbeats_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Doubles:
+    """When bars begin, in seconds, ascending, [d]; empty where nothing pulses. `bpm`: the tempo when it is known."""
+    found = bars(sound, bpm)
+    return np.empty(0) if found is None else found.downbeats_s
+
+
+# --- evidence
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """For a downbeat, another beat and a half of one around each frame [3 t] at _RATE_HZ; `onsets` [t]: their sum."""
+
+    places: Doubles
+    onsets: Doubles
+
+
+def _evidence(spectrogram: Spectrogram) -> _Evidence:
+    struck = [
+        np.log1p(np.maximum(scipy.ndimage.maximum_filter1d(_halved(curve).max(axis=1), 3), 0.0))
+        for curve in (onset_envelope(spectrogram), bass_onsets(spectrogram))
+    ]
+    held = [
+        np.clip(_halved(curve).mean(axis=1), -1.0, 4.0)
+        for curve in (tone_onsets(spectrogram), chord_changes(spectrogram))
+    ]
+    said = np.array([_DOWNBEAT, _BEAT, _HALF]) @ np.array([*struck, *held, np.ones(len(struck[0]))])
+    around = np.array([np.convolve(row, np.ones(3), "same") for row in said])
+    around[1:] = np.maximum(around[1:], _SILENT_BEAT)
+    return _Evidence(around, struck[0] + struck[1])
+
+
+def _halved(curve: Doubles) -> Doubles:
+    """A curve [t] in deviations from its mean, two frames a row: [t/2 2]; zeros for a steady one."""
+    spread = float(curve.std())
+    even = curve[: len(curve) // 2 * 2].reshape(-1, 2)
+    return np.asarray((even - curve.mean()) / spread if spread > 1e-9 else np.zeros_like(even))
+
+
+# --- all bars there may be
+
+
+@dataclass(frozen=True, eq=False)
+class _Bands:
+    """Lengths of bars by tempo: each band [b] has a metre and a tempo, and bars [r] of lengths close to it.
+
+    `metres`, `lengths` [k]: the different bars, in beats and frames; `kinds` [r]: which of them each is.
+    """
+
+    metre: Ints
+    bpm: Doubles
+    metres: Ints
+    lengths: Ints
+    kinds: Ints
+    bands: Ints
+
+    @cached_property
+    def frames(self) -> Ints:
+        """Of each bar [r]."""
+        return self.lengths[self.kinds]
+
+    @cached_property
+    def steps(self) -> tuple[Ints, Doubles]:
+        """The bars that may come before each, the next shorter, the same and the next longer, [3 r], and the costs."""
+        at = np.arange(len(self.kinds))
+        before = np.clip(at + np.array([[-1], [0], [1]]), 0, len(at) - 1)
+        costs = np.where(self.bands[before] == self.bands, [[-_STEP_COST], [0.0], [-_STEP_COST]], -np.inf)
+        return before, costs
+
+
+def _all_bands() -> _Bands:
+    tempi = np.exp(np.arange(np.log(SLOWEST_BPM), np.log(FASTEST_BPM) + 1e-9, _STEP))
+    centres = np.exp(np.arange(np.log(SLOWEST_BPM), np.log(FASTEST_BPM) + 1e-9, _BANDS_APART))
+    kinds = sorted({(m, round(m * 60 * _RATE_HZ / bpm)) for m in METRES for bpm in tempi})
+    bands = [(m, centre) for m in METRES for centre in centres]
+    rows = [
+        (kind, band)
+        for band, (metre, centre) in enumerate(bands)
+        for kind, (m, frames) in enumerate(kinds)
+        if m == metre and abs(np.log(m * 60 * _RATE_HZ / frames / centre)) <= _BAND
+    ]
+    metres, lengths = np.array(kinds).T
+    return _Bands(np.array([m for m, _ in bands]), np.array([c for _, c in bands]), metres, lengths, *np.array(rows).T)
+
+
+_BANDS = _all_bands()
+
+
+# --- rows of bars
+
+
+class _Rows:
+    """The likeliest row of bars of each band; bars may begin before the sound and end after it."""
+
+    def __init__(self, evidence: _Evidence) -> None:
+        self._evidence = evidence
+        self._count = evidence.places.shape[1]
+        self._before = int(_BANDS.lengths.max())  # frames before the sound in which a bar may begin
+        scores = _bar_scores(evidence.places, self._before)
+        ends, self._parents = _best_ends(scores, self._before)
+        self._over = ends[self._before + self._count :]  # what ends with the sound, or after it
+        self.best = np.full(len(_BANDS.bpm), -np.inf)
+        np.maximum.at(self.best, _BANDS.bands, self._over.max(axis=0))
+
+    def values(self) -> Doubles:
+        """How good the best row of each band is, compared with those of others: [b]."""
+        prior = np.exp(-0.5 * (np.log2(_BANDS.bpm / _USUAL_BPM) / _WIDTH) ** 2)
+        factor = prior * np.where(_BANDS.metre == 3, _THREES, 1.0) * (1 + _REPEATED * self._repeats())
+        return np.asarray(np.maximum(self.best, 0.0) * factor + np.minimum(self.best, 0.0))
+
+    def _repeats(self) -> Doubles:
+        """Share of the onsets that come again with the beat and the bars of each band: [b]."""
+        again = autocorrelation(self._evidence.onsets) if self._evidence.onsets.any() else np.zeros(self._count)
+        found = np.zeros(len(_BANDS.bpm))
+        for band, (metre, bpm) in enumerate(zip(_BANDS.metre, _BANDS.bpm, strict=True)):
+            lags = 60 * _RATE_HZ / bpm * np.array(_REPEATS[int(metre)])
+            lags = lags[lags < 0.75 * self._count]  # with less overlap than a quarter, chance rules
+            if len(lags):
+                found[band] = max(0.0, float(np.interp(lags, np.arange(self._count), again).mean()))
+        return found
+
+    def path(self, band: int) -> Ints:
+        """When the bars of a band's best row begin, and when the last one ends, in frames of the evidence: [d+1]."""
+        over = np.where(_BANDS.bands == band, self._over, -np.inf)
+        late, row = (int(at) for at in np.unravel_index(int(over.argmax()), over.shape))
+        before, _ = _BANDS.steps
+        lines = [self._before + self._count + late]
+        while row >= 0:
+            lines.append(lines[-1] - int(_BANDS.frames[row]))
+            parent = int(self._parents[lines[-1], row])
+            row = int(before[parent, row]) if parent >= 0 else -1
+        return np.array(lines[::-1]) - self._before
+
+
+def _bar_scores(places: Doubles, before: int) -> Doubles:
+    """What speaks for each kind of bar from each frame on, the first `before` of them before the sound: [t+before k].
+
+    `places` [3 t] as in `_Evidence`.
+    """
+    count = places.shape[1] + before
+    padded = np.pad(places, ((0, 0), (before, before)))
+    found = np.zeros((len(_BANDS.lengths), count))
+    for score, metre, frames in zip(found, _BANDS.metres.tolist(), _BANDS.lengths.tolist(), strict=True):
+        halves, busy = np.zeros(count), np.full(count, -_BUSY * metre)
+        for beat in range(metre):
+            at, half = round(beat * frames / metre), round((beat + 0.5) * frames / metre)
+            score += padded[min(beat, 1), at : at + count]
+            halves += padded[2, half : half + count]
+            busy += padded[1, half : half + count]
+        score += np.maximum(halves, busy)
+    return np.ascontiguousarray(found.T)
+
+
+def _best_ends(scores: Doubles, before: int) -> tuple[Doubles, Ints]:
+    """Of the bars [r]: the best sum of scores [n k] with which one ends at each frame, [n+l r], and its parent [n r].
+
+    A parent is a number of a row of `_Bands.steps`, -1 where the row of bars begins: at the sound's start or before it,
+    l being the longest bar's frames.
+    """
+    frames, (earlier, costs) = _BANDS.frames, _BANDS.steps
+    at, start = np.arange(len(frames)), -np.log(frames)
+    ends = np.full((len(scores) + int(frames.max()) + 1, len(frames)), -np.inf)
+    parents = np.full((len(scores), len(frames)), -1, np.int64)
+    for frame, score in enumerate(scores):
+        if frame % 1024 == 0:
+            check()
+        ways = ends[frame][earlier] + costs
+        parent = ways.argmax(axis=0)
+        best = ways[parent, at]
+        if frame <= before:
+            fresh = (frames > before - frame) & (start > best)
+            best, parent = np.where(fresh, start, best), np.where(fresh, -1, parent)
+        parents[frame] = parent
+        ends[frame + frames, at] = best + score[_BANDS.kinds]
+    return ends, parents
+
+
+# --- what was found
+
+
+def _found(lines: Ints, metre: int, spectrogram: Spectrogram) -> Bars:
+    """Beats of bars between lines [d+1], in frames of the evidence."""
+    beats = np.concatenate([a + np.arange(metre) * (b - a) / metre for a, b in pairwise(lines)])
+    first = np.tile(np.arange(metre) == 0, len(lines) - 1)
+    envelope = onset_envelope(spectrogram)
+    onsets = np.flatnonzero(envelope >= _SNAP_HEIGHT)
+    inside = (beats * 2 >= max(0, onsets[0] - _SNAP)) & (beats * 2 < min(len(envelope), onsets[-1] + _SNAP + 1))
+    times_s = _snapped(beats[inside] * 2, envelope) / FRAMES_PER_S
+    return Bars(_bpm(np.diff(lines), metre), metre, times_s, times_s[first[inside]])
+
+
+def _bpm(lengths: Ints, metre: int) -> float:
+    """The tempo of most bars, of lengths [d]: the mean of those that are about as long as the middle one."""
+    middle = float(np.median(lengths))
+    usual = lengths[np.abs(lengths / middle - 1) <= 1.5 * _STEP]
+    return float(np.clip(metre * 60 * _RATE_HZ / usual.mean(), SLOWEST_BPM, FASTEST_BPM))
+
+
+def _snapped(frames: Doubles, envelope: Doubles) -> Doubles:
+    """Frames [n], each moved to the strongest onset of an envelope [t] close to it where there is one."""
+    near = np.round(frames).astype(np.int64)[:, None] + np.arange(-_SNAP, _SNAP + 1)
+    heights = envelope[np.clip(near, 0, len(envelope) - 1)]
+    strongest = near[np.arange(len(near)), heights.argmax(axis=1)]
+    return np.maximum.accumulate(np.where(heights.max(axis=1) >= _SNAP_HEIGHT, strongest, frames))

@@ -1,0 +1,1 @@
+"""How well tempo, beats and key of music are found."""
