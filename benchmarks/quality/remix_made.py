@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from storysound.jobs.compose.sounding import FONT, Players, write_music
 
 from storysound.compose.compose import Means, compose
 from storysound.compose.ensembles import ensembles
