@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.cue.exits import Edges, on_beats, opened
+from storysound.cue.exits import NOTHING, Edges, on_beats, opened
 from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
@@ -78,6 +79,15 @@ class _LibrarySound:
         return Remixer(self.wave, self.track)
 
     @cached_property
+    def bars_s(self) -> Doubles:
+        """Where bars of music begin, in seconds of the wave [b]; none where there is no even pulse."""
+        try:
+            bars = self.remixer.bars if len(self.beats_s) else None
+        except NoWayError:
+            return NOTHING
+        return bars.times_s[bars.downbeats] if bars and bars.pulses else NOTHING
+
+    @cached_property
     def texture(self) -> Texture | None:
         """What may go on without end; None for other sounds."""
         return texture_of(self.wave)
@@ -115,7 +125,7 @@ def cut(
             one = _cue(draft, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
             if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
-                entries.add(one.cue, sound.beats_s + sound.from_s)
+                entries.add(one.cue, sound.beats_s + sound.from_s, sound.bars_s + sound.from_s)
                 yield one
                 break
         else:
@@ -202,7 +212,7 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     """A silent sound keeps its level."""
     fitted, why = _fit(place, hit, sound)
     if place.edges is not None:
-        fitted = on_beats(fitted, sound.beats_s, place.edges)
+        fitted = on_beats(fitted, sound.beats_s, place.edges, sound.bars_s)
         fitted = opened(fitted) if place.edges.turn_s is None else fitted
     played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
@@ -238,6 +248,8 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
             return made, why
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
+    if place.edges is not None and place.edges.turn_s is not None and len(sound.bars_s):
+        track = replace(track, points_s=sound.bars_s)
     endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
     fitted = fit(
         track,

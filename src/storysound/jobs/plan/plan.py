@@ -39,7 +39,8 @@ from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
-from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.plan.scenes import Breakdown, break_down
+from storysound.jobs.plan.sight import Sight
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
