@@ -152,7 +152,8 @@ def tempi(sample: Film, seed: int) -> tuple[list[float], list[float]]:
     from storysound.compose import ending, form
 
     length_s = sample.spotting.length_s
-    ends_s = length_s - ending.hold_s(length_s, sample.spotting.scenes[-1].mood)
+    last = sample.spotting.scenes[-1]
+    ends_s = length_s - ending.hold_s(length_s, last.mood, last.end_s - last.start_s)
     sections = form.sections(sample.spotting.scenes, ends_s, seed)
     off, steps = list[float](), list[float]()
     for section in sections:

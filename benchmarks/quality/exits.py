@@ -6,8 +6,8 @@ A long film has turns of chance (8 to 30 s apart) with tracks of chance under th
 as it was before, without edges. Made tracks (chords struck at 60 to 180 beats a minute, 40 to 60 s) have beats that
 are known; of the music of a library only our own tracker says where they are, on the whole track.
 An exit is on a beat where it lies within .05 of a beat from one; a cue that ends with its track's own ending is
-counted apart. The pulse goes on where, at a turn, the beat of the new music nearest to the turn lies within .05 of a
-beat from one of the old.
+counted apart: nothing is struck after it. The pulse goes on where, at a turn that the old music still plays over, the
+beat of the new music nearest to the turn lies within .05 of a beat from one of the old.
 """
 
 import argparse
@@ -117,16 +117,18 @@ def measures(drafts: Sequence[Draft], cues: Sequence[Cue], beats: Mapping[str, D
     for cue in cues:
         own = beats[cue.sound.path]
         off = float(np.abs(own - cue.pieces[-1].out_s).min() / np.median(np.diff(own)))
-        found["own endings" if cue.fade_out_s <= OWN_ENDING_S else "exits"].append(off)
+        ends = cue.fade_out_s <= OWN_ENDING_S or not (own > cue.pieces[-1].out_s).any()
+        found["own endings" if ends else "exits"].append(off)
     for draft, old, new in zip(drafts[1:], cues, cues[1:], strict=False):
         turn_s = draft.start_s + CROSS_S / 2
         left, comes = (story_beats_s(cue.pieces, beats[cue.sound.path]) for cue in (old, new))
-        if not len(left) or not len(comes):
+        if not len(comes):
             continue
         first = comes[int(np.argmin(np.abs(comes - turn_s)))]
-        period_s = float(np.median(np.diff(beats[old.sound.path])))
-        found["pulse"].append(float(np.abs(left - first).min()) / period_s)
         found["moved"].append(abs(float(first) - turn_s))
+        period_s = float(np.median(np.diff(beats[old.sound.path])))
+        if len(left) and left[-1] > first - 0.75 * period_s:  # else it has ended before
+            found["pulse"].append(float(np.abs(left - first).min()) / period_s)
     return found
 
 
@@ -151,7 +153,7 @@ def main() -> None:
 
 def show(name: str, way: str, found: Mapping[str, Sequence[float]]) -> None:
     """A line of figures."""
-    near = {of: float((np.array(found[of]) <= NEAR).mean()) for of in ("exits", "pulse") if found[of]}
+    near = {of: float((np.array(found[of]) <= NEAR).mean()) if found[of] else np.nan for of in ("exits", "pulse")}
     print(
         f"{name} tracks, {way}: {len(found['exits'])} exits, on a beat {near['exits']:.2f}; "
         f"{len(found['own endings'])} own endings; {len(found['pulse'])} turns, the pulse goes on {near['pulse']:.2f}; "

@@ -13,8 +13,9 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -186,18 +187,33 @@ def main() -> None:
     parser.add_argument("--made-in", type=Path, default=Path("remix-made"), help="where they are kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", default="{}", help="JSON: other weights, by name")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; figures don't depend on it")
     parser.add_argument("--plain", action="store_true", help="without the baselines")
     args = parser.parse_args()
     half = ["tune", "report"].index(args.half)
     chosen = tracks(args.data, args.made_in, args.made)[half::2]
     weights = replace(WEIGHTS, **json.loads(args.weights))
-    rng = np.random.default_rng(args.seed)
     rows = defaultdict[str, list[float]](list)
     counts = defaultdict[str, int](int)
-    for one in chosen:
-        _measure(one, weights, rng, rows, counts, plain=args.plain)
+    seeds = [(args.seed, number) for number in range(len(chosen))]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for found, counted, lines in pool.map(measured, chosen, repeat(weights), seeds, repeat(args.plain)):
+            for name, values in found.items():
+                rows[name] += values
+            for name, count in counted.items():
+                counts[name] += count
+            print("".join(f"{line}\n" for line in lines), end="")
     print(f"{args.half}: {len(chosen)} tracks", dict(counts))
     print("\n".join(report(rows)))
+
+
+def measured(
+    one: BenchmarkTrack, weights: Weights, seed: tuple[int, int], plain: bool
+) -> tuple[dict[str, list[float]], dict[str, int], list[str]]:
+    """What is measured of a track at all lengths, what is counted, and what to know of it."""
+    rows, counts, lines = defaultdict[str, list[float]](list), defaultdict[str, int](int), list[str]()
+    _measure(one, weights, np.random.default_rng(seed), rows, counts, lines, plain=plain)
+    return dict(rows), dict(counts), lines
 
 
 def _measure(
@@ -206,6 +222,7 @@ def _measure(
     rng: np.random.Generator,
     rows: dict[str, list[float]],
     counts: dict[str, int],
+    said: list[str],
     *,
     plain: bool,
 ) -> None:
@@ -220,7 +237,7 @@ def _measure(
     try:
         bars, _ = remixer.bars, remixer.costs
     except NoWayError as error:
-        print(one.name, error)
+        said.append(f"{one.name} {error}")
         counts["no way"] += 1
         return
     rows["analysis, s per min"].append((time.process_time() - began) / wave.duration_s * 60)
@@ -234,7 +251,7 @@ def _measure(
         try:
             remix = remixer.remix(length_s)
         except NoWayError as error:
-            print(one.name, share, error)
+            said.append(f"{one.name} at {share:g}: {error}")
             counts["no way"] += 1
             continue
         rows["way, s"].append(time.process_time() - began)

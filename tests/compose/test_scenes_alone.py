@@ -16,7 +16,7 @@ from storysound.errors import UsageError
 from storysound.story import Mood, Span
 
 EARLY_S = 0.09  # by which players with a slow attack may begin before a bar line
-LEAST_S = form.LEAST_SECTION_S + ending.LONGEST_S
+LEAST_S = form.LEAST_SECTION_S + ending.SHORTEST_S
 
 
 def film(seed: int) -> Spotting:

@@ -25,6 +25,18 @@ def test_a_beat_meets_the_turn_and_the_end_is_a_beat(in_s: float, length_s: floa
     assert way or piece.end_s <= end_s + 1e-6
 
 
+def test_a_bar_goes_before_a_beat_where_one_is_near() -> None:
+    fit = Fit((Piece(10.0, 30.0, 40.0),), 0.3, 1.0)
+    (piece,) = on_beats(fit, BEATS, Edges(40.0, 60.0), BEATS[::2]).pieces
+    assert piece.at_s == pytest.approx(40.0 - 0.3)  # the bar at 10.3
+    (piece,) = on_beats(fit, BEATS, Edges(40.0, 60.0), BEATS[1::2]).pieces
+    assert piece.at_s == pytest.approx(40.0 - 0.8)  # the one at 10.8
+    (piece,) = on_beats(fit, BEATS, Edges(40.0, 60.0), np.array([50.3])).pieces
+    assert piece.at_s == pytest.approx(40.0 - 0.3)
+    assert turn_on_beat(10.1, BEATS, np.array([9.8])) == 9.8
+    assert turn_on_beat(10.1, BEATS, np.array([9.3])) == pytest.approx(10.3)
+
+
 def test_what_ends_by_itself_or_has_no_pulse_stays() -> None:
     own_end = Fit((Piece(10.0, 20.2, 5.0),), 0.3, 0.05)
     assert on_beats(own_end, BEATS, Edges(None, 15.0)) == own_end

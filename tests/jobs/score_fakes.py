@@ -177,6 +177,7 @@ def make_models(ears: FakeEars | None = None, speech: tuple[Span, ...] = (), det
     models = Models(Profile("fake", "minilm", "efficientnet_lite2", ("ears",)), weights)
     fakes = {
         "minilm": Reader(), "efficientnet_lite2": Eyes(), "ears": ears or FakeEars(),
+        "nanodet": SimpleNamespace(find=lambda pictures: [[] for _ in pictures]),
         "silero": detector or Voice(speech), "separator": Splitter(),
     }  # fmt: skip
     for name, fake in fakes.items():

@@ -15,7 +15,8 @@ from storysound.encode.labels import LabelSpace
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.choice import CROSS_S, SHORTEST_BED_S, Draft, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.request import PlanOptions
-from storysound.jobs.plan.scenes import Breakdown, Sight
+from storysound.jobs.plan.scenes import Breakdown
+from storysound.jobs.plan.sight import Sight
 from storysound.match.query import Hit, Query
 from storysound.story import Frame, Mood, Sound, Source, Span, Story
 

@@ -19,8 +19,8 @@ from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.mix import stems
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Score
-from storysound.cue.sheet import read_json
+from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Piece, Score
+from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
 from storysound.jobs.compose import compose as composing
@@ -204,6 +204,19 @@ def test_a_gain_a_move_and_a_trim_stay_when_notes_change(sheet: Path, font: Path
     assert new.sound.path != old.sound.path
 
 
+def test_a_cut_that_was_made_in_a_composed_cue_stays(sheet: Path, font: Path) -> None:
+    score = read_json(sheet)
+    cue = score.cues[1]
+    pieces = (Piece(0.0, 4.0, cue.start_s), Piece(6.0, 9.0, cue.start_s + 4.0))
+    write_json(
+        replace(score, cues=(score.cues[0], replace(cue, pieces=pieces, end_s=pieces[1].end_s), score.cues[2])), sheet
+    )
+    new = edited(sheet, font, "set", cue="music-2", theme="Anna").score.cues[1]
+    assert [(p.in_s, p.out_s) for p in new.pieces] == [(0.0, 4.0), (6.0, 9.0)]
+    assert new.composed is not None
+    assert new.composed.theme == "Anna"
+
+
 def test_a_composed_take_and_the_library_change_places(
     sheet: Path, font: Path, sounds: list[Sound], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,7 +282,7 @@ def test_music_that_misses_the_mood_is_composed_instead(
     """The reader and eyes of this film feel about neutral."""
     moods = {"red.wav": Mood(0.5, 0.5), "blue.wav": Mood(0.0, 1.0)}
     shelf = Shelf([replace(s, mood=moods.get(s.path, s.mood)) for s in sounds], ("red", "blue", "red"))
-    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5)}
+    asked: dict[str, Any] = {"compose": "missing", "effects": False, "mood": Mood(0.5, 0.5), "themes": 2}
     score = plan(shelf, composing_models(font), film, tmp_path / "cues.json", **asked).score
     composed = [cue for cue in score.cues if cue.composed]
     taken = [cue for cue in score.cues if not cue.composed]
@@ -312,6 +325,15 @@ def test_scenes_too_short_to_be_composed_are_joined() -> None:
     assert [each.number for each in found] == [0, 1]
     inner = beds.briefs(beds.Bed(4.0, 12.0, ""), breakdown, PlanOptions(mood=Mood(1.0, 0.0)))
     assert [(each.start_s, each.end_s, each.mood) for each in inner] == [(4.0, 12.0, Mood(1.0, 0.0))]
+
+
+def test_a_last_scene_of_five_seconds_has_a_bar_and_an_ending_of_its_own() -> None:
+    found = beds.briefs(beds.Bed(0.0, 21.6, ""), _breakdown(0.0, 8.0, 16.4, 21.6), PlanOptions())
+    assert [(each.start_s, each.end_s) for each in found] == [(0.0, 8.0), (8.0, 16.4), (16.4, 21.6)]
+    scenes = tuple(Scene(each.start_s, each.end_s, each.mood) for each in found)
+    music = compose(Spotting(scenes), 0, Means("piano"))
+    assert [key.start_s for key in music.keys] == [0.0, 8.0, 16.4]
+    assert 2.0 <= 21.6 - music.ends_s < 3.0
 
 
 def test_scenes_that_return_have_a_theme_of_their_own() -> None:

@@ -6,7 +6,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from cue.remix.track_making import track
 from storysound.cue.levels import Levels
+from storysound.cue.score import Cue, Piece
 from storysound.jobs.plan import cuts
 from storysound.jobs.plan.choice import Draft
 from storysound.match.query import Hit
@@ -48,3 +50,48 @@ def test_a_sound_that_lasts_long_enough_is_not_looped_for_its_place_near_the_end
     (piece,) = one.cue.pieces
     assert piece.in_s == pytest.approx(10.0, abs=2.1)
     assert piece.out_s - piece.in_s == pytest.approx(30.0, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Sound:
+    """56 s of music in bars, loud from 32 s to 40 s."""
+    folder = tmp_path_factory.mktemp("songs")
+    wave, _ = track("ABABCAB")
+    write_wav(folder / "song.wav", wave)
+    return Sound("song.wav", str(folder), wave.duration_s, "music")
+
+
+def music(song: Sound, length_s: float, turns_s: tuple[float, ...] = ()) -> Cue:
+    """How a cue of the song is cut, from second 3 of a story."""
+    bed = Draft("music", 3.0, 3.0 + length_s, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, scene_starts_s=turns_s)
+    (one,) = cuts.cut([bed], -23.0, Levels())
+    return one.cue
+
+
+@pytest.mark.parametrize("length_s", [25.0, 90.0])
+def test_music_of_another_length_has_its_own_beginning_and_ending(song: Sound, length_s: float) -> None:
+    cue = music(song, length_s)
+    assert cue.pieces[0].in_s < 0.3
+    assert cue.pieces[-1].out_s > song.duration_s - 2.0  # the last chord, which is struck 2 s before
+    assert cue.start_s + length_s - 0.6 <= cue.end_s <= cue.start_s + length_s + 1e-9
+    assert all(piece.jump is not None for piece in cue.pieces[1:])
+
+
+def test_music_turns_with_the_scene(song: Sound) -> None:
+    """The loud part begins or ends within half a beat of a scene's edge, where it would not by itself."""
+
+    def nearest_s(pieces: tuple[Piece, ...]) -> float:
+        heard = [(p, p.at_s + edge_s - p.in_s) for p in pieces for edge_s in (32.25, 40.25)]
+        return min(abs(time_s - 41.3) for p, time_s in heard if p.at_s - 0.1 <= time_s <= p.end_s)
+
+    assert nearest_s(music(song, 60.0).pieces) > 1.0
+    assert nearest_s(music(song, 60.0, (41.3,)).pieces) < 0.3
+
+
+def test_what_is_short_is_a_stretch_and_what_cannot_be_remixed_says_why(song: Sound, tmp_path: Path) -> None:
+    short = music(song, 10.0)
+    assert len(short.pieces) == 1
+    write_wav(tmp_path / "jingle.wav", read_audio(Path(song.root) / song.path).cut(0.0, 5.0))
+    looped = music(Sound("jingle.wav", str(tmp_path), 5.0, "music"), 30.0)
+    assert looped.end_s == pytest.approx(33.0)
+    assert looped.why[-1].startswith("looped, for it lasts no more than")

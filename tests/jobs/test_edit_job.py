@@ -62,7 +62,8 @@ def test_the_next_runner_up_comes_in_at_the_loudness_that_was_wished(sheet: Path
     result = edited(sheet, "swap", cue="music-1")
     (cue,) = result.score.cues
     assert result.changed == ("music-1",)
-    assert (cue.sound.path, cue.start_s, cue.end_s, cue.why) == ("b.wav", 2.0, 22.0, ("slow",))
+    assert (cue.sound.path, cue.start_s, cue.why) == ("b.wav", 2.0, ("slow",))
+    assert cue.end_s == pytest.approx(22.0, abs=0.5)  # its ending may be over up to a beat before
     assert [r.path for r in cue.runners_up] == ["gone.wav", "a.wav"]
     # b is 20 dB softer than a; the cue stays at -24 LUFS but for what 20 dB of gain can't reach.
     assert cue.gain_db == pytest.approx(min(20.0, -24.0 - cue.level_lufs), abs=0.02)

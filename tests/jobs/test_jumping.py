@@ -81,13 +81,12 @@ def test_it_is_undone(cue: Cue, sheet: Path) -> None:
 def test_what_cannot_be_is_refused_and_changes_nothing(cue: Cue, sheet: Path) -> None:
     before = sheet.read_bytes()
     count = len(cue.pieces) - 1
-    back = next(i for i, (a, b) in enumerate(pairwise(cue.pieces), 1) if b.in_s < a.out_s - 3)
     for number, change_s, fault in (
         (count + 1, 2.0, f"music-1 has {count}"),
         (0, 2.0, f"music-1 has {count}"),
         (1, 0.01, "is where it is; beats are"),
         (1, 80.0, "leads out of its sound"),
-        (back, -2.0 - cue.pieces[back].in_s, "leads out of what is played there"),
+        (count, cue.pieces[-2].at_s - cue.pieces[-1].at_s - 1.0, "leads out of what is played there"),
     ):
         with pytest.raises(UsageError, match=fault):
             edited(sheet, number=number, change_s=change_s)

@@ -79,6 +79,26 @@ def test_a_member_of_a_package_is_fetched_checked_and_kept(
     assert _Quiet.asked == ["/@us/fonts/-/fonts-1.2.3.tgz"], "one request, once"
 
 
+def test_an_archive_of_several_members_is_asked_for_once(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("npm_config_registry", registry)
+    others = {"later": b"x" * 9, "package.json": b"{}"}
+    entries = {"font.sf3": entry()} | {
+        name: CatalogueEntry(
+            name, f"npm:@us/fonts@1.2.3#{name}", hashlib.sha256(data).hexdigest(), len(data), "MIT", "yes", "nobody"
+        )
+        for name, data in others.items()
+    }
+    made = Resolver(tmp_path / "c", entries=entries)
+    assert {name: made.path(name).read_bytes() for name in entries} == {"font.sf3": PAYLOAD} | others
+    assert _Quiet.asked == ["/@us/fonts/-/fonts-1.2.3.tgz"]
+    made.close()
+    (tmp_path / "c" / "files" / "later").unlink()
+    assert made.path("later").read_bytes() == others["later"]
+    assert len(_Quiet.asked) == 2
+
+
 @pytest.mark.parametrize("key", ["registry", "@us:registry"])
 def test_the_registry_is_read_from_the_users_npmrc(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str

@@ -60,7 +60,8 @@ def compose(spotting: Spotting, seed: int = 0, means: Means | None = None, watch
     Raises UsageError for an unknown ensemble or style.
     """
     means = means or Means()
-    hold_s = ending.hold_s(spotting.length_s, spotting.scenes[-1].mood)
+    last = spotting.scenes[-1]
+    hold_s = ending.hold_s(spotting.length_s, last.mood, last.end_s - last.start_s)
     ends_s = spotting.length_s - hold_s
     sections = form.sections(spotting.scenes, ends_s, seed)
     done, tasks = list[Written](), list[Task]()
@@ -78,7 +79,7 @@ def compose_scene(
 ) -> Composition:
     """One scene of a piece alone: its part of what `compose` makes of the whole, note for note, at the same times.
 
-    The scene must be long enough to be no other's part: `form.LEAST_SECTION_S`, at the end with `ending.LONGEST_S` on
+    The scene must be long enough to be no other's part: `form.LEAST_SECTION_S`, at the end with `ending.SHORTEST_S` on
     top. Raises UsageError as `compose`, and for a scene outside its piece.
     """
     means = means or Means()
@@ -86,7 +87,7 @@ def compose_scene(
     before = () if first else (Scene(0.0, scene.start_s, scene.mood),)
     after = () if final else (Scene(scene.end_s, place.length_s, scene.mood),)
     spotting = Spotting((*before, scene, *after), around.cuts_s, around.speech, around.hits)
-    hold_s = ending.hold_s(place.length_s, scene.mood)
+    hold_s = ending.hold_s(place.length_s, scene.mood, scene.end_s - scene.start_s)
     end_s = place.length_s - hold_s if final else scene.end_s
     section = form.section(place.number, [len(before)], spotting.scenes, 0.0 if first else scene.start_s, end_s, seed)
     task = _task(section, place.count, spotting, seed, means)

@@ -4,19 +4,26 @@ from storysound.compose import harmony, voices
 from storysound.compose.arrange import Task, Written
 from storysound.compose.ensembles import Role
 from storysound.compose.figures import DrumStroke, Sounding, Tone
+from storysound.compose.form import LEAST_SECTION_S
 from storysound.story import Mood
 
 BROADENED, BY = 3, 1.3  # beats before the end, and how much longer than the others the last of them is
 _SHARE = 0.3  # of the film that the final chord takes at most
 _HELD_S = (4.8, 3.0)  # how long the final chord and its ringing take at arousal 0 and 1
-LONGEST_S = max(_HELD_S)
+SHORTEST_S = 2.0  # that a short last scene leaves it
+_SLACK_S = 1e-3
 _RING_S = (2.3, 1.3)  # of that, how long it rings after it was left
 _LOUD = 0.55  # from which arousal on the drums end with it
 
 
-def hold_s(length_s: float, mood: Mood) -> float:
-    """From the final chord to the end of the film."""
-    return min(_SHARE * length_s, _HELD_S[0] + (_HELD_S[1] - _HELD_S[0]) * mood.arousal)
+def hold_s(length_s: float, mood: Mood, last_s: float) -> float:
+    """From the final chord to the end of the film; `last_s`: how long its last scene is.
+
+    It leaves a short scene a bar of its own, unless there is no room for a chord then.
+    """
+    held_s = min(_SHARE * length_s, _HELD_S[0] + (_HELD_S[1] - _HELD_S[0]) * mood.arousal)
+    room_s = last_s - LEAST_SECTION_S - _SLACK_S
+    return min(held_s, room_s) if room_s >= SHORTEST_S else held_s
 
 
 def final_chord(task: Task, written: Written, hold_s: float) -> tuple[Sounding, list[Tone], list[DrumStroke]]:

@@ -1,4 +1,4 @@
-"""Music comes in and goes out on its pulse: a beat falls on the turn where it takes over, and it ends on a beat."""
+"""Music comes in and goes out on its pulse: a bar falls on the turn where it takes over, and it ends on a beat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ REACH_S = 0.35  # a turn of the music may lie so far from that of the picture, t
 OPENING_S = 1.5  # of a fade where music begins with no beginning of its own
 LEAST_S = 1.0  # of the last stretch of a cue
 LATE_S = 1.6  # after the turn, what is left may be heard for so long
+NOTHING: Doubles = np.empty(0)
 _OWN_END_S = 0.05 + 1e-6  # `fit` fades a sound's own ending no longer than this
 
 
@@ -27,8 +28,8 @@ class Edges:
     latest_s: float = float("inf")  # it is over then
 
 
-def on_beats(fitted: Fit, beats_s: Doubles, edges: Edges) -> Fit:
-    """The fit moved so that its first beat meets the turn, and ended on a beat; `beats_s` [n] of its sound.
+def on_beats(fitted: Fit, beats_s: Doubles, edges: Edges, bars_s: Doubles = NOTHING) -> Fit:
+    """The fit moved so that its first bar, or beat, meets the turn, and ended on a beat: `bars_s` [b], `beats_s` [n].
 
     A sound without beats and the sound's own ending stay as they are; so does what has no beat near enough.
     """
@@ -36,7 +37,9 @@ def on_beats(fitted: Fit, beats_s: Doubles, edges: Edges) -> Fit:
         return fitted
     pieces = fitted.pieces
     if edges.turn_s is not None:
-        pieces = _moved(pieces, edges.turn_s - pieces[0].at_s - _lead(pieces[0], beats_s))
+        leads = (_lead(pieces[0], times_s) for times_s in (bars_s, beats_s))
+        lead_s = next((lead for lead in leads if lead is not None), 0.0)
+        pieces = _moved(pieces, edges.turn_s - pieces[0].at_s - lead_s)
     if fitted.fade_out_s > _OWN_END_S:
         pieces = _ended(pieces, beats_s, edges)
     length_s = pieces[-1].end_s - pieces[0].at_s
@@ -51,10 +54,10 @@ def opened(fitted: Fit) -> Fit:
     return replace(fitted, fade_in_s=max(fitted.fade_in_s, min(OPENING_S, length_s / 4)))
 
 
-def _lead(piece: Piece, beats_s: Doubles) -> float:
-    """How long after its start a stretch has its first beat [n]; 0 where that is too long."""
-    later = beats_s[beats_s >= piece.in_s - EDGE_S]
-    return float(later[0] - piece.in_s) if len(later) and later[0] - piece.in_s <= LEAD_S else 0.0
+def _lead(piece: Piece, times_s: Doubles) -> float | None:
+    """How long after its start a stretch has its first beat or bar [n]; None where that is too long."""
+    later = times_s[times_s >= piece.in_s - EDGE_S]
+    return float(later[0] - piece.in_s) if len(later) and later[0] - piece.in_s <= LEAD_S else None
 
 
 def _moved(pieces: Sequence[Piece], by_s: float) -> tuple[Piece, ...]:
@@ -83,13 +86,14 @@ def story_beats_s(pieces: Sequence[Piece], beats_s: Doubles) -> Doubles:
     return np.unique(np.concatenate(heard)) if heard else np.empty(0)
 
 
-def turn_on_beat(turn_s: float, beats_s: Doubles) -> float:
-    """A turn of the picture, or the beat [n] of the music before it that is nearest, within `REACH_S`.
+def turn_on_beat(turn_s: float, beats_s: Doubles, bars_s: Doubles = NOTHING) -> float:
+    """A turn of the picture, or the bar [b], else the beat [n] of the music before it that is near: within `REACH_S`.
 
     >>> turn_on_beat(10.0, np.array([9.2, 9.8, 10.4]))
     9.8
     """
-    if not len(beats_s):
-        return turn_s
-    nearest = float(beats_s[int(np.argmin(np.abs(beats_s - turn_s)))])
-    return nearest if abs(nearest - turn_s) <= REACH_S else turn_s
+    for times_s in (bars_s, beats_s):
+        off = np.abs(times_s - turn_s)
+        if len(off) and off.min() <= REACH_S:
+            return float(times_s[int(off.argmin())])
+    return turn_s

@@ -1,6 +1,7 @@
 """What encoders do to pictures before they look at them: one alone, or the frames of a video in stretches."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from storysound.encode.encoder import Encoding
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import unless_stopped
 
+Seen = TypeVar("Seen")
 IMAGENET_MEAN, IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures
 _LONGEST = 4  # sides of the square that a picture is cut to before it is scaled: the rest would be cut off anyway
 
@@ -34,8 +36,8 @@ def square(picture: Pixels, side: int, how: Image.Resampling, scaled: int | None
 
 
 @torch.inference_mode()
-def each_alone(pictures: Sequence[Pixels], look: Callable[[Pixels], Encoding]) -> list[Encoding]:
-    """One encoding a picture, each run alone so that none depends on its neighbours.
+def each_alone(pictures: Sequence[Pixels], look: Callable[[Pixels], Seen]) -> list[Seen]:
+    """What is seen in each picture, each looked at alone so that none depends on its neighbours.
 
     Raises ValueError for anything but non-empty uint8 [h w 3]; Cancelled.
     """

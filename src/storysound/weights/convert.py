@@ -1,9 +1,10 @@
 """Turns the checkpoint formats of the catalogue into plain named arrays, running no code a file brings along.
 
-Three formats: PyTorch pickles (weights-only loading), a pickled numpy dictionary (restricted unpickler), and
-TensorFlow 1 checkpoint bundles (own reader of the LevelDB table and the BundleEntry records in it).
+Four formats: PyTorch pickles (weights-only loading), a pickled numpy dictionary (restricted unpickler), TensorFlow 1
+checkpoint bundles (own reader of the LevelDB table and the BundleEntry records in it), and TensorFlow.js graph models.
 """
 
+import json
 import pickle
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -180,8 +181,30 @@ def _block_entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes
         at += length
 
 
+def from_tfjs(data: Path, model: Path) -> Arrays:
+    """A TensorFlow.js graph model: its `.bin` holds what its `.json` lists; half floats become whole ones."""
+    raw = data.read_bytes()
+    arrays: Arrays = {}
+    at = 0
+    try:
+        groups = json.loads(model.read_bytes())["weightsManifest"]
+        for spec in (spec for group in groups for spec in group["weights"]):
+            stored = spec.get("quantization", {"dtype": spec["dtype"]})
+            if {"scale", "min"} & stored.keys() or spec["dtype"] not in ("float32", "int32"):
+                raise ValueError(f"{model}: {spec['name']} is stored in a way that isn't known: {stored}")
+            array = np.frombuffer(raw, np.dtype(stored["dtype"]), int(np.prod(spec["shape"])), at)
+            arrays[spec["name"]] = array.reshape(spec["shape"]).astype(spec["dtype"])
+            at += array.nbytes
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{model} is no readable TensorFlow.js graph model: {error}") from error
+    if at != len(raw):
+        raise ValueError(f"{data} has {len(raw)} bytes, {model} lists {at}")
+    return arrays
+
+
 RECIPES: Mapping[str, Callable[..., Arrays]] = {
     "torch": from_torch,
     "numpy-pickle": from_numpy_pickle,
     "tf1-bundle": from_tf1_bundle,
+    "tfjs": from_tfjs,
 }

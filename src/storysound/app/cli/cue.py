@@ -142,6 +142,9 @@ def show(score: "Score", changed: tuple[str, ...], as_json: bool) -> None:
     for one, line in zip(score.cues, lines, strict=False):
         if not changed or one.id in changed:
             streams.line(line)
+            jumps = [(piece.at_s, piece.jump.total) for piece in one.pieces if piece.jump]
+            for number, (at_s, cost) in enumerate(jumps, 1):
+                streams.line(f"{'':<12}jump {number} at {at_s:.2f} s, cost {cost:.2f}")
     for gone in [cue_id for cue_id in changed if cue_id not in {one.id for one in score.cues}]:
         streams.line(f"{gone:<12}removed")
     if score.bans:

@@ -65,11 +65,28 @@ def bars_of(wave: Waveform, first_s: float, last_s: float) -> Bars | None:
     times_s = rhythm.beat_times_s(spectrogram)
     times_s = times_s[(times_s >= first_s) & (times_s < last_s)]
     pulses = is_even(times_s)
+    struck_s = _struck_s(spectrogram, first_s, last_s)
+    if pulses:
+        times_s = _on(times_s, first_s, struck_s)
     if not pulses:
         times_s = np.arange(first_s + GRID_S, last_s - GRID_S / 2, GRID_S)
     if len(times_s) < LEAST_BEATS:
         return None
-    return _heard(wave, spectrogram, times_s, first_s, last_s, pulses)
+    return _heard(wave, spectrogram, times_s, (first_s, struck_s, last_s), pulses)
+
+
+def _struck_s(spectrogram: rhythm.Spectrogram, first_s: float, last_s: float) -> float:
+    """When the last tone begins."""
+    struck = np.flatnonzero(spectrogram.onset_envelope[: round(last_s * rhythm.FRAMES_PER_S)] > _STRUCK)
+    return max(first_s, float(struck[-1]) / rhythm.FRAMES_PER_S) if len(struck) else first_s
+
+
+def _on(times_s: Doubles, first_s: float, struck_s: float) -> Doubles:
+    """Beats [n] and those that go on before and after them: trackers leave out soft beginnings and endings."""
+    before_s, after_s = (float(np.median(np.diff(part))) for part in (times_s[:_AROUND], times_s[-_AROUND:]))
+    before = np.arange(times_s[0] - before_s, first_s, -before_s)[::-1]
+    after = np.arange(times_s[-1] + after_s, struck_s + _GAP_S, after_s)
+    return np.concatenate([before, times_s, after])
 
 
 def is_even(times_s: Doubles) -> bool:
@@ -83,9 +100,14 @@ def is_even(times_s: Doubles) -> bool:
 
 
 def _heard(
-    wave: Waveform, spectrogram: rhythm.Spectrogram, times_s: Doubles, first_s: float, last_s: float, pulses: bool
+    wave: Waveform,
+    spectrogram: rhythm.Spectrogram,
+    times_s: Doubles,
+    edges_s: tuple[float, float, float],
+    pulses: bool,
 ) -> Bars:
-    """What is heard at beats [n]."""
+    """What is heard at beats [n]; the edges are where the track begins, where its last tone does, and where it ends."""
+    first_s, struck_s, last_s = edges_s
     energies = mel(spectrogram.power, _MEL)
     top = max(float(energies.max(initial=0.0)), 1e-12)
     levels = 10 * np.log10(np.maximum(energies, top * 10 ** (-_FLOOR_DB / 10)))
@@ -101,8 +123,6 @@ def _heard(
     before = _means(levels, times_s - _GAP_S - _NEAR_S, times_s - _GAP_S, per_s)
     after = _means(levels, times_s - _GAP_S, times_s - _GAP_S + _NEAR_S, per_s)
     meter, phase = _meter(timbre, chroma, levels, times_s) if pulses else (1, 0)
-    struck = np.flatnonzero(spectrogram.onset_envelope[: round(last_s * per_s)] > _STRUCK)
-    struck_s = float(struck[-1]) / per_s if len(struck) else first_s
     looks = [np.asarray(part, np.float32) for part in (timbre, chroma, before, after)]
     return Bars(
         times_s, first_s, last_s, struck_s, pulses, meter, phase, looks[0], looks[1], level_db, looks[2], looks[3]

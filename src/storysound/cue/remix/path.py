@@ -21,12 +21,13 @@ _LATE_S = 4.0  # by which the ending may be cut off, where little is heard of it
 _LATE_COST = 0.8  # of cutting off what is as loud as the track
 _FADED_COST = 0.1  # per second, of music that has no ending and is faded out anyway
 _FAINT_DB = 45.0  # below the track's loud parts nothing is missed
-_GONE_DB = -20.0  # music that stops louder than that has no ending
+_FALLEN_DB, _GONE_DB = -20.0, -35.0  # music that stops louder has no ending; stops louder than that and breaks off
 _LOST_COST, _RING_S = 3.0, 0.5  # of an ending whose last tone is heard for less than so long
 _EARLY_COST = 0.5  # per second of silence after the ending
+_BREAK_COST = 4.0  # the same, of music that breaks off
 _ENTRY_COST = 0.5  # of entering elsewhere than at the beginning
 _FAR_COST, _FAR_S = 1.5, 40.0  # of entering so far from where it should be, and more
-_HIT_WEIGHT = 4.0  # of the strongest turn right on a hit
+HIT_WORTH = 4.0  # of the strongest turn right on a hit: what jumps may cost for it
 _HIT_NEAR = 1.0  # beats from a hit at which a turn is worth nothing
 _ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
 
@@ -46,11 +47,15 @@ class Way:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a way. `hint_s`: where in the track it should enter, None: at the beginning."""
+    """What is wanted of a way. `hint_s`: where in the track it should enter, None: at the beginning.
+
+    `hit_worth`: what the strongest turn is worth right on a hit.
+    """
 
     length_s: float
     hits_s: tuple[float, ...] = ()  # when, from the beginning of what is made, something new should begin
     hint_s: float | None = None
+    hit_worth: float = HIT_WORTH
 
 
 def stretch_beats(bars: Bars) -> int:
@@ -138,17 +143,18 @@ def _ending(late_s: Reals, bars: Bars, loud_db: Doubles) -> Doubles:
     gone_s = bars.last_s - late_s  # where it is cut off
     hops = np.clip(np.round(gone_s / HOP_S).astype(int), 0, len(loud_db) - 1)
     late = _FADED_COST * late_s
-    if ends_softly(bars, loud_db):
+    if _end_db(bars, loud_db) < _FALLEN_DB:
         heard = np.clip(1 + loud_db[hops] / _FAINT_DB, 0.0, 1.0)
         late = _LATE_COST * heard * np.minimum(1.0, 0.2 + late_s) + _LOST_COST * (gone_s < bars.struck_s + _RING_S)
-    cost = np.where(late_s > 0, late, -_EARLY_COST * late_s)
+    early = -late_s * (_EARLY_COST if _end_db(bars, loud_db) < _GONE_DB else _BREAK_COST)
+    cost = np.where(late_s > 0, late, early)
     silent_s = max(0.6, bars.beat_s)
     return np.asarray(np.where((late_s > _LATE_S) | (late_s < -silent_s), np.inf, cost))
 
 
-def ends_softly(bars: Bars, loud_db: Doubles) -> bool:
-    """Whether a track has an ending of its own that dies away; `loud_db` [t] as in `cheapest`."""
-    return bool(loud_db[min(round(bars.last_s / HOP_S), len(loud_db)) - 3] < _GONE_DB)
+def _end_db(bars: Bars, loud_db: Doubles) -> float:
+    """How loud a track is right before it ends; `loud_db` [t] as in `cheapest`."""
+    return float(loud_db[min(round(bars.last_s / HOP_S), len(loud_db)) - 3])
 
 
 def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: float) -> Floats:
@@ -158,7 +164,7 @@ def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: 
     for hit_s in wanted.hits_s:
         off = np.abs(np.arange(rows) * step_s - hit_s) / near_s
         close = np.flatnonzero(off < 1)
-        worth[close] += _HIT_WEIGHT * ((1 - off[close])[:, None] * structure.turns).astype(np.float32)
+        worth[close] += wanted.hit_worth * ((1 - off[close])[:, None] * structure.turns).astype(np.float32)
     return worth
 
 

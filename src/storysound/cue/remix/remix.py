@@ -5,7 +5,7 @@ silence follows them. Nothing is stretched.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
 from storysound.cue.remix.align import aligned
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
-from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest
+from storysound.cue.remix.path import HIT_WORTH, NoWayError, Wanted, Way, cheapest
 from storysound.cue.remix.structure import Structure, structure_of
 from storysound.cue.score import Jump, Piece
 from storysound.media.arrays import Doubles
@@ -109,22 +109,31 @@ class Remixer:
         return FADE_S if self.bars.pulses else PLAIN_FADE_S
 
     def remix(
-        self, length_s: float, *, at_s: float = 0.0, hits_s: Sequence[float] = (), hint_s: float | None = None
+        self,
+        length_s: float,
+        *,
+        at_s: float = 0.0,
+        hits_s: Sequence[float] = (),
+        hint_s: float | None = None,
+        hit_worth: float = HIT_WORTH,
     ) -> Remix:
         """Pieces over [at_s, at_s + length_s) of the story, less at the most a beat of silence at the end.
 
         It begins where the track begins, or at a bar near `hint_s`, and ends with its ending. `hits_s`: times of the
-        story at which something new should begin, a build or a break. Raises NoWayError where jumps can't do it: the
-        message says why, and `fit` can.
+        story at which something new should begin, a build or a break; `hit_worth`: what jumps may cost for it. Raises
+        NoWayError where jumps can't do it: the message says why, and `fit` can.
         """
         hits = tuple(hit - at_s for hit in hits_s)
-        way = cheapest(self.bars, self.structure, self.costs, Wanted(length_s, hits, hint_s), self._loud_db)
+        way = cheapest(self.bars, self.structure, self.costs, Wanted(length_s, hits, hint_s, hit_worth), self._loud_db)
         pieces = self._pieces(way, at_s)
         end_s = pieces[-1].end_s - at_s
         late_s = end_s - length_s
+        last = pieces[-1]
+        if late_s < 0:  # the file may have silence of its own
+            late_s += (still_s := min(-late_s, self._track.duration_s - last.out_s))
+            pieces[-1] = replace(last, out_s=last.out_s + still_s)
         if late_s > 0:
-            last = pieces[-1]
-            pieces[-1] = Piece(last.in_s, last.out_s - late_s, last.at_s, last.jump)
+            pieces[-1] = replace(last, out_s=last.out_s - late_s)
         return Remix(
             Fit(tuple(pieces), self._fade_in(pieces[0].in_s), self._fade_out(pieces[-1].out_s)),
             max(0.0, late_s),

@@ -63,16 +63,17 @@ def _own_piece(score: Score, cue: Cue) -> MusicBrief:
 
 
 def _placed(new: Cue, old: Cue, duration_s: float) -> Cue:
-    """A new take as the one before was moved and trimmed; at an end that wasn't trimmed it rings out by itself."""
-    first, last = old.pieces[0], old.pieces[-1]
-    in_s = min(first.in_s, new.sound.duration_s / 2)
+    """A new take as the one before was moved, trimmed and cut; at an end that wasn't trimmed it rings out by itself."""
+    *inner, last = old.pieces
+    length_s = new.sound.duration_s
     whole = last.out_s >= min(old.sound.duration_s, last.in_s + duration_s - last.at_s) - edit.SHORTEST_S
-    out_s = new.sound.duration_s if whole else min(last.out_s, new.sound.duration_s)
-    out_s = min(out_s, in_s + duration_s - old.start_s)
-    piece = Piece(in_s, out_s, old.start_s)
-    fade_in_s, fade_out_s = (min(fade_s, (out_s - in_s) / 2) for fade_s in (old.fade_in_s, old.fade_out_s))
-    new = replace(new, start_s=old.start_s, end_s=piece.end_s, pieces=(piece,))
-    return replace(new, fade_in_s=fade_in_s, fade_out_s=fade_out_s)
+    if last.in_s > length_s - edit.SHORTEST_S or any(piece.out_s > length_s for piece in inner):  # it is not so long
+        inner, last = [], Piece(0.0, length_s, old.start_s)
+    out_s = length_s if whole else min(last.out_s, length_s)
+    last = Piece(last.in_s, min(out_s, last.in_s + duration_s - last.at_s), last.at_s)
+    half_s = (last.end_s - old.start_s) / 2
+    new = replace(new, start_s=old.start_s, end_s=last.end_s, pieces=(*inner, last))
+    return replace(new, fade_in_s=min(old.fade_in_s, half_s), fade_out_s=min(old.fade_out_s, half_s))
 
 
 def taken_up(score: Score, cue: Cue, sound: Sound) -> Cue | None:

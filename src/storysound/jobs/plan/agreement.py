@@ -18,7 +18,7 @@ from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, best_head, space_of, vocabulary
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
-from storysound.jobs.plan.scenes import Sight
+from storysound.jobs.plan.sight import Sight
 from storysound.media.arrays import RATE_HZ, Floats
 from storysound.media.audio import Waveform
 from storysound.progress import check

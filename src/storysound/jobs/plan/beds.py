@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.compose.ending import hold_s
+from storysound.compose.ending import SHORTEST_S
 from storysound.compose.ensembles import ensemble, ensembles
 from storysound.compose.form import LEAST_SECTION_S
 from storysound.compose.spotting import LEAST_LENGTH_S
@@ -130,7 +130,7 @@ def briefs(bed: Bed, breakdown: Breakdown, options: PlanOptions) -> list[MusicBr
 def _spaced(bounds: list[float]) -> list[float]:
     """Bounds of scenes without those that would leave one too short to be a scene of its own, or to end in."""
     end_s = bounds[-1]
-    last_s = LEAST_SECTION_S + hold_s(end_s - bounds[0], Mood(0.5, 0.0))
+    last_s = LEAST_SECTION_S + SHORTEST_S + _TOUCH_S
     kept = [bounds[0]]
     for bound in bounds[1:-1]:
         if bound - kept[-1] >= LEAST_SECTION_S and end_s - bound >= last_s:

@@ -64,6 +64,7 @@ class Draft:
     cross_in_s: float = 0.0  # overlaps with the cue before, and after, by this much
     cross_out_s: float = 0.0
     turn_s: float | None = None  # where music takes over from the music before it
+    scene_starts_s: tuple[float, ...] = ()  # of scenes that begin under it
 
 
 MEETS_S = 0.5  # scenes with less between them follow on each other

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.cue.exits import Edges, on_beats, opened
+from storysound.cue.exits import NOTHING, Edges, on_beats, opened
 from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
@@ -55,6 +56,7 @@ class Place:
     cross_in_s: float = 0.0
     cross_out_s: float = 0.0
     edges: Edges | None = None  # of music that comes in and goes out on beats
+    scene_starts_s: tuple[float, ...] = ()  # when something new may begin in music
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ class _LibrarySound:
     def remixer(self) -> Remixer:
         """What makes music longer and shorter."""
         return Remixer(self.wave, self.track)
+
+    @cached_property
+    def bars_s(self) -> Doubles:
+        """Where bars of music begin, in seconds of the wave [b]; none where there is no even pulse."""
+        try:
+            bars = self.remixer.bars if len(self.beats_s) else None
+        except NoWayError:
+            return NOTHING
+        return bars.times_s[bars.downbeats] if bars and bars.pulses else NOTHING
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -114,7 +125,7 @@ def cut(
             one = _cue(draft, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
             if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
-                entries.add(one.cue, sound.beats_s + sound.from_s)
+                entries.add(one.cue, sound.beats_s + sound.from_s, sound.bars_s + sound.from_s)
                 yield one
                 break
         else:
@@ -174,7 +185,8 @@ def _cue(
 ) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
     if draft.layer == "music":
-        place = _on_the_turn(replace(place, edges=edges), sound)
+        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s)
+        place = _on_the_turn(place, sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
     runners = tuple(
@@ -200,7 +212,7 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     """A silent sound keeps its level."""
     fitted, why = _fit(place, hit, sound)
     if place.edges is not None:
-        fitted = on_beats(fitted, sound.beats_s, place.edges)
+        fitted = on_beats(fitted, sound.beats_s, place.edges, sound.bars_s)
         fitted = opened(fitted) if place.edges.turn_s is None else fitted
     played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
@@ -231,11 +243,13 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
     length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
     if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
-        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s)
+        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=place.scene_starts_s)
         if made is not None:
             return made, why
     is_spot = place.layer == "spot"
     track = sounding(sound.track, Span(hint_s, max(hint_s, hit.end_s - sound.from_s))) if is_spot else sound.track
+    if place.edges is not None and place.edges.turn_s is not None and len(sound.bars_s):
+        track = replace(track, points_s=sound.bars_s)
     endless = place.layer == "ambience" and track.last_s - track.first_s < length_s
     fitted = fit(
         track,

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from storysound.cue.exits import story_beats_s, turn_on_beat
+from storysound.cue.exits import NOTHING, story_beats_s, turn_on_beat
 from storysound.cue.score import Cue
 from storysound.draw.shapes import clock
 from storysound.jobs.plan.choice import Draft
@@ -17,7 +15,8 @@ class Entries:
     """What has played so far, cue by cue in order of time."""
 
     left_s: dict[str, float] = field(default_factory=dict)  # where in each track its last cue ended
-    beats_s: Doubles = field(default_factory=lambda: np.empty(0))  # of the music that plays, in seconds of the story
+    beats_s: Doubles = field(default_factory=lambda: NOTHING)  # of the music that plays, in seconds of the story
+    bars_s: Doubles = field(default_factory=lambda: NOTHING)  # likewise
 
     def offered(self, draft: Draft, hit: Hit) -> Hit:
         """The hit with where in its track to begin.
@@ -35,11 +34,11 @@ class Entries:
         return replace(hit, start_s=0.0, why=(*hit.why, "returns from its beginning"))
 
     def turn_s(self, draft: Draft) -> float | None:
-        """Where the music of a draft takes over: on a beat of what played before, if one is near."""
-        return None if draft.turn_s is None else turn_on_beat(draft.turn_s, self.beats_s)
+        """Where the music of a draft takes over: on a bar of what played before, or a beat, if one is near."""
+        return None if draft.turn_s is None else turn_on_beat(draft.turn_s, self.beats_s, self.bars_s)
 
-    def add(self, cue: Cue, beats_s: Doubles) -> None:
-        """A cue that was laid; `beats_s` [n] of its track, in seconds of that."""
+    def add(self, cue: Cue, beats_s: Doubles, bars_s: Doubles = NOTHING) -> None:
+        """A cue that was laid; `beats_s` [n] and `bars_s` [b] of its track, in seconds of that."""
         if cue.layer == "music":
             self.left_s[cue.sound.path] = cue.pieces[-1].out_s
-            self.beats_s = story_beats_s(cue.pieces, beats_s)
+            self.beats_s, self.bars_s = (story_beats_s(cue.pieces, times_s) for times_s in (beats_s, bars_s))

@@ -37,8 +37,10 @@ from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, fil
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside
 from storysound.jobs.plan.notes import notes_of
+from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
-from storysound.jobs.plan.scenes import Breakdown, Sight, break_down
+from storysound.jobs.plan.scenes import Breakdown, break_down
+from storysound.jobs.plan.sight import Sight
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
@@ -366,7 +368,7 @@ def _drafts(
     sounds: Sounds,
 ) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
-    drafts = beside(drafts, own.music)
+    drafts = with_turns(beside(drafts, own.music), breakdown.scenes)
     if options.effects:
         heard = _audible(footage, own)
         drafts += effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds))

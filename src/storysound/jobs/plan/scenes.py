@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from storysound.annotate.feeling import EARS, MoodReader
 from storysound.cue.score import Scene
 from storysound.cue.turns import Aspect, scenes_at_turns
-from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
-from storysound.encode.labels import LabelSpace, text_vectors
+from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
+from storysound.jobs.plan.sight import Sight, with_words
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch, check
 from storysound.story import Mood, MoodCurve, Span, Step, Story
@@ -30,24 +30,6 @@ SEEN, TOLD, FELT, LEAST_TURN = 1.0, 0.7, 1.0, 0.45
 SPOKEN = 0.5  # share of a unit of a sound from which on it is a voice
 NEUTRAL = 0.5  # of both axes, where nothing tells a mood
 AT_ONCE = 8  # pictures looked at between two looks at the clock
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What is recognised in the pictures of footage, in the classes of the encoder that looked."""
-
-    space: LabelSpace  # the classes as points of the text space
-    scores: Floats  # of each picture, unit by unit [p c]
-    owner: NDArray[np.intp]  # the unit of each picture [p]
-
-    def of_unit(self, unit: int) -> Floats:
-        """Scores of a unit's pictures: [k c]."""
-        own: Floats = self.scores[self.owner == unit]
-        return own
-
-    def clearness(self, unit: int) -> float:
-        """How sure and of one meaning is what is recognised in a unit at its clearest, in [0, 1]."""
-        return max(clearness(row, self.space) for row in self.of_unit(unit))
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,7 @@ def break_down(
     aspects = (Aspect(view.features, SEEN), Aspect(words, TOLD), Aspect(tone, FELT, by_angle=False))
     if shortest_s is None:
         shortest_s = SHORTEST_OF_PICTURES_S if footage.pages else SHORTEST_SCENE_S
-    scenes = scenes or _scenes(story, aspects, tone, view.sight, shortest_s)
+    scenes = scenes or with_words(_scenes(story, aspects, tone, shortest_s), footage, view.looks, view.sight, models)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
     story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)
@@ -189,46 +171,31 @@ def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) ->
     return Sight(recogniser.space, recogniser.scores(seen), owner)
 
 
-def _scenes(
-    story: Story, aspects: Sequence[Aspect], tone: Floats, sight: Sight | None, shortest_s: float
-) -> tuple[Scene, ...]:
-    """Scenes by the aspects of units and their moods [units 2]."""
+def _scenes(story: Story, aspects: Sequence[Aspect], tone: Floats, shortest_s: float) -> tuple[Scene, ...]:
+    """Scenes by the aspects of units and their moods [units 2], without words for what is seen."""
     members = scenes_at_turns(story.units, aspects, shortest_s=shortest_s, least_turn=LEAST_TURN)
     lengths_s = np.array([unit.duration_s for unit in story.units])
     scenes = []
     for first, last in members:
         mood = Mood(*np.average(tone[first:last], axis=0, weights=lengths_s[first:last]).clip(0, 1).tolist())
-        scenes.append(_scene(story, range(first, last), mood, sight))
+        scenes.append(_scene(story, range(first, last), mood))
     return tuple(scenes)
 
 
-def _scene(story: Story, units: range, mood: Mood, sight: Sight | None) -> Scene:
+def _scene(story: Story, units: range, mood: Mood) -> Scene:
     """The scene of neighbouring units.
 
     A shot counts to it where the two share more than half of the shorter one.
     """
     span = Span(story.units[units[0]].start_s, story.units[units[-1]].end_s)
-    shown: tuple[str, ...] = ()
-    if sight is not None:
-        own = sight.scores[(sight.owner >= units[0]) & (sight.owner <= units[-1])]
-        shown = gloss.words(own.mean(axis=0), sight.space.labels)
     return Scene(
         span.start_s,
         span.end_s,
         mood,
-        ", ".join(shown),
+        "",
         tuple(shot for shot in story.shots if shot.overlap_s(span) > 0.5 * min(shot.duration_s, span.duration_s)),
         " ".join(dict.fromkeys(story.texts[u] for u in units if story.texts[u])),
     )
-
-
-def clearness(scores: Floats, space: LabelSpace) -> float:
-    """Length of the mean meaning of a picture's strongest classes [c]: 1 where one thing is seen for sure.
-
-    Low where nothing is recognised, and where what is recognised doesn't belong together.
-    """
-    top = np.argsort(-scores, kind="stable")[: gloss.MOST]
-    return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 
 def _curve(times_s: Sequence[float], values: Floats) -> MoodCurve:

@@ -12,7 +12,7 @@ from storysound.metrics.table import Row
 from storysound.research.tavg.small.settings import SmallTavAblation, SmallTavTraining
 
 FILE = "row.json"
-_ELSEWHERE = {"out", "threads", "ends_only", "seeds", "latents"}  # changes nothing that a row says
+_ELSEWHERE = {"out", "threads", "ends_only", "seeds"}  # changes nothing that a row says
 
 
 def kept_row(folder: Path, run: SmallTavTraining, recipe: SmallTavAblation) -> Row | None:

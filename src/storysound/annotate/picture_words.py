@@ -1,0 +1,153 @@
+"""What pictures show in a few words, each with the chance that it is right; of what isn't known nothing is said.
+
+Two eyes: one names whole pictures among a thousand classes and knows no people (`picture_claims`), one finds people
+and things of 80 kinds in them (`encode.detectors.nanodet`). What both say of one thing is weighed by a logistic model,
+whose numbers stand in `picture_words.toml`; how they were fitted, and how often its words are right, is in
+`benchmarks/quality/picture_words.py`.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from storysound.annotate.picture_claims import SeeingConfig, Things, log_odds, tells
+from storysound.encode.detectors.boxes import Box
+from storysound.media.arrays import Floats
+
+PERSON = "person"
+CROWD = 6  # people from which on they are one
+COUNTED = 0.35  # score of a box from which on it counts as one more of its kind
+FIRST = SeeingConfig(special=0.2, general=0.1, most=2)  # what of the classes is weighed at all
+SEEN = 0.3  # score of a box from which on its kind is weighed
+SHARE = 1 / 3  # of pictures of one scene, those that show a thing best speak for it
+_NOTHING = 0.1, 0.003  # what stands for a kind without a box, and for a class without a probability
+
+
+@dataclass(frozen=True)
+class PictureWord:
+    """A word for what pictures show, and the chance that it is right, in [0, 1]."""
+
+    words: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What both eyes say of one thing in a picture; None where one has no word for it."""
+
+    kind: str | None
+    thing: int | None  # among `Things`
+    score: float | None  # the detector's
+    probability: float | None  # the classifier's
+
+    def words(self, known: Things) -> str:
+        """What the thing is called."""
+        return self.kind if self.kind is not None else known.words[self.thing or 0]
+
+    @property
+    def features(self) -> Floats:
+        """[5]: who has a word for it (the detector alone, the classifier alone, both), and how sure each is."""
+        alone, named = self.probability is None, self.score is None
+        found = 0.0 if self.score is None else log_odds(max(self.score, _NOTHING[0]))
+        classed = 0.0 if self.probability is None else log_odds(max(self.probability, _NOTHING[1]))
+        return np.array([alone, named, not (alone or named), found, classed], np.float32)
+
+
+@dataclass(frozen=True)
+class WordModel:
+    """How likely a word is right, and what words there are beside those of the classes."""
+
+    weights: Floats  # [5], over the features of its evidence
+    least: float  # chance from which on a word is said
+    classes: Mapping[str, str]  # what kinds of the detector are called among the classifier's things
+    places: Mapping[str, tuple[str, ...]]  # kinds that several of show a place
+
+    def chance(self, evidence: Evidence) -> float:
+        """In [0, 1]."""
+        return float(1 / (1 + np.exp(-self.weights @ evidence.features)))
+
+    def things(self, known: Things) -> dict[str, int]:
+        """The thing that each kind is, where there is one."""
+        return {kind: known.labels.index(label) for kind, label in self.classes.items() if label in known.labels}
+
+
+@cache
+def word_model() -> WordModel:
+    """The one that ships."""
+    table = tomllib.loads((files("storysound.annotate") / "picture_words.toml").read_text("utf-8"))
+    model = table["model"]
+    places = {place: tuple(kinds) for place, kinds in table["places"].items()}
+    return WordModel(np.array(model["weights"], np.float32), model["least"], table["classes"], places)
+
+
+def evidence_of(classes: Floats, boxes: Sequence[Box], known: Things, thing_of: Mapping[str, int]) -> list[Evidence]:
+    """All that may be said of a picture by its classes' probabilities [c] and its boxes, whether likely or not.
+
+    `thing_of`: the thing that each kind of box is, as `WordModel.things` has it.
+    """
+    both = known.probabilities(classes[None])[0]
+    best = {box.kind: box.score for box in reversed(boxes)}  # they come surest first
+    found = [
+        Evidence(kind, thing, score, None if thing is None else float(both[thing]))
+        for kind, score in best.items()
+        if score >= SEEN
+        for thing in [thing_of.get(kind)]
+    ]
+    for thing in tells(both, known, FIRST):
+        parts = known.parts(thing)
+        kinds = [kind for kind, own in thing_of.items() if (parts & ~known.parts(own)).sum() == 0]
+        if not any(one.kind in kinds and one.thing == thing for one in found):
+            score = max((best.get(kind, 0.0) for kind in kinds), default=None)
+            found.append(Evidence(None, thing, score, float(both[thing])))
+    return found
+
+
+def picture_words(
+    classes: Floats, boxes: Sequence[Sequence[Box]], known: Things, model: WordModel | None = None, most: int = 4
+) -> tuple[PictureWord, ...]:
+    """Words for the pictures of one scene, the likeliest first, by their classes [n c] and the boxes in each.
+
+    Of a thing and a special case of it the special one is said where it is likely enough, else the thing.
+    """
+    model = model or word_model()
+    thing_of = model.things(known)
+    chances: dict[tuple[str, int | None], list[float]] = {}
+    for own, around in zip(classes, boxes, strict=True):
+        for one in evidence_of(own, around, known, thing_of):
+            chances.setdefault((one.words(known), one.thing), []).append(model.chance(one))
+    rank = max(1, round(SHARE * len(classes)))
+    said = {key: float(np.mean(sorted(own + [0.0] * rank)[-rank:])) for key, own in chances.items()}
+    said = {key: chance for key, chance in said.items() if chance >= model.least}
+    words = [PictureWord(name, chance) for (name, thing), chance in said.items() if not _is_general(thing, said, known)]
+    words = [replace(word, words=_people(boxes)) if word.words == PERSON else word for word in words]
+    places = _places(said, model)
+    return tuple(sorted([*places, *words], key=lambda word: -word.chance)[:most])
+
+
+def _is_general(thing: int | None, said: Mapping[tuple[str, int | None], float], known: Things) -> bool:
+    """Whether a special case of a thing is said beside it."""
+    if thing is None:
+        return False
+    own = known.parts(thing)
+    others = [known.parts(other) for _, other in said if other not in (None, thing)]
+    return any(bool((own | other == own).all()) and bool((own != other).any()) for other in others)
+
+
+def _people(boxes: Sequence[Sequence[Box]]) -> str:
+    """How many there are in the picture that has most of them."""
+    count = max(sum(box.kind == PERSON and box.score >= COUNTED for box in own) for own in boxes)
+    return "crowd" if count >= CROWD else "people" if count > 1 else PERSON
+
+
+def _places(said: Mapping[tuple[str, int | None], float], model: WordModel) -> list[PictureWord]:
+    """Places that several kinds of thing belong to: as likely as the second of them."""
+    found = []
+    for place, kinds in model.places.items():
+        chances = sorted((chance for (name, _), chance in said.items() if name in kinds), reverse=True)
+        if len(chances) > 1:
+            found.append(PictureWord(place, chances[1]))
+    return found
