@@ -19,8 +19,6 @@ _FLOOR_DB = 70.0  # below the loudest band of a track all is silence
 _NEAR_S, _GAP_S = 0.14, 0.03  # how long is looked at right before a beat and from it on; an attack begins before it
 _CHROMA_PER_S = tonality.RATE_HZ / tonality.STFT.hop_length
 _STRUCK = 1.5  # standard deviations of the onsets; what rises by less begins nothing
-_METERS = (4, 3)
-_TRIPLE = 0.02  # by which three must be likelier than four, which most music has
 
 
 @dataclass(frozen=True)
@@ -62,17 +60,26 @@ def bars_of(wave: Waveform, first_s: float, last_s: float) -> Bars | None:
     Music whose beats can't be found, or are uneven, gets places every GRID_S instead.
     """
     spectrogram = rhythm.analyse(wave)
-    times_s = rhythm.beat_times_s(spectrogram)
+    found = rhythm.bars(spectrogram)
+    times_s = np.empty(0) if found is None else found.beats_s
     times_s = times_s[(times_s >= first_s) & (times_s < last_s)]
-    pulses = is_even(times_s)
     struck_s = _struck_s(spectrogram, first_s, last_s)
-    if pulses:
+    meter, phase = 1, 0
+    pulses = found is not None and is_even(times_s)
+    if found is not None and pulses:
         times_s = _on(times_s, first_s, struck_s)
-    if not pulses:
+        meter, phase = found.metre, _phase(times_s, found)
+    else:
         times_s = np.arange(first_s + GRID_S, last_s - GRID_S / 2, GRID_S)
     if len(times_s) < LEAST_BEATS:
         return None
-    return _heard(wave, spectrogram, times_s, (first_s, struck_s, last_s), pulses)
+    return _heard(wave, spectrogram, times_s, (first_s, struck_s, last_s), pulses, meter, phase)
+
+
+def _phase(times_s: Doubles, found: rhythm.Bars) -> int:
+    """Number of the first beat [n] that begins a bar: as most of the bars that were found say."""
+    nearest = np.abs(times_s[:, None] - found.downbeats_s[None]).argmin(axis=0)
+    return int(np.bincount(nearest % found.metre, minlength=found.metre).argmax())
 
 
 def _struck_s(spectrogram: rhythm.Spectrogram, first_s: float, last_s: float) -> float:
@@ -105,6 +112,8 @@ def _heard(
     times_s: Doubles,
     edges_s: tuple[float, float, float],
     pulses: bool,
+    meter: int,
+    phase: int,
 ) -> Bars:
     """What is heard at beats [n]; the edges are where the track begins, where its last tone does, and where it ends."""
     first_s, struck_s, last_s = edges_s
@@ -122,7 +131,6 @@ def _heard(
     level_db = 10 * np.log10(np.maximum(loud, top * 1e-7))
     before = _means(levels, times_s - _GAP_S - _NEAR_S, times_s - _GAP_S, per_s)
     after = _means(levels, times_s - _GAP_S, times_s - _GAP_S + _NEAR_S, per_s)
-    meter, phase = _meter(timbre, chroma, levels, times_s) if pulses else (1, 0)
     looks = [np.asarray(part, np.float32) for part in (timbre, chroma, before, after)]
     return Bars(
         times_s, first_s, last_s, struck_s, pulses, meter, phase, looks[0], looks[1], level_db, looks[2], looks[3]
@@ -142,34 +150,3 @@ def _means(frames: Reals, starts_s: Doubles, ends_s: Doubles, per_s: float) -> D
     found = (up_to(ends_s) - up_to(starts_s)) / np.maximum(lengths, 1e-9)[:, None]
     nearest = np.clip(np.round(starts_s * per_s).astype(int), 0, len(frames) - 1)
     return np.asarray(np.where(lengths[:, None] > 1e-6, found, frames[nearest]))
-
-
-def _meter(timbre: Doubles, chroma: Doubles, levels: Reals, times_s: Doubles) -> tuple[int, int]:
-    """Beats of a bar, and the number of a beat that begins one, from timbre [n 80], chroma [n 12] and levels [t 40].
-
-    The meter is the period at which beats are more alike than around it; bars begin where most is struck, most of it
-    low, and where harmony changes (Goto 2001, section 2: chords change on bar lines).
-    """
-    looks = np.concatenate([_standard(timbre), 2 * _standard(chroma)], axis=1)
-    looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-9)
-
-    def again(lag: int) -> float:
-        return float((looks[lag:] * looks[:-lag]).sum(axis=1).mean()) if lag < len(looks) - 1 else 0.0
-
-    def stands_out(meter: int) -> float:
-        """How much more alike beats are after whole bars than a beat before and after that."""
-        lags = range(meter, 4 * meter + 1, meter)
-        return sum(again(lag) - (again(lag - 1) + again(lag + 1)) / 2 for lag in lags) / 4
-
-    meter = 3 if stands_out(3) > stands_out(4) + _TRIPLE else 4
-    rises = np.maximum(0.0, np.diff(levels, axis=0, prepend=levels[:1]))
-    struck = np.stack([rises.mean(axis=1), rises[:, :8].mean(axis=1)], axis=1)
-    accents = _means(struck, times_s - _GAP_S, times_s + _GAP_S, rhythm.FRAMES_PER_S)
-    turns = 1 - (chroma * np.roll(chroma, 1, axis=0)).sum(axis=1, keepdims=True)
-    weight = _standard(np.concatenate([accents, turns], axis=1)).sum(axis=1)
-    return meter, int(np.argmax([weight[phase::meter].mean() for phase in range(meter)]))
-
-
-def _standard(values: Doubles) -> Doubles:
-    """Values [n d] as standard scores of each column."""
-    return np.asarray((values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9))

@@ -16,7 +16,6 @@ from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
-from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
@@ -67,6 +66,7 @@ class _LibrarySound:
     track: Track
     stretch: Span
     beats_s: Doubles  # of music, in seconds of the wave [n]
+    bars_s: Doubles  # where its bars begin [b]
 
     @property
     def from_s(self) -> float:
@@ -77,15 +77,6 @@ class _LibrarySound:
     def remixer(self) -> Remixer:
         """What makes music longer and shorter."""
         return Remixer(self.wave, self.track)
-
-    @cached_property
-    def bars_s(self) -> Doubles:
-        """Where bars of music begin, in seconds of the wave [b]; none where there is no even pulse."""
-        try:
-            bars = self.remixer.bars if len(self.beats_s) else None
-        except NoWayError:
-            return NOTHING
-        return bars.times_s[bars.downbeats] if bars and bars.pulses else NOTHING
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -172,12 +163,14 @@ def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySoun
         end_s = stretch.end_s if stretch.end_s < sound.duration_s else None  # to its end, whatever the library says
         file = Path(sound.root) / sound.path
         wave = read_audio(file, rate_hz=RATE_HZ, channels=2, start_s=stretch.start_s, end_s=end_s)
-    points, beats = np.empty(0), np.empty(0)
+    points, bars = NOTHING, None
     if layer == "music":
         spectrogram = rhythm.analyse(wave)
-        beats = rhythm.beat_times_s(spectrogram)
+        bars = rhythm.bars(spectrogram)
+        beats = NOTHING if bars is None else bars.beats_s
         points = np.concatenate([beats, rhythm.quiet_points_s(spectrogram)])
-    return _LibrarySound(wave, analyse(wave, points), stretch, beats)
+    beats_s, bars_s = (NOTHING, NOTHING) if bars is None else (bars.beats_s, bars.downbeats_s)
+    return _LibrarySound(wave, analyse(wave, points), stretch, beats_s, bars_s)
 
 
 def _cue(
