@@ -31,7 +31,8 @@ class Edges:
 def on_beats(fitted: Fit, beats_s: Doubles, edges: Edges, bars_s: Doubles = NOTHING) -> Fit:
     """The fit moved so that its first bar, or beat, meets the turn, and ended on a beat: `bars_s` [b], `beats_s` [n].
 
-    A sound without beats and the sound's own ending stay as they are; so does what has no beat near enough.
+    A sound without beats and the sound's own ending, which rings after its last beat, stay as they are; so does what
+    has no beat near enough.
     """
     if not len(beats_s):
         return fitted
@@ -40,7 +41,7 @@ def on_beats(fitted: Fit, beats_s: Doubles, edges: Edges, bars_s: Doubles = NOTH
         leads = (_lead(pieces[0], times_s) for times_s in (bars_s, beats_s))
         lead_s = next((lead for lead in leads if lead is not None), 0.0)
         pieces = _moved(pieces, edges.turn_s - pieces[0].at_s - lead_s)
-    if fitted.fade_out_s > _OWN_END_S:
+    if fitted.fade_out_s > _OWN_END_S and pieces[-1].out_s <= beats_s[-1] + EDGE_S:
         pieces = _ended(pieces, beats_s, edges)
     length_s = pieces[-1].end_s - pieces[0].at_s
     return Fit(pieces, min(fitted.fade_in_s, length_s / 4), min(fitted.fade_out_s, length_s / 3))
