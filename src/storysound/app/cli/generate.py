@@ -201,7 +201,7 @@ def video(
         str,
         typer.Option(
             metavar="NAME",
-            help="tavdiffusion-small, animatediff; NAME=FOLDER of yours: tavdiffusion, ltx-2.",
+            help="tavdiffusion-small, animatediff, ltx-2; NAME=FOLDER of yours, tavdiffusion too.",
         ),
     ] = "tavdiffusion-small",
     stages: Annotated[
