@@ -97,7 +97,7 @@ def test_words_find_a_sound_that_is_neither_banned_nor_there(
     monkeypatch.setattr("storysound.jobs.find.find.finder_of", lambda *_: (Finder(), None))
     edited(sheet, "ban", sound="b.wav")
     (cue,) = edited(sheet, "swap", cue="music-1", text="slow strings").score.cues
-    assert (cue.sound.path, cue.why) == ("deep/c.wav", ("strings",))
+    assert (cue.sound.path, cue.why[0]) == ("deep/c.wav", "strings")
 
 
 def test_sounds_are_added_where_they_fit(sheet: Path) -> None:
