@@ -114,7 +114,7 @@ def _jumps(bars: Bars, costs: Costs, least: int, places: Ints) -> _Jumps:
         same = (beats[:, None] - beats[: bars.count - least]) % bars.meter == shift
         part = np.where(same, total, np.inf)
         kept = min(_OTHER if shift else _OWN, bars.count)
-        best = np.argpartition(part, kept - 1, axis=0)[:kept]
+        best = np.argsort(part, axis=0, kind="stable")[:kept]  # of equals the same on all machines
         sources.append(best)
         prices.append(np.take_along_axis(part, best, axis=0))
     return _Jumps(least, np.concatenate(sources), np.concatenate(prices))
