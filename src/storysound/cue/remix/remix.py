@@ -18,6 +18,7 @@ from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
 from storysound.cue.remix.path import HIT_WORTH, NoWayError, Wanted, Way, cheapest
 from storysound.cue.remix.structure import Structure, structure_of
 from storysound.cue.score import Jump, Piece
+from storysound.media import rhythm
 from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform
 
@@ -55,9 +56,11 @@ class Remix:
 class Remixer:
     """One track, analysed once, for any number of lengths."""
 
-    def __init__(self, wave: Waveform, track: Track, weights: Weights = WEIGHTS) -> None:
-        """`track`: what the cutter knows of the same sound."""
-        self._wave, self._track, self._weights = wave, track, weights
+    def __init__(
+        self, wave: Waveform, track: Track, weights: Weights = WEIGHTS, found: rhythm.Bars | None = None
+    ) -> None:
+        """`track`: what the cutter knows of the same sound; `found`: its bars, where they are known."""
+        self._wave, self._track, self._weights, self._found = wave, track, weights, found
 
     @cached_property
     def bars(self) -> Bars:
@@ -65,7 +68,7 @@ class Remixer:
         track = self._track
         if self.lasts_s > MOST_S:
             raise NoWayError(f"lasts longer than {MOST_S / 60:g} minutes")
-        bars = bars_of(self._wave, track.first_s, track.last_s)
+        bars = bars_of(self._wave, track.first_s, track.last_s, self._found)
         if bars is None:
             raise NoWayError(f"lasts no more than {self.lasts_s:.1f} s")
         inner = slice(1, -2)  # it begins and ends, as everything does

@@ -65,18 +65,27 @@ class _LibrarySound:
     wave: Waveform
     track: Track
     stretch: Span
-    beats_s: Doubles  # of music, in seconds of the wave [n]
-    bars_s: Doubles  # where its bars begin [b]
+    bars: rhythm.Bars | None  # of music with a pulse, in seconds of the wave
 
     @property
     def from_s(self) -> float:
         """Where in its file the wave begins."""
         return self.stretch.start_s
 
+    @property
+    def beats_s(self) -> Doubles:
+        """Of music, in seconds of the wave [n]."""
+        return NOTHING if self.bars is None else self.bars.beats_s
+
+    @property
+    def bars_s(self) -> Doubles:
+        """Where its bars begin [b]."""
+        return NOTHING if self.bars is None else self.bars.downbeats_s
+
     @cached_property
     def remixer(self) -> Remixer:
         """What makes music longer and shorter."""
-        return Remixer(self.wave, self.track)
+        return Remixer(self.wave, self.track, found=self.bars)
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -169,8 +178,7 @@ def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySoun
         bars = rhythm.bars(spectrogram)
         beats = NOTHING if bars is None else bars.beats_s
         points = np.concatenate([beats, rhythm.quiet_points_s(spectrogram)])
-    beats_s, bars_s = (NOTHING, NOTHING) if bars is None else (bars.beats_s, bars.downbeats_s)
-    return _LibrarySound(wave, analyse(wave, points), stretch, beats_s, bars_s)
+    return _LibrarySound(wave, analyse(wave, points), stretch, bars)
 
 
 def _cue(
