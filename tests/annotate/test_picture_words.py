@@ -1,5 +1,7 @@
 """Words for pictures from made evidence: what is said, what isn't, and that numbers of the shipped model make sense."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,10 +59,20 @@ def test_evidence_says_who_has_a_word_for_it() -> None:
     assert unseen.features.tolist() == pytest.approx([0, 1, 0, 0.0, log_odds(0.2)])
 
 
-def test_what_one_picture_of_few_shows_is_said_and_of_many_not() -> None:
-    there, not_there = (classes(), [box("person", 0.9)]), (classes(), [])
-    assert said(there, not_there, not_there) == ["person"]
-    assert said(there, *[not_there] * 8) == []
+def test_what_only_one_of_two_pictures_shows_has_to_be_clear() -> None:
+    def people(*scores: float) -> list[str]:
+        return said(*((classes(), [box("person", score)] if score else []) for score in scores))
+
+    assert people(0.9, 0.9) == ["person"]
+    assert people(0.9, 0.0) == []
+    assert people(0.99, 0.55) == ["person"]
+
+
+def test_a_hand_and_a_head_are_no_more_people() -> None:
+    whole, hand = Box("person", 0.9, 0.2, 0.1, 0.8, 1.0), Box("person", 0.5, 0.5, 0.5, 0.7, 0.7)
+    assert said((classes(), [whole, hand])) == ["person"]
+    assert said((classes(), [replace(hand, score=0.9), replace(whole, score=0.8)])) == ["person"]
+    assert said((classes(), [whole, replace(hand, right=1.2)])) == ["people"]
 
 
 def test_several_things_of_a_room_are_a_room() -> None:

@@ -99,9 +99,9 @@ def test_gaps_are_clear_silent_and_without_an_effect() -> None:
     footage = replace(footage, story=told)
     there = [cue("spot", 1.0, 2.0, sound("knock")), cue("music", 0.0, 16.0, sound("song"))]
     audible = [False, False, True, False]
-    found = gaps(footage, replace(understood, sight=None), there, audible)
+    found = gaps(footage, replace(understood, sight=None), there, audible, lambda unit: ())
     assert found == {3: ("wind",)}  # 0 has an effect, 1 says nothing, 2 is heard
-    assert gaps(footage, understood, there, audible) == {1: ("a",), 3: ("wind", "a")}
+    assert gaps(footage, understood, there, audible, lambda unit: ("a",)) == {1: ("a",), 3: ("wind", "a")}
 
 
 def test_a_made_sound_ends_with_what_it_was_made_for_and_the_librarys_follow(hisses: Hisses, tmp_path: Path) -> None:

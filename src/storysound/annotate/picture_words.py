@@ -23,7 +23,7 @@ CROWD = 6  # people from which on they are one
 COUNTED = 0.35  # score of a box from which on it counts as one more of its kind
 FIRST = SeeingConfig(special=0.2, general=0.1, most=2)  # what of the classes is weighed at all
 SEEN = 0.3  # score of a box from which on its kind is weighed
-SHARE = 1 / 3  # of pictures of one scene, those that show a thing best speak for it
+INSIDE = 0.6  # share of a box within a surer one from which on both are of one person
 _NOTHING = 0.1, 0.003  # what stands for a kind without a box, and for a class without a probability
 
 
@@ -111,7 +111,8 @@ def picture_words(
 ) -> tuple[PictureWord, ...]:
     """Words for the pictures of one scene, the likeliest first, by their classes [n c] and the boxes in each.
 
-    Of a thing and a special case of it the special one is said where it is likely enough, else the thing.
+    A thing is as likely as in the mean of them: what only one of two shows has to be clear there. Of a thing and a
+    special case of it the special one is said where it is likely enough, else the thing.
     """
     model = model or word_model()
     thing_of = model.things(known)
@@ -119,8 +120,7 @@ def picture_words(
     for own, around in zip(classes, boxes, strict=True):
         for one in evidence_of(own, around, known, thing_of):
             chances.setdefault((one.words(known), one.thing), []).append(model.chance(one))
-    rank = max(1, round(SHARE * len(classes)))
-    said = {key: float(np.mean(sorted(own + [0.0] * rank)[-rank:])) for key, own in chances.items()}
+    said = {key: sum(own) / len(classes) for key, own in chances.items()}
     said = {key: chance for key, chance in said.items() if chance >= model.least}
     words = [PictureWord(name, chance) for (name, thing), chance in said.items() if not _is_general(thing, said, known)]
     words = [replace(word, words=_people(boxes)) if word.words == PERSON else word for word in words]
@@ -139,8 +139,17 @@ def _is_general(thing: int | None, said: Mapping[tuple[str, int | None], float],
 
 def _people(boxes: Sequence[Sequence[Box]]) -> str:
     """How many there are in the picture that has most of them."""
-    count = max(sum(box.kind == PERSON and box.score >= COUNTED for box in own) for own in boxes)
+    count = max(_separate([box for box in own if box.kind == PERSON and box.score >= COUNTED]) for own in boxes)
     return "crowd" if count >= CROWD else "people" if count > 1 else PERSON
+
+
+def _separate(boxes: Sequence[Box]) -> int:
+    """Of boxes, surest first, how many don't lie in a surer one nor around it, as a hand or a head does."""
+    found: list[Box] = []
+    for box in boxes:
+        if all(box.shared(other) <= INSIDE * min(box.area, other.area) for other in found):
+            found.append(box)
+    return len(found)
 
 
 def _places(said: Mapping[tuple[str, int | None], float], model: WordModel) -> list[PictureWord]:

@@ -125,6 +125,7 @@ class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
     valence: Share
     arousal: Share
     gloss: Annotated[str, Meta(description="what is seen, in words")] = ""
+    look: Annotated[str, Meta(description="how it looks: near or far, dark or bright, still or fast")] = ""
     text: Annotated[str, Meta(description="what you say about it")] = ""
     shots: tuple[Stretch, ...] = ()
     theme: Annotated[

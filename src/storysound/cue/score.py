@@ -170,6 +170,7 @@ class Scene:
     shots: tuple[Span, ...]
     text: str = ""  # what the user says about it
     theme: int | None = None  # scenes of one number share their music, `SILENT` have none; None: still to be decided
+    look: str = ""  # how it looks, in words: near or far, dark or bright, still or fast …
 
 
 @dataclass(frozen=True)

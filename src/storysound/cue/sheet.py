@@ -200,6 +200,7 @@ def as_dict(score: Score) -> dict[str, Any]:
                 "valence": round(scene.mood.valence, 3),
                 "arousal": round(scene.mood.arousal, 3),
                 "gloss": scene.gloss,
+                "look": scene.look,
                 "text": scene.text,
                 "shots": [_span(shot) for shot in scene.shots],
                 "theme": scene.theme,
@@ -382,7 +383,7 @@ def _ducking_of(form: DuckingForm) -> DuckingFacts:
 def _scene_of(place: str, form: SceneForm) -> Scene:
     mood = Mood(form.valence, form.arousal)
     shots = _spans(f"{place}.shots", form.shots)
-    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme)
+    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme, form.look)
 
 
 def _cue_of(place: str, form: CueForm) -> Cue:

@@ -189,6 +189,7 @@ class _View:
             "span": f"{draw.clock(scene.start_s)} – {draw.clock(scene.end_s)}",
             "start_s": scene.start_s,
             "gloss": draw.shown(scene.gloss),
+            "look": draw.shown(scene.look),
             "text": scene.text.strip(),
             "mood": scene.mood,
             "shots": len(scene.shots),

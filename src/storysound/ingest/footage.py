@@ -25,6 +25,7 @@ from storysound.ingest.shots import detect_shots
 from storysound.media.arrays import RATE_HZ, Pixels
 from storysound.media.film.mux import picture_end_s
 from storysound.media.image import Jpegs, from_jpeg, read_image, to_jpeg
+from storysound.media.motion import MotionMeter
 from storysound.media.probe import probe
 from storysound.media.recording import Recording, laid, record_audio
 from storysound.media.video import VideoFrame, iter_frames
@@ -51,6 +52,7 @@ class Footage:
     pictures: tuple[Sequence[Pixels], ...]
     original: Recording | None = None  # in its own layout at RATE_HZ; None where there is no sound stream
     pages: tuple[Page, ...] = ()  # of a folder: its pictures and films
+    motion: tuple[float | None, ...] = ()  # of each unit, by `media.motion`; None of a still, () of none at all
 
     @property
     def each(self) -> Sequence[Pixels]:
@@ -99,13 +101,15 @@ class _Look(NamedTuple):
     units: tuple[Span, ...]
     pictures: tuple[Sequence[Pixels], ...]
     times_s: tuple[float, ...]
+    motion: tuple[float | None, ...]
 
     def moved(self, by_s: float) -> "_Look":
         """The same, shown later."""
         shots, units = (
             tuple(Span(s.start_s + by_s, s.end_s + by_s) for s in spans) for spans in (self.shots, self.units)
         )
-        return _Look(shots, units, self.pictures, tuple(time_s + by_s for time_s in self.times_s))
+        times_s = tuple(time_s + by_s for time_s in self.times_s)
+        return self._replace(shots=shots, units=units, times_s=times_s)
 
 
 def _read_folder(folder: Path, watch: Watch, show: Show) -> Footage:
@@ -144,7 +148,8 @@ def _read_folder(folder: Path, watch: Watch, show: Show) -> Footage:
         faults=faults,
     )
     pictures = tuple(own for look in looks for own in look.pictures)
-    return Footage(story.with_step(_step()), pictures, original, pages)
+    motion = tuple(own for look in looks for own in look.motion)
+    return Footage(story.with_step(_step()), pictures, original, pages, motion)
 
 
 def _pictures_of(folder: Path) -> tuple[dict[Path, Pixels | None], tuple[str, ...]]:
@@ -173,7 +178,7 @@ def _page(page: Page, seen: Pixels | None) -> _Look:
     if seen is None:
         return _looked(page.file, page.span.duration_s, lambda seen_s: check()).moved(page.span.start_s)
     middle_s = (page.span.start_s + page.span.end_s) / 2
-    return _Look((page.span,), (page.span,), ((seen,),), (middle_s,))
+    return _Look((page.span,), (page.span,), ((seen,),), (middle_s,), (None,))
 
 
 def _show_sound(
@@ -190,11 +195,11 @@ def _show_sound(
 
 def _looked(path: Path, duration_s: float, at: Callable[[float], None]) -> _Look:
     """Decodes a film's first `duration_s` once; `at` is given how many seconds are seen."""
-    kept = _Kept()
-    shots = detect_shots(_small(_keeping(path, kept, duration_s, at)), duration_s)
+    kept, meter = _Kept(), MotionMeter()
+    shots = detect_shots(meter.passed(_small(_keeping(path, kept, duration_s, at))), duration_s)
     shots = tuple(Span(s.start_s, min(s.end_s, duration_s)) for s in shots if s.start_s < duration_s)
     units = split_long(shots or (Span(0.0, duration_s),))
-    return _Look(shots, units, *_pictures(kept, units))
+    return _Look(shots, units, *_pictures(kept, units), meter.of(units))
 
 
 def _read_video(path: Path, watch: Watch, track: int) -> Footage:
@@ -225,7 +230,7 @@ def _read_video(path: Path, watch: Watch, track: int) -> Footage:
         fps=info.video.editing_fps,
         faults=tuple(faults),
     )
-    return Footage(story.with_step(_step()), look.pictures, original)
+    return Footage(story.with_step(_step()), look.pictures, original, motion=look.motion)
 
 
 def _step() -> Step:

@@ -29,6 +29,15 @@ class Box:
         """
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
+    def shared(self, other: "Box") -> float:
+        """Share of the picture that lies in both.
+
+        >>> Box("cat", 0.9, 0.0, 0.5, 0.5, 1.0).shared(Box("dog", 0.8, 0.25, 0.0, 1.0, 0.75))
+        0.0625
+        """
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        return max(0.0, wide) * max(0.0, min(self.bottom, other.bottom) - max(self.top, other.top))
+
 
 def overlaps(box: Floats, others: Floats) -> Floats:
     """Intersection over union of a box [4] (left, top, right, bottom) with others [n 4]: [n] in [0, 1]."""

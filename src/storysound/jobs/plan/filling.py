@@ -13,7 +13,6 @@ from pathlib import Path
 
 from storysound.cue.licences import allows_commerce
 from storysound.cue.score import Cue
-from storysound.encode import gloss
 from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.errors import UsageError
@@ -106,29 +105,26 @@ def _is_able(text: str) -> bool:
 
 
 def gaps(
-    footage: Footage, breakdown: Breakdown, cues: Collection[Cue], audible: Sequence[bool]
+    footage: Footage,
+    breakdown: Breakdown,
+    cues: Collection[Cue],
+    audible: Sequence[bool],
+    seen: Callable[[int], Sequence[str]],
 ) -> dict[int, tuple[str, ...]]:
     """Units under which nothing would be heard though it is clear what is there, and in which words that can be said.
 
-    `audible` per unit: whether the clip's own sound is heard there.
+    `audible` per unit: whether the clip's own sound is heard there; `seen`: words for what a unit's pictures show.
     """
     effects = [Span(cue.start_s, cue.end_s) for cue in cues if cue.layer != "music"]
     found: dict[int, tuple[str, ...]] = {}
     for number, unit in enumerate(footage.story.units):
         if audible[number] or any(span.overlap_s(unit) > 0 for span in effects):
             continue
-        if is_clear(footage, breakdown, number, heard=False) and (said := _wordings(footage, breakdown, number)):
-            found[number] = said
+        if is_clear(footage, breakdown, number, heard=False):
+            text = footage.story.texts[number]
+            if wordings := (*(sentences(text) if text.strip() else ()), *seen(number)):
+                found[number] = wordings
     return found
-
-
-def _wordings(footage: Footage, breakdown: Breakdown, unit: int) -> tuple[str, ...]:
-    text = footage.story.texts[unit]
-    told = sentences(text) if text.strip() else []
-    if breakdown.sight is None or not len(breakdown.sight.of_unit(unit)):
-        return tuple(told)
-    seen = gloss.words(breakdown.sight.of_unit(unit).mean(axis=0), breakdown.sight.space.labels)
-    return (*told, *seen)
 
 
 def filled(

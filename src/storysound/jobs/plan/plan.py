@@ -40,7 +40,7 @@ from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, break_down
-from storysound.jobs.plan.sight import Sight
+from storysound.jobs.plan.sight import PictureReader, Sight
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.starter import starter_library
@@ -247,7 +247,10 @@ def plan(
     if fill != "none" and not aside:
         with steps("make"):
             made = SoundsMade(fill, made_beside(sheet), models, listener, options.seed)
-            wanted = gaps(footage, breakdown, (*locked, *cut_now), _audible(footage, own))
+            reader = PictureReader(footage, breakdown.looks, breakdown.sight, models)
+            wanted = gaps(
+                footage, breakdown, (*locked, *cut_now), _audible(footage, own), lambda unit: reader.words([unit])
+            )
             more = filled(wanted, made, footage, breakdown, finder, options, watch, Lasting(sounds))
             # What else a draft offers the library has, and it wasn't near enough.
             lay(more, lambda draft, hit, one: hit is draft.hits[0] and accept(draft, hit, one))

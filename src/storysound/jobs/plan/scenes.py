@@ -17,7 +17,7 @@ from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of
 from storysound.encode.wording import sentences
 from storysound.ingest.footage import Footage
-from storysound.jobs.plan.sight import Sight, with_words
+from storysound.jobs.plan.sight import PictureReader, Sight, with_words
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import Watch, check
 from storysound.story import Mood, MoodCurve, Span, Step, Story
@@ -64,7 +64,9 @@ def break_down(
     aspects = (Aspect(view.features, SEEN), Aspect(words, TOLD), Aspect(tone, FELT, by_angle=False))
     if shortest_s is None:
         shortest_s = SHORTEST_OF_PICTURES_S if footage.pages else SHORTEST_SCENE_S
-    scenes = scenes or with_words(_scenes(story, aspects, tone, shortest_s), footage, view.looks, view.sight, models)
+    if not scenes:
+        reader = PictureReader(footage, view.looks, view.sight, models)
+        scenes = with_words(_scenes(story, aspects, tone, shortest_s), reader)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
     story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)

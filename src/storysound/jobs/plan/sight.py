@@ -1,4 +1,4 @@
-"""What is recognised in the pictures of a story, and what each scene shows in words that are likely right.
+"""What is recognised in the pictures of a story, and in likely words what each scene shows and how it looks.
 
 For words, two pictures of a scene are looked at more closely, for people and things in them, one where there are many
 scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC 2012 has its own words for all of them.
@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.picture_claims import IMAGENET, Things, things
+from storysound.annotate.picture_look import look_words
 from storysound.annotate.picture_words import picture_words
 from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode.detectors import nanodet
+from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace
 from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage
-from storysound.media.arrays import Floats
-from storysound.progress import check
+from storysound.media.arrays import Floats, Pixels
+from storysound.progress import unless_stopped
 
 CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
 MANY = 100  # scenes, from which on one is
@@ -53,32 +55,54 @@ def clearness(scores: Floats, space: LabelSpace) -> float:
     return float(np.linalg.norm(scores[top] @ space.vectors[top]))
 
 
-def with_words(
-    scenes: Sequence[Scene],
-    footage: Footage,
-    looks: Sequence[Sequence[Encoding]],
-    sight: Sight | None,
-    models: Models,
-) -> tuple[Scene, ...]:
-    """Scenes with their words; without any where nobody can tell what pictures show.
+class PictureReader:
+    """Says in words what pictures of footage show; nothing where nobody can tell."""
 
-    `looks`: what the profile's encoder says of the pictures of each unit. Raises MissingModelError where who looks
-    closely isn't there; Cancelled.
-    """
-    if sight is None:
-        return tuple(scenes)
+    def __init__(
+        self, footage: Footage, looks: Sequence[Sequence[Encoding]], sight: Sight | None, models: Models
+    ) -> None:
+        """`looks`: what the profile's encoder says of the pictures of each unit."""
+        self._footage, self._looks, self._sight, self._models = footage, looks, sight, models
+        labels = models.picture.labels.get(IMAGENET) if sight else None
+        self._known: Things | None = things(IMAGENET, labels) if labels else None
+
+    def words(self, units: Sequence[int], most: int = CLOSE_LOOKS) -> tuple[str, ...]:
+        """What some units show, the likeliest first; at most so many of their pictures are looked at closely.
+
+        Raises MissingModelError where who looks closely isn't there.
+        """
+        return self._read(units, most)[0]
+
+    def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
+        """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
+        units = _units(scene, self._footage)
+        shown, boxes, pictures = self._read(units, most)
+        speeds = [self._footage.motion[unit] for unit in units if self._footage.motion]
+        motion = [speed for speed in speeds if speed is not None]
+        look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
+        return replace(scene, gloss=", ".join(shown), look=", ".join(look))
+
+    def _read(
+        self, units: Sequence[int], most: int
+    ) -> tuple[tuple[str, ...], Sequence[Sequence[Box]], Sequence[Pixels]]:
+        """Words, and the pictures that were looked at closely with the boxes in each."""
+        if self._sight is None:
+            return (), (), ()
+        chosen = _spread(units, self._footage, most)
+        pictures = [self._footage.pictures[unit][number] for unit, number in chosen]
+        if self._known is None or not chosen:
+            own = self._sight.scores[np.isin(self._sight.owner, units)]
+            shown = gloss.words(own.mean(axis=0), self._sight.space.labels) if len(own) else ()
+            return shown, [()] * len(pictures), pictures
+        boxes = self._models.get(nanodet.NanoDet.name, nanodet.load).find(pictures)
+        classes = np.stack([self._looks[unit][number].scores[IMAGENET][0] for unit, number in chosen])
+        return tuple(word.words for word in picture_words(classes, boxes, self._known)), boxes, pictures
+
+
+def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:
+    """Scenes with their words. Raises MissingModelError as `PictureReader.words`; Cancelled."""
     close = 1 if len(scenes) >= MANY else CLOSE_LOOKS
-    known = things(IMAGENET, labels) if (labels := models.picture.labels.get(IMAGENET)) else None
-    worded = []
-    for scene in scenes:
-        check()
-        units = _units(scene, footage)
-        if known is None:
-            shown = gloss.words(sight.scores[np.isin(sight.owner, units)].mean(axis=0), sight.space.labels)
-        else:
-            shown = _close_look(_spread(units, footage, close), footage, looks, known, models)
-        worded.append(replace(scene, gloss=", ".join(shown)))
-    return tuple(worded)
+    return tuple(reader.scene(scene, close) for scene in unless_stopped(scenes))
 
 
 def _units(scene: Scene, footage: Footage) -> list[int]:
@@ -93,18 +117,3 @@ def _spread(units: Sequence[int], footage: Footage, most: int) -> list[tuple[int
     every = [(unit, number) for unit in units for number in range(len(footage.pictures[unit]))]
     chosen = np.unique(np.floor((np.arange(min(most, len(every))) + 0.5) * len(every) / most).astype(int))
     return [every[i] for i in chosen.tolist()]
-
-
-def _close_look(
-    chosen: Sequence[tuple[int, int]],
-    footage: Footage,
-    looks: Sequence[Sequence[Encoding]],
-    known: Things,
-    models: Models,
-) -> tuple[str, ...]:
-    """Words for pictures (unit, number)."""
-    if not chosen:
-        return ()
-    boxes = models.get(nanodet.NanoDet.name, nanodet.load).find([footage.pictures[u][n] for u, n in chosen])
-    classes = np.stack([looks[u][n].scores[IMAGENET][0] for u, n in chosen])
-    return tuple(word.words for word in picture_words(classes, boxes, known))
