@@ -113,7 +113,9 @@ def test_a_hub_loses_what_it_gets_for_every_query() -> None:
 def test_reasons_name_common_classes_strongest_first() -> None:
     space = LabelSpace("s", ("rain", "dog", "wind"), np.eye(3, dtype=np.float32))
     hearing = fs.Hearing(space, np.array([[0.5], [0.0], [0.9]], np.float32))
-    assert hearing.reason(np.array([0.5, 0.4, 0.5], np.float32), 0) == "heard as wind, rain"
+    wish = np.array([0.5, 0.4, 0.5], np.float32)
+    assert hearing.shared(wish, 0, np.ones(3, np.float32)) == ["wind", "rain"]
+    assert hearing.shared(wish, 0, np.array([0.5, 0.5, 0.01], np.float32)) == ["rain"], "what isn't clear is no reason"
 
 
 def test_reasons_come_from_evidence_above_average_weightiest_first() -> None:

@@ -53,7 +53,8 @@ class Head:
     `said`, `seen`: how much what it hears counts in a search for what is said, and for what pictures show; 0 leaves it
     out. `clear`: agreement of what is heard with what is seen from which on it is heard clearly. `music`: the class
     that means music, and `music_from` the score it reaches where music plays; "": a class called music, if any.
-    `moments`: its scores tell what is heard when. `feature`: trained models go by its probabilities too.
+    `moments`: its scores tell what is heard when. `sights`: its classes are of things that are seen, which sounds go
+    with. `feature`: trained models go by its probabilities too.
     """
 
     wording: Callable[[str], tuple[str, ...]] = plain
@@ -65,6 +66,7 @@ class Head:
     music: str = ""
     music_from: float = 0.4
     moments: bool = True
+    sights: bool = False
     feature: bool = False
 
     def music_class(self, labels: Sequence[str]) -> int | None:

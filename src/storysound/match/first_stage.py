@@ -19,6 +19,7 @@ SMALL = 0.01  # added to a class's mean score, so that classes never heard in a 
 IDF = 0.75  # power of a class's library mean that its scores are divided by
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
 NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
+CLEAR = 0.1  # probability from which on a class is a reason
 FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
 
 
@@ -84,14 +85,17 @@ class Hearing:
         result: Floats = (self.rate(weights) - mean) / deviation
         return result
 
-    def reason(self, weights: Floats, at: int, most: int = 3) -> str:
-        """The classes that both the query, of weights [c], means and the segment holds, strongest first."""
+    def shared(self, weights: Floats, at: int, clear: Floats, most: int = 3) -> list[str]:
+        """The classes that both the query, of weights [c], means and the segment clearly holds, strongest first.
+
+        `clear` [c]: how sure each class is heard there, in [0, 1].
+        """
         few = meant(weights)
         share = weights[few] * self.scores[few, at]
         total = float(share.sum())
         order = np.argsort(-share, kind="stable")[:most]
-        names = [self.space.labels[few[i]] for i in order if total > 0 and share[i] > 0.1 * total]
-        return "heard as " + ", ".join(names) if names else ""
+        worth = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
+        return [self.space.labels[few[i]] for i in worth]
 
 
 def meant(weights: Floats) -> NDArray[np.int64]:

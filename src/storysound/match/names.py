@@ -67,6 +67,19 @@ def words(text: str) -> list[str]:
     return [_singular(w) for w in found if w not in STOP_WORDS and is_word(w)]
 
 
+def spellings(text: str) -> dict[str, str]:
+    """How the content words of a text (`words`) are written in it, where first.
+
+    >>> spellings("Christmas bells, Bells")
+    {'christma': 'Christmas', 'bell': 'bells'}
+    """
+    found: dict[str, str] = {}
+    for word in whole_words(text):
+        if word.lower() not in STOP_WORDS and is_word(word):
+            found.setdefault(_singular(word.lower()), word)
+    return found
+
+
 def _singular(word: str) -> str:
     """A crude singular, the same for query and name: what counts is that they meet."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word

@@ -4,7 +4,7 @@ What a query says in each modality is brought to the label spaces the library wa
 evidence (`match.first_stage`), and is fused. One `Finder` keeps library and encoders for any number of queries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
+from storysound.annotate.picture_claims import IMAGENET, things
+from storysound.annotate.picture_words import picture_words
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding, Head
@@ -22,7 +24,7 @@ from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
 from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
-from storysound.jobs.find.moments import Moments, pointed_at, told
+from storysound.jobs.find.moments import Moments, for_seen, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
 from storysound.match.first_stage import (
@@ -34,7 +36,7 @@ from storysound.match.first_stage import (
     probabilities,
     to_score,
 )
-from storysound.match.names import NameIndex, spoken_name, words
+from storysound.match.names import NameIndex, spellings, spoken_name
 from storysound.match.query import Hit, Query
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
@@ -48,6 +50,8 @@ MOOD_WEIGHT = 1.0  # of a mood that was asked for
 # Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
 # counts less, for music rarely sounds like lions or lamps.
 TONE_WEIGHT, SEEN_IN_MUSIC = 0.5, 0.25
+NEAR_MOOD = 0.25  # farther ones are no reason, however far the others are
+SEEN = 2  # things that are seen in a reason
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
@@ -61,6 +65,7 @@ class HeadHearing:
     labels: tuple[str, ...]
     head: Head
     hearing: Hearing
+    clear: Callable[[int], Floats]  # how sure each class is heard in a segment [c], in [0, 1]
 
 
 class Finder:
@@ -117,18 +122,18 @@ class Finder:
             tones += [self._mood_of_texts(said, read)] if for_music else []
             yield from self._by_text(said, parts)
             if not ignore_names:
-                yield from self._by_name(words(text.wanted), parts, 1.0)
+                yield from self._by_name(spellings(text.wanted), parts, 1.0)
         if text.unwanted:
             yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
             seen = [*query.seen, *self._models.picture.encode(pictures[len(query.seen) :])]
             tones += [self._mood_of_pictures(pictures, seen)] if for_music else []
             scores = self._seen.scores(seen)
-            yield from self._by_pictures(scores, seen_weight)
+            yield from self._by_pictures(scores, seen_weight, self._words_for(seen, scores))
             yield from self._by_looks(scores, seen, seen_weight)
             if not ignore_names:
                 shown = gloss.vector(scores.mean(axis=0), self._seen.space)[None]
-                yield from self._by_name((), shown, seen_weight)
+                yield from self._by_name({}, shown, seen_weight)
         if query.audio is not None:
             yield from self._by_sound(query.audio)
         if query.mood is not None:
@@ -168,17 +173,27 @@ class Finder:
                 rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
                 yield Evidence("unwanted", -rated, UNWANTED * column.head.said, lambda at: "")
 
-    def _by_pictures(self, scores: Floats, weight: float) -> Iterator[Evidence]:
+    def _words_for(self, seen: Sequence[Encoding], scores: Floats) -> str:
+        """What is likely seen in frames, of which the encoder says `seen` and `scores` [f c]; nobody looks closely."""
+        labels = self._models.picture.labels.get(IMAGENET)
+        if labels is None:
+            return ", ".join(gloss.words(scores.mean(axis=0), self._seen.space.labels, SEEN))
+        classes = np.stack([frame.scores[IMAGENET][0] for frame in seen])
+        words = picture_words(classes, [()] * len(classes), things(IMAGENET, labels), most=SEEN)
+        return ", ".join(word.words for word in words)
+
+    def _by_pictures(self, scores: Floats, weight: float, seen: str) -> Iterator[Evidence]:
         """Class probabilities of frames [f c]: what is seen asks for what it sounds like, through the text space.
 
-        Some hear in the classes that are seen; there the detour only lets neighbours stand in for each other.
+        Some hear in the classes that are seen; there the detour only lets neighbours stand in for each other. `seen`:
+        what is seen, in words.
         """
         for number, column in enumerate(self.columns):
             if column.head.seen:
                 wish = np.mean([gloss.translate(frame, self._seen_as(number)) for frame in scores], axis=0)
                 same = column.labels == self._seen.space.labels
                 rated = column.hearing.rate(wish) if same else column.hearing.rate_above(wish, self._usual(number))
-                yield self._by_classes("seen", column, wish, rated, weight * column.head.seen)
+                yield self._by_classes("seen", column, wish, rated, weight * column.head.seen, seen)
 
     def _by_looks(self, scores: Floats, seen: Sequence[Encoding], weight: float) -> Iterator[Evidence]:
         """Nearness of what is seen to sounds whose embeddings lie where those of the pictures lie.
@@ -198,13 +213,23 @@ class Finder:
             near = (self.index.matrix(name) @ looks.T).mean(axis=1)
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
-    def _by_classes(self, source: str, column: HeadHearing, wish: Floats, rated: Floats, weight: float) -> Evidence:
-        """Ratings [n] by what is wished [c] of a label space's classes; events that were kept tell the moments."""
-        hearing = column.hearing
+    def _by_classes(
+        self, source: str, column: HeadHearing, wish: Floats, rated: Floats, weight: float, seen: str = ""
+    ) -> Evidence:
+        """Ratings [n] by what is wished [c] of a label space's classes; events that were kept tell the moments.
+
+        `seen`: what is seen that asks for it, in words.
+        """
+        verb = "goes with the sight of" if column.head.sights else "heard as"
+
+        def reason(at: int) -> str:
+            shared = column.hearing.shared(wish, at, column.clear(at))
+            return f"{for_seen(seen)}{verb} {', '.join(shared)}" if shared else ""
+
         if not column.head.moments:
-            return Evidence(source, rated, weight, partial(hearing.reason, wish))
+            return Evidence(source, rated, weight, reason)
         events = partial(self._moments.meant, wish, column.labels)
-        return Evidence(source, rated, weight, lambda at: told(events(at)) or hearing.reason(wish, at), events)
+        return Evidence(source, rated, weight, lambda at: told(events(at), seen) or reason(at), events)
 
     def _seen_as(self, number: int) -> Floats:
         """What each class that can be seen asks of a column of the library: [c c']."""
@@ -218,19 +243,22 @@ class Finder:
             self._usuals[number] = self.columns[number].hearing.usual(self._seen_as(number))
         return self._usuals[number]
 
-    def _by_name(self, query: Sequence[str], parts: Floats, weight: float) -> Iterator[Evidence]:
-        """Words in common, and nearness of meaning of `parts` [p d], between the query and names of the sounds."""
+    def _by_name(self, query: Mapping[str, str], parts: Floats, weight: float) -> Iterator[Evidence]:
+        """Words in common, and nearness of meaning of `parts` [p d], between the query and names of the sounds.
+
+        `query`: its words, and how each is written in it.
+        """
         names, vectors = self._names
         sound_of = self.index.sound_of
         near = (parts @ vectors.T).max(axis=0)
         yield Evidence("near", near[sound_of], weight * NEAR_WEIGHT, lambda at: "name near in meaning")
 
         def shared(at: int) -> str:
-            found = names.common(query, int(sound_of[at]))
-            return "named " + ", ".join(found) if found else ""
+            found = names.common(tuple(query), int(sound_of[at]))
+            return "named " + ", ".join(query[word] for word in found) if found else ""
 
         if query:
-            yield Evidence("name", names.rate(query)[sound_of], weight * NAME_WEIGHT, shared)
+            yield Evidence("name", names.rate(tuple(query))[sound_of], weight * NAME_WEIGHT, shared)
 
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""
@@ -254,6 +282,8 @@ class Finder:
         closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
 
         def told_of(at: int) -> str:
+            if -closeness[at] > NEAR_MOOD:
+                return ""
             own = self.index.sounds[int(self.index.sound_of[at])].mood
             return f"mood {-closeness[at]:.2f} away: valence {own.valence:.2f}, arousal {own.arousal:.2f}"
 
@@ -268,12 +298,19 @@ class Finder:
                 continue
             head, labels = self._models.traits(name).head(space), tuple(self.index.labels[column])
             if head.said or head.seen:
-                mean = self.index.matrix(column)
-                heard = from_logits(mean) if head.logits else probabilities(mean, self.index.matrix(f"{column}^max"))
-                columns.append(
-                    HeadHearing(name, labels, head, Hearing(self._spaces.classes(space, labels, head), heard))
-                )
+                heard, clear = self._heard(column, head)
+                hearing = Hearing(self._spaces.classes(space, labels, head), heard)
+                columns.append(HeadHearing(name, labels, head, hearing, clear))
         return columns
+
+    def _heard(self, column: str, head: Head) -> tuple[Floats, Callable[[int], Floats]]:
+        """Scores of a column's segments by class [c n], and how sure each class is heard in one of them [c]."""
+        mean = self.index.matrix(column)
+        if head.logits:
+            heard = from_logits(mean)
+            return heard, lambda at: heard[:, at]
+        peak = self.index.matrix(f"{column}^max")
+        return probabilities(mean, peak), lambda at: peak[at]
 
     @cached_property
     def _embeddings(self) -> list[str]:

@@ -37,8 +37,8 @@ class Moments:
         return max(weight.get(label, 0.0), KIN * max(kin, default=0.0))
 
 
-def told(events: Sequence[Event]) -> str:
-    """Events as a reason, the best first.
+def told(events: Sequence[Event], seen: str = "") -> str:
+    """Events as a reason, the best first; `seen`: for what they are heard, where that isn't said but seen.
 
     >>> told([Event(2, 5, "Bark", 0.8), Event(61.5, 62.25, "Bark", 0.7), Event(0, 9, "Dog", 0.6)])
     'heard: Bark 0:02–0:05, 1:01.5–1:02.2 (.80), Dog 0:00–0:09 (.60)'
@@ -51,7 +51,12 @@ def told(events: Sequence[Event]) -> str:
         times = ", ".join(times_of(event.span) for event in sorted(own[:TIMES], key=lambda e: e.start_s))
         clearest = min(max(event.score for event in own), 0.99)
         parts.append(f"{label} {times}{' …' if len(own) > TIMES else ''} ({clearest:.2f})".replace("(0.", "(."))
-    return f"heard: {', '.join(parts)}" if parts else ""
+    return f"{for_seen(seen)}heard: {', '.join(parts)}" if parts else ""
+
+
+def for_seen(seen: str) -> str:
+    """How a reason begins that speaks for what is seen."""
+    return f"seen: {seen}; " if seen else ""
 
 
 def pointed_at(event: Event | None, segment: Span) -> Span:
