@@ -1,6 +1,7 @@
 """Makers of audible video in miniature, of random weights, saved to folders as the hub's are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from generate_fakes import tiny_diffusion
 from storysound.generate.diffusion_folder import ABOUT as SOSGEN_ABOUT
 from storysound.generate.diffusion_folder import read_parts, write_parts
 from storysound.generate.lexicon import Lexicon
-from storysound.generate.video.small import SmallTav, SmallTavConfig, untaught
+from storysound.generate.video.small import SmallTav, SmallTavConfig, StreamsShape, untaught
 from storysound.generate.video.tavdiffusion import ClipForm, TavParts, assembled, write_tav
 from storysound.generate.video.tavdiffusion_start import started
 from storysound.nn.frame_autoencoder import FrameAutoencoderConfig
@@ -69,9 +70,11 @@ def tiny_tav(scratch: Path) -> TavParts:
     return assembled(network, scratch / "sd15", scratch / "audioldm", FORM)
 
 
-def tiny_small() -> SmallTav:
-    """A small TAVDiffusion that knows three words."""
-    parts = untaught(TINY_SMALL, Lexicon(("a", "ball", "bounces")))
+def tiny_small(streams: StreamsShape | None = None) -> SmallTav:
+    """A small TAVDiffusion that knows three words, or streams in its place, with weights where there would be zeros."""
+    parts = untaught(replace(TINY_SMALL, streams=streams), Lexicon(("a", "ball", "bounces")))
+    if streams:
+        taught(parts.worded)
     parts.worded.eval()
     return parts
 

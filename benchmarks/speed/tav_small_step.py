@@ -3,7 +3,7 @@
 Steps are taken as `storysound train tav-small` takes them, on noise in place of latents; torch's profiler counts each
 operator's own time. Products of matrices, convolutions and attention are what a step is for, all else is overhead.
 
-Run: python -m benchmarks.speed.tav_small_step [--batch 16] [--threads 2] [--bfloat16]
+Run: python -m benchmarks.speed.tav_small_step [--network streams] [--batch 16] [--threads 2] [--bfloat16]
 """
 
 import argparse
@@ -18,9 +18,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from storysound.generate.lexicon import Lexicon
 from storysound.generate.video.small import SmallTavConfig, noise_of, untaught
-from storysound.nn.word_encoder import WordEncoderConfig
 from storysound.research.tavg.small.settings import SmallTavTraining
-from storysound.research.tavg.small.train import loss_of
+from storysound.research.tavg.small.train import config_of, loss_of
 from storysound.research.tavg.world.sentences import WORDS
 
 PAYING = ("convolution", "mm", "bmm", "addmm", "linear", "attention")
@@ -36,30 +35,31 @@ def batch_of(config: SmallTavConfig, size: int) -> tuple[Tensor, Tensor, Tensor,
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=("unets", "streams"), default="unets")
     parser.add_argument("--batch", type=int, default=SmallTavTraining.batch)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--bfloat16", action="store_true", help="by autocast, as on processors that compute in it")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    recipe = SmallTavTraining(out=None)  # type: ignore[arg-type] # nothing is written
-    config = SmallTavConfig(words=WordEncoderConfig(len(WORDS)))
+    recipe = SmallTavTraining(out=None, network=options.network)  # type: ignore[arg-type] # nothing is written
+    config = config_of(recipe)
     network = untaught(config, Lexicon(WORDS)).worded
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, fused=True)
     batch = batch_of(config, options.batch)
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            loss = loss_of(network, batch, recipe)["loss"]
+            loss = loss_of(network, batch, recipe, network)["loss"]
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
 
     step()
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     for _ in range(STEPS):
         step()
-    step_s = (time.perf_counter() - start) / STEPS
+    step_s, busy_s = (time.perf_counter() - start) / STEPS, (time.process_time() - busy) / STEPS
     with profile(activities=[ProfilerActivity.CPU]) as found:
         step()
     own = {event.key: event.self_cpu_time_total for event in found.key_averages()}
@@ -73,7 +73,7 @@ def main() -> None:
     console = Console()
     console.print(table)
     numbers = sum(weight.numel() for weight in network.parameters())
-    console.print(f"{step_s:.2f} s a step, {numbers / 1e6:.2f} M numbers learn")
+    console.print(f"{step_s:.2f} s a step, {busy_s:.2f} s of processor, {numbers / 1e6:.2f} M numbers learn")
 
 
 if __name__ == "__main__":

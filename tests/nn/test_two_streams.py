@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,47 @@ def test_both_sides_are_sampled_by_one_flow() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         generated(network, noise, *told, 1.0, 5, check)
+
+
+def test_what_is_known_comes_back_and_is_seen_in_its_own_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, given = tiny(), batch(1)
+    taught(network)
+    noise, known = (given["audio"], given["video"]), torch.full((1, N, 3), 0.5)
+    seen: list[tuple[float, Tensor]] = []
+    whole = TwoStreams.forward
+
+    def watched(self: TwoStreams, audio: Tensor, video: Tensor, t: Tensor, *told: Tensor, **more: Any) -> Any:
+        seen.append((float(t[0]), audio[:1]))
+        return whole(self, audio, video, t, *told, **more)
+
+    monkeypatch.setattr(TwoStreams, "forward", watched)
+    told = given["text"], given["mask"], given["places"]
+    audio, video = generated(network, noise, *told, 1.0, 2, known=(known, None))
+    assert torch.equal(audio, known)
+    assert [t for t, _ in seen] == [0.0, 0.5, 0.5]
+    for t, own in seen:
+        torch.testing.assert_close(own, t * known + (1 - t) * noise[0])
+    _, shown = generated(network, noise, *told, 1.0, 2, known=(None, video))
+    assert torch.equal(shown, video)
+
+
+def test_what_sides_find_in_each_other_is_weighed_by_what_they_see_alone() -> None:
+    network, given = tiny(), batch(1)
+    taught(network)
+    noise, told = (given["audio"], given["video"]), (given["text"], given["mask"], given["places"])
+    apart = TwoStreams(replace(network.config, joint=False)).eval()
+    apart.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        plain = generated(network, noise, *told, 1.0, 1)
+        weighed = generated(network, noise, *told, 1.0, 1, mutual=3.0)
+        alone = apart(*noise, torch.zeros(1), *told)
+        for one, linked, own in zip(weighed, plain, (alone.audio, alone.video), strict=True):
+            assert_alike(one, linked + 2 * (linked - own))
+            assert (linked - own).abs().max() > 1e-3
+        for one, other in zip(
+            generated(apart, noise, *told, 1.0, 1), generated(apart, noise, *told, 1.0, 1, mutual=3.0), strict=True
+        ):
+            assert torch.equal(one, other)
 
 
 def test_the_size_that_is_counted_is_the_sum_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:

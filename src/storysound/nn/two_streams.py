@@ -19,7 +19,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from storysound.nn.flow import sample, waves
+from storysound.nn.flow import between, sample, waves
 from storysound.nn.tavdiffusion import MiddleTokens
 
 _TIME_WAVES = 256
@@ -154,11 +154,15 @@ class TwoStreams(nn.Module):
 
         self._checkpoint = run or again
 
-    def forward(self, audio: Tensor, video: Tensor, t: Tensor, text: Tensor, mask: Tensor, places: Tensor) -> SeenData:
+    def forward(
+        self, audio: Tensor, video: Tensor, t: Tensor, text: Tensor, mask: Tensor, places: Tensor, *,
+        linked: bool = True,
+    ) -> SeenData:  # fmt: skip
         """Noisy tokens [b n c] and [b m e] at times t [b], a text [b k w] whose real tokens `mask` [b k] names.
 
         `places` [n+m 3]: when each token is, in seconds, and where, as `audio_places` and `video_places` have them. A
-        text of no real token is none at all. Raises ValueError for places of another number of tokens.
+        text of no real token is none at all. Not `linked`: sound and picture don't see each other, as where the config
+        isn't joint. Raises ValueError for places of another number of tokens.
         """
         if len(places) != audio.shape[1] + video.shape[1]:
             raise ValueError(f"needs a place for each of {audio.shape[1]} + {video.shape[1]} tokens, got {len(places)}")
@@ -167,7 +171,7 @@ class TwoStreams(nn.Module):
         told = self.time(waves(t, _TIME_WAVES).to(text.dtype)) + self.words(pooled)
         streams = tuple(self.into[name](x) for name, x in (("audio", audio), ("video", video), ("text", text * real)))
         angles = rotations(places, self.config.width // self.config.heads)
-        who = self._who(audio.shape[1], video.shape[1], mask)
+        who = _who(audio.shape[1], video.shape[1], mask, joint=linked and self.config.joint)
         middle = None
         for number, block in enumerate(self.blocks, 1):
             given = (*streams, told, angles, who)
@@ -177,19 +181,6 @@ class TwoStreams(nn.Module):
                 middle = self._middle(*streams[:2])
         heard, shown = (self._data(name, x, told) for name, x in zip(("audio", "video"), streams, strict=False))
         return SeenData(heard, shown, middle)
-
-    def _who(self, n: int, m: int, mask: Tensor) -> Tensor:
-        """Who sees whom, [b 1 1 n+m+k] where everyone sees all that is no padding, else [b 1 n+m+k n+m+k].
-
-        Sound and picture that shall not see each other don't by way of the text either: it sees itself alone.
-        """
-        real = F.pad(mask.bool(), (n + m, 0), value=True)[:, None, None]
-        if self.config.joint:
-            return real
-        kinds = torch.tensor([0] * n + [1] * m + [2] * mask.shape[1], device=mask.device)
-        sees = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]], dtype=torch.bool, device=mask.device)
-        himself = torch.eye(len(kinds), dtype=torch.bool, device=mask.device)  # padding too, lest it see nothing
-        return (sees[kinds][:, kinds] & real) | himself
 
     def _data(self, name: str, x: Tensor, told: Tensor) -> Tensor:
         """Data [b n c] of a stream's last tokens [b n d]."""
@@ -201,6 +192,20 @@ class TwoStreams(nn.Module):
         """What Eq. 14 of TAVGBench takes of tokens [b n d] and [b m d]."""
         found = [self.weights[name](x)[..., 0].softmax(1) for name, x in (("audio", audio), ("video", video))]
         return MiddleTokens(audio, video, *found)
+
+
+def _who(n: int, m: int, mask: Tensor, *, joint: bool) -> Tensor:
+    """Who sees whom, [b 1 1 n+m+k] where everyone sees all that is no padding, else [b 1 n+m+k n+m+k].
+
+    Sound and picture that shall not see each other don't by way of the text either: it sees itself alone.
+    """
+    real = F.pad(mask.bool(), (n + m, 0), value=True)[:, None, None]
+    if joint:
+        return real
+    kinds = torch.tensor([0] * n + [1] * m + [2] * mask.shape[1], device=mask.device)
+    sees = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]], dtype=torch.bool, device=mask.device)
+    himself = torch.eye(len(kinds), dtype=torch.bool, device=mask.device)  # padding too, lest it see nothing
+    return (sees[kinds][:, kinds] & real) | himself
 
 
 def audio_places(count: int, seconds: float) -> Tensor:
@@ -267,12 +272,14 @@ def video_latents(tokens: Tensor, frames: int, height: int, width: int, patch: i
 
 def generated(
     network: TwoStreams, noise: tuple[Tensor, Tensor], text: Tensor, mask: Tensor, places: Tensor, guidance: float,
-    steps: int, check: Callable[[], None] = lambda: None,
+    steps: int, check: Callable[[], None] = lambda: None, known: tuple[Tensor | None, Tensor | None] = (None, None),
+    mutual: float = 1.0,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Tokens of sound [b n c] and of picture [b m e] from noise of these shapes, both at once, by Heun's method.
 
     A text [b k w], of real tokens `mask` [b k], is weighed against none as in `nn.flow.guided`; `check` is called
-    before each step and may raise. Nothing is drawn.
+    before each step and may raise. Nothing is drawn. `known`, tokens of either side, and `mutual`: as
+    `tavdiffusion.generated`.
     """
     shapes = [one.shape[1:] for one in noise]
     nothing = torch.zeros_like(mask)
@@ -281,13 +288,26 @@ def generated(
         audio, video = torch.split(x[:, 0], [shape.numel() for shape in shapes], dim=1)
         return torch.unflatten(audio, 1, shapes[0]), torch.unflatten(video, 1, shapes[1])
 
+    def joined(found: SeenData) -> Tensor:
+        return torch.cat([found.audio.flatten(1), found.video.flatten(1)], dim=1)[:, None]
+
     def seen(x: Tensor, t: float) -> Tensor:
-        both = [torch.cat([side, side]) for side in parted(x)]
         times = torch.full((2 * len(x),), t, device=x.device)
+        half = times[: len(x)]
+        sides = [
+            side if given is None else between(own, given, half)
+            for side, given, own in zip(parted(x), known, noise, strict=True)
+        ]
+        both = (torch.cat([side, side]) for side in sides)
         found = network(*both, times, torch.cat([text, text]), torch.cat([mask, nothing]), places)
-        with_it, without = torch.cat([found.audio.flatten(1), found.video.flatten(1)], dim=1)[:, None].chunk(2)
-        return without + guidance * (with_it - without)
+        with_it, without = joined(found).chunk(2)
+        weighed = without + guidance * (with_it - without)
+        if mutual == 1 or not network.config.joint:
+            return weighed
+        return weighed + (mutual - 1) * (with_it - joined(network(*sides, half, text, mask, places, linked=False)))
 
     with torch.no_grad():
         start = torch.cat([one.flatten(1) for one in noise], dim=1)[:, None]
-        return parted(sample(seen, start, steps, check))
+        made = parted(sample(seen, start, steps, check))
+    audio, video = (side if given is None else given for side, given in zip(made, known, strict=True))
+    return audio, video

@@ -1,14 +1,21 @@
 """The small TAVDiffusion's training, evaluation and ablation, end to end on a few clips."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storysound.config import load_profile
+from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError
 from storysound.generate.lexicon import Lexicon
-from storysound.generate.video.small import SmallTavConfig, noise_of, read_small, untaught
+from storysound.generate.video.small import FILE, SmallTavConfig, noise_of, read_small, untaught
+from storysound.generate.video.worded import WordedStreams
+from storysound.jobs.generate.request import GenerateVideoRequest
+from storysound.jobs.generate.video import run as generate
 from storysound.nn.word_encoder import WordEncoderConfig
 from storysound.progress import Progress, Watch
 from storysound.research.tavg.small import ablation, codes, train_judges
@@ -16,13 +23,16 @@ from storysound.research.tavg.small.evaluate import evaluate
 from storysound.research.tavg.small.judges import Judges
 from storysound.research.tavg.small.settings import (
     JudgeTraining,
+    Network,
     SmallTavAblation,
     SmallTavEvaluation,
     SmallTavTraining,
 )
-from storysound.research.tavg.small.train import FOLDER, begun, train
+from storysound.research.tavg.small.train import FOLDER, begun, computed_again, loss_of, train
 from storysound.research.tavg.world.clips import made_clip
 from storysound.research.tavg.world.sentences import WORDS
+from storysound.weights.resolver import Resolver
+from tavdiffusion_fakes import taught
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
@@ -61,6 +71,79 @@ def test_a_run_begins_with_anothers_network(run: Path, tmp_path: Path) -> None:
     assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
     with pytest.raises(InputError, match="another one"):
         train(SmallTavTraining(tmp_path / "other", steps=1, alignment=False, **few), NOBODY, Watch())  # type: ignore[arg-type]
+
+
+def streams_of(run: Path, out: Path, **given: Any) -> SmallTavTraining:
+    return SmallTavTraining(out, latents=run, network="streams", **{**FEW, **given})  # type: ignore[arg-type]
+
+
+def test_streams_are_trained_of_the_same_clips_and_go_on(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "streams"
+    train(streams_of(run, out, steps=1), NOBODY, Watch())
+    first = (out / FOLDER / FILE).read_bytes()
+    train(streams_of(run, out, steps=3), NOBODY, Watch())
+    whole = tmp_path / "whole"
+    train(streams_of(run, whole, steps=3), NOBODY, Watch())
+    ends = [read_small(folder / FOLDER) for folder in (out, whole)]
+    assert isinstance(ends[0].worded, WordedStreams)
+    assert (out / FOLDER / FILE).read_bytes() != first
+    for name, weight in ends[0].worded.state_dict().items():
+        torch.testing.assert_close(weight, ends[1].worded.state_dict()[name], atol=2e-3, rtol=2e-3)
+    frames = read_small(run / "codes").frames.state_dict()
+    assert all(torch.equal(weight, frames[name]) for name, weight in ends[0].frames.state_dict().items())
+    with pytest.raises(InputError, match="other settings: network"):
+        train(SmallTavTraining(out, latents=run, steps=3, **FEW), NOBODY, Watch())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="another one"):
+        train(streams_of(run, tmp_path / "other", steps=1, start=run / FOLDER), NOBODY, Watch())
+
+
+def test_streams_are_judged_and_shown_as_unets_are(run: Path, tmp_path: Path) -> None:
+    train(streams_of(run, tmp_path / "run", steps=1), NOBODY, Watch())
+    Judges().save(tmp_path)
+    folder = tmp_path / "run" / FOLDER
+    rows = evaluate(SmallTavEvaluation(tmp_path, "validation", 2, 0.4, 1, draws=5, model=folder), NOBODY, Watch())
+    assert [row.model for row in rows] == ["real", "real, through the autoencoders", "made", "untaught"]
+    assert "1 steps of Heun" in rows[2].protocol
+    request = GenerateVideoRequest(tmp_path / "clip.mp4", "a ball bounces", model=f"tavdiffusion-small={folder}")
+    assert generate(request, Models(load_profile(), Resolver(offline=True)), Watch()).clips == 1
+
+
+@pytest.mark.parametrize("network", ["unets", "streams"])
+def test_activations_that_are_computed_again_give_the_same_gradients(run: Path, network: Network) -> None:
+    """In bfloat16, where attention is in single precision both times."""
+    gradients = []
+    for again in (False, True):
+        recipe = SmallTavTraining(run, latents=run, network=network, seed=3, **FEW)  # type: ignore[arg-type]
+        worded = begun(recipe, Watch())[0].worded.train()
+        taught(worded)
+        if again:
+            worded.enable_gradient_checkpointing(computed_again)
+        clips = codes.coded_clips("train", 4, read_small(run / "codes"), run / "latents", Watch())
+        batch = clips.audio[:2].float(), clips.video[:2].float(), clips.ids[:2], 5
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_of(worded, batch, recipe, worded)["loss"]
+        loss.backward()
+        gradients.append([weight.grad for weight in worded.parameters()])
+    assert all(one is not None and one.isfinite().all() for one in gradients[0])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_two_processes_train_streams(run: Path, tmp_path: Path) -> None:
+    words = [f"latents={run}", "out=run", "network=streams", "devices=2", "steps=2", "threads=1"]
+    few = [f"{name}={value}" for name, value in FEW.items()]
+    (tmp_path / "program.py").write_text("from storysound.app.cli.commands import app\n\napp()\n")
+    command = [sys.executable, "program.py", "train", "tav-small", *words, *few, "checkpointing=true"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert isinstance(read_small(tmp_path / "run" / FOLDER).worded, WordedStreams)
+
+
+def test_a_network_that_isnt_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="network is unets or streams"):
+        SmallTavTraining(tmp_path, network="gan")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="links_afresh"):
+        SmallTavTraining(tmp_path, start=tmp_path, links_afresh=True, network="streams")
 
 
 def test_codes_of_a_run_are_standardised_and_those_of_its_clips(run: Path) -> None:

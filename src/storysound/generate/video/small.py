@@ -1,8 +1,8 @@
 """A small TAVDiffusion of 2-s clips that learned in a made world: what its file holds, and how clips come out of it.
 
-The network is the paper's (TAVGBench, section 4), a thousandth of its size, between autoencoders of our own; it is told
-by words of a closed vocabulary. Sound is made of log-mel frames by Griffin and Lim's algorithm. What it learned from
-stands in the card beside its weights.
+The network is the paper's (TAVGBench, section 4), a thousandth of its size, or by config what came after it (`worded`),
+between autoencoders of our own; it is told by words of a closed vocabulary. Sound is made of log-mel frames by Griffin
+and Lim's algorithm. What it learned from stands in the card beside its weights.
 """
 
 import json
@@ -17,22 +17,23 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from storysound.encode.pool import Models
 from storysound.generate.lexicon import Lexicon
 from storysound.generate.pretrained import loading
 from storysound.generate.video.halves import Known, Latents, in_stages, other_seed
 from storysound.generate.video.maker import STAGES, AudibleClip, SilentClip, Stages
+from storysound.generate.video.worded import Sampling, Worded, WordedStreams, WordedUnets
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
 from storysound.media.spectrogram import LogMel, Stft
 from storysound.media.spectrograms.log_mels import LogMelForm
 from storysound.nn.frame_autoencoder import PATCH as PLACE
 from storysound.nn.frame_autoencoder import FrameAutoencoder, FrameAutoencoderConfig
-from storysound.nn.latent_diffusion import sampler
 from storysound.nn.patch_autoencoder import PATCH, AutoencoderConfig, PatchAutoencoder
-from storysound.nn.tavdiffusion import TavConfig, TavDiffusion, generated
+from storysound.nn.tavdiffusion import TavConfig, TavDiffusion
+from storysound.nn.two_streams import TwoStreams, TwoStreamsConfig
 from storysound.nn.word_encoder import WordEncoder, WordEncoderConfig
 from storysound.progress import check
 
@@ -44,8 +45,15 @@ FORM = LogMelForm(
 SECONDS = 2.0
 FRAMES, SIDE = 32, 64  # pictures of a clip, and pixels of their sides
 COLUMNS = 208  # log-mel frames of a clip and a little more: whole patches, an even number of them
-STEPS = 25  # half of the paper's, in half the time
-GUIDANCE, MUTUAL = 3.0, 2.0  # by the text and of each side by the other, chosen there together: docs/RESULTS.md
+
+
+@dataclass(frozen=True)
+class StreamsShape:
+    """Shape of a transformer of two streams that stands in the place of both UNets."""
+
+    width: int = 192
+    blocks: int = 5
+    patch: int = 4  # latents of a token's height and width
 
 
 @dataclass(frozen=True)
@@ -58,22 +66,11 @@ class SmallTavConfig:
     words: WordEncoderConfig = field(default_factory=lambda: WordEncoderConfig(128))
     frames: FrameAutoencoderConfig = field(default_factory=FrameAutoencoderConfig)
     sounds: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(channels=16))
+    streams: StreamsShape | None = None  # in place of UNets; heads and links of `network` are its own then
 
     def __post_init__(self) -> None:
         if self.network.frames * self.frames.together != FRAMES:
             raise ValueError(f"clips have {FRAMES} frames, got {self.network.frames} x {self.frames.together}")
-
-
-class Worded(nn.Module):
-    """A TavDiffusion and the encoder of words that tells it, which learns with it."""
-
-    def __init__(self, network: TavDiffusion, words: WordEncoder) -> None:
-        super().__init__()
-        self.network, self.words = network, words
-
-    def forward(self, audio: Tensor, video: Tensor, t: Tensor, ids: Tensor) -> Any:
-        """As `TavDiffusion`, told by numbers of words [b k]."""
-        return self.network(audio, video, t, self.words(ids))
 
 
 @dataclass(frozen=True)
@@ -117,25 +114,22 @@ class SmallTav:
 
 @torch.no_grad()
 def made(
-    parts: SmallTav, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None], steps: int = STEPS,
-    guidance: float = GUIDANCE, stages: Stages = "together", mutual: float = MUTUAL,
+    parts: SmallTav, texts: Sequence[str], seeds: Sequence[int], check: Callable[[], None],
+    sampling: Sampling | None = None, stages: Stages = "together",
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Frames [b f 3 h w], about in [-1, 1], and log-mel frames [b t m] made of texts and seeds [b].
 
-    The same on one machine for the same. `check` is called often and may raise; `stages`: as `halves.in_stages`. Raises
-    UsageError for a text none of whose words is known.
+    The same on one machine for the same; without `sampling` the network's own. `check` is called often and may raise;
+    `stages`: as `halves.in_stages`. Raises UsageError for a text none of whose words is known.
     """
     device = parts.frames.mean.device
     ids = parts.ids(texts).to(device)
-    context, nothing = parts.worded.words(ids), parts.worded.words(torch.zeros_like(ids))
 
     def sampled(known: Known, *, is_told: bool, afresh: bool) -> Latents:
         each = [noise_of(parts.config, other_seed(seed) if afresh else seed) for seed in seeds]
         audio, video = (torch.stack(part).to(device) for part in zip(*each, strict=True))
-        return generated(
-            parts.worded.network, (audio, video), context if is_told else nothing, nothing, guidance,
-            sampler("ddim", schedule()), steps, check, known, mutual,
-        )  # fmt: skip
+        words = ids if is_told else torch.zeros_like(ids)
+        return parts.worded.sampled((audio, video), words, sampling or parts.worded.usual, check, known)
 
     audio, video = in_stages(sampled, stages)
     return parts.frames.decode(video), parts.sounds.decode(audio.permute(0, 2, 3, 1))
@@ -147,8 +141,9 @@ class SmallMaker:
     alone: Set[Stages] = frozenset(STAGES)
     usual_s = longest_s = SECONDS
 
-    def __init__(self, parts: SmallTav, steps: int = STEPS) -> None:
-        self._parts, self._steps = parts, steps
+    def __init__(self, parts: SmallTav, sampling: Sampling | None = None) -> None:
+        """Without `sampling` as the network's own."""
+        self._parts, self._sampling = parts, sampling
 
     def unknown(self, text: str) -> list[str]:
         """See `maker.ClosedVocabulary`."""
@@ -160,7 +155,7 @@ class SmallMaker:
 
     def make(self, text: str, seed: int, seconds: float, stages: Stages) -> AudibleClip:
         """See `maker.AudibleMaker`. Raises UsageError for a text none of whose words is known."""
-        frames, mels = made(self._parts, [text], [seed], check, self._steps, stages=stages)
+        frames, mels = made(self._parts, [text], [seed], check, self._sampling, stages)
         clip = AudibleClip(pixels_of(frames[0]), FRAMES / SECONDS, sound_of(mels[0].cpu().numpy(), seed))
         return clip.cut(seconds)
 
@@ -170,21 +165,11 @@ def load(folder: Path, device: torch.device, _models: Models) -> SmallMaker:
     return SmallMaker(read_small(folder).to(device))
 
 
-def schedule() -> Any:
-    """Noise in a thousand steps by a cosine (Nichol and Dhariwal 2021), seen as velocities (Salimans and Ho 2022).
-
-    The paper's networks see noise, over Stable Diffusion's schedule; a small one learns velocities sooner.
-    """
-    made = import_module("diffusers").DDPMScheduler
-    return made(1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", clip_sample=False)
-
-
 def untaught(config: SmallTavConfig, lexicon: Lexicon, seed: int = 0) -> SmallTav:
     """All networks with weights drawn by a seed."""
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        unets = [_unet(channels, config) for channels in (config.sounds.channels, config.frames.channels)]
-        worded = Worded(TavDiffusion(unets[0], unets[1], config.network), WordEncoder(config.words))
+        worded = _untaught_streams(config, config.streams) if config.streams else _untaught_unets(config)
         return SmallTav(config, worded, FrameAutoencoder(config.frames), PatchAutoencoder(config.sounds), lexicon)
 
 
@@ -223,6 +208,21 @@ def sound_of(mels: Floats, seed: int) -> Waveform:
     """Sound of log-mel frames [t m], as long as a clip."""
     samples = FORM.sounding(mels, seed)[: round(SECONDS * RATE_HZ)]
     return Waveform(np.clip(samples, -1, 1)[None].astype(np.float32), RATE_HZ)
+
+
+def _untaught_streams(config: SmallTavConfig, shape: StreamsShape) -> WordedStreams:
+    network = TwoStreams(TwoStreamsConfig(
+        config.sounds.channels * FORM.bands.n_mels // PATCH, config.frames.channels * shape.patch**2,
+        config.words.width, shape.width, shape.blocks, config.network.heads, config.network.cross_attention,
+        config.network.alignment,
+    ))  # fmt: skip
+    heard_s = COLUMNS * FORM.bands.stft.hop_length / RATE_HZ
+    return WordedStreams(network, WordEncoder(config.words), shape.patch, (heard_s, SECONDS))
+
+
+def _untaught_unets(config: SmallTavConfig) -> WordedUnets:
+    audio, video = (_unet(channels, config) for channels in (config.sounds.channels, config.frames.channels))
+    return WordedUnets(TavDiffusion(audio, video, config.network), WordEncoder(config.words))
 
 
 def _unet(channels: int, config: SmallTavConfig) -> Any:

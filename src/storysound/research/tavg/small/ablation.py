@@ -18,7 +18,15 @@ from storysound.metrics.table import Row
 from storysound.progress import Watch
 from storysound.research.stories.training import part_of
 from storysound.research.tavg.small import judges as judging
-from storysound.research.tavg.small.evaluate import JudgedClips, judged, made, real_halves, row_of, texts_of
+from storysound.research.tavg.small.evaluate import (
+    JudgedClips,
+    judged,
+    made,
+    real_halves,
+    row_of,
+    sampling_of,
+    texts_of,
+)
 from storysound.research.tavg.small.judges import read_judges
 from storysound.research.tavg.small.kept_rows import keep_row, kept_row
 from storysound.research.tavg.small.settings import SmallTavAblation, SmallTavTraining
@@ -66,7 +74,7 @@ def judging_of(recipe: SmallTavAblation, watch: Watch) -> Judge:
             _, others, halves = real_halves(network, recipe, watch)
             real.append((others, halves))
         found = judged(network, made(clips, parts, recipe), recipe, watch)
-        return row_of(name, found, *real[0], network, clips, recipe)
+        return row_of(name, found, *real[0], network, clips, recipe, sampling_of(parts, recipe))
 
     return judge
 

@@ -146,7 +146,7 @@ class CodedClips:
     ids: Tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def coded_clips(part: Part, count: int, parts: SmallTav, folder: Path, watch: Watch) -> CodedClips:
     """The first `count` clips of a part, from the folder where they were kept, else made and kept."""
     found = []

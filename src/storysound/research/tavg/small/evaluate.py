@@ -22,7 +22,8 @@ from torch import Tensor
 from storysound.encode.pool import Models
 from storysound.generate.maker import WEIGHTS
 from storysound.generate.video import small
-from storysound.generate.video.small import GUIDANCE, MUTUAL, SmallTav, read_small, untaught
+from storysound.generate.video.small import SmallTav, read_small, untaught
+from storysound.generate.video.worded import Sampling
 from storysound.media.arrays import Doubles, Floats
 from storysound.metrics.bootstrap import interval
 from storysound.metrics.frechet import frechet_distance
@@ -123,19 +124,23 @@ def made(
     clips: Sequence[MadeClip], parts: SmallTav, recipe: SmallTavJudging
 ) -> Callable[[int, int], tuple[Tensor, Tensor]]:
     """What a network makes of the texts of clips."""
-    guidance = GUIDANCE if recipe.guidance is None else recipe.guidance
-    mutual = MUTUAL if recipe.mutual is None else recipe.mutual
+    sampling = sampling_of(parts, recipe)
 
     def some(start: int, end: int) -> tuple[Tensor, Tensor]:
         texts, seeds = [clip.text for clip in clips[start:end]], range(start, end)
-        return small.made(parts, texts, seeds, check, recipe.sampling_steps, guidance, mutual=mutual)
+        return small.made(parts, texts, seeds, check, sampling)
 
     return some
 
 
+def sampling_of(parts: SmallTav, recipe: SmallTavJudging) -> Sampling:
+    """The network's own but for what the recipe says."""
+    return parts.worded.usual.changed(recipe.sampling_steps, recipe.guidance, recipe.mutual)
+
+
 def row_of(
     name: str, found: JudgedClips, others: JudgedClips, halves: tuple[float, float], network: Judges,
-    clips: Sequence[MadeClip], recipe: SmallTavJudging,
+    clips: Sequence[MadeClip], recipe: SmallTavJudging, sampling: Sampling,
 ) -> Row:  # fmt: skip
     """All figures of clips, beside real ones of `others`; `halves`: distances of two halves of real ones."""
     combinations = [clip.scene.combination for clip in clips]
@@ -162,7 +167,8 @@ def row_of(
         figures["p"] = float(wilcoxon(own, foreign, alternative="greater").pvalue)
     figures["fvd"] = frechet_distance(found.features_seen, others.features_seen) / halves[0]
     figures["fad"] = frechet_distance(found.features_heard, others.features_heard) / halves[1]
-    said = f"contacts of {int(told.sum())} clips; {recipe.sampling_steps} steps of DDIM, seed {recipe.seed}"
+    how = f"{sampling.steps} steps of {sampling.method}, guidance {sampling.guidance:g}, {sampling.mutual:g}"
+    said = f"contacts of {int(told.sum())} clips; {how}, seed {recipe.seed}"
     return Row(SMALL_TASK, name, figures, spread, len(clips), f"made world, {recipe.part}", said)
 
 
@@ -247,15 +253,16 @@ def evaluate(recipe: SmallTavEvaluation, models: Models, watch: Watch) -> list[R
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     network, parts = read_judges(recipe.judges or judging.SHIPPED), read_small(recipe.model or WEIGHTS)
-    nothing = untaught(parts.config, parts.lexicon, recipe.seed)
+    sampling, nothing = sampling_of(parts, recipe), untaught(parts.config, parts.lexicon, recipe.seed)
     blank = SmallTav(parts.config, nothing.worded.eval(), parts.frames, parts.sounds, parts.lexicon)
     clips = texts_of(recipe)
     own, others, halves = real_halves(network, recipe, watch)
-    rows = [row_of("real", own, others, halves, network, clips, recipe)]
+    rows = [row_of("real", own, others, halves, network, clips, recipe, sampling)]
     sources = {"real, through the autoencoders": real(clips, parts), "made": made(clips, parts, recipe)}
     if recipe.untaught:
         sources["untaught"] = made(clips, blank, recipe)
     for name, source in sources.items():
         watch.step(name)
-        rows.append(row_of(name, judged(network, source, recipe, watch), others, halves, network, clips, recipe))
+        found = judged(network, source, recipe, watch)
+        rows.append(row_of(name, found, others, halves, network, clips, recipe, sampling))
     return rows

@@ -9,6 +9,8 @@ from storysound.research.paper import TableLayout
 from storysound.research.tavg.settings import Match
 from storysound.train.plan import TrainingPlan
 
+Network = Literal["unets", "streams"]
+
 
 @dataclass(frozen=True)
 class SmallTavTraining:
@@ -20,9 +22,10 @@ class SmallTavTraining:
     out: Path
     latents: Path | None = None  # a run whose autoencoders and latents are taken; none: this one makes its own
     start: Path | None = None  # a folder with a small TAVDiffusion: its network is what is begun with
-    links_afresh: bool = False  # of `start` all is taken but cross-attention and alignment, which are drawn anew
+    network: Network = "unets"  # the paper's; streams: a rectified-flow transformer of sound, picture and text
+    links_afresh: bool = False  # of `start` UNets' cross-attention and alignment are drawn anew, and all else is taken
     clips: int = 20_000  # that are learned from
-    cross_attention: bool = True  # Eq. 12; False: an ablation of table 3
+    cross_attention: bool = True  # Eq. 12, or that streams see each other; False: an ablation of table 3
     alignment: bool = True  # Eq. 13, 14; False: an ablation of table 3
     share: float = 0.1  # λ of Eq. 15
     temperature: float = 0.1  # τ of Eq. 13
@@ -36,6 +39,7 @@ class SmallTavTraining:
     ema: float = 0.998
     judged: int = 256  # clips of other combinations whose loss is looked at
     evaluate_every: int = 500
+    checkpointing: bool = False  # activations are computed again instead of kept: less memory, a third slower
     seed: int = 0
     threads: int = 0  # of the processor; 0: torch's own choice
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -46,8 +50,10 @@ class SmallTavTraining:
             raise ValueError(f"match is {' or '.join(get_args(Match))}, got {self.match!r}")
         if min(self.clips, self.code_clips, self.batch, self.judged) < 1 or not 0 <= self.wordless < 1:
             raise ValueError("needs clips, code_clips, batch and judged >= 1, wordless in [0, 1)")
-        if self.links_afresh and self.start is None:
-            raise ValueError("links_afresh says what is taken of start, which isn't given")
+        if self.network not in get_args(Network):
+            raise ValueError(f"network is {' or '.join(get_args(Network))}, got {self.network!r}")
+        if self.links_afresh and (self.start is None or self.network == "streams"):
+            raise ValueError("links_afresh says what is taken of the UNets of start, which aren't given")
         self.plan()
 
     def code_plan(self) -> TrainingPlan:
@@ -95,7 +101,7 @@ class SmallTavJudging:
     part: Literal["validation", "test"] = "test"  # whose combinations are asked for; choices are made on the other
     clips: int = 210
     least: float = 0.4  # probability of a contact that counts; chosen on real clips of the validation part
-    sampling_steps: int = 25  # the model's own
+    sampling_steps: int | None = None  # none: the model's own
     guidance: float | None = None  # none: the model's own
     mutual: float | None = None  # guidance of each side by the other, 1 for none; none given: the model's own
     draws: int = 2000  # of the bootstrap, by clips
@@ -105,7 +111,8 @@ class SmallTavJudging:
     def __post_init__(self) -> None:
         if self.part not in ("validation", "test"):
             raise ValueError(f"part is validation or test, got {self.part!r}")
-        if self.clips < 2 or self.sampling_steps < 1 or self.draws < 1 or not 0 < self.least < 1:
+        steps = 1 if self.sampling_steps is None else self.sampling_steps
+        if self.clips < 2 or steps < 1 or self.draws < 1 or not 0 < self.least < 1:
             raise ValueError("needs clips >= 2, sampling_steps and draws >= 1, least in (0, 1)")
 
 

@@ -1,18 +1,24 @@
-"""`storysound train tav-small`: the paper's network and loss (TAVGBench, section 4) at a size a processor can learn."""
+"""`storysound train tav-small`: the paper's network and loss (TAVGBench, section 4) at a size a processor can learn.
+
+With `network=streams` a rectified-flow transformer of two streams in its place, of the same clips, words and codes.
+"""
 
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from storysound.encode.pool import Models
 from storysound.errors import InputError
 from storysound.generate.lexicon import Lexicon
-from storysound.generate.video.small import SmallTav, SmallTavConfig, read_small, schedule, untaught
-from storysound.losses.audio_visual import audible_video_loss
+from storysound.generate.video.small import SmallTav, SmallTavConfig, StreamsShape, read_small, untaught
+from storysound.generate.video.worded import Worded, WordedStreams, schedule
+from storysound.losses.audio_visual import audible_flow_loss, audible_video_loss
 from storysound.nn.word_encoder import WordEncoderConfig
 from storysound.progress import Watch
 from storysound.research.stories.batches import stories_at
@@ -36,11 +42,7 @@ def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
     Raises MissingModelError where `latents` is no run with autoencoders, or `start` no model; InputError where that
     has another network.
     """
-    found = SmallTavConfig(words=WordEncoderConfig(len(WORDS)))
-    config = replace(
-        found, network=replace(found.network, cross_attention=recipe.cross_attention, alignment=recipe.alignment)
-    )
-    parts = untaught(config, Lexicon(WORDS), recipe.seed)
+    parts = untaught(config_of(recipe), Lexicon(WORDS), recipe.seed)
     home = recipe.latents or recipe.out
     if recipe.latents is None and not (home / _CODES).exists():
         taught_codes(recipe, parts, watch)
@@ -51,11 +53,20 @@ def begun(recipe: SmallTavTraining, watch: Watch) -> tuple[SmallTav, Path]:
     return replace(parts, frames=codes.frames, sounds=codes.sounds), home
 
 
+def config_of(recipe: SmallTavTraining) -> SmallTavConfig:
+    """Shapes of what is trained."""
+    found = SmallTavConfig(words=WordEncoderConfig(len(WORDS)))
+    return replace(
+        found, network=replace(found.network, cross_attention=recipe.cross_attention, alignment=recipe.alignment),
+        streams=StreamsShape() if recipe.network == "streams" else None,
+    )  # fmt: skip
+
+
 def _begin_with(parts: SmallTav, folder: Path, *, afresh: bool) -> None:
     """Takes the weights of another's network; with `afresh` all but its links, which `parts` may have or not."""
     there = read_small(folder)
     if there.lexicon != parts.lexicon or _shapes(there, linked=not afresh) != _shapes(parts, linked=not afresh):
-        raise InputError(folder, "its network is another one", "choose the same cross_attention and alignment")
+        raise InputError(folder, "its network is another one", "choose the same network, cross_attention and alignment")
     taken = there.worded.state_dict()
     if afresh:
         own = {name: weight for name, weight in parts.worded.state_dict().items() if name.startswith(_LINKS)}
@@ -70,22 +81,36 @@ def _shapes(parts: SmallTav, *, linked: bool) -> SmallTavConfig:
     return replace(parts.config, network=replace(parts.config.network, cross_attention=False, alignment=False))
 
 
-def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining) -> Losses:
-    """Eq. 15 of a batch, latents [b c t m] and [b g c h w], and its parts."""
+def loss_of(network: nn.Module, batch: ClipBatch, recipe: SmallTavTraining, worded: Worded) -> Losses:
+    """Eq. 15 of a batch, latents [b c t m] and [b g c h w], and its parts. `network`: `worded`, as it is trained."""
     audio, video, ids, seed = batch
-    dice = torch.Generator().manual_seed(seed)
+    dice, how = torch.Generator().manual_seed(seed), (recipe.share, recipe.temperature, recipe.match)
     with SingleAttention():
-        found = audible_video_loss(
-            network, audio, video, ids, schedule(), dice, recipe.share, recipe.temperature, recipe.match
-        )
+        if isinstance(worded, WordedStreams):
+            tokens = worded.tokens(audio, video)
+            found = audible_flow_loss(network, tokens.audio, tokens.video, ids, ids > 0, tokens.places, dice, *how)
+        else:
+            found = audible_video_loss(network, audio, video, ids, schedule(), dice, *how)
     return found.by_name()
 
 
-def judge(network: nn.Module, clips: CodedClips, recipe: SmallTavTraining, device: torch.device) -> dict[str, float]:
+def computed_again(block: nn.Module, *given: Tensor) -> Any:
+    """What a block gives, computed once more going back: attention as `loss_of` has it, which then is over."""
+
+    def within(*given: Tensor) -> Any:
+        with SingleAttention():
+            return block(*given)
+
+    return checkpoint(within, *given, use_reentrant=False)
+
+
+def judge(
+    network: nn.Module, clips: CodedClips, recipe: SmallTavTraining, worded: Worded, device: torch.device
+) -> dict[str, float]:
     """The mean error of both sides over clips of other combinations, negative: the same noise every time."""
     errors = []
     for number, rows in enumerate(torch.split(torch.arange(len(clips.ids)), recipe.batch)):
-        losses = loss_of(network, _batch(clips, rows, number, device), recipe)
+        losses = loss_of(network, _batch(clips, rows, number, device), recipe, worded)
         errors.append(losses["audio"] + losses["video"])
     return {"fit": -float(torch.stack(errors).mean())}
 
@@ -120,14 +145,17 @@ def train(recipe: SmallTavTraining, models: Models, watch: Watch) -> float:
         ids[torch.from_numpy(dice.random(len(rows)) < recipe.wordless)] = 0
         return audio, video, ids, seed
 
+    if recipe.checkpointing:
+        parts.worded.enable_gradient_checkpointing(computed_again)
     task = Task(
-        parts.worded, partial(loss_of, recipe=recipe), batch_at,
-        partial(judge, clips=judged, recipe=recipe, device=fabric.device), "fit",
+        parts.worded, partial(loss_of, recipe=recipe, worded=parts.worded), batch_at,
+        partial(judge, clips=judged, recipe=recipe, worded=parts.worded, device=fabric.device), "fit",
         {
             "seed": recipe.seed, "batch": recipe.batch, "clips": recipe.clips, "wordless": recipe.wordless,
             "cross_attention": recipe.cross_attention, "alignment": recipe.alignment, "share": recipe.share,
             "temperature": recipe.temperature, "match": recipe.match, "start": recipe.start and str(recipe.start),
-            **({"links_afresh": True} if recipe.links_afresh else {}),  # runs of old know nothing of it
+            **({"links_afresh": True} if recipe.links_afresh else {}),  # runs of old know nothing of it, nor of this
+            **({"network": recipe.network} if recipe.network != "unets" else {}),
         },
     )  # fmt: skip
     best = fit(task, recipe.plan(), recipe.out, fabric, watch)
