@@ -184,6 +184,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, Meta(gt=0)] | None = None
     transition: Annotated[float, Meta(ge=0, le=10)] = 0.5
     narration: str = ""
+    to_beat: bool = False
     profile: str = "embedded"
 
 

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 
 from storysound.cue.score import Cue
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Doubles, Floats
 
 LISTENED_S = 20.0  # of each cue, from its start, to say why it was chosen
 SHORTEST_S = 0.1  # shorter cues have no moments to tell apart
+
+
+@dataclass(frozen=True, eq=False)
+class Pulse:
+    """Beats [n] and bar lines [b] of a cue of music, ascending seconds of the story; `turn_s`: when it takes over."""
+
+    beats_s: Doubles
+    bars_s: Doubles
+    turn_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -15,6 +24,7 @@ class RenderedCue:
 
     cue: Cue
     samples: Floats
+    pulse: Pulse | None = None  # of music with beats
 
 
 @dataclass(frozen=True)

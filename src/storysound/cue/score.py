@@ -228,6 +228,7 @@ class Wishes:
     seconds: float | None = None  # that each picture is shown; None: by its words
     transition: float = 0.5  # seconds of a dissolve
     narration: str = ""  # path of a voice that tells the pictures
+    to_beat: bool = False  # pictures change on beats of the music
     profile: str = "embedded"
 
 

@@ -108,6 +108,7 @@ Transition = Annotated[float, typer.Option(metavar="S", help="Dissolve from pict
 Narration = Annotated[
     Path | None, typer.Option(readable=False, help="A voice that tells the pictures; they share its length.")
 ]
+ToBeat = Annotated[bool, typer.Option("--to-beat", help="Pictures of a slideshow change on beats of the music.")]
 Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
 VoicePeaks = Annotated[
     float,
@@ -133,7 +134,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
         "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "rerank", "every_track",
-        "fps", "seconds", "transition", "narration", "themes", "shortest_scene", "silence",
+        "fps", "seconds", "transition", "narration", "to_beat", "themes", "shortest_scene", "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -204,6 +205,7 @@ def score(
     seconds: Seconds = None,
     transition: Transition = 0.5,
     narration: Narration = None,
+    to_beat: ToBeat = False,
     avoid: Avoid = None,
     seed: Seed = 0,
     take: Take = 1,
@@ -301,6 +303,7 @@ def plan(
     seconds: Seconds = None,
     transition: Transition = 0.5,
     narration: Narration = None,
+    to_beat: ToBeat = False,
     avoid: Avoid = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
     take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,

@@ -24,6 +24,12 @@ def summarize(
     out: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Video to write: .mp4, .mov or .mkv.")],
     by: Annotated[By, typer.Option(help="Excitement of what is seen, or of the sound under it.")] = By.image,
     share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Of the video's length, at most.")] = 0.15,
+    music: Annotated[
+        Path | None, typer.Option(readable=False, help="A track to lie under the summary, made as long as it.")
+    ] = None,
+    to_beat: Annotated[
+        bool, typer.Option("--to-beat", help="Pictures change on beats of the music; without a track it is composed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout: a line per shot kept.")] = False,
 ) -> None:
     """Cut a video to its most exciting shots, with their sound; says which and why."""
@@ -31,7 +37,7 @@ def summarize(
     from storysound.jobs.summarize.request import SummarizeRequest
     from storysound.session import Session
 
-    request = SummarizeRequest(video, out, by.value, share)
+    request = SummarizeRequest(video, out, by.value, share, music, to_beat)
     with Session() as session, shown("summarize") as watch:
         result = session.summarize(request, watch=watch)
     show(result, as_json)
@@ -54,4 +60,8 @@ def show(summary: "SummarizeResult", as_json: bool) -> None:
         table.add_row(*times, f"{shot.importance:.3f}", ", ".join(shot.shows))
     Console().print(table)
     kept = f"{len(summary.kept)} of {summary.shots} shots, {summary.length_s:.1f} of {summary.duration_s:.1f} s"
+    if summary.beats is not None:
+        streams.line(f"{summary.beats:.0%} of its pictures change on a beat of the music")
+    for note in summary.notes:
+        streams.line(f"note: {note}")
     streams.line(f"{summary.out}: {kept}; arousal is {summary.importance:.3f} over the whole video")

@@ -22,7 +22,7 @@ from storysound.cue.score import Scene as FilmScene
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.plan.filling import made_beside
-from storysound.media.arrays import Samples
+from storysound.media.arrays import Doubles, Samples
 from storysound.media.content import sha256_of
 from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
@@ -143,15 +143,28 @@ def _scene_music(brief: MusicBrief, film: FilmTimes) -> tuple[Composition, float
 
     The composition is as long as the file may be.
     """
-    piece = brief.piece
-    length_s = round(piece.end_s - piece.start_s, 6)
+    piece, music = brief.piece, _composed(brief, film)
     start_s, end_s = (round(time_s - piece.start_s, 6) for time_s in (brief.start_s, brief.end_s))
-    scene = SpottedScene(start_s, end_s, brief.mood, brief.theme, brief.ensemble, brief.seed, brief.style)
-    music = compose_scene(scene, Place(brief.number, piece.scenes, length_s), _around(brief, film), piece.seed, Means())
+    length_s = round(piece.end_s - piece.start_s, 6)
     origin_s = int(max(0.0, start_s - EARLY_S) * RATE_HZ) / RATE_HZ  # on a sample, so that scenes add up to the piece
     until_s = length_s if brief.number == piece.scenes - 1 else end_s + TAIL_S
     parts = tuple(_earlier(part, origin_s) for part in music.parts)
     return replace(music, parts=parts, length_s=round(until_s - origin_s, 6), bars=()), origin_s
+
+
+def pulse_of(brief: MusicBrief, film: FilmTimes) -> tuple[Doubles, Doubles]:
+    """Beats [n] and bar lines [b] of what a brief is composed to, in seconds of the film."""
+    music, start_s = _composed(brief, film), brief.piece.start_s
+    return np.array(music.beats_s()) + start_s, np.array([bar.start_s for bar in music.bars]) + start_s
+
+
+def _composed(brief: MusicBrief, film: FilmTimes) -> Composition:
+    """The notes of a brief, in seconds of its piece."""
+    piece = brief.piece
+    start_s, end_s = (round(time_s - piece.start_s, 6) for time_s in (brief.start_s, brief.end_s))
+    scene = SpottedScene(start_s, end_s, brief.mood, brief.theme, brief.ensemble, brief.seed, brief.style)
+    place = Place(brief.number, piece.scenes, round(piece.end_s - piece.start_s, 6))
+    return compose_scene(scene, place, _around(brief, film), piece.seed, Means())
 
 
 def _around(brief: MusicBrief, film: FilmTimes) -> Surroundings:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from storysound.cue.exits import NOTHING, Edges, on_beats, opened
+from storysound.cue.exits import NOTHING, Edges, on_beats, opened, story_beats_s
 from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
 from storysound.cue.remix.remix import Remixer
-from storysound.cue.rendered import RenderedCue
+from storysound.cue.rendered import Pulse, RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
 from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
@@ -28,8 +28,9 @@ from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.audio import Waveform, read_audio
+from storysound.media.probe import probe
 from storysound.progress import Watch
-from storysound.story import Span
+from storysound.story import Sound, Source, Span
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,8 @@ def cut(
             if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
                 entries.add(one.cue, sound.beats_s + sound.from_s, sound.bars_s + sound.from_s)
+                if draft.layer == "music" and len(entries.beats_s):
+                    one = replace(one, pulse=Pulse(entries.beats_s, entries.bars_s, edges.turn_s))
                 yield one
                 break
         else:
@@ -207,6 +210,19 @@ def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
     """A sound cut to a place and brought to a loudness there. Raises MediaError where it can't be read."""
     sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s), Sounds())
     return _fitted(place, hit, sound, wanted_lufs).cue
+
+
+def bed_of(file: Path, length_s: float, wanted_lufs: float) -> RenderedCue:
+    """A track made to last from 0 to `length_s`, at a loudness. Raises MediaError where it can't be read."""
+    sound = Sound(file.name, str(file.absolute().parent), probe(file).duration_s, "music", source=Source(file.name))
+    hit = Hit(sound, 0.0, sound.duration_s, 1.0, ("as asked",))
+    loaded = _read(hit, "music", _stretch(hit, length_s), Sounds())
+    place = Place("music-1", "music", 0.0, length_s, edges=Edges(None, length_s, False, length_s))
+    one = _fitted(place, hit, loaded, wanted_lufs)
+    if loaded.bars is None:
+        return one
+    heard = (story_beats_s(one.cue.pieces, times_s + loaded.from_s) for times_s in (loaded.beats_s, loaded.bars_s))
+    return replace(one, pulse=Pulse(*heard))
 
 
 def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:

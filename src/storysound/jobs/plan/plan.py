@@ -19,8 +19,8 @@ from storysound.cue.master import Mastered, level, level_track
 from storysound.cue.mix import bed_lufs
 from storysound.cue.playback import Sounds
 from storysound.cue.references import is_unchanged, reference_to
-from storysound.cue.rendered import Attention, RenderedCue
-from storysound.cue.score import SILENT, Cue, Edit, Score, Slideshow, Still
+from storysound.cue.rendered import Attention, Pulse, RenderedCue
+from storysound.cue.score import SILENT, Cue, Edit, FileReference, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
@@ -29,13 +29,13 @@ from storysound.ingest.kinds import StoryKind, kind_of
 from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
-from storysound.jobs.plan.beds import Bed, composed_beds, composed_cues, composer_of
+from storysound.jobs.plan.beds import Bed, briefs, composed_beds, composed_cues, composer_of
 from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
-from storysound.jobs.plan.composing import Composer, film_times, times_of
-from storysound.jobs.plan.cuts import Accepts, Place, cut, fitted_cue
+from storysound.jobs.plan.composing import Composer, FilmTimes, film_times, pulse_of, times_of
+from storysound.jobs.plan.cuts import Accepts, Place, bed_of, cut, fitted_cue
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
 from storysound.jobs.plan.lasting import Lasting
-from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside
+from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside, voice_of
 from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
@@ -43,6 +43,7 @@ from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.sight import PictureReader, Sight
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
+from storysound.jobs.plan.to_beat import as_shown, beats_of, locked_pulses, spans_on_beats
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
 from storysound.media.arrays import RATE_HZ
@@ -54,8 +55,8 @@ from storysound.progress import Watch
 from storysound.story import Span
 
 __all__ = [
-    "CROSS_S", "SHARES", "Composer", "Lasting", "Place", "Plan", "fitted_cue", "plan", "run", "run_again", "spotted",
-    "spotted_sheet", "times_of", "voices_beside",
+    "CROSS_S", "SHARES", "Composer", "FilmTimes", "Lasting", "Place", "Plan", "bed_of", "fitted_cue", "plan",
+    "pulse_of", "run", "run_again", "spotted", "spotted_sheet", "times_of", "voice_of", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ AGREES, AGREES_UNDER_SOUND = 1.0, 3.0
 SHARES = {"look": 23, "listen": 21, "understand": 10, "match": 1, "cue": 14, "level": 3}
 WIDE, TALL = (1280, 720), (720, 1280)  # of slideshows
 
+_Material = tuple[Footage, Breakdown, OwnSound, FileReference | None]  # with the sound under the cues
 Explains = Callable[[Footage, Sight | None, Sequence[RenderedCue]], Mapping[str, Attention]]
 
 
@@ -133,6 +135,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         seconds=wishes.seconds,
         transition=wishes.transition,
         narration=Path(wishes.narration) if wishes.narration else None,
+        to_beat=wishes.to_beat,
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
@@ -214,13 +217,15 @@ def plan(
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
-        drafts = [] if aside else _around(_drafts(footage, breakdown, own, finder, options, watch, sounds), locked)
+        music = [] if aside else _around(_music(breakdown, own, finder, options, watch), locked)
         beds: list[Bed] = []
         if composer and not aside:
             silent = tuple(Span(each.start_s, each.end_s) for each in breakdown.scenes if each.theme == SILENT)
             free = _around(beside([Draft("music", 0.0, told.duration_s, (), 0.5)], (*own.music, *silent)), locked)
-            beds, drafts = composed_beds(drafts, free, breakdown, options, always=compose == "always")
-        _check_shelves(drafts, library)
+            beds, music = composed_beds(music, free, breakdown, options, always=compose == "always")
+        moves = options.to_beat and not aside and len(footage.pages) > 1
+        effects = [] if moves or aside else _effects(footage, breakdown, own, finder, options, watch, sounds, locked)
+        _check_shelves([*music, *effects], library)
     with steps("cue"):
         levels = old.levels if old else options.levels
         layout = own.sound.layout if own.sound and options.layout == "own" else STEREO
@@ -229,20 +234,34 @@ def plan(
         explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
         cut_now: list[Cue] = []
         maps: dict[str, Attention] = {}
+        pulses: list[Pulse] = []
 
         def lay(drafts: Sequence[Draft], accept: Accepts) -> None:
             for one in cut(drafts, bed, levels, accept, watch, {cue.id for cue in (*locked, *cut_now)}, sounds):
                 maps.update(explain(footage, breakdown.sight, [one]))
                 cut_now.append(one.cue)
+                pulses.extend([one.pulse] if one.pulse else [])
 
-        lay(drafts, accept)
-    slideshow = old.slideshow if old else _slideshow(footage, options) if footage.pages else None
+        lay([*music, *effects], accept)
+    unmoved = ""
+    if moves:
+        with steps("beat"):
+            pulses += [*_pulses_of_beds(beds, breakdown, options, own), *locked_pulses(locked, sounds)]
+            spans, unmoved = spans_on_beats(footage, beats_of(pulses))
+            footage, breakdown, own, original = _shown_at(
+                spans, (footage, breakdown, own, original), story, options, models, watch, sheet
+            )
+            effects = _effects(footage, breakdown, own, finder, options, watch, sounds, locked)
+            _check_shelves(effects, library)
+            accept = _accepts(footage, breakdown, own, listener)
+            lay(effects, accept)
+    slideshow = _slideshow(footage, options, old) if footage.pages else None
     if composer and beds:
         with steps("compose"):
             film = film_times(told.duration_s, breakdown.scenes, slideshow, own.speech)
-            for music in beds:
+            for piece in beds:
                 taken = [cue.id for cue in (*locked, *cut_now)]
-                cut_now += composed_cues(music, composer, breakdown, film, options, (bed, levels), taken, watch)
+                cut_now += composed_cues(piece, composer, breakdown, film, options, (bed, levels), taken, watch)
     made = None
     if fill != "none" and not aside:
         with steps("make"):
@@ -284,6 +303,7 @@ def plan(
     notes = (
         *notes_of(score, told),
         *((without,) if without else ()),
+        *((unmoved,) if unmoved else ()),
         *theme_notes(score),
         *(fill_notes(score.cues, made) if made else ()),
         *mastered.notes(),
@@ -353,15 +373,22 @@ def _show(options: PlanOptions, old: Score | None) -> Show:
     return Show(options.seconds, options.narration, fps=options.fps)
 
 
-def _slideshow(footage: Footage, options: PlanOptions) -> Slideshow:
-    """As large as asked, else upright where most pages are."""
+def _slideshow(footage: Footage, options: PlanOptions, old: Score | None) -> Slideshow:
+    """As large as asked, else upright where most pages are; as it is in a sheet, but for when each is shown."""
+    stills = tuple(Still(str(p.file), p.span.start_s, p.span.end_s, p.is_film) for p in footage.pages)
+    if old is not None and old.slideshow is not None:
+        return replace(old.slideshow, stills=stills)
     shapes = [own[0].shape for own in footage.pictures]
     tall = sum(height > width for height, width, _ in shapes) * 2 > len(shapes)
-    stills = tuple(Still(str(p.file), p.span.start_s, p.span.end_s, p.is_film) for p in footage.pages)
     return Slideshow(stills, *(options.size or (TALL if tall else WIDE)), options.transition)
 
 
-def _drafts(
+def _music(breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch) -> list[Draft]:
+    drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
+    return with_turns(beside(drafts, own.music), breakdown.scenes)
+
+
+def _effects(
     footage: Footage,
     breakdown: Breakdown,
     own: OwnSound,
@@ -369,13 +396,38 @@ def _drafts(
     options: PlanOptions,
     watch: Watch,
     sounds: Sounds,
+    locked: Sequence[Cue],
 ) -> list[Draft]:
-    drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
-    drafts = with_turns(beside(drafts, own.music), breakdown.scenes)
-    if options.effects:
-        heard = _audible(footage, own)
-        drafts += effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds))
-    return drafts
+    if not options.effects:
+        return []
+    heard = _audible(footage, own)
+    return _around(effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds)), locked)
+
+
+def _pulses_of_beds(beds: Sequence[Bed], breakdown: Breakdown, options: PlanOptions, own: OwnSound) -> Iterator[Pulse]:
+    """Beats of music that is still to be composed, as long as no picture asks for others."""
+    film = FilmTimes(max((bed.end_s for bed in beds), default=0.0), (), own.speech)
+    for bed in beds:
+        for brief in briefs(bed, breakdown, options):
+            yield Pulse(*pulse_of(brief, film), brief.start_s)
+
+
+def _shown_at(
+    spans: Sequence[Span], now: _Material, story: Path, options: PlanOptions, models: Models, watch: Watch, sheet: Path
+) -> _Material:
+    """A story of pictures that is shown at other times. Films among them move with their sound: it is heard anew."""
+    footage, breakdown, own, original = now
+    show = Show(options.seconds, options.narration, tuple(spans), footage.story.fps)
+    again = read_footage(story, Watch(lambda at: watch.check()), show=show, about=options.text)
+    told = replace(footage.story, frames=again.story.frames, shots=again.story.shots, units=again.story.units)
+    moved = replace(again, story=told, original=footage.original)
+    breakdown = as_shown(breakdown, footage, moved)
+    if not any(page.is_film for page in moved.pages):
+        return moved, breakdown, own, original
+    own, moved, _ = own_sound(replace(moved, original=again.original), options, models, watch, None)
+    own, original = beside_sheet(own, moved, sheet, reference_to(story))
+    told, breakdown = break_down(moved, models, options.text, watch, breakdown.scenes)
+    return replace(moved, story=told), breakdown, own, original
 
 
 def _audible(footage: Footage, own: OwnSound) -> Sequence[bool]:

@@ -12,7 +12,7 @@ from storysound.ingest.kinds import StoryKind
 from storysound.story import Mood, Story
 
 Layout = Literal["own", "stereo"]
-SLIDESHOW = ("size", "fps", "seconds", "transition", "narration")
+SLIDESHOW = ("size", "fps", "seconds", "transition", "narration", "to_beat")
 LicencePolicy = Literal["any", "commercial"]
 Fill = Literal["make", "hub", "none"]
 Compose = Literal["always", "missing", "never"]
@@ -60,6 +60,7 @@ class PlanOptions:
     seconds: float | None = None  # that each picture is shown; None: by its words
     transition: float = Wishes.transition  # seconds of a dissolve from one picture to the next; 0 cuts
     narration: Path | None = None  # a voice that tells the pictures, which share its length
+    to_beat: bool = False  # pictures change on beats of the music, near the times at which they else would
 
     def __post_init__(self) -> None:
         if self.replace and not self.keep_original:
@@ -110,6 +111,8 @@ class PlanOptions:
             value = getattr(self, field)
             if value is not None and not least <= value <= most:
                 raise UsageError(f"must lie in [{least:g}, {most:g}], got {value:g}", field=field)
+        if self.to_beat and not self.music:
+            raise UsageError("goes by the music: it can't go without `music`", field="to_beat")
         if self.narration is not None and self.seconds is not None:
             raise UsageError("a `narration` says how long pictures stay", field="seconds")
         if self.narration is not None and not self.keep_original:
@@ -168,6 +171,7 @@ class PlanOptions:
             seconds=self.seconds,
             transition=self.transition,
             narration=str(self.narration.absolute()) if self.narration else "",
+            to_beat=self.to_beat,
             profile=profile,
         )
 

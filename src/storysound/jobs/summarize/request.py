@@ -17,12 +17,19 @@ class SummarizeRequest:
     out: Path  # .mp4, .mov or .mkv
     by: By = "image"  # excitement of what is seen, or of the sound under it
     share: float = 0.15  # of the video's length, at most; the literature's
+    music: Path | None = None  # a track under the summary, as long as that
+    to_beat: bool = False  # pictures change on beats of the music; without a track it is composed
 
     def __post_init__(self) -> None:
         if self.by not in ("image", "music"):
             raise UsageError(f"must be image or music, got {self.by!r}", field="by")
         if not 0 < self.share < 1:
             raise UsageError(f"must lie between 0 and 1, got {self.share}", field="share")
+
+    @property
+    def has_music(self) -> bool:
+        """Whether music lies under the summary."""
+        return self.music is not None or self.to_beat
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,5 @@ class SummarizeResult:
     kept: tuple[SummaryShot, ...]
     shots: int  # of the video
     importance: float  # mean over the video
+    beats: float | None = None  # share of the picture changes on a beat of the music; None without music that has any
+    notes: tuple[str, ...] = ()  # what the user should know

@@ -9,7 +9,8 @@ literature leave the length out, so that the shortest shots win whatever they sh
 
 import logging
 import math
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +32,10 @@ from storysound.ingest import look as looking
 from storysound.ingest.change_points import ChangeConfig, change_points
 from storysound.ingest.footage import SIDE_PX, split_long
 from storysound.ingest.look import SHOT_STEP_S, Part
+from storysound.jobs.plan.plan import voice_of
+from storysound.jobs.summarize.music import Music, composed_music, given_music, mixed
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult, SummaryShot
+from storysound.jobs.summarize.to_beat import Importance, nodes_of, stretches, takes_of
 from storysound.media.arrays import RATE_HZ, Floats, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.excerpts import render_excerpts
@@ -40,9 +44,10 @@ from storysound.media.film.containers import container_for
 from storysound.media.film.mux import picture_end_s
 from storysound.media.image import from_jpeg
 from storysound.media.probe import MediaInfo, VideoInfo, probe
+from storysound.media.recording import record_audio
 from storysound.metrics.summary import knapsack
 from storysound.progress import Watch
-from storysound.story import Span
+from storysound.story import Mood, Span
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +62,8 @@ CLIP_S, HOP_S = SHORTEST_MUSIC_S, 2.0  # of sound that is judged at once, and fr
 FAINT = 1e-3  # a clip whose loudest sample is below is silent
 UNIT_S = 0.01  # the knapsack weighs in these
 SHOWN = 3  # names of what is recognised in a shot
+NEAR_BEAT_S = 0.04  # of a beat, and a picture changes on it
+_MOST_ROUNDS = 4  # of music made as long as what can be shown between its beats
 
 
 _COSTS = {"look": 10.0, "listen": 2.0, "cut": 5.0}
@@ -81,6 +88,7 @@ class FrameSeries:
     scores: Floats  # what is recognised in each [n c]
     labels: tuple[str, ...]
     arousal: NDArray[np.float64]  # [n]
+    valence: NDArray[np.float64]  # [n]
     cuts_s: tuple[float, ...]  # where the camera cuts
 
 
@@ -95,20 +103,152 @@ def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeRes
     info, duration_s = _checked(request)
     budget_s = request.share * duration_s
     feeling = MoodReader(models)
-    watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or request.by == "music"})
+    listens = request.by == "music" or (request.has_music and info.audio is not None)
+    watch.plan({step: cost for step, cost in _COSTS.items() if step != "listen" or listens})
     watch.step("look")
     looked = sample_frames(video, duration_s, feeling.eyes, watch)
-    if request.by == "music":
+    if listens:
         watch.step("listen")
+    if request.by == "music":
         looked = replace(looked, arousal=_excitement_heard(video, looked.times_s, feeling, watch))
+    speech = _speech(video, models) if request.has_music and info.audio else ()
     shots = _shots(looked, duration_s, min(LONGEST_SHOT_S, math.floor(budget_s / UNIT_S) * UNIT_S))
-    chosen = choose(shots, budget_s)
-    spans = on_frames(joined(chosen, looked.cuts_s, duration_s), info.video)
-    watch.step("cut")
-    render_excerpts(video, spans, _sound(video, spans) if info.audio else None, out)
-    length_s, usual = sum(span.duration_s for span in spans), float(looked.arousal.mean())
-    kept = placed(chosen, spans)
-    return SummarizeResult(str(video), str(out), request.by, duration_s, length_s, kept, len(shots), usual)
+    with tempfile.TemporaryDirectory() as folder:
+        music_for = _musician(request, looked, Path(folder), models)
+        way = _to_beat(request, looked, shots, speech, (info.video, duration_s), music_for)
+        if not way.spans:
+            spans = on_frames(joined(choose(shots, budget_s), looked.cuts_s, duration_s), info.video)
+            way = replace(way, spans=spans, music=music_for(_length_s(spans)) if request.has_music else None)
+        watch.step("cut")
+        spans, usual = way.spans, float(looked.arousal.mean())
+        sound = _sound(video, spans) if info.audio else None
+        if way.music is not None:
+            sound = mixed(sound, way.music, _as_shown(speech, spans), _length_s(spans), usual)
+        for note in way.notes:
+            watch.say(note)
+        render_excerpts(video, spans, sound, out)
+    return SummarizeResult(
+        str(video),
+        str(out),
+        request.by,
+        duration_s,
+        _length_s(spans),
+        placed(shots, spans),
+        len(shots),
+        usual,
+        way.on_beats,
+        way.notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What is shown of a video, none where that is still to be chosen; and the music under it."""
+
+    spans: list[Span]
+    music: Music | None = None
+    on_beats: float | None = None  # share of the picture changes
+    notes: tuple[str, ...] = ()
+
+
+def _musician(request: SummarizeRequest, looked: FrameSeries, folder: Path, models: Models) -> Callable[[float], Music]:
+    """Who gives music of a length: the track that was given, or a composer."""
+    if request.music is not None:
+        track = request.music
+        return lambda length_s: given_music(track, length_s)
+    mood = Mood(*(float(values.mean().clip(0, 1)) for values in (looked.valence, looked.arousal)))
+    return lambda length_s: composed_music(folder, length_s, mood, models, Watch())
+
+
+def _to_beat(
+    request: SummarizeRequest,
+    looked: FrameSeries,
+    shots: Sequence[Shot],
+    speech: Sequence[Span],
+    video: tuple[VideoInfo | None, float],
+    music_for: Callable[[float], Music],
+) -> _Way:
+    """Stretches of a video that change on the beats of music; none where that isn't asked, or there are no beats.
+
+    `video`: its pictures, and how long they last.
+    """
+    pictures, duration_s = video
+    length_s = math.floor(request.share * duration_s / UNIT_S) * UNIT_S
+    if not request.to_beat:
+        return _Way([])
+    frame_s = 1 / pictures.fps if pictures and pictures.fps else 0.0
+    edges = [shots[0].start_s, *(shot.end_s for shot in shots)]
+    takes = takes_of(edges, looked.cuts_s, speech, SHOT_STEP_S + 2 * frame_s)
+    importance = Importance(looked.times_s, looked.arousal)
+    for _ in range(_MOST_ROUNDS):
+        music = music_for(length_s)
+        if music.pulse is None or len(music.pulse.beats_s) < 2:
+            return _Way([], music, None, ("no beat is found in the music: shots are cut as without `to_beat`",))
+        nodes_s, is_bar = nodes_of(music.pulse.beats_s, music.pulse.bars_s, length_s)
+        found, reached = stretches(takes, nodes_s, is_bar, importance, speech)
+        if reached == len(nodes_s) - 1:
+            ends = [at for _, at in found]
+            spans = framed([span for span, _ in found], nodes_s[ends], pictures)
+            return _Way(spans, music, share_on_beats(spans, looked.cuts_s, music.pulse.beats_s))
+        length_s = float(nodes_s[reached])
+        if length_s < SHORTEST_S:
+            break
+    return _Way([], None, None, ("no shots fit between the beats of the music: they are cut as without `to_beat`",))
+
+
+def framed(spans: Sequence[Span], ends_s: NDArray[np.float64], pictures: VideoInfo | None) -> list[Span]:
+    """Spans that are shown one after the other until `ends_s` [n], from where a picture begins to where one ends.
+
+    What is shown changes with the picture nearest to when it should. Of unevenly paced videos they stay as they are.
+    """
+    if pictures is None or pictures.variable_rate or not pictures.fps:
+        return list(spans)
+    found: list[Span] = []
+    shown, free = 0, 0
+    for span, end_s in zip(spans, ends_s, strict=True):
+        first = max(free, math.ceil((span.start_s - pictures.start_s) * pictures.fps - 0.01))
+        count = round(float(end_s) * pictures.fps) - shown
+        free, shown = first + count, shown + count
+        found.append(Span(*(pictures.start_s + number / pictures.fps for number in (first, free))))
+    return found
+
+
+def share_on_beats(
+    spans: Sequence[Span], cuts_s: Sequence[float], beats_s: NDArray[np.float64], near_s: float = NEAR_BEAT_S
+) -> float:
+    """Share of the changes of what spans show, and of cuts of the camera in them, so near to a beat [b]."""
+    changes, from_s = [], 0.0
+    for before, span in pairwise([None, *spans]):
+        changes += [from_s + cut_s - span.start_s for cut_s in cuts_s if span.start_s < cut_s < span.end_s]
+        changes += [from_s] if before and before.end_s < span.start_s else []
+        from_s += span.duration_s
+    off = [float(np.abs(beats_s - change).min()) for change in changes]
+    return float(np.mean(np.array(off) <= near_s)) if off else 1.0
+
+
+def _length_s(spans: Sequence[Span]) -> float:
+    return sum(span.duration_s for span in spans)
+
+
+def _speech(video: Path, models: Models) -> tuple[Span, ...]:
+    """Where somebody speaks in a video; nowhere in sound that can't be decoded, with a warning."""
+    try:
+        return voice_of(models).speech_spans(record_audio(video, rate_hz=RATE_HZ), lambda done_s: None)
+    except MediaError as error:
+        log.warning("its own sound is left out: %s", error)
+        return ()
+
+
+def _as_shown(speech: Sequence[Span], spans: Sequence[Span]) -> list[Span]:
+    """Where somebody speaks in what spans make one after the other."""
+    found, from_s = [], 0.0
+    for span in spans:
+        for said in speech:
+            if (shared_s := said.overlap_s(span)) > 0:
+                start_s = from_s + max(0.0, said.start_s - span.start_s)
+                found.append(Span(start_s, start_s + shared_s))
+        from_s += span.duration_s
+    return found
 
 
 def _checked(request: SummarizeRequest) -> tuple[MediaInfo, float]:
@@ -116,6 +256,8 @@ def _checked(request: SummarizeRequest) -> tuple[MediaInfo, float]:
     video, out = request.video, request.out
     check_readable(video)
     check_target(out, video)
+    if request.music is not None:
+        check_readable(request.music)
     container_for(out, "h264")
     info = probe(video)
     if info.is_still:
@@ -196,12 +338,14 @@ def sample_frames(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: 
         watch.at(start, len(kept), video.name)
         seen += eyes.encode([from_jpeg(jpeg) for _, jpeg in kept[start : start + BATCH]])
     space, labels = next(iter(eyes.labels.items()))
+    feelings = moods.of_pictures(seen).astype(np.float64)
     return FrameSeries(
         np.array([time_s for time_s, _ in kept]),
         np.concatenate([one.embedding for one in seen]),
         np.concatenate([one.scores[space] for one in seen]),
         labels,
-        moods.of_pictures(seen)[:, 1].astype(np.float64),
+        feelings[:, 1],
+        feelings[:, 0],
         tuple(shot.start_s for shot in shots[1:]),
     )
 
