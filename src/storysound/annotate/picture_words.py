@@ -128,6 +128,11 @@ def picture_words(
     return tuple(sorted([*places, *words], key=lambda word: -word.chance)[:most])
 
 
+def class_words(classes: Floats, known: Things, most: int) -> tuple[str, ...]:
+    """Likely words for pictures by their classes alone [n c], where nobody looks for people and things in them."""
+    return tuple(word.words for word in picture_words(classes, [()] * len(classes), known, most=most))
+
+
 def _is_general(thing: int | None, said: Mapping[tuple[str, int | None], float], known: Things) -> bool:
     """Whether a special case of a thing is said beside it."""
     if thing is None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
 from storysound.annotate.picture_claims import IMAGENET, things
-from storysound.annotate.picture_words import picture_words
+from storysound.annotate.picture_words import class_words
 from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding, Head
@@ -179,8 +179,7 @@ class Finder:
         if labels is None:
             return ", ".join(gloss.words(scores.mean(axis=0), self._seen.space.labels, SEEN))
         classes = np.stack([frame.scores[IMAGENET][0] for frame in seen])
-        words = picture_words(classes, [()] * len(classes), things(IMAGENET, labels), most=SEEN)
-        return ", ".join(word.words for word in words)
+        return ", ".join(class_words(classes, things(IMAGENET, labels), SEEN))
 
     def _by_pictures(self, scores: Floats, weight: float, seen: str) -> Iterator[Evidence]:
         """Class probabilities of frames [f c]: what is seen asks for what it sounds like, through the text space.

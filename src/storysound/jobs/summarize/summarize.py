@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
+from storysound.annotate.picture_claims import Things, things
+from storysound.annotate.picture_words import class_words
 from storysound.annotate.sound import SHORTEST_MUSIC_S
 from storysound.cue.fit import EDGE_S
 from storysound.cue.playback import CuePlayer
 from storysound.cue.score import Piece
-from storysound.encode import gloss
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.pool import Models
@@ -86,7 +87,7 @@ class FrameSeries:
     times_s: NDArray[np.float64]  # [n]
     embeddings: Floats  # [n d]
     scores: Floats  # what is recognised in each [n c]
-    labels: tuple[str, ...]
+    things: Things  # what those classes are
     arousal: NDArray[np.float64]  # [n]
     valence: NDArray[np.float64]  # [n]
     cuts_s: tuple[float, ...]  # where the camera cuts
@@ -343,7 +344,7 @@ def sample_frames(video: Path, duration_s: float, eyes: Encoder[Pixels], watch: 
         np.array([time_s for time_s, _ in kept]),
         np.concatenate([one.embedding for one in seen]),
         np.concatenate([one.scores[space] for one in seen]),
-        labels,
+        things(space, labels),
         feelings[:, 1],
         feelings[:, 0],
         tuple(shot.start_s for shot in shots[1:]),
@@ -395,7 +396,7 @@ def _shots(looked: FrameSeries, duration_s: float, longest_s: float) -> list[Sho
         own = (times >= span.start_s) & (times < span.end_s)
         if not own.any():  # a still picture stands from before
             own = np.arange(len(times)) == max(0, int(np.searchsorted(times, span.start_s)) - 1)
-        shows = gloss.words(looked.scores[own].mean(axis=0), looked.labels, SHOWN)
+        shows = class_words(looked.scores[own], looked.things, SHOWN)
         shots.append(Shot(span.start_s, span.end_s, float(looked.arousal[own].mean()), shows))
     return shots
 
