@@ -161,6 +161,10 @@ class Verdict:
                 said[e.source] = reason
         return tuple(dict.fromkeys(said.values()))
 
+    def highest(self, source: str, at: int) -> float:
+        """The highest raw score that evidence of a source gives a segment; 0 where there is none of it."""
+        return max((float(e.scores[at]) for e in self._evidence if e.source == source), default=0.0)
+
     def events(self, at: int) -> tuple[Event, ...]:
         """What is heard in the segment at this position that speaks for it, as its weightiest source has it."""
         return next((tuple(events) for e in self._for(at) if (events := e.events(at))), ())

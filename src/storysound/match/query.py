@@ -32,7 +32,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Hit:
-    """A sound that fits: its best moment, a score in (0, 1) where 0.5 is the library's average, and the reasons."""
+    """A sound that fits: its best moment, a score in (0, 1) where 0.5 is the library's average, and the reasons.
+
+    `chance`: how likely it fits, in [0, 1] (`match.chance`); None where nobody knows.
+    """
 
     sound: Sound
     start_s: float
@@ -40,3 +43,4 @@ class Hit:
     score: float
     why: tuple[str, ...]
     events: tuple[Event, ...] = ()  # heard there and meant, best first
+    chance: float | None = None

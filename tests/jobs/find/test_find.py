@@ -94,6 +94,15 @@ def test_k_and_kind(finder: Finder) -> None:
     assert all(hit.sound.kind == kind for kind, hits in found.items() for hit in hits)
 
 
+def test_the_chance_that_a_hit_fits_is_told_of_words_and_pictures(finder: Finder) -> None:
+    hits = finder.search(Query(text="gun shot"))
+    assert [hit.chance is None for hit in hits] == [hit.sound.kind == "music" for hit in hits]
+    named, unnamed = hits[0], finder.search(Query(text="gun shot"), ignore_names=True)[0]
+    assert named.chance is not None
+    assert named.chance > 0.5 > (unnamed.chance or 0.0)
+    assert all(hit.chance is None for hit in finder.search(Query(text="gun shot", mood=Mood(0.2, 0.9))))
+
+
 def test_an_empty_query_is_an_error() -> None:
     with pytest.raises(UsageError, match="a query needs `text`, `images`, `video`, `audio` or `mood`"):
         Query(text="  ")
@@ -119,7 +128,7 @@ def test_the_command_prints_a_row_a_hit(library: Path, tmp_path: Path) -> None:
     many = CliRunner().invoke(app, [*arguments, "--queries", str(file)])
     rows = [json.loads(line) for line in many.stdout.splitlines()]
     assert [(row["id"], row["rank"]) for row in rows] == [("one", 1), ("one", 2), ("2", 1), ("2", 2)]
-    assert set(rows[0]) == {"id", "rank", "sound", "score", "start_s", "end_s", "why"}
+    assert set(rows[0]) == {"id", "rank", "sound", "score", "chance", "start_s", "end_s", "why"}
     single = CliRunner().invoke(app, [*arguments, "--text", "clock ticking"])
     scores = [json.loads(line)["score"] for line in single.stdout.splitlines()]
     assert scores == pytest.approx([row["score"] for row in rows[:2]], abs=ROUNDING)

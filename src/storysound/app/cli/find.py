@@ -76,7 +76,7 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     if as_json:
         for rank, hit in enumerate(hits, 1):
             row = {"id": query_id, "rank": rank, "sound": hit.sound.path, "score": hit.score}
-            row |= {"start_s": hit.start_s, "end_s": hit.end_s, "why": list(hit.why)}
+            row |= {"chance": hit.chance, "start_s": hit.start_s, "end_s": hit.end_s, "why": list(hit.why)}
             json_line(row)
         return
     from rich.console import Console
@@ -85,15 +85,17 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
 
     from storysound.draw.shapes import times_of
     from storysound.errors import one_line
+    from storysound.match.chance import in_words
     from storysound.story import Span
 
     table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")
-    for heading in ("#", "sound", "score", "when", "why"):
+    for heading in ("#", "sound", "score", "fits", "when", "why"):
         table.add_column(heading, justify="right" if heading in ("#", "score", "when") else "left")
     for rank, hit in enumerate(hits, 1):
         cells = (
             escape(one_line(hit.sound.path)),
             f"{hit.score:.3f}",
+            f"{in_words(hit.chance)} {hit.chance:.2f}".replace("0.", ".") if hit.chance is not None else "",
             times_of(Span(hit.start_s, hit.end_s)),
             escape("; ".join(hit.why)),
         )

@@ -27,6 +27,7 @@ from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, for_seen, pointed_at, told
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
+from storysound.match.chance import chance
 from storysound.match.first_stage import (
     Evidence,
     Hearing,
@@ -99,15 +100,21 @@ class Finder:
         verdict = Verdict(evidence, among)
         best, segments = self.index.best_segments(to_score(verdict.scores))
         ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
-        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict) for i in ranked)
+        told = query.audio is None and query.mood is None
+        sounds = int(sound_among.sum()) if told else None
+        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict, sounds) for i in ranked)
 
-    def _hit(self, sound: int, at: int, score: float, verdict: Verdict) -> Hit:
-        """A sound found by its segment `at`."""
+    def _hit(self, sound: int, at: int, score: float, verdict: Verdict, sounds: int | None) -> Hit:
+        """A sound found by its segment `at`, among so many `sounds`; None where no chance can be told."""
         segment = Span(float(self.index.start_s[at]), float(self.index.end_s[at]))
         events = verdict.events(at)
         moment = pointed_at(events[0] if events else None, segment)
         found, why = self.index.sounds[sound], verdict.reasons(at)
-        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events)
+        likely = None
+        if sounds is not None and found.kind != "music":
+            heard, named = events[0].score if events else 0.0, verdict.highest("name", at)
+            likely = round(chance(float(verdict.scores[at]), sounds, heard, named), 3)
+        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events, likely)
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""
