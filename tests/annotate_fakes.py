@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from storysound.config import load_profile
 from storysound.encode import silero
+from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoder, Encoding, Head, Modality, Traits
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError
@@ -90,6 +91,15 @@ class NoVoice:
         return np.zeros(round(sound.duration_s / silero.FRAME_S), np.float32)
 
 
+class NoThings:
+    """Finds nothing in a picture."""
+
+    name, revision = "nothing", "1"
+
+    def find(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[Box]]:
+        return [[] for _ in pictures]
+
+
 class FakeModels(Models):
     """Stand-ins for what annotating needs; `missing`: nothing is there."""
 
@@ -115,7 +125,7 @@ class FakeModels(Models):
         return Letters()
 
     def get(self, name: str, load: Any) -> Any:
-        stands_in = {"silero": NoVoice, "lemmas": lambda: SimpleNamespace(of=str)}.get(name)
+        stands_in = {"silero": NoVoice, "nanodet": NoThings, "lemmas": lambda: SimpleNamespace(of=str)}.get(name)
         return stands_in() if stands_in else super().get(name, load)
 
 

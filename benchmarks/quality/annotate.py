@@ -5,23 +5,24 @@ Run: python -m benchmarks.quality.annotate [../shared/data] [--clips 240] [--see
 Each clip lasts 10 s: two pictures (cropped and lit by chance) for 5 s, under one to three sounds that begin when chance
 has it, peaks 0 to 12 dB below .5, in noise at -60 dBFS.
 
-Fitted on: photographs of OASIS and stamps of the triples, sounds of ESC-50 (`annotate_truth.toml`). Their kinds are
-parted in two halves by the hash of their names; classes that share a word lie in one half. With --fit the check of
-sounds is fitted anew on mixtures without pictures of both halves (seeds 1 and 2) and written to `annotate/check.toml`;
-its `least` is the support that costs COST of the true claims when each half is judged by what the other one taught. The
-check of pictures stays as this file fitted it at commit c1f9e3b, on 300 clips of the half `choose`.
+Fitted on with --fit, and written to `annotate/check.toml`: what is offered for single photographs of OASIS and stamps
+of the triples, by what may be said of them (`annotate_truth.toml`, `annotate_unseen.toml`) and by the words that were
+judged (`picture_words_truth.tsv`); and claims of MIXTURES without pictures of sounds of either half of ESC-50, parted
+by the hash of their kinds' names, and of `annotate_unseen.toml`'s. `least` is the support that costs COST of the
+true claims when each source is judged by what the others taught. All of these were reported on before.
 
-Reported on: other photographs of OASIS, sounds of the triples and of Wesnoth (`annotate_unseen.toml`), which took no
-part in that, and which nothing that listens was trained on.
+Reported on: other photographs of OASIS, frames and sounds of the videos, and other sounds of Wesnoth
+(`annotate_fresh.toml`), which took no part in that.
 
 False: claims that nothing in the clip makes true. Missed: pictures and sounds of which nothing true is said. Intervals:
 95 %, by drawing clips anew 2,000 times.
 """
 
 import argparse
+import itertools
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
@@ -32,11 +33,13 @@ import av
 import numpy as np
 import scipy.optimize
 
+from benchmarks.quality.picture_words import words_judged
 from benchmarks.quality.quality import labelled
 from storysound.annotate.check import shipped
 from storysound.annotate.claims import Claim, Sense, of_row
 from storysound.annotate.families import audioset
 from storysound.annotate.picture_claims import IMAGENET, Things, things
+from storysound.annotate.picture_words import seen_things
 from storysound.config import load_profile
 from storysound.encode.pool import Models
 from storysound.ingest.tables import table_rows
@@ -48,23 +51,29 @@ from storysound.media.arrays import Pixels, Samples
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.progress import Watch
+from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
-TRUTH, UNSEEN = (Path(__file__).parent / f"annotate_{name}.toml" for name in ("truth", "unseen"))
+TRUTH, UNSEEN, FRESH = (Path(__file__).parent / f"annotate_{name}.toml" for name in ("truth", "unseen", "fresh"))
 CHECK = Path(__file__).parents[2] / "src" / "storysound" / "annotate" / "check.toml"
 RATE_HZ, FPS, CLIP_S, SIDE_PX = 32_000, 4, 10, 320
 PAIRS = 1 / 3  # of the clips that show what is heard, where there is a pair
 NOISE = 10 ** (-60 / 20)
 DRAWS = 2_000
 RIDGE = 0.02
-COST = 0.12  # of the true claims of sounds; with the 3 % of the pictures that is 7 % of all, where a tenth is allowed
-HALVES = {"choose": 1, "report": 2}  # and the seeds of their mixtures; `report` was reported on before it was fitted on
-# What the check of sounds goes by, and whether more of it speaks for a claim or against it: a weight of the other sign
-# would be of these sounds alone. Left out is what changes its sign from half to half (how clearly kindred classes are
-# heard), and what only says how often voices are in this data.
-SIGNS = {
-    "again": 1, "beside": 1, "clear": 1, "crowd": -1, "held": 1, "least": 1, "level": 1, "near": 1, "rank": -1,
-    "raw": 1, "rival": -1, "share": 1, "voiced": 1,
+COST = {"video": 0.1, "audio": 0.08}  # of the true claims
+SEEDS = {"choose": 1, "report": 2, "unseen": 4}  # of mixtures of the sources of sounds
+SEED = 11  # of pictures that are fitted on
+FRAME = 0.2  # of a video, where its picture stands for it
+# What the checks go by, and whether more of it speaks for a claim or against it (0: either): a weight of the other sign
+# would be of these sources alone. Of sounds is left out what changes its sign from half to half (how clearly kindred
+# classes are heard), and what only says how often voices are in this data.
+SIGNS: Mapping[Sense, Mapping[str, int]] = {
+    "video": {"alone": 0, "named": 0, "found": 1, "classed": 1, "person": 0},
+    "audio": {
+        "again": 1, "beside": 1, "clear": 1, "crowd": -1, "held": 1, "least": 1, "level": 1, "near": 1, "rank": -1,
+        "raw": 1, "rival": -1, "share": 1, "voiced": 1,
+    },
 }  # fmt: skip
 SENSES: tuple[Sense, ...] = ("video", "audio")
 
@@ -105,15 +114,21 @@ def known_sounds(data: Path) -> list[Material]:
     return [Material(data / "esc50" / row["file"], row["category"]) for row in labelled(data)]
 
 
-def unseen(data: Path) -> tuple[list[Material], list[Material]]:
-    """Pictures, by their own names, and sounds, by their files', that nothing was fitted on."""
-    table, themes = truth(UNSEEN), [row for _, row in table_rows(data / "oasis" / "norms.csv")]
-    pictures = [
-        Material(data / "oasis" / row["file"], row["theme"]) for row in themes if row["theme"] in table["pictures"]
-    ]
-    folders = (data / "triples" / "audio", data / "wesnoth" / "sounds")
-    files = [file for folder in folders for file in sorted(folder.iterdir())]
-    return pictures, [Material(file, file.stem) for file in files if file.stem in table["sounds"]]
+def photographs(data: Path, file: Path) -> list[Material]:
+    """Pictures that a table names: by theme or photograph of OASIS, by stamp of the triples, by video."""
+    names, rows = truth(file)["pictures"], [row for _, row in table_rows(data / "oasis" / "norms.csv")]
+    kinds = ((row, name) for row in rows for name in (row["theme"], row["theme"].rpartition(" ")[0]))
+    found = [Material(data / "oasis" / row["file"], name) for row, name in kinds if name in names]
+    others = [*(data / "triples" / "images").iterdir(), *(data / "videos" / "clips").iterdir()]
+    found += [Material(other, other.stem) for other in others if other.stem in names]
+    return sorted(found, key=lambda each: str(each.file))
+
+
+def named_sounds(data: Path, file: Path) -> list[Material]:
+    """Sounds that a table names by their files: of the triples, of Wesnoth and of the videos."""
+    folders = (data / "triples" / "audio", data / "wesnoth" / "sounds", data / "videos" / "clips")
+    files = [each for folder in folders for each in sorted(folder.iterdir())]
+    return [Material(each, each.stem) for each in files if each.stem in truth(file)["sounds"]]
 
 
 def half(kind: str) -> str:
@@ -123,7 +138,7 @@ def half(kind: str) -> str:
 
 
 def make(folder: Path, pictures: Sequence[Material], sounds: Sequence[Material], count: int, seed: int) -> list[Made]:
-    """So many clips of the given materials."""
+    """So many clips of materials of `FRESH`."""
     rng = np.random.default_rng(seed)
     made = []
     for number in range(count):
@@ -144,7 +159,7 @@ def _some(sounds: Sequence[Material], rng: np.random.Generator) -> list[Material
 
 def _of_kind(picture: Material, sounds: Sequence[Material], rng: np.random.Generator) -> Material | None:
     """A sound of what is seen, by a word that both are called by."""
-    names = (picture.kind, *truth(UNSEEN)["pictures"][picture.kind])
+    names = (picture.kind, *truth(FRESH)["pictures"][picture.kind])
     words = {word.lower() for name in names for word in name.split("_")}
     able = [sound for sound in sounds if words & set(sound.kind.split("_"))]
     return able[int(rng.integers(len(able)))] if able else None
@@ -152,12 +167,19 @@ def _of_kind(picture: Material, sounds: Sequence[Material], rng: np.random.Gener
 
 def _shown(picture: Material, rng: np.random.Generator) -> Pixels:
     """A picture [SIDE_PX SIDE_PX 3], cropped to 80 to 100 % and lit by chance."""
-    whole = read_image(picture.file, max_side=512)
+    whole = _frame(picture.file) if picture.file.parent.name == "clips" else read_image(picture.file, max_side=512)
     side = round(min(whole.shape[:2]) * rng.uniform(0.8, 1.0))
     top, left = (int(rng.integers(0, size - side + 1)) for size in whole.shape[:2])
     rows = np.linspace(0, side - 1, SIDE_PX).round().astype(int)
     lit = whole[top : top + side, left : left + side][rows][:, rows].astype(np.float32) * rng.uniform(0.8, 1.2)
     return np.clip(lit, 0, 255).astype(np.uint8)
+
+
+def _frame(video: Path) -> Pixels:
+    """The picture [h w 3] at `FRAME` of a video."""
+    with av.open(str(video)) as opened:
+        frames = list(opened.decode(video=0))
+    return np.asarray(frames[int(len(frames) * FRAME)].to_ndarray(format="rgb24"), np.uint8)
 
 
 def _mixed(sounds: Sequence[Material], rng: np.random.Generator) -> Samples:
@@ -212,7 +234,9 @@ class Truth:
         )
 
     def _seen(self, label: str, name: str) -> bool:
-        """Whether a thing is a special or a general case of another."""
+        """Whether a thing is a special or a general case of another; kinds of the detector alone are themselves."""
+        if label not in self.places or name not in self.places:
+            return label == name
         own, other = (self.known.parts(self.places[each]) for each in (label, name))
         return bool((own <= other).all() or (other <= own).all())
 
@@ -241,9 +265,42 @@ def heard_in_mixtures(
     rng, found = np.random.default_rng(seed), []
     for number in range(count):
         chosen = _some(sounds, rng)
-        claims, _ = hear.claims(Waveform(np.asarray(_mixed(chosen, rng), np.float32), RATE_HZ))
+        claims = hear.claims(Waveform(np.asarray(_mixed(chosen, rng), np.float32), RATE_HZ))
         found += [Judged(claim, knows.of(claim, [m.kind for m in chosen]), number) for claim in claims]
     return found
+
+
+def seen_in_photographs(
+    pictures: Sequence[Material], numbers: Iterator[int], look: stages.Pictures,
+    is_true: Callable[[Claim, str], bool | None],
+) -> list[Judged]:  # fmt: skip
+    """All that is offered for single pictures, cropped and lit by chance, but what nobody can judge (None)."""
+    found = []
+    for picture, number in zip(pictures, numbers, strict=False):
+        shot = look.look(Span(0, 1), [_shown(picture, np.random.default_rng([SEED, number]))])
+        for (words, _), thing in seen_things(shot, look.things).items():
+            claim = Claim("video", thing.label, words, (shot.span,), 0.0, "", thing.evidence)
+            known = is_true(claim, picture.kind)
+            found += [] if known is None else [Judged(claim, known, number)]
+    return found
+
+
+def _known_of_a_theme(claim: Claim, theme: str, knows: Truth) -> bool | None:
+    """Whether a claim is true of all pictures of a theme; None of people, which some of them show and others don't."""
+    return knows.of(claim, [theme]) if claim.label in knows.places else None
+
+
+def judged_words(data: Path) -> tuple[list[Material], Callable[[Claim, str], bool | None]]:
+    """Photographs of OASIS that are in no table, but whose words were judged, and who knows what is true of them."""
+    known = {name: (right.split(", "), wrong.split(", ")) for _, name, right, wrong in words_judged()}
+    tables = {each.file.name for file in (TRUTH, UNSEEN) for each in photographs(data, file)}
+    names = sorted(known.keys() - tables)
+
+    def is_true(claim: Claim, name: str) -> bool | None:
+        right, wrong = known[name]
+        return None if claim.words not in (*right, *wrong) else claim.words in right
+
+    return [Material(data / "oasis" / "images" / name, name) for name in names], is_true
 
 
 @dataclass(frozen=True)
@@ -260,8 +317,9 @@ class Fitted:
 
 
 def fit(judged: Sequence[Judged]) -> Fitted:
-    """The regression, with a ridge, whose weights have the signs of `SIGNS`."""
-    x = np.array([[each.claim.evidence[name] for name in SIGNS] for each in judged])
+    """The regression, with a ridge, whose weights have the signs of `SIGNS`. All claims are of one sense."""
+    signs = SIGNS[judged[0].claim.sense]
+    x = np.array([[each.claim.evidence[name] for name in signs] for each in judged])
     y = np.array([each.is_true for each in judged], float)
     centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     z = (x - centre) / spread
@@ -270,43 +328,37 @@ def fit(judged: Sequence[Judged]) -> Fitted:
         logit = z @ w[1:] + w[0]
         return float(np.logaddexp(0, np.where(y > 0, -logit, logit)).mean() + RIDGE * (w[1:] ** 2).sum())
 
-    bounds = [(None, None), *((0, None) if sign > 0 else (None, 0) for sign in SIGNS.values())]
-    w = scipy.optimize.minimize(loss, np.zeros(len(SIGNS) + 1), method="L-BFGS-B", bounds=bounds).x
+    bounds = [(None, None), *((None if sign < 1 else 0, None if sign > -1 else 0) for sign in signs.values())]
+    w = scipy.optimize.minimize(loss, np.zeros(len(signs) + 1), method="L-BFGS-B", bounds=bounds).x
     weights = w[1:] / spread
-    return Fitted(w[0] - float(weights @ centre), dict(zip(SIGNS, weights.tolist(), strict=True)))
+    return Fitted(w[0] - float(weights @ centre), dict(zip(signs, weights.tolist(), strict=True)))
 
 
-def check_of(halves: Mapping[str, Sequence[Judged]]) -> tuple[dict[str, Any], Iterator[str]]:
-    """The check of sounds by both halves, and what each says of the other, in lines."""
-    one, other = halves.values()
-    across = [(each, fit(teacher).support(each)) for teacher, each in ((one, other), (other, one))]
-    is_true = np.concatenate([[c.is_true for c in each] for each, _ in across]).astype(bool)
-    support = np.concatenate([found for _, found in across])
-    least = float(np.quantile(support[is_true], COST))
-    whole = fit([*one, *other])
+def check_of(sources: Mapping[str, Sequence[Judged]]) -> tuple[dict[str, Any], Iterator[str]]:
+    """The check of a sense by all sources, and what the others say of each, in lines."""
+    across = {
+        name: fit([each for other, rest in sources.items() if other != name for each in rest]).support(own)
+        for name, own in sources.items()
+    }
+    is_true = {name: np.array([each.is_true for each in own]) for name, own in sources.items()}
+    sense = next(iter(sources.values()))[0].claim.sense
+    least = float(np.quantile(np.concatenate([across[name][is_true[name]] for name in sources]), COST[sense]))
+    whole = fit([each for own in sources.values() for each in own])
     lines = (
-        f"{name}: {len(each)} claims, {sum(not c.is_true for c in each)} false; by the other half: false fewer by "
-        f"{np.mean([s < least for c, s in zip(each, found, strict=True) if not c.is_true]):.0%}, true lost "
-        f"{np.mean([s < least for c, s in zip(each, found, strict=True) if c.is_true]):.1%}"
-        for name, (each, found) in zip(reversed(list(halves)), across, strict=True)
+        f"{sense}, {name}: {len(right)} claims, {(~right).sum()} false; by the others: false fewer by "
+        f"{(across[name][~right] < least).mean():.0%}, true lost {(across[name][right] < least).mean():.1%}"
+        for name, right in is_true.items()
     )
     return {"bias": whole.bias, "least": least, "weights": whole.weights}, lines
 
 
-def write_check(found: Mapping[str, Any], how: str) -> None:
-    """The file that the product reads, with another check of sounds."""
-    before, _, _ = CHECK.read_text("utf-8").partition("[audio]")
-    head, _, video = before.partition("[video]")
-    lines = [line for line in head.splitlines() if not line.startswith("# Sounds: ")]
-    weights = ", ".join(f"{name} = {value:.4f}" for name, value in found["weights"].items())
-    text = [
-        *lines[: len(lines) - (not lines[-1])],
-        f"# Sounds: {how}",
-        "",
-        f"[video]{video}[audio]",
-        'encoder = "ears"',
-    ]
-    text += [f"bias = {found['bias']:.4f}", f"least = {found['least']:.4f}", f"weights = {{ {weights} }}"]
+def write_checks(found: Mapping[Sense, Mapping[str, Any]], encoders: Mapping[Sense, str], how: str) -> None:
+    """The file that the product reads."""
+    text = ["# The measured check (annotate/check.py), written by benchmarks/quality/annotate.py --fit:", f"# {how}"]
+    for sense, check in found.items():
+        weights = ", ".join(f"{name} = {value:.4f}" for name, value in check["weights"].items())
+        text += ["", f"[{sense}]", f'encoder = "{encoders[sense]}"', f"bias = {check['bias']:.4f}"]
+        text += [f"least = {check['least']:.4f}", f"weights = {{ {weights} }}"]
     CHECK.write_text("\n".join(text) + "\n", "utf-8")
 
 
@@ -376,15 +428,30 @@ def report(
 
 
 def refit(data: Path, models: Models, count: int) -> None:
-    """Fits the check of sounds on both halves and writes it."""
-    hear, knows = stages.Sound(AnnotateConfig(), models), Truth(models.picture.labels[IMAGENET], TRUTH)
-    sounds, halves = known_sounds(data), {}
-    for name, seed in HALVES.items():
-        own = [each for each in sounds if half(each.kind) == name]
-        halves[name] = heard_in_mixtures(own, count, seed, hear, knows)
-    found, lines = check_of(halves)
-    print("\n".join(lines))
-    write_check(found, f"{count} mixtures of each half, seeds {', '.join(map(str, HALVES.values()))}, SIGNS")
+    """Fits both checks on all that was reported on before, and writes them."""
+    labels, config = models.picture.labels[IMAGENET], AnnotateConfig()
+    look, hear = stages.Pictures(config, models), stages.Sound(config, models)
+    knows, knows_unseen = Truth(labels, TRUTH), Truth(labels, UNSEEN)
+    pictures: dict[str, tuple[list[Material], Callable[[Claim, str], bool | None]]] = {
+        "unseen": (photographs(data, UNSEEN), lambda claim, kind: knows_unseen.of(claim, [kind])),
+        "truth": (photographs(data, TRUTH), lambda claim, kind: _known_of_a_theme(claim, kind, knows)),
+        "words": judged_words(data),
+    }
+    count_on = itertools.count()
+    seen = {name: seen_in_photographs(own, count_on, look, is_true) for name, (own, is_true) in pictures.items()}
+    sounds = {name: [each for each in known_sounds(data) if half(each.kind) == name] for name in ("choose", "report")}
+    heard = {name: heard_in_mixtures(own, count, SEEDS[name], hear, knows) for name, own in sounds.items()}
+    heard["unseen"] = heard_in_mixtures(named_sounds(data, UNSEEN), count, SEEDS["unseen"], hear, knows_unseen)
+    found: dict[Sense, dict[str, Any]] = {}
+    for sense, sources in zip(SENSES, (seen, heard), strict=True):
+        found[sense], lines = check_of(sources)
+        print("\n".join(lines))
+    encoders: dict[Sense, str] = {"video": look.revision.split()[0], "audio": hear.revision.split()[0]}
+    numbers = ", ".join(f"{len(own)} of {name}" for name, own in seen.items())
+    seeds = ", ".join(map(str, SEEDS.values()))
+    write_checks(
+        found, encoders, f"things offered for pictures: {numbers}; {count} mixtures of each source, seeds {seeds}"
+    )
 
 
 def main() -> None:
@@ -394,14 +461,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=240)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--fit", type=int, default=0, metavar="MIXTURES", help="of each half: fits the check first")
+    parser.add_argument("--fit", type=int, default=0, metavar="MIXTURES", help="of each source: fits first")
     parser.add_argument("--work", type=Path, help="a folder that keeps clips and claims")
     options = parser.parse_args()
     models = Models(load_profile(), Resolver(offline=True))
     if options.fit:
         refit(options.data, models, options.fit)
-    knows = Truth(models.picture.labels[IMAGENET], UNSEEN)
-    pictures, sounds = unseen(options.data)
+    knows = Truth(models.picture.labels[IMAGENET], FRESH)
+    pictures, sounds = photographs(options.data, FRESH), named_sounds(options.data, FRESH)
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
         folder = work / "clips"

@@ -44,6 +44,12 @@ class Judged:
     wrong: frozenset[str]
 
 
+def words_judged() -> list[list[str]]:
+    """Half, picture, right and wrong words, of each picture."""
+    lines = TRUTH.read_text("utf-8").splitlines()
+    return [line.split("\t") for line in lines if not line.startswith("#")]
+
+
 def judged(data: Path, models: Models) -> dict[str, list[Judged]]:
     """All pictures, by half."""
     categories = {
@@ -52,10 +58,7 @@ def judged(data: Path, models: Models) -> dict[str, list[Judged]]:
     }
     detector = models.get(nanodet.NanoDet.name, nanodet.load)
     found: dict[str, list[Judged]] = {}
-    for line in TRUTH.read_text("utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        half, name, right, wrong = line.split("\t")
+    for half, name, right, wrong in words_judged():
         picture = read_image(data / "oasis" / "images" / name)
         classes = models.picture.encode([picture])[0].scores[IMAGENET][0]
         words = (frozenset(filter(None, part.split(", "))) for part in (right, wrong))

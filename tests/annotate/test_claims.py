@@ -1,5 +1,8 @@
 """Claims of what is seen and heard: how special they are, when, how often, and what speaks for them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,62 +10,93 @@ from annotate_fakes import Tones
 from storysound.annotate.check import Check, Checks, checked, shipped
 from storysound.annotate.claims import Claim, merged, of_row, to_row
 from storysound.annotate.hearing import Ear
-from storysound.annotate.picture_claims import IMAGENET, SeeingConfig, called, seen_claims, things
+from storysound.annotate.picture_claims import IMAGENET, SeeingConfig, called, log_odds, things
+from storysound.annotate.picture_words import SeenShot, seen_claims
 from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
+from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoding
 from storysound.media.audio import Waveform
 from storysound.story import Span
 
 LABELS = tuple(f"class {n}" for n in range(1000))
 DOGS, TABBY, CASTLE = range(151, 156), 281, 483
+KNOWN = things(IMAGENET, LABELS)
+PLAIN = Check("eyes", 0.0, {"found": 0.1, "classed": 1.0}, 0.5)
 
 
-def told(rows: list[dict[int, float]], shots: list[Span] | None = None) -> list[Claim]:
-    seen = np.zeros((len(rows), 1000), np.float32)
-    for row, values in zip(seen, rows, strict=True):
-        for place, value in values.items():
-            row[place] = value
-    shots = shots or [Span(0, len(rows))]
-    return seen_claims(
-        np.stack([seen, seen]), [n + 0.5 for n in range(len(rows))], shots, things(IMAGENET, LABELS), "eyes 1"
-    )
+def shot(start_s: float, *pictures: dict[int, float], boxes: Sequence[Sequence[Box]] | None = None) -> SeenShot:
+    """A second from `start_s` on, by the probabilities of some classes in its pictures."""
+    classes = np.zeros((len(pictures), 1000), np.float32)
+    for row, values in zip(classes, pictures, strict=True):
+        row[list(values)] = list(values.values())
+    return SeenShot(Span(start_s, start_s + 1), classes, boxes or [[]] * len(pictures))
+
+
+def told(*shots: SeenShot, check: Check = PLAIN) -> list[Claim]:
+    return seen_claims(shots, KNOWN, "eyes 1", check)
+
+
+def box(kind: str, score: float, left: float = 0.0) -> Box:
+    return Box(kind, score, left, 0.0, left + 0.1, 1.0)
 
 
 def test_neighbours_that_are_not_told_apart_are_told_as_what_they_have_in_common() -> None:
-    assert [claim.label for claim in told([dict.fromkeys(DOGS, 0.1)])] == ["dog"]
-    assert [claim.label for claim in told([{TABBY: 0.6}])] == ["class 281"]
-    assert [claim.label for claim in told([{TABBY: 0.6, 282: 0.2, CASTLE: 0.15}])] == ["class 281", "building"]
-    assert told([{TABBY: 0.1, CASTLE: 0.04}]) == []
+    assert [claim.label for claim in told(shot(0, dict.fromkeys(DOGS, 0.1)))] == ["dog"]
+    assert [claim.label for claim in told(shot(0, {TABBY: 0.6}))] == ["class 281"]
+    assert [claim.label for claim in told(shot(0, {TABBY: 0.6, 282: 0.2, CASTLE: 0.15}))] == ["class 281", "building"]
+    assert told(shot(0, {TABBY: 0.1, CASTLE: 0.04})) == []
 
 
 def test_what_is_seen_in_several_shots_is_one_claim() -> None:
-    rows = [{TABBY: 0.9}, {TABBY: 0.8}, {CASTLE: 0.9}, {TABBY: 0.7}]
-    claims = told(rows, [Span(0, 1), Span(1, 2), Span(2, 3), Span(3, 4)])
+    claims = told(
+        *(
+            shot(at, {thing: p})
+            for at, (thing, p) in enumerate([(TABBY, 0.9), (TABBY, 0.8), (CASTLE, 0.9), (TABBY, 0.7)])
+        )
+    )
     assert [(claim.label, claim.spans) for claim in claims] == [
         ("class 281", (Span(0, 2), Span(3, 4))),
         ("class 483", (Span(2, 3),)),
     ]
-    assert claims[0].score == pytest.approx(0.8, abs=1e-4)
+    best = {"found": log_odds(0.1), "classed": log_odds(0.9)}  # a cat without a box
+    assert claims[0].score == PLAIN.support(best), "of the shot that shows it best"
     assert claims[0].span == Span(0, 4)
     assert claims[0].total_s == 3
 
 
-def test_evidence_is_what_it_is_called() -> None:
-    straight, mirrored = (np.zeros((1, 1000), np.float32) for _ in range(2))
-    straight[0, TABBY], mirrored[0, TABBY], mirrored[0, CASTLE] = 0.9, 0.5, 0.3
-    (claim,) = seen_claims(
-        np.stack([straight, mirrored]), [0.5], [Span(0, 1)], things(IMAGENET, LABELS), "eyes 1", SeeingConfig(most=1)
-    )
-    assert claim.evidence["held"] == pytest.approx(np.log(0.7 / 0.3), abs=1e-5)
-    assert claim.evidence["views"] == pytest.approx(0.0, abs=1e-5)
-    assert claim.evidence["margin"] == pytest.approx(np.log(0.701 / 0.151), abs=1e-4)
-    assert claim.evidence["special"] == 1.0
+def test_people_and_things_of_the_detector_are_claimed_and_counted() -> None:
+    people = [box("person", 0.9), box("person", 0.6, 0.5)]
+    claims = told(shot(0, {}, boxes=[[*people, box("kite", 0.4)]]))
+    assert [(claim.label, claim.words) for claim in claims] == [("person", "people")], "no kite: it isn't sure"
+    assert claims[0].evidence == {
+        "alone": 1, "named": 0, "both": 0, "found": pytest.approx(np.log(9)), "classed": 0, "person": 1
+    }  # fmt: skip
+
+
+def test_evidence_is_the_mean_over_pictures_and_nothing_speaks_for_what_one_doesnt_offer() -> None:
+    (claim,) = told(shot(0, {TABBY: 0.9}, {TABBY: 0.5}, {}))
+    odds = [np.log(9), 0.0, np.log(0.003 / 0.997)]
+    assert claim.evidence["classed"] == pytest.approx(np.mean(odds), abs=1e-4)
+    assert claim.evidence["named"] + claim.evidence["both"] == 1.0
+
+
+def test_a_thing_isnt_claimed_beside_a_special_case_that_is_likely_enough() -> None:
+    seen = shot(0, {DOGS[0]: 0.6}, boxes=[[box("dog", 0.55)]])
+    assert [claim.label for claim in told(seen)] == ["class 151"]
+    sure_of_neither = told(seen, check=replace(PLAIN, least=0.99))
+    assert {claim.label for claim in sure_of_neither} == {"class 151", "dog"}
+
+
+def test_of_a_shot_the_likeliest_are_claimed() -> None:
+    kinds = ("kite", "horse", "giraffe", "cake", "knife", "book")
+    claims = told(shot(0, {}, boxes=[[box(kind, 0.95 - 0.05 * i) for i, kind in enumerate(kinds)]]))
+    assert [claim.label for claim in claims] == list(kinds[:4])
 
 
 @pytest.mark.parametrize("wrong", [{"special": 0.1}, {"general": 0.0}, {"most": 0}])
 def test_settings_out_of_range(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="needs"):
-        SeeingConfig(**wrong)  # type: ignore[arg-type]
+        SeeingConfig(**{"special": 0.35, "general": 0.15, "most": 2, **wrong})  # type: ignore[arg-type]
 
 
 def test_every_class_and_group_has_a_name_and_groups_hold_known_classes() -> None:
@@ -130,5 +164,5 @@ def test_the_shipped_check_knows_the_embedded_encoders_and_asks_for_evidence_tha
     assert checks.known("video", "efficientnet_lite2")
     assert checks.known("audio", "ears")
     assert not checks.known("video", "clip")
-    (seen,) = told([{TABBY: 0.6}])
-    assert checks.of["video"].weights.keys() <= seen.evidence.keys() | {"heard"}
+    (seen,) = told(shot(0, {TABBY: 0.6}))
+    assert checks.of["video"].weights.keys() <= seen.evidence.keys()

@@ -1,4 +1,4 @@
-"""From what an encoder recognises in pictures to claims of what is seen when.
+"""What can be seen, by name, and which of it an encoder's classes tell of a picture.
 
 A special class that the pictures don't tell apart from its neighbours is told as what they have in common: five breeds
 at a tenth each are a dog. The tree of the classes of ILSVRC 2012 is our own (`imagenet_tree.txt`).
@@ -12,13 +12,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from storysound.annotate.claims import Claim, merged
 from storysound.encode.wording import plain
-from storysound.media.arrays import Floats, Pixels
-from storysound.story import Span
+from storysound.media.arrays import Floats
 
 IMAGENET = "imagenet"
-NEARER = 0.8  # of a picture that its middle is
 _WORDS = {
     "a cat having a striped coat": "tabby cat",
     "tights for gymnastics, a one-piece leotard, or a sport jersey": "leotard",
@@ -29,11 +26,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class SeeingConfig:
-    """What of the pictures is told."""
+    """What of a picture is told."""
 
-    special: float = 0.35  # probability from which a class is called by its own name
-    general: float = 0.15  # from which anything is told
-    most: int = 2  # things a shot
+    special: float  # probability from which a class is called by its own name
+    general: float  # from which anything is told
+    most: int  # things
 
     def __post_init__(self) -> None:
         if not 0 < self.general <= self.special <= 1 or self.most < 1:
@@ -105,7 +102,7 @@ def called(label: str) -> str:
 
 
 def tells(probabilities: Floats, known: Things, config: SeeingConfig) -> list[int]:
-    """Which things are told of a shot, by their probabilities [c+g]: the surest first, of one kind one."""
+    """Which things are told of a picture, by their probabilities [c+g]: the surest first, of one kind one."""
     count = known.members.shape[1]
     taken = np.zeros(count, bool)
     out: list[int] = []
@@ -141,57 +138,6 @@ def _kin(thing: int, known: Things) -> np.ndarray:
         if (group & own).any() and group.sum() <= 40:
             kin |= group
     return kin
-
-
-def other_views(picture: Pixels) -> tuple[Pixels, Pixels]:
-    """A picture [h w 3] in its mirror, and the middle of it nearer: what is there is seen in them too."""
-    high, wide = (round(size * (1 - NEARER) / 2) for size in picture.shape[:2])
-    nearer = picture[high : picture.shape[0] - high, wide : picture.shape[1] - wide]
-    return np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(nearer)
-
-
-def seen_claims(
-    views: Floats, times_s: Sequence[float], shots: Sequence[Span], known: Things, by: str,
-    config: SeeingConfig | None = None,
-) -> list[Claim]:  # fmt: skip
-    """Claims of pictures by shot: probabilities of the classes in views of each [v n c], and when each is shown.
-
-    A thing that is told of several shots is one claim.
-    """
-    config = config or SeeingConfig()
-    both = known.probabilities(views.mean(axis=0))
-    each = np.stack([known.probabilities(view) for view in views])
-    inside = [[i for i, t in enumerate(times_s) if shot.start_s <= t < shot.end_s] for shot in shots]
-    found: dict[int, list[int]] = {}
-    for number, own in enumerate(inside):
-        if own:
-            for thing in tells(both[own].mean(axis=0), known, config):
-                found.setdefault(thing, []).append(number)
-    claims = []
-    for thing, numbers in found.items():
-        pictures = [i for number in numbers for i in inside[number]]
-        spans = merged(shots[number] for number in numbers)
-        evidence = _evidence(thing, both[pictures], each[:, pictures], known)
-        score = float(both[pictures, thing].mean())
-        label, words = known.labels[thing], known.words[thing]
-        claims.append(Claim("video", label, words, spans, round(score, 4), by, evidence))
-    return claims
-
-
-def _evidence(thing: int, both: Floats, views: Floats, known: Things) -> dict[str, float]:
-    """What speaks for a thing in pictures [n c+g], and in each view of them [v n c+g]."""
-    count = known.members.shape[1]
-    mean = both.mean(axis=0)
-    rival = float(np.where(_kin(thing, known), 0, mean[:count]).max())
-    own = mean[:count][mean[:count] > 0]
-    return {
-        "clear": log_odds(float(both[:, thing].max())),
-        "held": log_odds(float(mean[thing])),
-        "views": log_odds(float(views[:, :, thing].min())),
-        "margin": float(np.log((mean[thing] + 1e-3) / (rival + 1e-3))),
-        "spread": float(-(own * np.log(own)).sum()),
-        "special": float(thing < count),
-    }
 
 
 def log_odds(probability: float, most: float = 8.0) -> float:

@@ -1,4 +1,4 @@
-"""What pictures show in a few words, each with the chance that it is right; of what isn't known nothing is said.
+"""What pictures show in a few words, or as claims, each with the chance that it is right.
 
 Two eyes: one names whole pictures among a thousand classes and knows no people (`picture_claims`), one finds people
 and things of 80 kinds in them (`encode.detectors.nanodet`). What both say of one thing is weighed by a logistic model,
@@ -14,17 +14,26 @@ from importlib.resources import files
 
 import numpy as np
 
+from storysound.annotate.check import Check
+from storysound.annotate.claims import Claim, merged
 from storysound.annotate.picture_claims import SeeingConfig, Things, log_odds, tells
 from storysound.encode.detectors.boxes import Box
 from storysound.media.arrays import Floats
+from storysound.story import Span
 
 PERSON = "person"
+MOST = 4  # words for what one scene or shot shows
 CROWD = 6  # people from which on they are one
 COUNTED = 0.35  # score of a box from which on it counts as one more of its kind
 FIRST = SeeingConfig(special=0.2, general=0.1, most=2)  # what of the classes is weighed at all
 SEEN = 0.3  # score of a box from which on its kind is weighed
 INSIDE = 0.6  # share of a box within a surer one from which on both are of one person
+CLAIMED = SeeingConfig(special=0.35, general=0.15, most=2)  # what of the classes is claimed, unless a check finds
+SURE = 0.5  # too little for it, and score of a box from which on its kind is
+FEATURES = ("alone", "named", "both", "found", "classed")  # of evidence, by name
 _NOTHING = 0.1, 0.003  # what stands for a kind without a box, and for a class without a probability
+
+Chances = Mapping[tuple[str, int | None], float]  # of words, and the thing among `Things` that they mean, if one does
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Evidence:
 
     @property
     def features(self) -> Floats:
-        """[5]: who has a word for it (the detector alone, the classifier alone, both), and how sure each is."""
+        """`FEATURES`: who has a word for it (the detector alone, the classifier alone, both), and how sure each is."""
         alone, named = self.probability is None, self.score is None
         found = 0.0 if self.score is None else log_odds(max(self.score, _NOTHING[0]))
         classed = 0.0 if self.probability is None else log_odds(max(self.probability, _NOTHING[1]))
@@ -84,20 +93,24 @@ def word_model() -> WordModel:
     return WordModel(np.array(model["weights"], np.float32), model["least"], table["classes"], places)
 
 
-def evidence_of(classes: Floats, boxes: Sequence[Box], known: Things, thing_of: Mapping[str, int]) -> list[Evidence]:
+def evidence_of(
+    classes: Floats, boxes: Sequence[Box], known: Things, thing_of: Mapping[str, int], first: SeeingConfig = FIRST,
+    seen: float = SEEN,
+) -> list[Evidence]:  # fmt: skip
     """All that may be said of a picture by its classes' probabilities [c] and its boxes, whether likely or not.
 
-    `thing_of`: the thing that each kind of box is, as `WordModel.things` has it.
+    `thing_of`: the thing that each kind of box is, as `WordModel.things` has it; `first`, `seen`: from where on a class
+    and a box offer something.
     """
     both = known.probabilities(classes[None])[0]
     best = {box.kind: box.score for box in reversed(boxes)}  # they come surest first
     found = [
         Evidence(kind, thing, score, None if thing is None else float(both[thing]))
         for kind, score in best.items()
-        if score >= SEEN
+        if score >= seen
         for thing in [thing_of.get(kind)]
     ]
-    for thing in tells(both, known, FIRST):
+    for thing in tells(both, known, first):
         parts = known.parts(thing)
         kinds = [kind for kind, own in thing_of.items() if (parts & ~known.parts(own)).sum() == 0]
         if not any(one.kind in kinds and one.thing == thing for one in found):
@@ -107,7 +120,7 @@ def evidence_of(classes: Floats, boxes: Sequence[Box], known: Things, thing_of: 
 
 
 def picture_words(
-    classes: Floats, boxes: Sequence[Sequence[Box]], known: Things, model: WordModel | None = None, most: int = 4
+    classes: Floats, boxes: Sequence[Sequence[Box]], known: Things, model: WordModel | None = None, most: int = MOST
 ) -> tuple[PictureWord, ...]:
     """Words for the pictures of one scene, the likeliest first, by their classes [n c] and the boxes in each.
 
@@ -133,7 +146,72 @@ def class_words(classes: Floats, known: Things, most: int) -> tuple[str, ...]:
     return tuple(word.words for word in picture_words(classes, [()] * len(classes), known, most=most))
 
 
-def _is_general(thing: int | None, said: Mapping[tuple[str, int | None], float], known: Things) -> bool:
+@dataclass(frozen=True, eq=False)
+class SeenShot:
+    """A shot, and what both eyes say of some of its pictures."""
+
+    span: Span
+    classes: Floats  # [n c]
+    boxes: Sequence[Sequence[Box]]  # of each
+
+
+@dataclass(frozen=True)
+class SeenThing:
+    """What a shot may show."""
+
+    label: str  # among `Things`, or a kind of the detector
+    evidence: Mapping[str, float]  # `FEATURES`, and whether it is a person
+
+
+def seen_things(shot: SeenShot, known: Things) -> dict[tuple[str, int | None], SeenThing]:
+    """All that is offered for some picture of a shot, by its words and its number among `Things`.
+
+    In a picture that doesn't offer it nothing speaks for it.
+    """
+    thing_of = word_model().things(known)
+    rows: dict[tuple[str, int | None], list[Evidence]] = {}
+    for own, around in zip(shot.classes, shot.boxes, strict=True):
+        for one in evidence_of(own, around, known, thing_of, CLAIMED, SURE):
+            rows.setdefault((one.words(known), one.thing), []).append(one)
+    seen = {}
+    for key, offered in rows.items():
+        none = replace(
+            offered[0], score=None if offered[0].score is None else 0.0,
+            probability=None if offered[0].probability is None else 0.0,
+        )  # fmt: skip
+        features = [each.features for each in offered] + [none.features] * (len(shot.classes) - len(offered))
+        evidence = {
+            **dict(zip(FEATURES, np.mean(features, axis=0).tolist(), strict=True)),
+            PERSON: float(key[0] == PERSON),
+        }
+        seen[key] = SeenThing(key[0] if key[1] is None else known.labels[key[1]], evidence)
+    return seen
+
+
+def seen_claims(shots: Sequence[SeenShot], known: Things, by: str, check: Check) -> list[Claim]:
+    """Claims of what shots show, likely or not, `MOST` of each; a thing that several show is one claim.
+
+    Evidence is the mean over a shot's pictures, of the shot that shows it best. Where `check` finds enough
+    for a special case of a thing, the thing isn't claimed beside it.
+    """
+    found: dict[str, list[tuple[float, SeenThing, str, Span]]] = {}
+    for shot in shots:
+        seen = seen_things(shot, known)
+        support = {key: check.support(each.evidence) for key, each in seen.items()}
+        likely = {key: value for key, value in support.items() if value >= check.least}
+        able = [key for key in seen if not _is_general(key[1], likely, known)]
+        for key in sorted(able, key=lambda key: -support[key])[:MOST]:
+            words = _people(shot.boxes) if key[0] == PERSON else key[0]
+            found.setdefault(seen[key].label, []).append((support[key], seen[key], words, shot.span))
+    claims = []
+    for label, shown in found.items():
+        score, best, words, _ = max(shown, key=lambda each: each[0])
+        spans = merged(span for *_, span in shown)
+        claims.append(Claim("video", label, words, spans, score, by, best.evidence))
+    return claims
+
+
+def _is_general(thing: int | None, said: Chances, known: Things) -> bool:
     """Whether a special case of a thing is said beside it."""
     if thing is None:
         return False
@@ -157,7 +235,7 @@ def _separate(boxes: Sequence[Box]) -> int:
     return len(found)
 
 
-def _places(said: Mapping[tuple[str, int | None], float], model: WordModel) -> list[PictureWord]:
+def _places(said: Chances, model: WordModel) -> list[PictureWord]:
     """Places that several kinds of thing belong to: as likely as the second of them."""
     found = []
     for place, kinds in model.places.items():

@@ -50,7 +50,7 @@ def test_what_a_clip_holds(videos: Path, tmp_path: Path) -> None:
     assert rest["caption"] == "The video shows a blue car. It is silent."
     assert by_place["mute.mkv", 0.0]["audio_caption"] == "It is silent."
     said = [(each["part"], each["by"], each["start_s"], each["end_s"]) for each in first["sentences"]]
-    assert said[0] == ("video", f"grammar {ss.__version__}; colours 1", 0.0, 2.0)
+    assert said[0] == ("video", f"grammar {ss.__version__}; colours 1 with nothing 1", 0.0, 2.0)
     assert said[1] == ("audio", f"grammar {ss.__version__}; tones 1 with nobody 1", 0.0, 1.0)
     assert {(part, by) for part, by, *_ in said[2:]} == {("description", "rule 1")}
     assert [row["end_s"] for row in by_place.values() if row["file"].endswith("one.mp4")] == pytest.approx([2.0, 4.8])

@@ -5,7 +5,7 @@ velocities over a schedule of diffusion, streams by a rectified flow over tokens
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -31,8 +31,10 @@ class Sampling:
 
     def changed(self, steps: int | None, guidance: float | None, mutual: float | None) -> "Sampling":
         """With each that isn't None in place of its own."""
-        given = {"steps": steps, "guidance": guidance, "mutual": mutual}
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
+        return Sampling(
+            self.method, self.steps if steps is None else steps, self.guidance if guidance is None else guidance,
+            self.mutual if mutual is None else mutual,
+        )  # fmt: skip
 
 
 class WordedUnets(nn.Module):
@@ -108,15 +110,18 @@ class WordedStreams(nn.Module):
     ) -> Latents:
         """Latents from noise of their shapes, told by words [b k], for what is `known`; `check` may raise."""
         audio, video = noise
-        tokens, there = self.tokens(audio, video), (None, None)
-        if known != (None, None):
-            given = self.tokens(*(own if one is None else one for own, one in zip(noise, known, strict=True)))
-            there = tuple(None if one is None else part for one, part in zip(known, given, strict=False))
+        tokens = self.tokens(audio, video)
+        heard, seen = known
+        there = (
+            None if heard is None else two_streams.audio_tokens(heard),
+            None if seen is None else two_streams.video_tokens(seen, self.patch),
+        )
         made = two_streams.generated(
             self.network, (tokens.audio, tokens.video), self.words(ids), ids > 0, tokens.places, sampling.guidance,
             sampling.steps, check, there, sampling.mutual,
         )  # fmt: skip
-        shown = two_streams.video_latents(made[1], video.shape[1], *video.shape[3:], self.patch)
+        frames, _, height, width = video.shape[1:]
+        shown = two_streams.video_latents(made[1], frames, height, width, self.patch)
         return two_streams.audio_latents(made[0], audio.shape[1]), shown
 
 

@@ -4,20 +4,22 @@ Rows hold the name of a file and seconds, never media: each stage reads what it 
 """
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from storysound.annotate import picture_claims, sentences
+from storysound.annotate import sentences
 from storysound.annotate.check import Checks, checked, shipped
 from storysound.annotate.claims import Claim, of_row, to_row
 from storysound.annotate.hearing import LEVEL_S, ear_among
+from storysound.annotate.picture_claims import things
+from storysound.annotate.picture_words import SeenShot, seen_claims
 from storysound.annotate.sound_claims import HeardSound, other_views, sound_claims
-from storysound.encode import gloss, silero
+from storysound.encode import silero
 from storysound.encode.captions import florence_captions, whisper_captions
-from storysound.encode.encoder import Encoding
-from storysound.encode.labels import text_vectors
+from storysound.encode.detectors import nanodet
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of, spaces_of
 from storysound.engine.stage import Row, Stage
@@ -25,7 +27,7 @@ from storysound.errors import UsageError
 from storysound.ingest.look import Part, watch
 from storysound.jobs.annotate.request import AnnotateConfig
 from storysound.library.dataset import Dataset
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import from_jpeg
 from storysound.media.loudness import peaks_db
@@ -35,6 +37,7 @@ from storysound.story import Span
 
 PICTURES, SOUND, CAPTIONS = "pictures", "sound", "captions"
 SIDE_PX = 320  # of the pictures that are looked at
+CLOSE_LOOKS = 3  # pictures of a shot that are looked at
 SILENT_DB = -60.0  # clips whose loudest tenth of a second is below are silent
 SILENCE = "It is silent."
 
@@ -42,30 +45,32 @@ SILENCE = "It is silent."
 def stages(config: AnnotateConfig, models: Models) -> tuple[Stage, ...]:
     """All stages in order: in this process with `models` themselves, in others with models of their own."""
     clip = ("file", "story", "start_s", "end_s")
-    both = ("start_s", "end_s", "seen", "seen_point", "heard", "heard_point", "silent", "seen_told", "heard_told")
-    more = ("", "_point", "_told", "_teller")
+    both = ("start_s", "end_s", "seen", "heard", "silent", "seen_told", "heard_told")
+    more = ("", "_told", "_teller")
     return (
         Stage(PICTURES, partial(Pictures, config, models), clip, tuple(f"seen{each}" for each in more)),
         Stage(SOUND, partial(Sound, config, models), clip, ("silent", *(f"heard{each}" for each in more))),
-        Stage(CAPTIONS, partial(Captions, config, models), both, ("claims", "video_caption", "audio_caption")),
+        Stage(CAPTIONS, partial(Captions, config), both, ("claims", "video_caption", "audio_caption")),
     )
 
 
 class Pictures:
-    """Says what is seen in a clip: `seen`, claims, and `seen_point`, all of it as a point of the text space."""
+    """Says what is seen in a clip: `seen`, claims."""
 
     def __init__(self, config: AnnotateConfig, models: Models) -> None:
         """Raises MissingModelError."""
         self._every_s, self._encoder = 1 / config.pictures_per_s, models.picture
         self._recogniser = Recogniser(self._encoder, models, lambda: heard_words(models))
         space = self._recogniser.space
+        self._detector = models.get(nanodet.NanoDet.name, nanodet.load)
         self._teller = models.get(florence_captions.MODEL, florence_captions.load) if config.by_hub else None
-        self._things = picture_claims.things(space.name, space.labels)
+        self.things, self._check = things(space.name, space.labels), shipped().of["video"]
 
     @property
     def revision(self) -> str:
-        """The encoder that looks."""
-        return f"{self._encoder.name} {self._encoder.revision}"
+        """The encoder that looks, and who finds people and things."""
+        detector = f"{self._detector.name} {self._detector.revision}"
+        return f"{self._encoder.name} {self._encoder.revision} with {detector}"
 
     @property
     def teller(self) -> str:
@@ -76,20 +81,26 @@ class Pictures:
         """Raises MediaError where no picture decodes."""
         shots, pictures = _pictures(row, self._every_s)
         shown = [from_jpeg(jpeg) for _, jpeg in pictures]
-        views = [shown, *zip(*map(picture_claims.other_views, shown), strict=True)]
-        seen = np.stack([self._recogniser.scores(self._encoder.encode(list(view))) for view in views])
-        times_s = [time_s for time_s, _ in pictures]
-        found = picture_claims.seen_claims(seen, times_s, shots, self._things, self.revision)
-        point = gloss.vector(seen.mean(axis=(0, 1)), self._recogniser.space)
+        seen = []
+        for shot in shots:
+            inside = [i for i, (time_s, _) in enumerate(pictures) if shot.start_s <= time_s < shot.end_s]
+            chosen = np.unique((np.arange(CLOSE_LOOKS) + 0.5) * len(inside) // CLOSE_LOOKS).astype(int).tolist()
+            if inside:
+                seen.append(self.look(shot, [shown[inside[i]] for i in chosen]))
+        found = seen_claims(seen, self.things, self.revision, self._check)
         told = self._teller.caption(shown[len(shown) // 2]) if self._teller else ""
         return {
-            "seen": [to_row(claim) for claim in found], "seen_point": point.tolist(), "seen_told": told,
-            "seen_teller": self.teller if told else "",
+            "seen": [to_row(claim) for claim in found], "seen_told": told, "seen_teller": self.teller if told else "",
         }  # fmt: skip
+
+    def look(self, shot: Span, pictures: Sequence[Pixels]) -> SeenShot:
+        """What both eyes say of some pictures of a shot."""
+        classes = self._recogniser.scores(self._encoder.encode(pictures))
+        return SeenShot(shot, classes, self._detector.find(pictures))
 
 
 class Sound:
-    """Says what is heard in a clip: `heard`, `heard_point`, as `Pictures`, and whether it is `silent`."""
+    """Says what is heard in a clip: `heard`, claims, and whether it is `silent`."""
 
     def __init__(self, config: AnnotateConfig, models: Models) -> None:
         """Raises MissingModelError; UsageError where the profile has no encoder that tells what is heard when."""
@@ -117,35 +128,31 @@ class Sound:
         """Raises MediaError where the sound can't be decoded; that there is none is silence."""
         wave = _sound(row)
         levels = None if wave is None else peaks_db(wave, LEVEL_S)
-        nothing: Floats = np.zeros(self._space.vectors.shape[1], np.float32)
         if wave is None or levels is None or levels.max(initial=-math.inf) < SILENT_DB:
-            return {"heard": [], "heard_point": nothing.tolist(), "silent": True, "heard_told": "", "heard_teller": ""}
-        found, heard = self.claims(wave)
-        point = gloss.vector(self._ear.scores(heard).mean(axis=0), self._space)
+            return {"heard": [], "silent": True, "heard_told": "", "heard_teller": ""}
+        found = self.claims(wave)
         told = self._teller.caption(wave) if self._teller else ""
         return {
-            "heard": [to_row(claim) for claim in found], "heard_point": point.tolist(), "silent": False,
-            "heard_told": told, "heard_teller": self.teller if told else "",
+            "heard": [to_row(claim) for claim in found], "silent": False, "heard_told": told,
+            "heard_teller": self.teller if told else "",
         }  # fmt: skip
 
-    def claims(self, wave: Waveform) -> tuple[list[Claim], Encoding]:
-        """What is heard in a sound in one channel, unchecked, and what the encoder said of it."""
+    def claims(self, wave: Waveform) -> list[Claim]:
+        """What is heard in a sound in one channel, unchecked."""
         heard = self._ear.encoder.encode([wave])[0]
         raw = heard.scores[self._ear.space]
         near = heard.embedding @ self._space.vectors.T if self._speaks else np.zeros_like(raw)
         views = [(slower, self._ear.encoder.encode([view])[0]) for slower, view in other_views(wave)]
         voice = self._voice.probabilities(of_wave(wave))
         sound = HeardSound(heard, peaks_db(wave, LEVEL_S), wave.duration_s, near, views, voice, silero.FRAME_S)
-        return sound_claims(sound, self._ear, self.revision), heard
+        return sound_claims(sound, self._ear, self.revision)
 
 
 class Captions:
     """Checks the claims and puts those that may be told into sentences."""
 
-    def __init__(self, config: AnnotateConfig, models: Models) -> None:
-        """Raises MissingModelError."""
-        self._unsupported, self._text, self._checks = config.unsupported, models.text, shipped()
-        self._vectors: dict[str, Floats] = {}
+    def __init__(self, config: AnnotateConfig) -> None:
+        self._unsupported, self._checks = config.unsupported, shipped()
 
     @property
     def checks(self) -> Checks:
@@ -155,22 +162,13 @@ class Captions:
     def __call__(self, row: Row) -> Row:
         """`claims`, all of them, and a caption of either sense."""
         duration_s = row["end_s"] - row["start_s"]
-        seen = [self._beside(of_row(claim), "heard", row["heard_point"]) for claim in row["seen"]]
-        heard = [self._beside(of_row(claim), "seen", row["seen_point"]) for claim in row["heard"]]
-        claims = checked([*seen, *heard], self._checks, self._unsupported)
+        claims = checked(map(of_row, [*row["seen"], *row["heard"]]), self._checks, self._unsupported)
         audio = row["heard_told"] or sentences.audio_sentence(claims, duration_s)
         return {
             "claims": [to_row(claim) for claim in claims],
             "video_caption": row["seen_told"] or sentences.video_sentence(claims, duration_s),
             "audio_caption": SILENCE if row["silent"] else audio,
         }
-
-    def _beside(self, claim: Claim, name: str, point: list[float]) -> Claim:
-        """With one more number of evidence: how near its words lie to what the other sense says."""
-        if claim.words not in self._vectors:
-            self._vectors[claim.words] = text_vectors(self._text, [claim.words])[0]
-        near = float(self._vectors[claim.words] @ np.asarray(point, np.float32))
-        return Claim(**{**vars(claim), "evidence": {**claim.evidence, name: near}})
 
 
 def _pictures(row: Row, every_s: float) -> tuple[list[Span], list[tuple[float, bytes]]]:
