@@ -44,13 +44,21 @@ def test_there_are_many_and_all_have_a_style() -> None:
         assert {"tune", "bass", "pad", "figure"} <= {role for player in each.players for role in player.roles}
 
 
+@pytest.mark.parametrize("valence", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("arousal", [0.0, 0.2, 0.5, 0.8, 1.0])
-def test_every_style_has_something_for_every_arousal(arousal: float) -> None:
+def test_every_style_has_something_for_every_mood(arousal: float, valence: float) -> None:
     for style in styles().styles.values():
-        figures = styles().fitting(style.figures, arousal)
+        figures = styles().fitting(style.figures, Mood(valence, arousal))
         assert all(pattern.arousal[0] <= arousal <= pattern.arousal[1] for pattern in figures)
+        assert all(pattern.valence[0] <= valence <= pattern.valence[1] for pattern in figures)
         if 0.3 <= arousal <= 0.5:
             assert len(figures) > 1
+
+
+def test_drums_go_with_a_mood() -> None:
+    dark, bright = (styles().beats(styles().styles["film"].drums, Mood(valence, 0.8)) for valence in (0.1, 0.9))
+    assert [beat for beat in dark if beat not in bright]
+    assert [beat for beat in bright if beat not in dark]
 
 
 def test_a_users_ensemble_plays_in_a_users_style(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from storysound.compose.tempo import TempoMap
 from storysound.story import Span
 
 _TUNE_LEVEL, _COUNTER_LEVEL, _PAD_LEVEL, _FIGURE_LEVEL, _BASS_LEVEL = 0.1, -0.04, -0.1, -0.08, 0.0
+_DRUM_LEVEL, _DRUM_RISE = -0.06, 0.2  # at the mood where they come in; the more active, the farther in front
 _ARCH = 0.05  # of the level, from the ends of a phrase to its middle
 _BUILD = 0.08  # by which it grows over a section where many play
 _SPOKEN = 0.5  # share of a bar with speech, from which on music makes room
+_MOSTLY_SPOKEN = 0.4  # share of a phrase's bars from which on it has no tune
 _UNDER_SPEECH = 0.72  # of the level there
 _UNDER_LAYERS = frozenset({"bass", "pad", "figure", "tune"})  # what still plays there
 _TUNE_CENTRE, _DARK_TUNE, _BREATH = 70.0, 4.0, 0.5
@@ -164,7 +166,7 @@ def _tune(task: Task, phrase: Phrase, chords: Sequence[Sounding], last: int | No
     """
     player = task.player("tune")
     spoken = sum(_is_spoken(task, phrase.first + i) for i in range(phrase.bars))
-    if player is None or spoken > 0.6 * phrase.bars or _rests(task, phrase):
+    if player is None or spoken > _MOSTLY_SPOKEN * phrase.bars or _rests(task, phrase):
         return []
     theme = motif(task.seed, task.section.theme, task.metre).varied(_variation(task, phrase))
     starts = task.starts()
@@ -304,7 +306,8 @@ def _accompanied(task: Task, phrase: Phrase, chords: Sequence[Sounding]) -> tupl
             if task.player(role) is None or not _plays(task, role, bar) or (closes and role == "accent"):
                 continue
             thin = _is_spoken(task, bar) and role == "figure"
-            chosen = task.styles.fitting(task.style.figures, 0.0)[0] if thin else pattern
+            calm = replace(task.section.mood, arousal=0.0)
+            chosen = task.styles.fitting(task.style.figures, calm)[0] if thin else pattern
             legato = max(0.85, task.cues.legato) if role == "bass" else task.cues.legato
             tones += figures.played(chosen, start, beats, chords, level + more, legato)
         strokes += _drums(task, phrase, i, level)
@@ -314,7 +317,7 @@ def _accompanied(task: Task, phrase: Phrase, chords: Sequence[Sounding]) -> tupl
 
 def _patterns(task: Task, phrase: Phrase) -> list[tuple[Role, Pattern, float]]:
     """What each role plays in a phrase: another figure where the phrase is of another kind."""
-    style, arousal = task.style, task.section.mood.arousal
+    style, mood = task.style, task.section.mood
     found: list[tuple[Role, Pattern, float]] = []
     rows: list[tuple[Role, tuple[str, ...], float]] = [
         ("figure", style.figures, _FIGURE_LEVEL), ("bass", style.basses, _BASS_LEVEL),
@@ -323,7 +326,7 @@ def _patterns(task: Task, phrase: Phrase) -> list[tuple[Role, Pattern, float]]:
     for role, names, more in rows:
         if role not in task.cues.layers or not names:
             continue
-        fits = task.styles.fitting(names, arousal)
+        fits = task.styles.fitting(names, mood)
         first = int(task.section.rng("pattern", role).integers(len(fits)))
         turn = {"a": 0, "b": 1, "c": 2}[phrase.kind] if role == "figure" else int(phrase.kind == "b")
         found.append((role, fits[(first + turn) % len(fits)], more))
@@ -333,16 +336,17 @@ def _patterns(task: Task, phrase: Phrase) -> list[tuple[Role, Pattern, float]]:
 def _drums(task: Task, phrase: Phrase, bar: int, level: float) -> list[DrumStroke]:
     kit = task.ensemble.kit
     number = phrase.first + bar
-    beats = task.styles.beats(task.style.drums, task.section.mood.arousal)
+    beats = task.styles.beats(task.style.drums, task.section.mood)
     if kit is None or not beats or not _plays(task, "drums", number):
         return []
     beat = beats[int(task.section.rng("drums", phrase.kind).integers(len(beats)))]
     start, length = task.starts()[number], task.time.bars[number]
-    found = figures.beaten(beat, start, length, level - 0.08)
+    level += _DRUM_LEVEL + _DRUM_RISE * (task.section.mood.arousal - 0.5)
+    found = figures.beaten(beat, start, length, level)
     if bar == phrase.bars - 1 and phrase.close != "half" and length >= 2:  # a fill leads to what comes
         found = [each for each in found if each.beat < start + length - 1]
         fill = start + length - 1
-        found += [DrumStroke(fill + k / 4, "snare" if k % 2 else "low", level - 0.1 + 0.05 * k) for k in range(4)]
+        found += [DrumStroke(fill + k / 4, "snare" if k % 2 else "low", level - 0.02 + 0.05 * k) for k in range(4)]
     return [each for each in found if each.stroke in kit.keys]
 
 

@@ -98,6 +98,7 @@ def _written(task: Task, spotting: Spotting) -> Written:
     section = task.section
     inside = [hit for hit in spotting.hits if section.start_s <= hit.at_s < section.end_s - _TOGETHER_S]
     written = arrange.arrange(task)
+    written = written if task.final else hits.breathed(written, task)
     return hits.marked(hits.arrived(written, task) if section.number else written, inside, task)
 
 

@@ -116,6 +116,7 @@ class Pattern:
     step: float  # beats
     steps: str
     arousal: tuple[float, float]
+    valence: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         letters = _LOW if self.role in ("bass", "pulse") else _CHORDAL
@@ -138,6 +139,7 @@ class Beat:
     step: float  # beats
     strokes: Mapping[Stroke, str]
     arousal: tuple[float, float]
+    valence: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         if self.step <= 0 or not all(self.strokes.values()):
@@ -184,16 +186,15 @@ class Styles:
         """Raises UsageError for an unknown name."""
         return _named("style", name, self.styles)
 
-    def fitting(self, names: tuple[str, ...], arousal: float) -> list[Pattern]:
-        """Those of a style's patterns that suit an arousal; where none does, the one that comes nearest."""
+    def fitting(self, names: tuple[str, ...], mood: Mood) -> list[Pattern]:
+        """Those of a style's patterns that suit a mood; where none does, the one that comes nearest."""
         among = [self.patterns[name] for name in names]
-        fits = [pattern for pattern in among if pattern.arousal[0] <= arousal <= pattern.arousal[1]]
-        return fits or sorted(among, key=lambda pattern: _outside(pattern.arousal, arousal))[:1]
+        fits = [pattern for pattern in among if _far(pattern, mood) == 0]
+        return fits or sorted(among, key=lambda pattern: _far(pattern, mood))[:1]
 
-    def beats(self, names: tuple[str, ...], arousal: float) -> list[Beat]:
-        """Those of a style's drums that suit an arousal."""
-        among = [self.drums[name] for name in names]
-        return [beat for beat in among if beat.arousal[0] <= arousal <= beat.arousal[1]]
+    def beats(self, names: tuple[str, ...], mood: Mood) -> list[Beat]:
+        """Those of a style's drums that suit a mood."""
+        return [beat for beat in (self.drums[name] for name in names) if _far(beat, mood) == 0]
 
     def joined(self, other: "Styles") -> "Styles":
         """With those of another, which go first. Raises ValueError where a style names a pattern that isn't there."""
@@ -207,6 +208,11 @@ class Styles:
             if unknown:
                 raise ValueError(f"style {name} names {unknown[0]!r}, which is no pattern")
         return both
+
+
+def _far(of: Pattern | Beat, mood: Mood) -> float:
+    """How far a mood lies from those that a pattern or beat suits."""
+    return _outside(of.arousal, mood.arousal) + _outside(of.valence, mood.valence)
 
 
 def _outside(span: tuple[float, float], value: float) -> float:

@@ -13,7 +13,11 @@ Cues, and what is known of each (numbers are ours, directions are theirs):
   2013).
 - articulation, register: happy and scary music was set shorter than sad and peaceful music, happy music higher (Bresin
   & Friberg, "Emotion rendering in music: range and characteristic values of seven musical variables", Cortex 47(9),
-  2011).
+  2011). Eerola, Friberg & Bresin 2013 let notes sound for a quarter to all of their time.
+- timbre: sad are voices, cellos, violas and violins, least so triangle, cymbal, tambourine and glockenspiel (Huron,
+  Anderson & Shanahan, "You can't play a sad song on the banjo", Empirical Musicology Review 9(1), 2014); who plays
+  decides how well a feeling is recognised (Hailstone et al., "It's not what you play, it's how you play it", Quarterly
+  J. of Experimental Psychology 62(11), 2009). `ensembles.toml` and `styles.toml` say who and what goes with a mood.
 - harmony: simple and consonant is pleasant and calm, complex and dissonant is not (Gabrielsson & Lindström 2010).
 """
 
@@ -26,8 +30,8 @@ Layer = Literal["tune", "counter", "figure", "pad", "bass", "pulse", "accent", "
 
 # From which arousal on each layer plays, and until when; where a mood lies on a border the layer is thin anyway.
 _LAYERS: dict[Layer, tuple[float, float]] = {
-    "tune": (0.0, 1.01), "bass": (0.08, 1.01), "pad": (0.0, 1.01), "figure": (0.2, 1.01), "counter": (0.28, 0.92),
-    "pulse": (0.58, 1.01), "accent": (0.66, 1.01), "drums": (0.5, 1.01), "shine": (0.25, 1.01),
+    "tune": (0.0, 1.01), "bass": (0.08, 1.01), "pad": (0.0, 1.01), "figure": (0.22, 1.01), "counter": (0.32, 0.92),
+    "pulse": (0.52, 1.01), "accent": (0.62, 1.01), "drums": (0.5, 1.01), "shine": (0.25, 1.01),
 }  # fmt: skip
 _SHINE_VALENCE = 0.62  # from here on the tune is doubled by something bright
 
@@ -67,13 +71,13 @@ def cues(mood: Mood, tempi: tuple[float, float], leaning: float) -> Cues:
         layers.discard("shine")
     return Cues(
         bpm=tempi[0] + (tempi[1] - tempi[0]) * arousal + 10 * (valence - 0.5),
-        level=0.28 + 0.6 * arousal,
-        legato=min(1.0, max(0.55, 1.12 - 0.3 * arousal - 0.25 * (valence - 0.35))),
-        lift=9 * (valence - 0.45) + 4 * (arousal - 0.5),
+        level=0.2 + 0.7 * arousal,
+        legato=min(1.0, max(0.4, 1.15 - 0.4 * arousal - 0.4 * (valence - 0.35))),
+        lift=12 * (valence - 0.45) + 4 * (arousal - 0.5),
         density=2 * (arousal - 0.45),
         mode=mode(mood, leaning),
         colour=max(0.0, min(1.0, 1.3 - 1.3 * arousal)) * (0.3 + 0.7 * valence),
-        fear=max(0.0, min(1.0, (0.42 - valence) * 3)) * max(0.0, min(1.0, (arousal - 0.4) * 3)),
+        fear=max(0.0, min(1.0, (0.42 - valence) * 3)) * max(0.0, min(1.0, (arousal - 0.3) * 3)),
         layers=frozenset(layers),
     )
 

@@ -145,17 +145,18 @@ def chords(
     """Chords of degrees, the last `closing` of which are the cadence; others may be coloured or lead on by a
     dominant.
     """
-    made = []
+    made = list[Chord]()
     pairs = list(pairwise([*degrees, degrees[-1]]))
+    awaited = False  # whether the chord before was the dominant of this one
     for i, (degree, after) in enumerate(pairs):
         inside = i < len(pairs) - closing
         borrowed, coloured = rng.random(), rng.random() < colour
         leading = degree == 4 and after == 0 and i < len(pairs) - 1
         here = chord(mode, tonic, degree, leading=leading, colour=inside and coloured)
         target = chord(mode, tonic, after)
-        if 0 < i < len(pairs) - closing and after in (1, 3, 4, 5) and borrowed < _BORROWED and _is_plain(target):
-            here = dominant_of(target.root, degree, here)
-        made.append(here)
+        apt = 0 < i < len(pairs) - closing and after in (1, 3, 4, 5) and _is_plain(target)
+        awaited = apt and not awaited and borrowed < _BORROWED
+        made.append(dominant_of(target.root, degree, here) if awaited else here)
     return made
 
 

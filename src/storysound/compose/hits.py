@@ -13,8 +13,10 @@ from storysound.compose.spotting import Hit
 _BREATH_BEATS = 1.0  # of silence before an accent
 _ACCENT_BEATS = 1.5
 _ACCENT = 0.22  # added to the level
-_ARRIVAL_BEATS, _ARRIVAL, _LEAST_ARRIVAL = 2.0, 0.1, 0.42  # how long, added to the level, and the softest
-_STRIKERS: tuple[Role, ...] = ("figure", "accent", "pulse", "shine", "bass")
+_ARRIVAL_BEATS, _ARRIVAL, _LEAST_ARRIVAL = 2.0, 0.1, 0.48  # how long, added to the level, and the softest
+_STRIKERS: tuple[Role, ...] = ("figure", "accent", "shine", "pulse", "bass")
+_LIFT_BEATS = 0.3  # before the next scene in which nothing begins
+_DARK = 0.4  # below this valence nothing bright strikes
 _LEAST_BEATS = 0.2  # what is cut shorter by a silence is left out
 
 
@@ -37,7 +39,9 @@ def arrived(written: Written, task: Task) -> Written:
     Soft strings and voices swell: a scene that is theirs alone would begin somewhere. Nothing is struck where somebody
     speaks.
     """
-    players = [(player.early_s, role) for role in _STRIKERS if (player := task.player(role))]
+    dark = task.section.mood.valence < _DARK
+    roles = [role for role in _STRIKERS if role != "shine" or not dark]
+    players = [(player.early_s, role) for role in roles if (player := task.player(role))]
     beats = min(_ARRIVAL_BEATS, task.time.bars[0])
     if not players or task.spoken(0.0, beats) > 0:
         return written
@@ -45,7 +49,23 @@ def arrived(written: Written, task: Task) -> Written:
     bass, *upper = written.chords[0].voices
     pitches = {"pulse": [bass], "bass": [bass], "shine": [upper[-1] + 12]}.get(role, upper)
     level = max(_LEAST_ARRIVAL, task.cues.level + _ARRIVAL)
-    return replace(written, tones=(*written.tones, *(Tone(role, 0.0, beats, pitch, level) for pitch in pitches)))
+    kit = task.ensemble.kit
+    crash = kit is not None and "crash" in kit.keys and "drums" in task.cues.layers
+    return replace(
+        written,
+        tones=(*written.tones, *(Tone(role, 0.0, beats, pitch, level) for pitch in pitches)),
+        strokes=(*written.strokes, *((DrumStroke(0.0, "crash", level),) if crash else ())),
+    )
+
+
+def breathed(written: Written, task: Task) -> Written:
+    """A section that leads on to another with nothing struck right before it, which would cover how that begins."""
+    last = task.time.beats - _LIFT_BEATS
+    return replace(
+        written,
+        tones=tuple(tone for tone in written.tones if tone.beat <= last or tone.swell),
+        strokes=tuple(stroke for stroke in written.strokes if stroke.beat <= last),
+    )
 
 
 def _silent(written: Written, begin: float, end: float) -> Written:

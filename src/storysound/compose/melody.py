@@ -18,7 +18,7 @@ from storysound.media.arrays import Doubles, Ints
 
 Bools = NDArray[np.bool_]
 _NEVER = 1e6
-_CONTOUR, _RANGE, _FOREIGN, _LEAP, _TRITONE, _SAME, _LEADING, _LATER = 0.55, 0.035, 0.35, 0.9, 3.0, 1.2, 2.0, 1.2
+_CONTOUR, _RANGE, _FOREIGN, _LEAP, _TRITONE, _SAME, _LEADING, _LATER = 0.8, 0.035, 0.35, 0.9, 3.0, 1.2, 2.0, 1.2
 _CHANGED, _UNDER, _PARALLEL = 4.0, 0.3, 8.0
 _CHANCE = 0.9  # how much of a line is chance, where the rest is equal
 _OCTAVE = 12

@@ -97,11 +97,20 @@ def _thinned(
 def _filled(
     notes: list[tuple[float, float, int]], density: float, rng: np.random.Generator
 ) -> list[tuple[float, float, int]]:
-    """Long notes in two, the second a step on or the same again."""
+    """Long notes in two, so that the tune still goes where it went: the second is on the way, beside, or the same."""
     found: list[tuple[float, float, int]] = []
-    for at, length, step in notes:
+    aside = 0
+    following = [*(step for _, _, step in notes[1:]), 0]
+    for (at, length, step), ahead in zip(notes, following, strict=True):
+        found.append((at, length, step - aside))
+        aside = 0
         if length >= 1 and rng.random() < 0.25 + 0.55 * density:
-            found += [(at, length / 2, step), (at + length / 2, length / 2, int(rng.integers(-1, 2)))]
-        else:
-            found.append((at, length, step))
+            aside = _between(ahead, rng)
+            found[-1:] = [(at, length / 2, found[-1][2]), (at + length / 2, length / 2, aside)]
     return found
+
+
+def _between(ahead: int, rng: np.random.Generator) -> int:
+    """The step to a note before one that lies `ahead` along the scale: halfway there, or a neighbour, or the same."""
+    beside = int(rng.integers(-1, 2))
+    return ahead // 2 if ahead % 2 == 0 and ahead else beside if abs(ahead) < 2 else 0
