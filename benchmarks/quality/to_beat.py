@@ -146,7 +146,7 @@ def of_stories(count: int, seed: int, models: Models, folder: Path) -> Iterator[
         show.mkdir()
         for at, picture in enumerate(rng.choice(len(pictures), int(rng.integers(8, 17)), replace=False)):
             shutil.copy(pictures[picture], show / f"{at:02d}.jpg")
-        seconds = float(rng.uniform(3, 7).round(1))
+        seconds = round(float(rng.uniform(3, 7)), 1)
         for compose in ("never", "always"):
             for to_beat in (True, False):
                 sheet = folder / "cues.json"

@@ -19,7 +19,7 @@ from storysound.compose.sounding import FONT, Players
 from storysound.compose.spotting import Scene, Spotting
 from storysound.cue.mix import stems
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import SILENT, Cue, MusicBrief, MusicPiece, Piece, Score
+from storysound.cue.score import SILENT, Cue, MusicBrief, MusicHit, MusicPiece, Piece, Score
 from storysound.cue.sheet import read_json, write_json
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MissingModelError, OutputError, UsageError
@@ -31,6 +31,7 @@ from storysound.jobs.plan import beds
 from storysound.jobs.plan import plan as planning
 from storysound.jobs.plan.composing import Composer, FilmTimes
 from storysound.jobs.plan.request import PlanOptions, ReplanRequest
+from storysound.jobs.plan.spotting import spotted_sheet as composing_of
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.audio import read_audio
 from storysound.progress import Watch
@@ -215,6 +216,37 @@ def test_a_cut_that_was_made_in_a_composed_cue_stays(sheet: Path, font: Path) ->
     assert [(p.in_s, p.out_s) for p in new.pieces] == [(0.0, 4.0), (6.0, 9.0)]
     assert new.composed is not None
     assert new.composed.theme == "Anna"
+
+
+def test_hits_are_marked_in_their_scene_alone(
+    planned: Path, sheet: Path, film: Path, font: Path, sounds: list[Sound], tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"compose": "always", "ensemble": "piano", "effects": False, "seed": 3}
+    hits = (MusicHit(14.2), MusicHit(31.2, "breath"))
+    result = plan(Shelf(sounds), composing_models(font), film, tmp_path / "hit.json", hits=hits, **asked)
+    plain, marked = read_json(planned).cues, result.score.cues
+    assert [cue.composed.hits for cue in marked if cue.composed] == [(), (hits[0],), (hits[1],)]
+    assert marked[0].sound.path.split("/")[1] == plain[0].sound.path.split("/")[1]
+    assert marked[1].sound.path != plain[1].sound.path
+    assert marked[1].why[2:4] == ("hit at 14.20 s: accent", "composed as asked")
+    assert "hit at 31.20 s: under the final chord, nothing marks it" in marked[2].why
+    assert result.score.wishes.hits == hits
+    # The music of that scene has a stroke there that it didn't have.
+    spotting, seed = composing_of(tmp_path / "hit.json")
+    struck = [n for n in compose(spotting, seed, Means("piano")).notes() if abs(n.start_s - 14.2) < 0.06]
+    others = [
+        n for n in compose(replace(spotting, hits=()), seed, Means("piano")).notes() if abs(n.start_s - 14.2) < 0.06
+    ]
+    assert len(struck) > len(others)
+    # Marked afterwards, it is the same cue; without any, that of before.
+    new = edited(sheet, font, "set", cue="music-2", hits=(hits[0],)).score
+    assert new.cues[1].sound.source.sha256 == marked[1].sound.source.sha256
+    assert [new.cues[k].sound.source.sha256 for k in (0, 2)] == [plain[k].sound.source.sha256 for k in (0, 2)]
+    assert new.edits[-1].command == "set music-2 hits=14.2"
+    gone = edited(sheet, font, "set", cue="music-2", hits=()).score.cues[1]
+    assert gone.sound.source.sha256 == plain[1].sound.source.sha256
+    with pytest.raises(UsageError, match=r"hits: lie from 10\.50 to 21\.00 s in this cue, got 30"):
+        edited(sheet, font, "set", cue="music-2", hits=(MusicHit(30.0),))
 
 
 def test_a_composed_take_and_the_library_change_places(

@@ -1,5 +1,6 @@
 """Of a sound too long to be read whole each cue gets what lies around its own place."""
 
+import re
 from pathlib import Path
 from unittest.mock import patch
 
@@ -86,6 +87,23 @@ def test_music_turns_with_the_scene(song: Sound) -> None:
 
     assert nearest_s(music(song, 60.0).pieces) > 1.0
     assert nearest_s(music(song, 60.0, (41.3,)).pieces) < 0.3
+
+
+def test_a_hit_gets_a_new_part_or_a_bar_and_is_told_of(song: Sound) -> None:
+    """Also where the music is moved so that its first bar meets its turn."""
+    for turn_s in (None, 3.0):
+        bed = Draft("music", 3.0, 63.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(41.3, 20.0), turn_s=turn_s)
+        (one,) = cuts.cut([bed], -23.0, Levels())
+        told = [line for line in one.cue.why if line.startswith("hit at ")]
+        assert [line.split(":")[0] for line in told] == ["hit at 41.30 s", "hit at 20.00 s"]
+        for hit_s, line in zip((41.3, 20.0), told, strict=True):
+            where, begins = re.match(r".*: the (\w+) at ([\d.]+) s of the track", line).groups()[::-1]  # type: ignore[union-attr]
+            heard = [p.at_s + float(where) - p.in_s for p in one.cue.pieces if p.in_s - 0.1 <= float(where) <= p.out_s]
+            assert min(abs(at - hit_s) for at in heard) <= 0.3
+            assert begins in ("beat", "bar", "body", "build", "break")
+    short = Draft("music", 0.0, 8.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(4.0,))
+    (one,) = cuts.cut([short], -23.0, Levels())
+    assert any(line.startswith("hit at 4.00 s: the ") for line in one.cue.why)
 
 
 def test_what_is_short_is_a_stretch_and_what_cannot_be_remixed_says_why(song: Sound, tmp_path: Path) -> None:

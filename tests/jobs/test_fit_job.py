@@ -54,6 +54,14 @@ def test_tags_go_along(song: Path, tmp_path: Path) -> None:
 def test_a_hit_is_answered(song: Path, tmp_path: Path) -> None:
     (hit,) = fitted(song, tmp_path / "out.wav", 60.0, hits_s=(20.1,)).hits
     assert hit.at_s == pytest.approx(20.1, abs=BEAT_S / 2 + 0.01)
+    assert hit.begins in ("body", "build", "break")
+
+
+def test_where_no_part_can_begin_a_bar_or_a_beat_is_next_to_a_hit(song: Path, tmp_path: Path) -> None:
+    """Two hits so near to each other that no two parts begin there."""
+    hits = fitted(song, tmp_path / "out.wav", 60.0, hits_s=(20.1, 22.3)).hits
+    assert all(hit.at_s is not None and abs(hit.at_s - hit.hit_s) <= 0.5 for hit in hits)
+    assert {hit.begins for hit in hits} & {"bar", "beat"}
 
 
 def test_what_has_no_way_of_jumps_is_looped_and_says_so(song: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from storysound.annotate.own_sound import OwnSound
 from storysound.cue.score import Cue, Piece, Scene, Score
 from storysound.cue.turns import Aspect
 from storysound.errors import UsageError
@@ -16,7 +17,10 @@ from storysound.ingest.pictures import Page
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.jobs.plan.themes import theme_notes, with_themes
-from storysound.story import Mood, Sound, Span, Story
+from storysound.media.arrays import RATE_HZ
+from storysound.media.audio import Waveform
+from storysound.media.recording import of_wave
+from storysound.story import Event, Mood, Sound, Span, Story
 
 
 def shown(places: str, seconds: float = 15.0, pictures: bool = False, moods: str = "") -> tuple[Breakdown, Footage]:
@@ -70,13 +74,42 @@ def test_themes_that_scenes_have_stay() -> None:
 def test_scenes_full_of_speech_are_silent_where_silence_is_asked_for() -> None:
     breakdown, footage = shown("ABAB")
     speech = (Span(15.0, 27.0), Span(30.0, 36.0))
-    found = with_themes(breakdown, footage, PlanOptions(silence=True), speech)
+    own = OwnSound(None, speech)
+    found = with_themes(breakdown, footage, PlanOptions(silence=True), own)
     assert [scene.theme for scene in found.scenes] == [1, 0, 1, 2]
-    assert 0 not in [scene.theme for scene in with_themes(breakdown, footage, PlanOptions(), speech).scenes]
+    assert 0 not in [scene.theme for scene in with_themes(breakdown, footage, PlanOptions(), own).scenes]
     assert with_themes(found, footage, PlanOptions()) == found
     cue = Cue("music-1", "music", 0, 9, Sound("a", "/l", 9.0, "music"), (Piece(0, 9, 0),), 0, 0.1, 0.1, 0.9)
     lines = theme_notes(Score("t", 60.0, 25.0, found.scenes, (cue,)))
-    assert lines == ("the music has 2 themes; 1 returns", "no music at 0:15–0:30: silence was asked for there")
+    assert lines == ("the music has 2 themes; 1 returns", "no music at 0:15–0:30: somebody speaks in 80% of it")
+
+
+def test_music_rests_where_the_films_own_fills_a_scene_unless_it_is_told_not_to() -> None:
+    breakdown, footage = shown("ABAB")
+    own = OwnSound(None, (), (Span(15.0, 19.0), Span(24.0, 29.0), Span(31.0, 35.0)))
+    found = with_themes(breakdown, footage, PlanOptions(), own).scenes
+    assert [scene.rests for scene in found] == ["", "the film's own music fills 60% of it", "", ""]
+    assert [scene.theme for scene in found] == [1, 0, 1, 2]
+    assert 0 not in [s.theme for s in with_themes(breakdown, footage, PlanOptions(silence=False), own).scenes]
+
+
+def test_loud_action_carries_a_scene_where_silence_is_asked_for() -> None:
+    breakdown, footage = shown("ABCD", 12.0)
+    rng = np.random.default_rng(0)
+    samples = (0.01 * rng.standard_normal((1, 48 * RATE_HZ))).astype(np.float32)
+    samples[:, 12 * RATE_HZ : 24 * RATE_HZ] *= 8
+    sound = of_wave(Waveform(samples, RATE_HZ))
+    events = (Event(12.5, 20.0, "Engine", 0.8), Event(14.0, 23.0, "Crowd", 0.7), Event(36.0, 48.0, "Wind", 0.7))
+    own = OwnSound(sound, (), (), 48.0, events)
+    found = with_themes(breakdown, footage, PlanOptions(silence=True), own).scenes
+    assert [scene.rests for scene in found] == [
+        "", "its own sound carries it, 18 LU louder than usual: Crowd, Engine", "", "",
+    ]  # fmt: skip
+    assert not any(scene.rests for scene in with_themes(breakdown, footage, PlanOptions(), own).scenes)
+    spoken = replace(own, speech=(Span(13.0, 16.0),))
+    assert not any(scene.rests for scene in with_themes(breakdown, footage, PlanOptions(silence=True), spoken).scenes)
+    nothing = replace(own, events=(Event(12.5, 15.0, "Engine", 0.8), Event(12.0, 24.0, "Music", 0.8)))
+    assert not any(s.rests for s in with_themes(breakdown, footage, PlanOptions(silence=True), nothing).scenes)
 
 
 def test_what_returns_is_said() -> None:

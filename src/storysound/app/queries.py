@@ -5,7 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from storysound.app import wire
+from storysound.cue.form import MusicHitForm
+from storysound.cue.score import MusicHit
 from storysound.errors import InputError, UsageError
 from storysound.match.query import Query
 from storysound.media.files import json_lines
@@ -24,6 +28,24 @@ def parse_mood(text: str) -> Mood:
         return wire.read_mood(text)
     except UsageError as error:
         raise UsageError(f"{text!r}: give valence,arousal, both from 0 to 1, as in 0.8,0.3", field="mood") from error
+
+
+def parse_hits(text: str) -> tuple[MusicHit, ...]:
+    """Marked moments from "S[:MARK],…", in order of time. Raises UsageError.
+
+    >>> parse_hits("60:breath,41.2")
+    (MusicHit(at_s=41.2, mark='accent'), MusicHit(at_s=60.0, mark='breath'))
+    """
+    found = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        time_s, _, mark = word.partition(":")
+        try:
+            form = msgspec.convert({"at_s": float(time_s), "mark": mark or "accent"}, MusicHitForm)
+        except ValueError as error:
+            fault = f"{word!r}: give seconds, and a mark if it is no accent, as in 41.2 or 41.2:breath (or rest)"
+            raise UsageError(fault, field="hits") from error
+        found.append(MusicHit(form.at_s, form.mark))
+    return tuple(sorted(found, key=lambda hit: hit.at_s))
 
 
 def read_queries(file: Path) -> Iterator[Query]:

@@ -82,6 +82,13 @@ class MusicPieceForm(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)] = 0
 
 
+class MusicHitForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A moment that the music marks."""
+
+    at_s: Seconds
+    mark: Literal["accent", "breath", "rest"] = "accent"
+
+
 class MusicBriefForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What composed music was asked to be. Edited here it changes nothing that sounds: `storysound cue set` does."""
 
@@ -94,6 +101,7 @@ class MusicBriefForm(Struct, frozen=True, forbid_unknown_fields=True):
     ensemble: Name = "orchestra"
     style: Annotated[str, Meta(max_length=200)] = ""
     seed: Annotated[int, Meta(ge=0)] = 0
+    hits: tuple[MusicHitForm, ...] = ()
 
 
 class CueForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +139,7 @@ class SceneForm(Struct, frozen=True, forbid_unknown_fields=True):
     theme: Annotated[
         Theme | None, Meta(description="scenes of one share their music, 0 is silence; null: `plan` decides")
     ] = None
+    rests: Annotated[str, Meta(description="why it has no music")] = ""
 
 
 class FileForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,6 +179,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     fill: Literal["make", "hub", "none"] = "none"
     compose: Literal["always", "missing", "never"] = "never"
     ensemble: Name = "orchestra"
+    hits: tuple[MusicHitForm, ...] = ()
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
@@ -177,7 +187,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     themes: Annotated[int, Meta(ge=1, le=1000)] | None = None
     changes: Literal["few", "some", "many"] = "some"
     shortest_scene: Annotated[float, Meta(ge=1, le=3600)] | None = None
-    silence: bool = False
+    silence: bool | None = None
     every_track: bool = False
     size: tuple[Pixel, Pixel] | None = None
     fps: Annotated[float, Meta(ge=1, le=120)] = 25.0

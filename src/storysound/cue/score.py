@@ -96,6 +96,17 @@ class RunnerUp:
 
 
 @dataclass(frozen=True)
+class MusicHit:
+    """A moment of the film that music marks: composed music with an accent, one after a held breath, or a rest.
+
+    A track of the library has something new begin there, where its jumps can bring that about.
+    """
+
+    at_s: float
+    mark: Literal["accent", "breath", "rest"] = "accent"
+
+
+@dataclass(frozen=True)
 class MusicPiece:
     """A stretch of the film with one composition of as many scenes, each of them a cue."""
 
@@ -122,6 +133,7 @@ class MusicBrief:
     ensemble: str = "orchestra"
     style: str = ""  # another than the ensemble's own
     seed: int = 0  # other notes for this scene alone
+    hits: tuple[MusicHit, ...] = ()  # in it
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,7 @@ class Scene:
     shots: tuple[Span, ...]
     text: str = ""  # what the user says about it
     theme: int | None = None  # scenes of one number share their music, `SILENT` have none; None: still to be decided
+    rests: str = ""  # why it has none, in words
     look: str = ""  # how it looks, in words: near or far, dark or bright, still or fast …
 
 
@@ -214,6 +227,7 @@ class Wishes:
     fill: Literal["make", "hub", "none"] = "none"  # where effects come from that the library hasn't
     compose: Literal["always", "missing", "never"] = "never"  # where music is composed, or only where none fits
     ensemble: str = "orchestra"  # that plays what is composed
+    hits: tuple[MusicHit, ...] = ()  # moments that the music marks
     ignore_names: bool = False
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
@@ -221,7 +235,7 @@ class Wishes:
     themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
     changes: Literal["few", "some", "many"] = "some"
     shortest_scene: float | None = None  # seconds; None: as the kind of story has it
-    silence: bool = False  # no music in scenes full of speech
+    silence: bool | None = None  # no music where the story's own sound carries a scene; None: only where its music does
     every_track: bool = False
     size: tuple[int, int] | None = None  # width and height of a slideshow; None: as its pictures are
     fps: float = 25.0  # of a slideshow

@@ -21,6 +21,7 @@ from storysound.cue.form import (
     FileForm,
     LoudnessForm,
     MusicBriefForm,
+    MusicHitForm,
     SceneForm,
     SheetForm,
     SlideshowForm,
@@ -31,6 +32,7 @@ from storysound.cue.form import (
 )
 from storysound.cue.levels import Levels
 from storysound.cue.score import (
+    SILENT,
     VERSION,
     BandLevel,
     Cue,
@@ -40,6 +42,7 @@ from storysound.cue.score import (
     Jump,
     Loudness,
     MusicBrief,
+    MusicHit,
     MusicPiece,
     OtherTrack,
     Piece,
@@ -185,7 +188,7 @@ def as_dict(score: Score) -> dict[str, Any]:
         "library": score.library,
         "slideshow": asdict(score.slideshow) if score.slideshow else None,
         "tracks": [_track(track) for track in score.tracks],
-        "wishes": asdict(score.wishes),
+        "wishes": asdict(score.wishes) | {"hits": _hits(score.wishes.hits)},
         "bans": list(score.bans),
         "stepped_aside": score.stepped_aside,
         "loudness": {name: finite(value) for name, value in score.loudness.items()},  # type: ignore[arg-type]
@@ -205,6 +208,7 @@ def as_dict(score: Score) -> dict[str, Any]:
                 "shots": [_span(shot) for shot in scene.shots],
                 "theme": scene.theme,
             }
+            | ({"rests": scene.rests} if scene.rests else {})
             for scene in score.scenes
         ],
         "cues": [cue_dict(cue) for cue in score.cues],
@@ -248,7 +252,11 @@ def _brief(brief: MusicBrief) -> dict[str, Any]:
     times = {name: _exact(getattr(brief, name)) for name in ("start_s", "end_s")}
     piece = asdict(brief.piece) | {name: _exact(getattr(brief.piece, name)) for name in times}
     mood = {"valence": round(brief.mood.valence, 3), "arousal": round(brief.mood.arousal, 3)}
-    return asdict(brief) | times | {"piece": piece, "mood": mood}
+    return asdict(brief) | times | {"piece": piece, "mood": mood, "hits": _hits(brief.hits)}
+
+
+def _hits(hits: Sequence[MusicHit]) -> list[dict[str, Any]]:
+    return [{"at_s": _exact(hit.at_s), "mark": hit.mark} for hit in hits]
 
 
 def _piece(piece: Piece) -> dict[str, Any]:
@@ -383,7 +391,8 @@ def _ducking_of(form: DuckingForm) -> DuckingFacts:
 def _scene_of(place: str, form: SceneForm) -> Scene:
     mood = Mood(form.valence, form.arousal)
     shots = _spans(f"{place}.shots", form.shots)
-    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme, form.look)
+    rests = form.rests if form.theme == SILENT else ""
+    return Scene(form.start_s, form.end_s, mood, form.gloss, shots, form.text, form.theme, rests, form.look)
 
 
 def _cue_of(place: str, form: CueForm) -> Cue:
@@ -431,7 +440,12 @@ def _brief_of(place: str, form: MusicBriefForm) -> MusicBrief:
         form.ensemble,
         form.style,
         form.seed,
+        _hits_of(form.hits),
     )
+
+
+def _hits_of(forms: Sequence[MusicHitForm]) -> tuple[MusicHit, ...]:
+    return tuple(MusicHit(form.at_s, form.mark) for form in forms)
 
 
 def _sound_of(form: SoundForm) -> Sound:
@@ -487,7 +501,7 @@ def _verdicts_of(forms: Sequence[VerdictForm]) -> tuple[Verdict, ...]:
 
 def _wishes_of(form: WishesForm) -> Wishes:
     mood = Mood(form.mood.valence, form.mood.arousal) if form.mood else None
-    return Wishes(**(msgspec.structs.asdict(form) | {"mood": mood}))
+    return Wishes(**(msgspec.structs.asdict(form) | {"mood": mood, "hits": _hits_of(form.hits)}))
 
 
 def _spans(place: str, forms: Sequence[tuple[float, float]]) -> tuple[Span, ...]:

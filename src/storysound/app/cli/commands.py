@@ -73,7 +73,8 @@ _OPTION_OF = {  # fields of requests whose option is called otherwise
     "rewriting": "rewrite", "endpoint": "rewrite",
     "effects_gain_db": "effects_gain", "file": "files", "gain_db": "gain", "images": "image", "joining": "join_clips",
     "map": "soundmap", "music_gain_db": "music_gain", "side_px": "side", "source": "sources",
-    "voice_peaks_db": "voice_peaks", "length_s": "length", "hits_s": "hit", "start_s": "start", "end_s": "end",
+    "voice_peaks_db": "voice_peaks", "length_s": "length", "hits_s": "hit", "hits": "hit",
+    "start_s": "start", "end_s": "end",
 }  # fmt: skip
 
 

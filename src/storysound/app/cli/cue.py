@@ -2,6 +2,7 @@
 
 import enum
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +40,7 @@ def cue(
         list[str] | None,
         typer.Argument(
             metavar="[ID|SOUND] [N] [±NUMBER|NAME=VALUE]",
-            help="What it is done to; set: ensemble=, style=, theme=, mood=V,A, seed= of composed music.",
+            help="What it is done to; set: ensemble=, style=, theme=, mood=V,A, seed=, hits=S[:MARK],… of music.",
         ),
     ] = None,
     runner_up: Annotated[bool, typer.Option("--next", help="swap: the next runner-up (also without it).")] = False,
@@ -93,8 +94,8 @@ def cue(
 
 
 def _brief(words: list[str]) -> dict[str, Any]:
-    """Fields of a request from words as ensemble=piano, seed=4, mood=0.2,0.8."""
-    from storysound.app.queries import parse_mood
+    """Fields of a request from words as ensemble=piano, seed=4, mood=0.2,0.8, hits=41.2,60:breath."""
+    from storysound.app.queries import parse_hits, parse_mood
     from storysound.errors import UsageError
     from storysound.jobs.edit.request import BRIEF
 
@@ -105,7 +106,8 @@ def _brief(words: list[str]) -> dict[str, Any]:
             raise UsageError(f"set takes {'=, '.join(BRIEF)}=, got {word!r}")
         if name == "seed" and not value.isdecimal():
             raise UsageError(f"counts from 0, got {value!r}", field="seed")
-        fields[name] = parse_mood(value) if name == "mood" else int(value) if name == "seed" else value
+        read: dict[str, Callable[[str], Any]] = {"mood": parse_mood, "seed": int, "hits": parse_hits}
+        fields[name] = read.get(name, str)(value)
     return fields
 
 

@@ -78,6 +78,10 @@ ComposeOption = Annotated[
     ),
 ]
 Ensemble = Annotated[str, typer.Option(metavar="NAME", help="Who plays what is composed: piano, strings, folk …")]
+Hits = Annotated[
+    list[str] | None,
+    typer.Option(metavar="S[:MARK]", help="A moment that the music marks: accent, breath or rest; repeatable."),
+]
 KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", help="The clip's own sound.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
 Gain = Annotated[float, _GAIN]
@@ -98,7 +102,14 @@ ChangesOption = Annotated[Changes, typer.Option(help="How often the music change
 ShortestScene = Annotated[
     float | None, typer.Option(min=1, max=3600, metavar="S", help="Scenes last so long; else 8 s, and 4 of pictures.")
 ]
-Silence = Annotated[bool, typer.Option("--silence", help="No music in scenes full of speech.")]
+Silence = Annotated[
+    bool | None,
+    typer.Option(
+        "--silence/--no-silence",
+        help="No music where speech or action carries a scene; else only where the film's own music does; or never.",
+        show_default=False,
+    ),
+]
 Track = Annotated[int | None, typer.Option(min=1, help="Which of the film's sounds is its own, counted from 1.")]
 EveryTrack = Annotated[bool, typer.Option("--every-track", help="Score each language of a film, under its own speech.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Of a slideshow, in pixels; else 1280x720, or upright.")]
@@ -127,7 +138,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of PlanOptions from the words of the command line."""
-    from storysound.app.queries import parse_mood
+    from storysound.app.queries import parse_hits, parse_mood
     from storysound.errors import UsageError
 
     if given["seed"] and given["take"] > 1:
@@ -143,6 +154,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "licence_policy": given["licence_policy"].value,
         "fill": given["fill"].value if given["fill"] else None,
         "compose": given["compose"].value if given["compose"] else None,
+        "hits": parse_hits(",".join(given["hit"] or ())),
         "avoid": tuple(given["avoid"] or ()),
         "seed": given["seed"] or given["take"] - 1,
         "track": None if given["track"] is None else given["track"] - 1,
@@ -187,6 +199,7 @@ def score(
     fill: FillOption = None,
     compose: ComposeOption = None,
     ensemble: Ensemble = "orchestra",
+    hit: Hits = None,
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -197,7 +210,7 @@ def score(
     themes: Themes = None,
     changes: ChangesOption = Changes.some,
     shortest_scene: ShortestScene = None,
-    silence: Silence = False,
+    silence: Silence = None,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",
@@ -285,6 +298,7 @@ def plan(
     fill: FillOption = None,
     compose: ComposeOption = None,
     ensemble: Ensemble = "orchestra",
+    hit: Hits = None,
     keep_original: KeepOriginal = True,
     replace: Replace = False,
     music_gain: Gain = 0.0,
@@ -295,7 +309,7 @@ def plan(
     themes: Themes = None,
     changes: ChangesOption = Changes.some,
     shortest_scene: ShortestScene = None,
-    silence: Silence = False,
+    silence: Silence = None,
     track: Track = None,
     every_track: EveryTrack = False,
     size: Size = "",

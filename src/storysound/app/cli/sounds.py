@@ -87,7 +87,8 @@ def _show_fit(result: "FitResult") -> None:
             table.add_row(*times, *(costs if result.way == "jumps" else ("-",) * 5))
         Console().print(table)
     for hit in result.hits:
-        landed = "nothing new begins near it" if hit.at_s is None else f"the turn at {hit.turn_s:.2f} s of the track"
+        there = f"the {hit.begins} at {hit.turn_s or 0:.2f} s of the track"
+        landed = "nothing begins near it" if hit.at_s is None else there
         late = "" if hit.at_s is None else f" comes {abs(hit.at_s - hit.hit_s):.2f} s"
         late += "" if hit.at_s is None else " after it" if hit.at_s > hit.hit_s else " before it"
         line(f"hit at {hit.hit_s:.2f} s: {landed}{late}")

@@ -28,6 +28,8 @@ _BREAK_COST = 4.0  # the same, of music that breaks off
 _ENTRY_COST = 0.5  # of entering elsewhere than at the beginning
 _FAR_COST, _FAR_S = 1.5, 40.0  # of entering so far from where it should be, and more
 HIT_WORTH = 4.0  # of the strongest turn right on a hit: what jumps may cost for it
+BAR_WORTH = 0.3  # of a bar line right on a hit, beside the strongest turn
+TURN_WORTH = 2.0  # of the strongest turn where it is welcome but not asked for: about as much as two good jumps cost
 _HIT_NEAR = 1.0  # beats from a hit at which a turn is worth nothing
 _ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
 
@@ -49,13 +51,13 @@ class Way:
 class Wanted:
     """What is wanted of a way. `hint_s`: where in the track it should enter, None: at the beginning.
 
-    `hit_worth`: what the strongest turn is worth right on a hit.
+    Times count from the beginning of what is made.
     """
 
     length_s: float
-    hits_s: tuple[float, ...] = ()  # when, from the beginning of what is made, something new should begin
+    hits_s: tuple[float, ...] = ()  # when something new should begin, or a bar
     hint_s: float | None = None
-    hit_worth: float = HIT_WORTH
+    turns_s: tuple[float, ...] = ()  # when something new may begin
 
 
 def stretch_beats(bars: Bars) -> int:
@@ -83,7 +85,8 @@ def cheapest(bars: Bars, structure: Structure, costs: Costs, wanted: Wanted, lou
     jumps = _jumps(bars, costs, least, places)
     search = _Search(places, jumps, round((wanted.length_s + _LATE_S + bars.beat_s) / step_s) + 2)
     search.enter(_entries(bars, wanted, least, places, step_s))
-    search.run(_worth(bars, structure, wanted, search.rows, step_s) if wanted.hits_s else None)
+    marked = wanted.hits_s or wanted.turns_s
+    search.run(_worth(bars, structure, wanted, search.rows, step_s) if marked else None)
     ends_s = np.arange(search.rows) * step_s + tail_s
     total = np.add(search.last, _ending(ends_s - wanted.length_s, bars, loud_db))
     if not np.isfinite(total.min()):
@@ -161,10 +164,13 @@ def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: 
     """What it is worth that each beat comes at each time, for the turns that it begins: [rows n]."""
     worth = np.zeros((rows, bars.count), np.float32)
     near_s = _HIT_NEAR * bars.beat_s
-    for hit_s in wanted.hits_s:
-        off = np.abs(np.arange(rows) * step_s - hit_s) / near_s
+    struck = structure.turns.copy()
+    struck[bars.downbeats] = np.maximum(struck[bars.downbeats], BAR_WORTH)
+    asked = [(hit_s, HIT_WORTH * struck) for hit_s in wanted.hits_s]
+    for time_s, of_beats in [*asked, *((turn_s, TURN_WORTH * structure.turns) for turn_s in wanted.turns_s)]:
+        off = np.abs(np.arange(rows) * step_s - time_s) / near_s
         close = np.flatnonzero(off < 1)
-        worth[close] += wanted.hit_worth * ((1 - off[close])[:, None] * structure.turns).astype(np.float32)
+        worth[close] += ((1 - off[close])[:, None] * of_beats).astype(np.float32)
     return worth
 
 

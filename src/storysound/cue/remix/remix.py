@@ -15,13 +15,14 @@ from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
 from storysound.cue.remix.align import aligned
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
-from storysound.cue.remix.path import HIT_WORTH, NoWayError, Wanted, Way, cheapest
+from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest
 from storysound.cue.remix.structure import Structure, structure_of
 from storysound.cue.score import Jump, Piece
 from storysound.media import rhythm
-from storysound.media.arrays import Doubles
+from storysound.media.arrays import Doubles, Ints
 from storysound.media.audio import Waveform
 
+HIT_NEAR_S = 0.5  # of a part of the track from a hit, or a beat
 MOST_S = 1200.0  # all pairs of a track's beats are compared
 LEAD_S = 0.035  # before a beat its attack begins, and a seam is over
 FADE_S = 0.03  # of the crossfade at a jump
@@ -34,12 +35,13 @@ _FADE_OUT_S = 1.5  # of an ending that is cut off
 
 @dataclass(frozen=True)
 class Landing:
-    """What comes of a hit: the turn of the track that is nearest, and when it comes; None where none is near."""
+    """What of the track begins next to a hit: a part, else a bar, else a beat; None where nothing does."""
 
     hit_s: float  # as asked
     at_s: float | None  # of the story
     turn_s: float | None  # of the track
-    strength: float = 0.0  # of the turn, in [0, 1]
+    strength: float = 0.0  # of a turn, in [0, 1]
+    begins: str = ""  # its part as `structure.Part`, "bar" or "beat"
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,16 @@ class Remixer:
         at_s: float = 0.0,
         hits_s: Sequence[float] = (),
         hint_s: float | None = None,
-        hit_worth: float = HIT_WORTH,
+        turns_s: Sequence[float] = (),
     ) -> Remix:
         """Pieces over [at_s, at_s + length_s) of the story, less at the most a beat of silence at the end.
 
         It begins where the track begins, or at a bar near `hint_s`, and ends with its ending. `hits_s`: times of the
-        story at which something new should begin, a build or a break; `hit_worth`: what jumps may cost for it. Raises
+        story at which something new should begin, a build or a break, or a bar; `turns_s`: at which it may. Raises
         NoWayError where jumps can't do it: the message says why, and `fit` can.
         """
-        hits = tuple(hit - at_s for hit in hits_s)
-        way = cheapest(self.bars, self.structure, self.costs, Wanted(length_s, hits, hint_s, hit_worth), self._loud_db)
+        hits, turns = (tuple(time_s - at_s for time_s in times) for times in (hits_s, turns_s))
+        way = cheapest(self.bars, self.structure, self.costs, Wanted(length_s, hits, hint_s, turns), self._loud_db)
         pieces = self._pieces(way, at_s)
         end_s = pieces[-1].end_s - at_s
         late_s = end_s - length_s
@@ -141,7 +143,7 @@ class Remixer:
             Fit(tuple(pieces), self._fade_in(pieces[0].in_s), self._fade_out(pieces[-1].out_s)),
             max(0.0, late_s),
             max(0.0, -late_s),
-            tuple(self._landing(hit_s, pieces) for hit_s in hits_s),
+            tuple(self.landing(hit_s, pieces) for hit_s in hits_s),
             way.cost,
         )
 
@@ -182,18 +184,28 @@ class Remixer:
         soft = float(self._loud_db[hop]) < _CALM_DB
         return 0.05 if whole or soft else _FADE_OUT_S
 
-    def _landing(self, hit_s: float, pieces: Sequence[Piece]) -> Landing:
-        """The turn that comes nearest to a hit, within a beat."""
-        turns = np.flatnonzero(self.structure.turns)
-        near: list[tuple[float, float, float, float]] = []
+    def landing(self, hit_s: float, pieces: Sequence[Piece]) -> Landing:
+        """What begins next to a hit: a part of the track within `HIT_NEAR_S` or a beat, else a bar, else a beat."""
+        bars, turns = self.bars, np.flatnonzero(self.structure.turns)
+        near_s = max(HIT_NEAR_S, bars.beat_s)
+        for kind, beats in (("", turns), ("bar", bars.downbeats), ("beat", np.arange(bars.count))):
+            near = self._nearest(hit_s, beats, pieces)
+            if near is not None and abs(near[0] - hit_s) <= near_s:
+                at_s, beat = near
+                strength = float(self.structure.turns[beat]) if not kind else 0.0
+                return Landing(hit_s, at_s, float(bars.times_s[beat]), strength, kind or self._part(beat))
+        return Landing(hit_s, None, None)
+
+    def _nearest(self, hit_s: float, beats: Ints, pieces: Sequence[Piece]) -> tuple[float, int] | None:
+        """When the one of some beats [k] that comes nearest to a hit is heard, and which it is; None of none."""
         ends = [following.at_s for _, following in pairwise(pieces)] + [pieces[-1].end_s]
+        near: list[tuple[float, float, int]] = []
         for piece, end_s in zip(pieces, ends, strict=True):
-            for turn in turns:
-                time_s = float(self.bars.times_s[turn])
-                at_s = piece.at_s + time_s - piece.in_s
-                if piece.at_s <= at_s < end_s:
-                    near.append((abs(at_s - hit_s), at_s, time_s, float(self.structure.turns[turn])))
-        if not near or min(near)[0] > self.bars.beat_s:
-            return Landing(hit_s, None, None)
-        _, at_s, time_s, strength = min(near)
-        return Landing(hit_s, at_s, time_s, strength)
+            at = piece.at_s + self.bars.times_s[beats] - piece.in_s
+            heard = np.flatnonzero((at >= piece.at_s - 1e-6) & (at < end_s))
+            near += [(abs(float(at[k]) - hit_s), float(at[k]), int(beats[k])) for k in heard]
+        return min(near)[1:] if near else None
+
+    def _part(self, beat: int) -> str:
+        """The part that begins with a beat."""
+        return next((section.part for section in self.structure.sections if section.first >= beat), "ending")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storysound.cue import edit
-from storysound.cue.score import Cue, MusicBrief, MusicPiece, Piece, RunnerUp, Score
+from storysound.cue.score import Cue, MusicBrief, MusicHit, MusicPiece, Piece, RunnerUp, Score
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.edit.request import BRIEF, EditRequest
@@ -31,6 +31,7 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
         raise UsageError(f"{cue.id} is {cue.layer}: music alone can be composed", field="cue")
     changes = {name: value for name in BRIEF if (value := getattr(request, name)) is not None}
     brief = replace(cue.composed or _own_piece(score, cue), **changes)
+    _check_hits(brief)
     commercial = score.wishes.licence_policy == "commercial"
     composer = Composer(request.sheet, models, commercial=commercial)
     new = composer.cue(cue.id, brief, times_of(score), watch)
@@ -45,7 +46,17 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
     return edit.put(score, f"set {cue.id} {said}", new)
 
 
-def _said(value: str | int | Mood) -> str:
+def _check_hits(brief: MusicBrief) -> None:
+    """Raises UsageError for hits outside the music."""
+    for hit in brief.hits:
+        if not brief.start_s <= hit.at_s < brief.end_s:
+            fault = f"lie from {brief.start_s:.2f} to {brief.end_s:.2f} s in this cue, got {hit.at_s:g}"
+            raise UsageError(fault, field="hits")
+
+
+def _said(value: str | int | Mood | tuple[MusicHit, ...]) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{hit.at_s:g}" + (f":{hit.mark}" if hit.mark != "accent" else "") for hit in value)
     return f"{value.valence:g},{value.arousal:g}" if isinstance(value, Mood) else str(value)
 
 

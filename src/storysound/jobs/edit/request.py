@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from storysound.cue.score import Layer, Score
+from storysound.cue.score import Layer, MusicHit, Score
 from storysound.errors import UsageError
 from storysound.story import Mood
 
@@ -12,7 +12,7 @@ Action = Literal[
     "swap", "set", "move", "jump", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "ban", "allow", "remove",
     "add", "undo", "redo",
 ]  # fmt: skip
-BRIEF = ("ensemble", "style", "theme", "mood", "seed")  # what `set` changes of composed music
+BRIEF = ("ensemble", "style", "theme", "mood", "seed", "hits")  # what `set` changes of composed music
 MOST_SEED = 2**31 - 1
 _NEEDS_CUE = frozenset(
     {"swap", "set", "move", "jump", "trim", "gain", "fade", "mute", "unmute", "lock", "unlock", "remove"}
@@ -41,6 +41,7 @@ class EditRequest:
     theme: str | None = None  # whose motif; "": the film's own
     mood: Mood | None = None
     seed: int | None = None  # of this scene alone
+    hits: tuple[MusicHit, ...] | None = None  # moments in it that are marked, in seconds of the film
     number: int | None = None  # of `jump`: which of the cue's, from 1
 
     def __post_init__(self) -> None:

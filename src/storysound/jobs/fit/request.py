@@ -57,11 +57,15 @@ class FitPart:
 
 @dataclass(frozen=True)
 class FitHit:
-    """What comes of a hit: when the nearest turn of the track comes, and where in the track it is."""
+    """What comes of a hit: when what begins next to it comes, where in the track, and what it is.
+
+    `begins`: a part of the track, else `bar` or `beat`; "" where none is near.
+    """
 
     hit_s: float
     at_s: float | None
     turn_s: float | None
+    begins: str = ""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ def briefs(bed: Bed, breakdown: Breakdown, options: PlanOptions) -> list[MusicBr
         valence, arousal = np.average(moods, axis=0, weights=shares if shares.any() else None).round(3).tolist()
         mood = options.mood or Mood(valence, arousal)
         theme = themes[int(shares.argmax())]
-        found.append(MusicBrief(piece, number, start_s, end_s, mood, theme, options.ensemble))
+        hits = tuple(hit for hit in options.hits if start_s <= hit.at_s < end_s)
+        found.append(MusicBrief(piece, number, start_s, end_s, mood, theme, options.ensemble, hits=hits))
     return found
 
 

@@ -65,6 +65,7 @@ class Draft:
     cross_out_s: float = 0.0
     turn_s: float | None = None  # where music takes over from the music before it
     scene_starts_s: tuple[float, ...] = ()  # of scenes that begin under it
+    hits_s: tuple[float, ...] = ()  # moments that it marks
 
 
 MEETS_S = 0.5  # scenes with less between them follow on each other

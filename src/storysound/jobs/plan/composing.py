@@ -14,10 +14,11 @@ import numpy as np
 from storysound.compose.compose import Means, Place, Surroundings, compose_scene
 from storysound.compose.notes import Composition, Part
 from storysound.compose.sounding import CEILING_DBTP, EARLY_S, FONT, GAIN_DB, RATE_HZ, Players
+from storysound.compose.spotting import Hit
 from storysound.compose.spotting import Scene as SpottedScene
 from storysound.cue.licences import allows_commerce
 from storysound.cue.mix import layer_lufs
-from storysound.cue.score import Cue, MusicBrief, Piece, Score, Slideshow
+from storysound.cue.score import Cue, MusicBrief, MusicHit, Piece, Score, Slideshow
 from storysound.cue.score import Scene as FilmScene
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
@@ -171,18 +172,19 @@ def _around(brief: MusicBrief, film: FilmTimes) -> Surroundings:
     """What a scene has to fit, in seconds of its piece; of the whole film only what touches it."""
     cuts = tuple(cut_s for cut_s in film.cuts_s if brief.start_s < cut_s < brief.end_s)
     spoken = tuple(span for span in film.speech if span.start_s < brief.end_s and span.end_s > brief.start_s)
-    return surroundings(brief.piece.start_s, brief.piece.end_s, FilmTimes(film.duration_s, cuts, spoken))
+    return surroundings(brief.piece.start_s, brief.piece.end_s, FilmTimes(film.duration_s, cuts, spoken), brief.hits)
 
 
-def surroundings(start_s: float, end_s: float, film: FilmTimes) -> Surroundings:
+def surroundings(start_s: float, end_s: float, film: FilmTimes, hits: Sequence[MusicHit] = ()) -> Surroundings:
     """What a piece from `start_s` to `end_s` of a film has to fit, in seconds of the piece."""
+    marks = tuple(Hit(round(hit.at_s - start_s, 6), hit.mark) for hit in hits if start_s <= hit.at_s < end_s)
     cuts = tuple(round(cut_s - start_s, 6) for cut_s in film.cuts_s if start_s < cut_s < end_s)
     spoken = (
         Span(round(max(0.0, span.start_s - start_s), 6), round(span.end_s - start_s, 6))
         for span in film.speech
         if span.start_s < end_s and span.end_s > start_s
     )
-    return Surroundings(cuts, tuple(spoken))
+    return Surroundings(cuts, tuple(spoken), marks)
 
 
 def _earlier(part: Part, by_s: float) -> Part:
@@ -223,4 +225,9 @@ def _reasons(brief: MusicBrief, music: Composition) -> tuple[str, ...]:
         f"{brief.ensemble}{style} in {music.keys[0].name}, {_bpm(music):.0f} beats a minute, "
         f"{'ends' if brief.number == piece.scenes - 1 else 'turns'} at {brief.end_s:.1f} s",
     ]
-    return (*lines, f"motif of {brief.theme}") if brief.theme else tuple(lines)
+    lines += [f"motif of {brief.theme}"] if brief.theme else []
+    ends_s = piece.start_s + music.ends_s
+    for hit in brief.hits:
+        met = hit.at_s < ends_s
+        lines.append(f"hit at {hit.at_s:.2f} s: " + (hit.mark if met else "under the final chord, nothing marks it"))
+    return tuple(lines)

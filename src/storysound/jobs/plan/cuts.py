@@ -23,7 +23,7 @@ from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.entries import Entries
-from storysound.jobs.plan.remixing import remixed
+from storysound.jobs.plan.remixing import ON_S, landings, remixed
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
@@ -57,6 +57,7 @@ class Place:
     cross_out_s: float = 0.0
     edges: Edges | None = None  # of music that comes in and goes out on beats
     scene_starts_s: tuple[float, ...] = ()  # when something new may begin in music
+    hits_s: tuple[float, ...] = ()  # and when it should
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _cue(
 ) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
     if draft.layer == "music":
-        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s)
+        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s, hits_s=draft.hits_s)
         place = _on_the_turn(place, sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
@@ -221,8 +222,9 @@ def bed_of(file: Path, length_s: float, wanted_lufs: float) -> RenderedCue:
     one = _fitted(place, hit, loaded, wanted_lufs)
     if loaded.bars is None:
         return one
-    heard = (story_beats_s(one.cue.pieces, times_s + loaded.from_s) for times_s in (loaded.beats_s, loaded.bars_s))
-    return replace(one, pulse=Pulse(*heard))
+    played = one.cue.pieces
+    beats_s, bars_s = (story_beats_s(played, times_s + loaded.from_s) for times_s in (loaded.beats_s, loaded.bars_s))
+    return replace(one, pulse=Pulse(beats_s, bars_s))
 
 
 def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) -> RenderedCue:
@@ -249,10 +251,24 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
         fade_in_s,
         fade_out_s,
         hit.score,
-        (*hit.why, why) if why else hit.why,
+        (*hit.why, *((why,) if why else ()), *landings(sound.remixer, place.hits_s, fitted.pieces)),
         level_lufs=level,
     )
     return RenderedCue(cue, samples)
+
+
+def _remixed(place: Place, length_s: float, hint_s: float, sound: _LibrarySound) -> tuple[Fit | None, str]:
+    """Where hits are marked they are met by the music as it is moved to its turn."""
+    turns_s, hits_s = place.scene_starts_s, place.hits_s
+    made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=turns_s, hits_s=hits_s)
+    if made is None or not hits_s or place.edges is None:
+        return made, why
+    earlier_s = made.pieces[0].at_s - on_beats(made, sound.beats_s, place.edges, sound.bars_s).pieces[0].at_s
+    if earlier_s < ON_S or place.start_s < earlier_s:
+        return made, why
+    at_s, length_s = place.start_s - earlier_s, length_s + earlier_s
+    again, _ = remixed(sound.remixer, length_s, at_s=at_s, hint_s=hint_s, turns_s=turns_s, hits_s=hits_s)
+    return again or made, why
 
 
 def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
@@ -260,7 +276,7 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
     length_s, why = place.end_s - place.start_s, ""
     hint_s = max(0.0, hit.start_s - sound.from_s)
     if place.layer == "music" and sound.stretch.start_s <= 0 and sound.stretch.end_s >= hit.sound.duration_s:
-        made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=place.scene_starts_s)
+        made, why = _remixed(place, length_s, hint_s, sound)
         if made is not None:
             return made, why
     is_spot = place.layer == "spot"

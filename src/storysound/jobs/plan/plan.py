@@ -117,6 +117,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         fill=wishes.fill,
         compose=wishes.compose,
         ensemble=wishes.ensemble,
+        hits=wishes.hits,
         keep_original=old.original is not None,
         ignore_names=wishes.ignore_names,
         licence_policy=wishes.licence_policy,
@@ -207,13 +208,16 @@ def plan(
     with steps("look"):
         track = own_track(story, kind, options.track, models)
         footage = read_footage(story, watch, track, show=_show(options, old), about=options.text)
+    if late := [hit for hit in options.hits if hit.at_s >= footage.story.duration_s]:
+        fault = f"must lie in the story, which ends at {footage.story.duration_s:.1f} s, got {late[0].at_s:g} s"
+        raise UsageError(fault, field="hits")
     with steps("listen"):
         own, footage, aside = own_sound(footage, options, models, watch, old)
         own, original = (own, old.original) if old else beside_sheet(own, footage, sheet, known)
     with steps("understand"):
         scenes = old.scenes if old else ()
         told, breakdown = break_down(footage, models, options.text, watch, scenes, options.shortest_scene)
-        breakdown = with_themes(breakdown, footage, options, own.speech)
+        breakdown = with_themes(breakdown, footage, options, own)
         footage = replace(footage, story=told)
     with steps("match"):
         locked = tuple(cue for cue in old.cues if cue.locked) if old else ()
@@ -385,7 +389,7 @@ def _slideshow(footage: Footage, options: PlanOptions, old: Score | None) -> Sli
 
 def _music(breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
-    return with_turns(beside(drafts, own.music), breakdown.scenes)
+    return with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
 
 
 def _effects(

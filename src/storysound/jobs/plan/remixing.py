@@ -5,19 +5,24 @@ from dataclasses import replace
 
 from storysound.cue.fit import Fit
 from storysound.cue.remix.path import NoWayError
-from storysound.cue.remix.remix import Remixer
-from storysound.cue.score import Scene
+from storysound.cue.remix.remix import Landing, Remixer
+from storysound.cue.score import MusicHit, Piece, Scene
 from storysound.jobs.plan.choice import Draft
 
 SHORTEST_S = 16.0  # of a cue with a beginning and an ending: of less, one is over when the other begins
+ON_S = 0.02  # of a hit, and it is met
 TURN_S = 4.0  # from the ends of music a scene's edge lies so far or more, to be a turn of it
-TURN_WORTH = 2.0  # of the strongest turn on a scene's edge: about as much as two good jumps cost
 
 
-def with_turns(drafts: Sequence[Draft], scenes: Sequence[Scene]) -> list[Draft]:
-    """Drafts of music with the edges of scenes under them: something new may begin there."""
+def with_turns(drafts: Sequence[Draft], scenes: Sequence[Scene], hits: Sequence[MusicHit] = ()) -> list[Draft]:
+    """Drafts of music with the edges of scenes under them: something new may begin there; and with their hits."""
     return [
-        replace(draft, scene_starts_s=_turns(draft, scenes)) if draft.layer == "music" else draft for draft in drafts
+        replace(
+            draft,
+            scene_starts_s=_turns(draft, scenes),
+            hits_s=tuple(hit.at_s for hit in hits if draft.start_s <= hit.at_s < draft.end_s),
+        )
+        for draft in drafts
     ]
 
 
@@ -27,19 +32,42 @@ def _turns(draft: Draft, scenes: Sequence[Scene]) -> tuple[float, ...]:
 
 
 def remixed(
-    remixer: Remixer, length_s: float, *, at_s: float, hint_s: float, turns_s: Sequence[float] = ()
+    remixer: Remixer,
+    length_s: float,
+    *,
+    at_s: float,
+    hint_s: float,
+    turns_s: Sequence[float] = (),
+    hits_s: Sequence[float] = (),
 ) -> tuple[Fit | None, str]:
     """The pieces of a track that cover [at_s, at_s + length_s), but for at the most a beat of silence at the end.
 
     `hint_s`: where in the track it should begin, 0: where it begins. `turns_s`: times of the story at which something
-    new may begin. None where that can't be, and why, where another way is heard.
+    new may begin; `hits_s`: at which it should. None where that can't be, and why, where another way is heard.
     """
     if length_s < SHORTEST_S:
         return None, ""
     lasts_s = remixer.lasts_s
     try:
         hint = hint_s if hint_s > 0 and length_s < lasts_s else None
-        made = remixer.remix(length_s, at_s=at_s, hits_s=turns_s, hint_s=hint, hit_worth=TURN_WORTH)
+        made = remixer.remix(length_s, at_s=at_s, hits_s=hits_s, hint_s=hint, turns_s=turns_s)
     except NoWayError as error:
         return None, f"looped, for it {error}" if length_s > lasts_s else ""
     return made.fit, ""
+
+
+def landings(remixer: Remixer, hits_s: Sequence[float], pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """What of a track begins next to each hit, and how far off, in words."""
+    lines = []
+    for hit_s in hits_s:
+        try:
+            found = remixer.landing(hit_s, pieces)
+        except NoWayError:
+            found = Landing(hit_s, None, None)
+        if found.at_s is None:
+            lines.append(f"hit at {hit_s:.2f} s: nothing of the track begins near it")
+            continue
+        off_s = found.at_s - hit_s
+        where = "on it" if abs(off_s) < ON_S else f"{abs(off_s):.2f} s {'after' if off_s > 0 else 'before'} it"
+        lines.append(f"hit at {hit_s:.2f} s: the {found.begins} at {found.turn_s:.1f} s of the track begins {where}")
+    return tuple(lines)

@@ -1,12 +1,13 @@
 """What `plan` is asked for, and what comes of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
-from storysound.cue.score import Score, Wishes
+from storysound.cue.score import MusicHit, Score, Wishes
 from storysound.errors import UsageError
 from storysound.ingest.kinds import StoryKind
 from storysound.story import Mood, Story
@@ -34,6 +35,7 @@ class PlanOptions:
     fill: Fill | None = None  # effects that no library has: made, by a model of the hub, or none; None: see `filled`
     compose: Compose | None = None  # where music is composed to the scenes; None: see `composing`
     ensemble: str = "orchestra"  # that plays what is composed
+    hits: tuple[MusicHit, ...] = ()  # moments that the music marks
     keep_original: bool = True  # the clip's own sound
     replace: bool = False  # takes out the music a clip already has, and scores it anew
     music_gain_db: float = 0.0  # louder or softer than it would be
@@ -51,7 +53,7 @@ class PlanOptions:
     themes: int | None = None  # of the music; None: as many as `changes` and the length make worth it
     changes: Changes = "some"  # how often the music changes
     shortest_scene: float | None = None  # seconds; None: 8, and 4 where pictures are shown
-    silence: bool = False  # no music in scenes full of speech
+    silence: bool | None = None  # no music where the story's own sound carries a scene; None: only where its music does
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
     every_track: bool = False  # scores each other sound track of the film too, under its own speech
     # Of a slideshow:
@@ -86,6 +88,11 @@ class PlanOptions:
         for field in ("seed", "track"):
             if (getattr(self, field) or 0) < 0:
                 raise UsageError(f"counts from 0, got {getattr(self, field)}", field=field)
+        for hit in self.hits:
+            if not 0 < hit.at_s < math.inf:
+                raise UsageError(f"lies after the beginning, got {hit.at_s:g} s", field="hits")
+        if self.hits and not self.music:
+            raise UsageError("are marked by the music: they can't go without `music`", field="hits")
         self._check_themes()
         if self.every_track and (self.replace or not self.keep_original):
             raise UsageError(
@@ -157,6 +164,7 @@ class PlanOptions:
             fill=self.filled(library),
             compose=compose,
             ensemble=self.ensemble,
+            hits=self.hits,
             ignore_names=self.ignore_names,
             licence_policy=self.licence_policy,
             rerank=self.rerank,

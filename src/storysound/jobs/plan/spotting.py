@@ -64,8 +64,9 @@ def spotted_sheet(sheet: Path) -> tuple[Spotting, int]:
         )
         for each in asked
     )
-    around = surroundings(piece.start_s, piece.end_s, times_of(score))
-    return Spotting(scenes, around.cuts_s, around.speech), piece.seed
+    hits = [hit for each in asked for hit in each.hits]
+    around = surroundings(piece.start_s, piece.end_s, times_of(score), hits)
+    return Spotting(scenes, around.cuts_s, around.speech, around.hits), piece.seed
 
 
 def _speech(footage: Footage, models: Models, watch: Watch) -> tuple[Span, ...]:

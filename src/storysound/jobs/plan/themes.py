@@ -6,18 +6,19 @@ from itertools import groupby
 
 import numpy as np
 
+from storysound.annotate.own_sound import OwnSound
 from storysound.cue.score import SILENT, Scene, Score
 from storysound.cue.themes import group_themes, squared_distances
 from storysound.draw.shapes import times_of
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.request import Changes, PlanOptions
+from storysound.jobs.plan.resting import resting
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.media.arrays import Doubles
 from storysound.story import Mood, Span, Story
 
 # What scenes have in common, where a theme is to return: weights of what is seen or heard, told and felt.
 SEEN, TOLD, FELT = 1.0, 1.0, 2.0
-FULL, SHORTEST_SILENCE_S = 0.7, 10.0  # share of speech in a scene that needs no music, and how long it is at least
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ PICTURE_BUDGETS: Mapping[Changes, Budget] = {
 }
 
 
-def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, speech: Sequence[Span] = ()) -> Breakdown:
+def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, own: OwnSound | None = None) -> Breakdown:
     """The breakdown with a theme for each scene, counted from 1 as they are first heard.
 
     By what is seen, told and felt. Themes that scenes have already stay; beside them a scene that has none gets the
-    one that it is nearest to. Where it is asked for, scenes full of `speech` have `SILENT`.
+    one that it is nearest to. Scenes that the story's `own` sound carries have `SILENT`, and say why.
     """
     scenes = breakdown.scenes
     if any(scene.theme is not None for scene in scenes):
@@ -80,16 +81,10 @@ def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, sp
         worth=worth,
         change_cost=budget.change,
     )
-    silent = [options.silence and _is_full(scene, speech) for scene in scenes]
-    numbers = [SILENT if rests else theme + 1 for rests, theme in zip(silent, themes, strict=True)]
-    numbered = tuple(replace(scene, theme=number) for scene, number in zip(scenes, numbers, strict=True))
-    return replace(breakdown, scenes=numbered)
-
-
-def _is_full(scene: Scene, speech: Sequence[Span]) -> bool:
-    own = Span(scene.start_s, scene.end_s)
-    spoken_s = sum(span.overlap_s(own) for span in speech)
-    return own.duration_s >= SHORTEST_SILENCE_S and spoken_s >= FULL * own.duration_s
+    rests = resting(scenes, own or OwnSound(None), options)
+    numbers = [SILENT if why else theme + 1 for why, theme in zip(rests, themes, strict=True)]
+    ways = zip(scenes, numbers, rests, strict=True)
+    return replace(breakdown, scenes=tuple(replace(scene, theme=number, rests=why) for scene, number, why in ways))
 
 
 def _beside_known(scenes: Sequence[Scene], vectors: Doubles) -> tuple[Scene, ...]:
@@ -123,10 +118,17 @@ def _ones(rows: Doubles) -> Doubles:
 def theme_notes(score: Score) -> tuple[str, ...]:
     """How many themes the music has, and which return: a line, where there are several."""
     if not any(cue.layer == "music" for cue in score.cues):
-        return ()
+        return rest_notes(score)
     runs = [theme for theme, _ in groupby(scene.theme for scene in score.scenes) if theme]
     back = sorted({theme for theme in runs if runs.count(theme) > 1})
     returning = f"; {', '.join(map(str, back))} return{'s' if len(back) == 1 else ''}" if back else ""
     said = [f"the music has {len(set(runs))} themes{returning}"] if len(set(runs)) > 1 else []
-    silent = [times_of(Span(scene.start_s, scene.end_s)) for scene in score.scenes if scene.theme == SILENT]
-    return (*said, *([f"no music at {', '.join(silent)}: silence was asked for there"] if silent else []))
+    return (*said, *rest_notes(score))
+
+
+def rest_notes(score: Score) -> tuple[str, ...]:
+    """Where music rests, and why: a line for each reason."""
+    silent = [scene for scene in score.scenes if scene.theme == SILENT]
+    reasons = dict.fromkeys(scene.rests or "silence was asked for there" for scene in silent)
+    own = ((why, [s for s in silent if (s.rests or why) == why]) for why in reasons)
+    return tuple(f"no music at {', '.join(times_of(Span(s.start_s, s.end_s)) for s in of)}: {why}" for why, of in own)

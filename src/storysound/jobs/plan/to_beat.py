@@ -118,8 +118,8 @@ def locked_pulses(cues: Sequence[Cue], sounds: Sounds) -> Iterator[Pulse]:
         recording, from_s = sounds.of(cue)
         bars = rhythm.bars(recording.cut())
         if bars is not None:
-            heard = (story_beats_s(cue.pieces, each + from_s) for each in (bars.beats_s, bars.downbeats_s))
-            yield Pulse(*heard)
+            beats_s, bars_s = (story_beats_s(cue.pieces, each + from_s) for each in (bars.beats_s, bars.downbeats_s))
+            yield Pulse(beats_s, bars_s)
 
 
 def spans_on_beats(footage: Footage, beats: Beats) -> tuple[tuple[Span, ...], str]:

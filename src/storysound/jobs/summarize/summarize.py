@@ -218,11 +218,11 @@ def share_on_beats(
     spans: Sequence[Span], cuts_s: Sequence[float], beats_s: NDArray[np.float64], near_s: float = NEAR_BEAT_S
 ) -> float:
     """Share of the changes of what spans show, and of cuts of the camera in them, so near to a beat [b]."""
-    changes, from_s = [], 0.0
-    for before, span in pairwise([None, *spans]):
+    changes, from_s, until_s = list[float](), 0.0, 0.0
+    for span in spans:
         changes += [from_s + cut_s - span.start_s for cut_s in cuts_s if span.start_s < cut_s < span.end_s]
-        changes += [from_s] if before and before.end_s < span.start_s else []
-        from_s += span.duration_s
+        changes += [from_s] if from_s > 0 and until_s < span.start_s else []
+        from_s, until_s = from_s + span.duration_s, span.end_s
     off = [float(np.abs(beats_s - change).min()) for change in changes]
     return float(np.mean(np.array(off) <= near_s)) if off else 1.0
 
