@@ -8,7 +8,7 @@ What a scenario's pictures show, in words, is added in a row of its own.
 
 Two protocols: all tracks known from other campaigns; and tracks never heard in training (halves of the tracks, ranked
 among themselves), where the prior too is foretold from sound. Beside the latter stand two rows of few parameters: the
-ridge on fifteen cues of music's expression (`media/expression`) without a prior, and what nothing was learned for: how
+ridge on the cues of music's expression (`media/expression`) without a prior, and what nothing was learned for: how
 near a story and a track are in the space of words, in which `ears` hears. What is left open (`GRID`) is chosen by
 leaving out one training campaign at a time, never by the held-out one. Candidates: 40 tracks, silence.opus dropped.
 
@@ -146,7 +146,7 @@ def _shown(rows: list[dict[str, Any]], folder: Path, weights: Resolver) -> Doubl
 
 def _heard(folder: Path, tracks: list[str], weights: Resolver, cache: Path) -> dict[str, Doubles]:
     ear = ears.load(weights)
-    file = cache / f"wesnoth-tracks-2-{ear.revision}.safetensors"
+    file = cache / f"wesnoth-tracks-3-{ear.revision}.safetensors"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         waves = [read_audio(folder / "music" / track, channels=1) for track in tracks]

@@ -1,7 +1,8 @@
 """How well moods are told, on real data: the rows of `make bench-quality` about mood.
 
 Words and pictures: heads that learned from four fifths of the ratings foretell the fifth, as in training
-(`shipped_weights/mood`). Music: the shipped head, which learned from neither the starter library nor Wesnoth.
+(`shipped_weights/mood`). Music: the shipped head, which learned from titles of music in packages of games, neither from
+the starter library nor from Wesnoth.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -228,9 +228,9 @@ GOALS = {
     ("picture_mood", "arousal_r"): (0.64, 0.70),
     ("word_mood", "valence_r"): (0.70, 0.80),
     ("word_mood", "arousal_r"): (0.60, 0.70),
-    ("music_mood", "five_moods_mAP"): (0.45, 0.65),
+    ("music_mood", "five_moods_mAP"): (0.50, 0.65),
     ("music_mood", "arousal_auc"): (0.85, 0.95),
-    ("music_mood", "valence_auc"): (0.65, 0.80),
+    ("music_mood", "valence_auc"): (0.76, 0.85),
 }
 
 

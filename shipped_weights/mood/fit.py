@@ -1,9 +1,11 @@
 """Fits the embedded mood heads (texts, pictures, music, other sounds) and writes weights and their model card.
 
     python -m shipped_weights.mood.fit --words Ratings_Warriner_et_al.csv --pictures oasis/norms.csv
+    python -m shipped_weights.mood.fit --music             # the head of music alone, of the pieces in titles.tsv
+    python -m shipped_weights.mood.fit --listen FILE.deb … # titles.tsv anew, of packages
 
-The corpus of `shipped_weights/ears` has to be there (`python shipped_weights/ears/corpus.py`). What was heard in it is
-kept in `--pieces`, so that fitting again doesn't listen again. Seed 0 everywhere; about half an hour on one core.
+But for music the corpus of `shipped_weights/ears` has to be there (`python shipped_weights/ears/corpus.py`). Seed 0
+everywhere; about half an hour on one core, music alone seconds.
 """
 
 import argparse
@@ -12,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from shipped_weights.ears.corpus import cache_folder
-from shipped_weights.mood import pictures, sounds, texts
+from shipped_weights.mood import pictures, sounds, texts, titles
 from storysound.encode import encoder, mood
 from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoder
@@ -26,7 +28,6 @@ from storysound.media.arrays import Floats
 from storysound.weights.resolver import Resolver
 
 OUT = Path(__file__).parents[2] / "src" / "storysound" / "encode" / "weights"
-RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 Tensors = dict[str, NDArray[np.generic]]
 
 
@@ -54,12 +55,13 @@ def picture_head(file: Path, weights: Resolver) -> tuple[KernelHead, str]:
     return head, row("pictures", len(data.ratings), "photographs, five folds", correlations(foretold, data.ratings))
 
 
-def music_head(pieces: sounds.Pieces, reader: Encoder[str], text: NetworkHead) -> tuple[LinearHead, list[str]]:
-    """The head of music and its rows of the card: one for each firmness of the prior."""
-    ratings = sounds.named_moods(pieces, reader, text)
-    tried = {ridge: correlations(sounds.cross_validated(pieces, ratings, ridge), ratings) for ridge in RIDGES}
-    rows = [row("music", len(pieces.titles), f"titles, five folds, ridge {ridge:g}", r) for ridge, r in tried.items()]
-    return sounds.fit(pieces, ratings), rows
+def music_head() -> tuple[LinearHead, list[str]]:
+    """The head of music, and rows for the card: what each firmness of the prior foretells of other packages."""
+    pieces = titles.Pieces.read()
+    told = (titles.classes(pieces.titles) != 0).sum(axis=0)
+    tried = {ridge: titles.cross_validated(pieces, ridge) for ridge in titles.RIDGES}
+    rows = [f"| {ridge:g} | {auc[0]:.3f} ({told[0]}) | {auc[1]:.3f} ({told[1]}) |" for ridge, auc in tried.items()]
+    return titles.fit(pieces, titles.firmest(tried)), rows
 
 
 def row(head: str, count: int, judged: str, r: tuple[float, float]) -> str:
@@ -78,33 +80,61 @@ def half(values: Floats) -> NDArray[np.float16]:
     return values.astype(np.float16)
 
 
-def main() -> None:
-    """Fit all heads, write weights and card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--words", type=Path, required=True)
-    parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("--corpus", type=Path, default=cache_folder())
-    parser.add_argument("--pieces", type=Path, default=cache_folder() / "mood-pieces.npz")
-    args = parser.parse_args()
+def music_tensors() -> tuple[Tensors, list[str]]:
+    """What ships of the head of music, and its rows of the card."""
+    music, rows = music_head()
+    tensors: Tensors = {f"music.{name}": getattr(music, name) for name in mood.MUSIC_PARTS}
+    return tensors | {"music.usual": usual(music.scale)}, rows
+
+
+def usual(scale: MoodScale) -> Floats:
+    """A scale as it ships: [2 2]."""
+    return np.stack([scale.mean, scale.deviation]).astype(np.float32)
+
+
+def others(args: argparse.Namespace) -> tuple[Tensors, list[str]]:
+    """What ships of all heads but that of music, and their rows of the card."""
     weights = Resolver(offline=True)
     reader, ears = encoder.load(mood.READER, weights), encoder.load("ears", weights)
     text, text_row = text_head(args.words, weights)
     picture, picture_row = picture_head(args.pictures, weights)
-    if not args.pieces.exists():
-        sounds.listen(args.corpus, ears).save(args.pieces)
-    music, music_rows = music_head(sounds.Pieces.load(args.pieces), reader, text)
     moods = class_moods(reader, text)
     tensors: Tensors = {f"text.{name}": half(getattr(text, name)) for name in mood.TEXT_PARTS}
     tensors |= {f"image.{name}": half(getattr(picture, name)) for name in mood.PICTURE_PARTS}
-    tensors |= {f"music.{name}": getattr(music, name) for name in mood.MUSIC_PARTS}
     tensors |= {"image.gamma": np.array(picture.gamma, np.float32), "audioset.moods": moods}
     effect = MoodScale.of(sounds.meanings(args.corpus, ears, moods))
-    for kind, scale in (("text", text.scale), ("image", picture.scale), ("music", music.scale), ("effect", effect)):
-        tensors[f"{kind}.usual"] = np.stack([scale.mean, scale.deviation]).astype(np.float32)
-    save_file({name: np.array(value, order="C") for name, value in tensors.items()}, OUT / "mood.safetensors")
+    for kind, scale in (("text", text.scale), ("image", picture.scale), ("effect", effect)):
+        tensors[f"{kind}.usual"] = usual(scale)
+    return tensors, [text_row, picture_row]
+
+
+def main() -> None:
+    """Fit the heads, write weights and card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--words", type=Path)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--corpus", type=Path, default=cache_folder())
+    parser.add_argument("--music", action="store_true", help="leave the other heads as they are")
+    parser.add_argument("--listen", type=Path, nargs="+", metavar="FILE", help="packages to write titles.tsv from")
+    args = parser.parse_args()
+    if not args.music and not args.listen and (args.words is None or args.pictures is None):
+        parser.error("--words and --pictures are needed, or --music or --listen")
+    if args.listen:
+        titles.listen(args.listen, encoder.load("ears", Resolver(offline=True))).write()
+        return
     card = Path(__file__).with_name("card.md").read_text("utf-8")
-    rows = "\n".join([text_row, picture_row, *music_rows])
-    (OUT / "mood.md").write_text(card.replace("{rows}", rows), "utf-8")
+    if args.music:
+        tensors: Tensors = dict(load_file(OUT / "mood.safetensors"))
+        shipped = (OUT / "mood.md").read_text("utf-8").splitlines()
+        rows = [line for line in shipped if line.startswith(("| texts", "| pictures"))]
+    else:
+        tensors, rows = others(args)
+    music, music_rows = music_tensors()
+    tensors |= music
+    save_file({name: np.array(value, order="C") for name, value in tensors.items()}, OUT / "mood.safetensors")
+    (OUT / "mood.md").write_text(
+        card.replace("{rows}", "\n".join(rows)).replace("{music}", "\n".join(music_rows)), "utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from storysound.media.audio import Waveform
-from storysound.media.expression import CUES, expression
+from storysound.media.expression import expression, stretch
 from storysound.media.tonality import analyse, majorness, register, roughness
 
 RATE_HZ = 22_050
@@ -42,11 +42,24 @@ def test_faster_strokes_have_more_tempo_and_onsets() -> None:
     assert fast.onsets == pytest.approx(math.log2(140 / 60), abs=0.2)
 
 
-def test_a_louder_sound_differs_in_loudness_alone() -> None:
-    soft, loud = expression(strokes(100, level=0.03)).vector(), expression(strokes(100, level=0.3)).vector()
-    gain = dict(zip(CUES, loud - soft, strict=True))
-    assert gain.pop("loudness") == pytest.approx(20, abs=0.1)
-    assert np.abs(list(gain.values())).max() < 0.1
+@pytest.mark.parametrize("gain", [0.01, 30.0])
+def test_how_loud_a_sound_is_changes_nothing(gain: float) -> None:
+    usual = chords(4)
+    louder = Waveform(usual.samples * np.float32(gain), RATE_HZ)
+    assert expression(louder).vector() == pytest.approx(expression(usual).vector(), abs=0.01)
+
+
+def test_silence_has_cues_too() -> None:
+    assert np.isfinite(expression(Waveform(np.zeros((1, RATE_HZ), np.float32), RATE_HZ)).vector()).all()
+
+
+@pytest.mark.parametrize(("duration_s", "start_s"), [(30, 0), (50, 5), (65, 20), (400, 20)])
+def test_the_stretch_begins_after_the_introduction_where_the_music_goes_on_long_enough(
+    duration_s: int, start_s: int
+) -> None:
+    part = stretch(Waveform(np.arange(10 * duration_s, dtype=np.float32)[None], 10))
+    assert part.samples[0, 0] == 10 * start_s
+    assert part.duration_s == min(duration_s, 45)
 
 
 def test_brightness_is_an_octave_higher_for_tones_an_octave_up() -> None:

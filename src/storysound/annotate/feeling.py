@@ -10,7 +10,6 @@ from storysound.encode.pool import Models
 from storysound.encode.wording import sentences
 from storysound.media.arrays import Floats, Pixels
 from storysound.media.audio import Waveform
-from storysound.media.expression import expression
 from storysound.story import Mood
 
 EARS = "ears"
@@ -53,7 +52,7 @@ class MoodReader:
     def stretch(self, wave: Waveform) -> Mood:
         """Of a stretch of sound, by what is heard in it: music or anything else."""
         heard = {EARS: self.ears.encode([wave.mono()])[0]}
-        return self.judge.mood(self.judge.kind(wave.duration_s, heard), heard, expression(wave))
+        return self.judge.mood(self.judge.kind(wave.duration_s, heard), heard, wave)
 
     @cached_property
     def judge(self) -> SoundJudge:

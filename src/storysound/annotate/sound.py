@@ -8,7 +8,8 @@ from typing import Any
 from storysound.encode import mood as moods
 from storysound.encode.ears import class_names
 from storysound.encode.encoder import Encoder, Encoding, Head
-from storysound.media.expression import Expression
+from storysound.media.audio import Waveform
+from storysound.media.expression import expression, stretch
 from storysound.story import Kind, Mood
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,13 @@ class SoundJudge:
         share = float(heard[ear.name].scores[ear.space].mean(axis=0)[ear.place])
         return "music" if share >= ear.head.music_from else "sfx"
 
-    def mood(self, kind: Kind, heard: Mapping[str, Encoding], expression: Expression) -> Mood:
+    def mood(self, kind: Kind, heard: Mapping[str, Encoding], wave: Waveform) -> Mood:
         """Valence and arousal of a sound of this kind: of music by how it is played, of others by what they are.
 
+        `heard`: what each encoder said of all of it; `wave`: as much of it as how it is played shall be judged by.
         Where nobody hears classes whose moods are known, others are judged by how they are played too.
         """
         if kind == "music" or self._classes is None:
-            return moods.of_music(expression)
+            return moods.of_music(expression(stretch(wave)))
         name, space = self._classes
         return moods.of_effect(heard[name].scores[space].mean(axis=0))

@@ -17,12 +17,12 @@ from storysound.library.blocks import read_blocks
 from storysound.library.store import Segments, Shape
 from storysound.media import rhythm, tonality
 from storysound.media.audio import Waveform, resample
-from storysound.media.expression import expression
+from storysound.media.expression import stretch
 from storysound.media.loudness import momentary_lufs, peaks_db, true_peak_dbtp
 from storysound.media.probe import probe
 from storysound.story import Event, Sound, Span
 
-REVISION = "4"  # of everything here; raise it when the same file would get other numbers
+REVISION = "5"  # of everything here; raise it when the same file would get other numbers
 RATE_HZ = 44_100  # of the mono sound that encoders, tempo and key are given; levels are measured at the file's rate
 WINDOW_S = 10.0
 SHORTEST_REST_S = 5.0  # a shorter rest joins the window before it
@@ -82,7 +82,6 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         raise MediaError(file, _SILENT, _SILENT_DO)
     spectrogram, peaks = rhythm.analyse(measures.loudest), tonality.analyse(measures.loudest)
     loudness_lufs = _gated(np.concatenate(measures.loudness))
-    cues = expression(measures.loudest, spectrogram=spectrogram, peaks=peaks, loudness_lufs=loudness_lufs)
     encodings = {name: _joined(parts, measures.duration_s) for name, parts in measures.encodings.items()}
     progress.check()
     kind = judge.kind(measures.duration_s, encodings)
@@ -97,7 +96,7 @@ def analyse(file: str | Path, encoders: Mapping[str, Encoder[Waveform]], judge: 
         true_peak_dbtp=measures.peak_dbtp,
         tempo_bpm=rhythm.tempo_bpm(spectrogram),
         key=tonality.key(peaks)[0],
-        mood=judge.mood(kind, encodings, cues),
+        mood=judge.mood(kind, encodings, measures.judged),
     )
     return Analysis(sound, tags, measures.segments(events))
 
@@ -134,6 +133,7 @@ class _Measures:
         self.peak_dbtp = -math.inf
         self.duration_s = 0.0
         self.loudest = Waveform(np.zeros((1, 1), np.float32), RATE_HZ)  # the block tempo and key are taken from
+        self.judged = self.loudest  # what the mood of music is judged by
         self._most = -math.inf
 
     def add(self, wave: Waveform, start_s: float) -> None:
@@ -150,6 +150,8 @@ class _Measures:
         self.span_loudness += [_gated(_during(span, curve)) for span in spans]
         mono = resample(wave.mono(), RATE_HZ)
         self.peaks.append(peaks_db(mono))
+        if self._most == -math.inf:  # the first block that isn't silent
+            self.judged = stretch(mono)
         if _gated(curve) >= self._most:
             self._most, self.loudest = _gated(curve), mono
         for name, encoder in self.encoders.items():

@@ -4,10 +4,13 @@ The cues are those that listeners were found to go by: tempo, mode, register, lo
 (Gabrielsson and Lindström 2010, "The role of structure in the musical expression of emotions"; Eerola, Friberg and
 Bresin 2013, "Emotional expression in music: contribution, linearity, and additivity of primary musical cues").
 What they say of valence and arousal is learned elsewhere: `encode/mood.py`.
+
+Loudness is none of them: how loud a file is says how it was mastered, not how it was played. So all are measured at one
+loudness, and of a stretch from the same place.
 """
 
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +19,8 @@ from storysound.media import rhythm, tonality
 from storysound.media.audio import Waveform
 from storysound.media.loudness import integrated_lufs
 
-_SOFTEST_LUFS = -60.0  # and softer is as silent
+LEVEL_LUFS = -18.0  # at which a sound is measured
+FROM_S, STRETCH_S = 20.0, 45.0  # of music that its mood is judged by: what comes before may be an introduction
 _LOWEST_HZ, _HIGHEST_HZ = 30.0, 7800.0  # of timbre: what old and what new recordings hold
 _BASS_HZ = 150.0
 _EVERY = 4  # frames from one that timbre is taken from to the next
@@ -32,7 +36,6 @@ class Expression:
     pulse: float  # share of the onsets that repeat with the beat, in [-1, 1]
     onsets: float  # octaves above one a second
     flux: float  # how fast the spectrum rises, mean of all bands
-    loudness: float  # LUFS
     dynamics: float  # deviation of the level of frames, dB
     brightness: float  # centroid of the magnitudes, octaves above 1 kHz
     breadth: float  # their spread around it, octaves above 1 kHz
@@ -45,24 +48,28 @@ class Expression:
     majorness: float  # see `tonality.majorness`
 
     def vector(self) -> NDArray[np.float64]:
-        """The cues in the order of `CUES`: [15]."""
+        """The cues in the order of `CUES`: [14]."""
         return np.array(astuple(self))
 
 
 CUES = tuple(field.name for field in fields(Expression))
 
 
-def expression(
-    wave: Waveform,
-    *,
-    spectrogram: rhythm.Spectrogram | None = None,
-    peaks: tonality.Peaks | None = None,
-    loudness_lufs: float | None = None,
-) -> Expression:
-    """The cues of a sound of any length but 0; what is already known of it needn't be found anew."""
-    spectrogram = spectrogram or rhythm.analyse(wave)
-    peaks = peaks or tonality.analyse(wave)
-    lufs = integrated_lufs(wave) if loudness_lufs is None else loudness_lufs
+def stretch(wave: Waveform) -> Waveform:
+    """The stretch of music that its mood is judged by: `STRETCH_S` from `FROM_S` on, earlier where it ends before that.
+
+    >>> stretch(Waveform(np.zeros((1, 600), np.float32), 10)).duration_s
+    45.0
+    """
+    start_s = max(0.0, min(FROM_S, wave.duration_s - STRETCH_S))
+    first = round(start_s * wave.rate_hz)
+    return replace(wave, samples=wave.samples[:, first : first + round(STRETCH_S * wave.rate_hz)])
+
+
+def expression(wave: Waveform) -> Expression:
+    """The cues of a sound of any length but 0, brought to `LEVEL_LUFS`; silence stays as it is."""
+    wave = _levelled(wave.mono())
+    spectrogram, peaks = rhythm.analyse(wave), tonality.analyse(wave)
     envelope = rhythm.onset_envelope(spectrogram)
     apart = math.ceil(_ONSET_APART_S * rhythm.FRAMES_PER_S)
     rises = rhythm.find_peaks(envelope, apart=apart, height=_ONSET)
@@ -71,7 +78,6 @@ def expression(
         tempo=rhythm.felt_tempo(spectrogram),
         pulse=rhythm.pulse(envelope),
         onsets=math.log2(max(len(rises) / max(wave.duration_s, 1e-3), 0.25)),
-        loudness=max(lufs, _SOFTEST_LUFS),
         **_timbre(spectrogram.power),
         density=math.log2(1 + len(peaks.frames) / max(peaks.count, 1)),
         register=tonality.register(peaks),
@@ -79,6 +85,12 @@ def expression(
         clarity=max(fits.values(), default=0.0),
         majorness=tonality.majorness(peaks),
     )
+
+
+def _levelled(wave: Waveform) -> Waveform:
+    lufs = integrated_lufs(wave)
+    gain = 10 ** ((LEVEL_LUFS - lufs) / 20) if math.isfinite(lufs) else 1.0
+    return replace(wave, samples=wave.samples * np.float32(gain))
 
 
 def _timbre(power: NDArray[np.float32]) -> dict[str, float]:
