@@ -3,10 +3,10 @@
 Run: python -m benchmarks.quality.chances [../shared/data] [--fit]
 
 Words and pictures look for sounds in ESC-50 (the words of its classes; photographs of OASIS whose theme has one,
-`chances_truth.toml`), among the sounds of 26 videos (their captions and frames) and of triples (their words, with and
-without names, and pictures). Each asks libraries of chance: all classes, half, a third and a quarter of them, so that
-nothing fits in half of the cases. Figures are of five-fold cross-validation over what is asked, and of each collection
-by the others; sets of queries count alike, whatever their size. ECE: expected calibration error over ten bins.
+`photograph_sounds.toml`), among the sounds of 26 videos (their captions and frames) and of triples (their words, with
+and without names, and pictures). Each asks libraries of chance: all classes, half, a third and a quarter of them, so
+that nothing fits in half of the cases. Figures are of five-fold cross-validation over what is asked, and of each
+collection by the others; sets of queries count alike, whatever their size. ECE: expected calibration error, ten bins.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from storysound.encode.pool import Models
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.match.chance import INTERCEPT, WEIGHTS, features
+from storysound.match.chance import INTERCEPT, NAMED, WEIGHTS, features
 from storysound.match.first_stage import Verdict
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
-TRUTH = Path(__file__).parent / "chances_truth.toml"
+TRUTH = Path(__file__).parent / "photograph_sounds.toml"
 RANKS = 3  # hits of each search
 DRAWS, SHARES = 8, (1, 2, 3, 4)  # libraries of each query, and by how many they are fewer
 PER_THEME = 6  # photographs
@@ -59,6 +59,7 @@ class Found:
     asked: str
     rank: int
     features: tuple[float, ...]
+    name: float  # share of the query's words in its name
     fits: bool
 
 
@@ -81,8 +82,8 @@ def hits_of(
                 at = int(segments[sound])
                 events = verdict.events(at)
                 heard, named = events[0].score if events else 0.0, verdict.highest("name", at)
-                row = features(float(verdict.scores[at]), int(there.sum()), heard, named)
-                yield Found(name, one.name, rank, row, bool(own[sound] in one.fits))
+                row = features(verdict.by_ear(at), int(there.sum()), heard)
+                yield Found(name, one.name, rank, row, named, bool(own[sound] in one.fits))
 
 
 def collected(shared: Path, scratch: Path, models: Models) -> list[Found]:
@@ -136,20 +137,33 @@ def collected(shared: Path, scratch: Path, models: Models) -> list[Found]:
     return found
 
 
-def fitted(x: Doubles, y: Doubles, weight: Doubles) -> Doubles:
-    """Intercept and weights of a logistic model, held small by a ridge."""
-    x = np.column_stack([np.ones(len(x)), x])
+def fitted(x: Doubles, names: Doubles, y: Doubles, weight: Doubles) -> Doubles:
+    """Intercept and weights of a logistic model of features [n f], held small by a ridge; and what a name counts.
+
+    The first are fitted where names [n] say nothing, the last where they do.
+    """
 
     def loss(b: Doubles) -> float:
-        logits = x @ b
-        return float(np.mean(weight * (np.logaddexp(0, logits) - y * logits)) + RIDGE * np.sum(b[1:] ** 2))
+        logits = b[0] + x[plain] @ b[1:]
+        return float(
+            np.mean(weight[plain] * (np.logaddexp(0, logits) - y[plain] * logits)) + RIDGE * (b[1:] ** 2).sum()
+        )
 
-    return np.asarray(scipy.optimize.minimize(loss, np.zeros(x.shape[1])).x)
+    def loss_of_names(named: float) -> float:
+        p = chances(x[~plain], names[~plain], np.append(model, named))
+        return -float(np.mean(np.log(np.where(y[~plain] > 0, p, 1 - p))))
+
+    plain = names == 0
+    model = np.asarray(scipy.optimize.minimize(loss, np.zeros(x.shape[1] + 1)).x)
+    if plain.all():
+        return np.append(model, NAMED)
+    return np.append(model, scipy.optimize.minimize_scalar(loss_of_names, bounds=(0.01, 0.99), method="bounded").x)
 
 
-def chances(x: Doubles, model: Doubles) -> Doubles:
-    """Of rows of features [n f] by an intercept and weights."""
-    return np.asarray(1 / (1 + np.exp(-(model[0] + x @ model[1:]))))
+def chances(x: Doubles, names: Doubles, model: Doubles) -> Doubles:
+    """Of features [n f] and names [n], by what `fitted` gives."""
+    by_ear = 1 / (1 + np.exp(-(model[0] + x @ model[1:-1])))
+    return np.asarray(1 - (1 - by_ear) * (1 - model[-1] * names))
 
 
 def calibration_error(p: Doubles, y: Doubles) -> float:
@@ -169,21 +183,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         found = collected(options.data, options.libraries or Path(scratch), models)
     x, y = np.array([one.features for one in found]), np.array([one.fits for one in found], float)
+    names = np.array([one.name for one in found])
     sets, asked = np.array([one.collection for one in found]), np.array([one.asked for one in found])
     rank = np.array([one.rank for one in found])
     first = rank == 0
     weight = np.array([1 / np.sqrt((sets == own).sum()) for own in sets])
     weight /= weight.mean()
     if options.fit:
-        model = fitted(x[first], y[first], weight[first])
-        print("INTERCEPT, WEIGHTS =", model[0].round(2), tuple(model[1:].round(2)))
+        model = fitted(x[first], names[first], y[first], weight[first]).round(2).tolist()
+        print("INTERCEPT, WEIGHTS, NAMED =", model[0], tuple(model[1:-1]), model[-1])
     shuffled = np.random.default_rng(0).permutation(np.unique(asked))
     fold = np.array([{one: i % FOLDS for i, one in enumerate(shuffled)}[one] for one in asked])
     crossed = np.zeros(len(y))
     for number in range(FOLDS):
-        others = first & (fold != number)
-        crossed[fold == number] = chances(x[fold == number], fitted(x[others], y[others], weight[others]))
-    print(f"shipped numbers agree: {np.abs(chances(x, np.array([INTERCEPT, *WEIGHTS])) - crossed).max():.2f} at most\n")
+        own, others = fold == number, first & (fold != number)
+        crossed[own] = chances(x[own], names[own], fitted(x[others], names[others], y[others], weight[others]))
+    shipped = chances(x, names, np.array([INTERCEPT, *WEIGHTS, NAMED]))
+    print(f"shipped numbers agree: {np.abs(shipped - crossed).max():.2f} at most\n")
     print(f"{'':22} {'n':>5} {'fit':>5} {'said':>5} {'ECE':>5} {'AUC':>5}")
     for name, own in [
         *((each, first & (sets == each)) for each in dict.fromkeys(sets)), ("all first hits", first),
@@ -194,7 +210,8 @@ def main() -> None:
         print(f"{name:22} {own.sum():5} {t.mean():5.2f} {p.mean():5.2f} {calibration_error(p, t):5.3f} {area:5.2f}")
     for name in dict.fromkeys(one.split()[0] for one in sets):
         own = first & np.array([one.split()[0] == name for one in sets])
-        p = chances(x[own], fitted(x[first & ~own], y[first & ~own], weight[first & ~own]))
+        rest = first & ~own
+        p = chances(x[own], names[own], fitted(x[rest], names[rest], y[rest], weight[rest]))
         area = roc_auc_score(y[own], p)
         print(f"{name + ' by the others':22} {own.sum():5} {y[own].mean():5.2f} {p.mean():5.2f} "
               f"{calibration_error(p, y[own]):5.3f} {area:5.2f}")  # fmt: skip

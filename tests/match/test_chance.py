@@ -20,6 +20,7 @@ def test_what_speaks_for_a_hit_raises_its_chance(number: int) -> None:
 def test_at_either_end_it_is_sure_or_a_guess() -> None:
     assert chance(8.0, 50, 0.95, 1.0) > SURE
     assert chance(2.0, 1000, 0.0, 0.0) < 0.1
+    assert chance(0.0, 1000, 0.0, 1.0) > SURE, "what is named so"
     assert 0 <= chance(0.0, 0, 0.0, 0.0) <= 1
 
 

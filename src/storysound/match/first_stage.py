@@ -29,7 +29,7 @@ class Evidence:
 
     `source` names the kind of evidence; several may share it. `scores` [n] raw, higher is better. `weight` > 0.
     `reason`: words for the segment at that position, empty where there is nothing worth saying. `events`: what is
-    heard there that speaks for it, best first.
+    heard there that speaks for it, best first. `of_name`: goes by the sound's name, not by what is heard.
     """
 
     source: str
@@ -37,6 +37,7 @@ class Evidence:
     weight: float
     reason: Callable[[int], str]
     events: Callable[[int], Sequence[Event]] = lambda at: ()
+    of_name: bool = False
 
 
 def probabilities(mean: Floats, peak: Floats) -> Floats:
@@ -160,6 +161,12 @@ class Verdict:
             if e.source not in said and (reason := e.reason(at)):
                 said[e.source] = reason
         return tuple(dict.fromkeys(said.values()))
+
+    def by_ear(self, at: int) -> float:
+        """The weighted sum for a segment of what doesn't go by names, of unit scale as `scores`."""
+        own = [i for i, e in enumerate(self._evidence) if not e.of_name]
+        scale = np.sqrt(sum(self._evidence[i].weight ** 2 for i in own))
+        return float(self._strength[own, at].sum() / scale) if own else 0.0
 
     def highest(self, source: str, at: int) -> float:
         """The highest raw score that evidence of a source gives a segment; 0 where there is none of it."""

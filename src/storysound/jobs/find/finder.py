@@ -113,7 +113,7 @@ class Finder:
         likely = None
         if sounds is not None and found.kind != "music":
             heard, named = events[0].score if events else 0.0, verdict.highest("name", at)
-            likely = round(chance(float(verdict.scores[at]), sounds, heard, named), 3)
+            likely = round(chance(verdict.by_ear(at), sounds, heard, named), 3)
         return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events, likely)
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
@@ -257,14 +257,15 @@ class Finder:
         names, vectors = self._names
         sound_of = self.index.sound_of
         near = (parts @ vectors.T).max(axis=0)
-        yield Evidence("near", near[sound_of], weight * NEAR_WEIGHT, lambda at: "name near in meaning")
+        weight_near = weight * NEAR_WEIGHT
+        yield Evidence("near", near[sound_of], weight_near, lambda at: "name near in meaning", of_name=True)
 
         def shared(at: int) -> str:
             found = names.common(tuple(query), int(sound_of[at]))
             return "named " + ", ".join(query[word] for word in found) if found else ""
 
         if query:
-            yield Evidence("name", names.rate(tuple(query))[sound_of], weight * NAME_WEIGHT, shared)
+            yield Evidence("name", names.rate(tuple(query))[sound_of], weight * NAME_WEIGHT, shared, of_name=True)
 
     def _by_sound(self, audio: str | Path | Waveform) -> Iterator[Evidence]:
         """Likeness to a given sound: cosine of embeddings, freed of what all sounds of the library share."""

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -35,6 +35,7 @@ SHORTEST_BED_S = 10.0  # music beside the clip's own
 MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
+LAID = 0.4  # chance from which on an effect for what is seen is laid in a silent shot
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
@@ -93,7 +94,7 @@ def music_offers(
         # aircraft does not suit an aircraft any better.
         text = " ".join(dict.fromkeys(part for part in (options.text, scene.text) if part))
         query = Query(text=text, mood=options.mood or scene.mood)
-        found.append(_search(finder, query, MUSIC_HITS, "music", options))
+        found.append(search(finder, query, MUSIC_HITS, "music", options))
     sounds = {hit.sound.path: hit.sound for hits in found for hit in hits}
     rows = [_fits(hits, list(sounds), sounds, s.end_s - s.start_s) for hits, s in zip(found, scenes, strict=True)]
     return MusicOffers(tuple(found), sounds, np.array(rows).reshape(len(scenes), len(sounds)))
@@ -208,7 +209,8 @@ def _beds(
     return drafts
 
 
-def _search(finder: Searches, query: Query, k: int, kind: Kind, options: PlanOptions) -> tuple[Hit, ...]:
+def search(finder: Searches, query: Query, k: int, kind: Kind, options: PlanOptions) -> tuple[Hit, ...]:
+    """The k best of what may be used, best first."""
     hits = finder.search(query, k + len(options.avoid), kind=kind, ignore_names=options.ignore_names)
     hits = tuple(hit for hit in hits if hit.sound.path not in options.avoid)[:k]
     if options.licence_policy == "commercial":
@@ -258,19 +260,28 @@ def effect_drafts(
     audible: Sequence[bool],
     watch: Watch | None = None,
     lasting: Lasting | None = None,
+    by_things: Callable[[int], Sequence[Hit]] | None = None,
 ) -> list[Draft]:
     """Ambience and spot effects, only where it is clear what is seen or told.
 
-    `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on.
+    `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on. `by_things`:
+    hits with their chances for what a unit shows; where it isn't given, pictures look for effects themselves, and a
+    unit of which something is told is found by both.
     """
     watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
-    found: list[tuple[Hit, ...]] = []
+    found: list[Sequence[Hit]] = []
+    fits: list[list[float]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")
-        clear = is_clear(footage, breakdown, index, audible[index])
-        found.append(effect_hits(footage, breakdown, index, finder, options, lasting) if clear else ())
-    fits = [[_offered(hit, options.seed) for hit in hits] for hits in found]
+        if by_things is not None and not story.texts[index] and len(footage.pictures[index]):
+            found.append(by_things(index))
+            own = [SURE + log_odds(hit.chance or 0.0) - log_odds(LAID) for hit in found[-1]]
+        else:
+            clear = is_clear(footage, breakdown, index, audible[index])
+            found.append(effect_hits(footage, breakdown, index, finder, options, lasting) if clear else ())
+            own = [log_odds(hit.score) for hit in found[-1]]
+        fits.append([_varied(fit, hit.sound.path, options.seed) for fit, hit in zip(own, found[-1], strict=True)])
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
 
 
@@ -281,7 +292,7 @@ def effect_hits(
     story = footage.story
     shown = footage.pictures[unit][:1] if breakdown.sight else ()
     query = Query(text=story.texts[unit], images=tuple(shown), seen=breakdown.looks[unit][: len(shown)])
-    hits = _search(finder, query, EFFECT_HITS, "sfx", options)
+    hits = search(finder, query, EFFECT_HITS, "sfx", options)
     if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
         hits = tuple(hit for hit in hits if lasting(hit.sound))
     return hits
@@ -320,13 +331,12 @@ def is_clear(footage: Footage, breakdown: Breakdown, unit: int, heard: bool) -> 
     return (breakdown.sight.clearness(unit) if breakdown.sight else 0.0) >= (CLEARER if heard else CLEAR)
 
 
-def _offered(hit: Hit, seed: int) -> float:
+def _varied(fit: float, path: str, seed: int) -> float:
     """The fit of an effect; another choice changes the order of those that are sure, not which are."""
-    fit = log_odds(hit.score)
     if not seed or fit < SURE:
         return fit
     least, most = (SURER, math.inf) if fit >= SURER else (SURE, math.nextafter(SURER, 0))
-    return min(max(fit + VARIETY * _chance(seed, hit.sound.path), least), most)
+    return min(max(fit + VARIETY * _chance(seed, path), least), most)
 
 
 def _effect(

@@ -40,9 +40,10 @@ from storysound.jobs.plan.notes import notes_of
 from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, break_down
-from storysound.jobs.plan.sight import PictureReader, Sight
+from storysound.jobs.plan.sight import Sight
 from storysound.jobs.plan.spotting import spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
+from storysound.jobs.plan.thing_effects import ThingEffects
 from storysound.jobs.plan.to_beat import as_shown, beats_of, locked_pulses, spans_on_beats
 from storysound.jobs.starter import starter_library
 from storysound.match.query import Hit
@@ -270,10 +271,11 @@ def plan(
     if fill != "none" and not aside:
         with steps("make"):
             made = SoundsMade(fill, made_beside(sheet), models, listener, options.seed)
-            reader = PictureReader(footage, breakdown.looks, breakdown.sight, models)
+            reader = breakdown.reader
             wanted = gaps(
-                footage, breakdown, (*locked, *cut_now), _audible(footage, own), lambda unit: reader.words([unit])
-            )
+                footage, breakdown, (*locked, *cut_now), _audible(footage, own),
+                lambda unit: reader.words([unit]) if reader else (),
+            )  # fmt: skip
             more = filled(wanted, made, footage, breakdown, finder, options, watch, Lasting(sounds))
             # What else a draft offers the library has, and it wasn't near enough.
             lay(more, lambda draft, hit, one: hit is draft.hits[0] and accept(draft, hit, one))
@@ -405,7 +407,10 @@ def _effects(
     if not options.effects:
         return []
     heard = _audible(footage, own)
-    return _around(effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds)), locked)
+    reader, units = breakdown.reader, len(footage.story.units)
+    by_things = ThingEffects(reader, reader.things, finder, options, units).hits if reader and reader.things else None
+    drafts = effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds), by_things)
+    return _around(drafts, locked)
 
 
 def _pulses_of_beds(beds: Sequence[Bed], breakdown: Breakdown, options: PlanOptions, own: OwnSound) -> Iterator[Pulse]:

@@ -41,6 +41,7 @@ class Breakdown:
     aspects: tuple[Aspect, ...]  # of units: what is seen or heard, told and felt
     mood: MoodCurve  # of each unit, by pictures and words together
     sight: Sight | None  # None where nobody can tell what pictures show
+    reader: PictureReader | None = None  # who says in words what they show
 
 
 def break_down(
@@ -64,13 +65,13 @@ def break_down(
     aspects = (Aspect(view.features, SEEN), Aspect(words, TOLD), Aspect(tone, FELT, by_angle=False))
     if shortest_s is None:
         shortest_s = SHORTEST_OF_PICTURES_S if footage.pages else SHORTEST_SCENE_S
+    reader = PictureReader(footage, view.looks, view.sight, models)
     if not scenes:
-        reader = PictureReader(footage, view.looks, view.sight, models)
         scenes = with_words(_scenes(story, aspects, tone, shortest_s), reader)
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
     story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)
-    return story, Breakdown(scenes, view.looks, aspects, _curve(middles, tone), view.sight)
+    return story, Breakdown(scenes, view.looks, aspects, _curve(middles, tone), view.sight, reader)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.picture_claims import IMAGENET, Things, things
+from storysound.annotate.picture_claims import IMAGENET, things
 from storysound.annotate.picture_look import look_words
-from storysound.annotate.picture_words import picture_words
+from storysound.annotate.picture_words import PictureWord, picture_words, word_model
 from storysound.cue.score import Scene
 from storysound.encode import gloss
 from storysound.encode.detectors import nanodet
@@ -63,15 +63,23 @@ class PictureReader:
     ) -> None:
         """`looks`: what the profile's encoder says of the pictures of each unit."""
         self._footage, self._looks, self._sight, self._models = footage, looks, sight, models
+        self._boxes: dict[tuple[int, int], Sequence[Box]] = {}  # of pictures that were looked at closely
         labels = models.picture.labels.get(IMAGENET) if sight else None
-        self._known: Things | None = things(IMAGENET, labels) if labels else None
+        self.things = things(IMAGENET, labels) if labels else None  # that it has likely words for, where it has
 
     def words(self, units: Sequence[int], most: int = CLOSE_LOOKS) -> tuple[str, ...]:
         """What some units show, the likeliest first; at most so many of their pictures are looked at closely.
 
         Raises MissingModelError where who looks closely isn't there.
         """
-        return self._read(units, most)[0]
+        return tuple(word.words for word in self._read(units, most)[0])
+
+    def likely(self, units: Sequence[int], least: float, *, closely: bool = True) -> tuple[PictureWord, ...]:
+        """The same, each with the chance that it is right, of at least `least`.
+
+        `closely`: people and things are looked for in the pictures.
+        """
+        return self._read(units, CLOSE_LOOKS, least, closely=closely)[0]
 
     def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
         """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
@@ -80,23 +88,30 @@ class PictureReader:
         speeds = [self._footage.motion[unit] for unit in units if self._footage.motion]
         motion = [speed for speed in speeds if speed is not None]
         look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
-        return replace(scene, gloss=", ".join(shown), look=", ".join(look))
+        return replace(scene, gloss=", ".join(word.words for word in shown), look=", ".join(look))
 
     def _read(
-        self, units: Sequence[int], most: int
-    ) -> tuple[tuple[str, ...], Sequence[Sequence[Box]], Sequence[Pixels]]:
+        self, units: Sequence[int], most: int, least: float | None = None, *, closely: bool = True
+    ) -> tuple[tuple[PictureWord, ...], Sequence[Sequence[Box]], Sequence[Pixels]]:
         """Words, and the pictures that were looked at closely with the boxes in each."""
         if self._sight is None:
             return (), (), ()
         chosen = _spread(units, self._footage, most)
         pictures = [self._footage.pictures[unit][number] for unit, number in chosen]
-        if self._known is None or not chosen:
+        if self.things is None or not chosen:
             own = self._sight.scores[np.isin(self._sight.owner, units)]
             shown = gloss.words(own.mean(axis=0), self._sight.space.labels) if len(own) else ()
-            return shown, [()] * len(pictures), pictures
-        boxes = self._models.get(nanodet.NanoDet.name, nanodet.load).find(pictures)
+            return tuple(PictureWord(word, 0.0) for word in shown), [()] * len(pictures), pictures
+        boxes = [self._boxes_in(*at) if closely else () for at in chosen]
         classes = np.stack([self._looks[unit][number].scores[IMAGENET][0] for unit, number in chosen])
-        return tuple(word.words for word in picture_words(classes, boxes, self._known)), boxes, pictures
+        model = word_model() if least is None else replace(word_model(), least=least)
+        return picture_words(classes, boxes, self.things, model), boxes, pictures
+
+    def _boxes_in(self, unit: int, number: int) -> Sequence[Box]:
+        if (unit, number) not in self._boxes:
+            detector = self._models.get(nanodet.NanoDet.name, nanodet.load)
+            self._boxes[unit, number] = detector.find([self._footage.pictures[unit][number]])[0]
+        return self._boxes[unit, number]
 
 
 def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:

@@ -1,0 +1,108 @@
+"""Effects for what is seen: which thing sounds how, and that only what is heard so, and likely, is laid."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from test_choice import story
+
+from storysound.annotate import families
+from storysound.annotate.picture_claims import Things, parse
+from storysound.annotate.picture_words import PictureWord
+from storysound.jobs.plan.choice import effect_drafts
+from storysound.jobs.plan.request import PlanOptions
+from storysound.jobs.plan.thing_effects import ThingEffects, sound_of, thing_sounds
+from storysound.match.query import Hit, Query
+from storysound.story import Event, Sound, Source
+
+LABELS = ("beagle", "tabby cat", "kiosk", "ambulance", "taxi")
+GROUPS = parse("dog: 0\ncat: 1\ncar: 3 4", len(LABELS))
+KNOWN = Things((*LABELS, *GROUPS), (*LABELS, *GROUPS), np.stack(list(GROUPS.values())))
+
+
+class Reader:
+    things = KNOWN
+
+    def __init__(self, *words: PictureWord) -> None:
+        self.words = words
+
+    def likely(self, units: Sequence[int], least: float, *, closely: bool) -> tuple[PictureWord, ...]:
+        return self.words
+
+
+class Shelf:
+    """Has the same hits for every query."""
+
+    def __init__(self, *hits: Hit) -> None:
+        self.hits, self.asked = hits, []  # type: ignore[var-annotated]
+
+    def search(self, query: Query, k: int = 10, *, kind: Any, ignore_names: bool = False) -> tuple[Hit, ...]:
+        self.asked.append(query.text)
+        return self.hits[:k]
+
+
+def hit(name: str, label: str, chance: float, seconds: float = 1.0) -> Hit:
+    own = Sound(name, "/l", seconds, "sfx", source=Source(name))
+    return Hit(own, 0.0, seconds, 0.95, ("heard",), (Event(0.0, seconds, label, 0.9),), chance)
+
+
+def effects(shelf: Shelf, *words: PictureWord) -> ThingEffects:
+    return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), 1)  # type: ignore[arg-type]
+
+
+def test_every_class_of_the_table_is_one_of_audioset() -> None:
+    classes = {name for sound in thing_sounds().values() for name in sound.classes}
+    assert classes <= set(families.audioset().family)
+    assert all(sound.words and sound.classes for sound in thing_sounds().values())
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("tabby cat", "cat meowing"),
+        ("dog", "dog barking"),
+        ("ambulance", "ambulance siren"),
+        ("taxi", "car engine passing by"),
+        ("boat", "waves against a boat"),
+    ],
+)
+def test_a_special_case_sounds_as_the_most_special_thing_that_is_known(word: str, words: str) -> None:
+    found = sound_of(word, KNOWN)
+    assert found is not None
+    assert found.words == words
+
+
+def test_what_makes_no_sound_has_none() -> None:
+    assert sound_of("kiosk", KNOWN) is None
+    assert sound_of("person", KNOWN) is None
+    assert effects(Shelf(hit("a", "Bark", 0.9)), PictureWord("kiosk", 0.9)).hits(0) == ()
+
+
+def test_only_what_is_heard_as_the_thing_is_offered_with_both_chances() -> None:
+    shelf = Shelf(hit("meow", "Meow", 0.9), hit("faint", "Bow-wow", 0.5), hit("bark", "Bark", 0.8))
+    found = effects(shelf, PictureWord("beagle", 0.9), PictureWord("kiosk", 0.8)).hits(0)
+    assert shelf.asked == ["dog barking"]
+    assert [one.sound.path for one in found] == ["bark", "faint"]
+    assert [one.chance for one in found] == pytest.approx([0.72, 0.45])
+    assert found[0].why == ("seen: beagle (.90)", "heard")
+
+
+def test_an_effect_is_laid_where_both_are_likely_and_where_the_clip_sounds_where_they_are_sure() -> None:
+    footage, understood = story(6)
+    for chance, silent, under in ((0.9, 1, 1), (0.5, 1, 0), (0.2, 0, 0)):
+        by_things = effects(Shelf(hit("bark", "Bark", chance)), PictureWord("dog", 1.0)).hits
+        counts = [
+            len(effect_drafts(footage, understood, Shelf(), PlanOptions(), [audible], by_things=by_things))
+            for audible in (False, True)
+        ]
+        assert counts == [silent, under]
+
+
+def test_what_is_told_is_looked_for_by_words_and_pictures() -> None:
+    footage, understood = story(6)
+    told = replace(footage, story=replace(footage.story, texts=("a dog barks",)))
+    shelf = Shelf(hit("bark", "Bark", 0.5))
+    (draft,) = effect_drafts(told, understood, shelf, PlanOptions(), [False], by_things=lambda unit: ())
+    assert (draft.hits[0].sound.path, shelf.asked) == ("bark", ["a dog barks"])
