@@ -60,3 +60,10 @@ def test_what_was_chosen_and_refused_for_one_scene_counts_for_nothing() -> None:
     choices = (choice("a", "heard"), choice("a", "banned"), choice("a", "banned", 9.0))
     assert tastes.contradictions(choices) == [choices[1]]
     assert kept(*choices).gathered().chosen.tolist() == [[0.0], [-1.0]]
+
+
+def test_a_film_and_its_sheet_have_the_same_scenes() -> None:
+    again = Choice("/film.cues.json", 0.0, 9.001, "they march", 0.4, 0.6, "a.ogg", "a" * 8, "locked")
+    found = kept(choice("a", "kept"), again).gathered()
+    assert found.chosen.tolist() == [[1.0]]
+    assert found.films == ("/film.mp4",)

@@ -41,9 +41,9 @@ class Choice:
     how: How
 
     @property
-    def scene(self) -> tuple[str, float, float]:
-        """What tells its scene from others."""
-        return self.film, self.start_s, self.end_s
+    def scene(self) -> tuple[object, ...]:
+        """What tells its scene from others: a film and its sheet have the same."""
+        return self.text, *(round(value, 2) for value in (self.start_s, self.end_s, self.valence, self.arousal))
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,14 @@ class KeptTaste:
         row, column = ({name: at for at, name in enumerate(names)} for names in (scenes, tracks))
         for_it, against = np.zeros((2, len(scenes), len(tracks)))
         asked = np.zeros((len(scenes), self.asked.shape[1]), np.float32)
+        films = [""] * len(scenes)
         for choice, vector in zip(self.choices, self.asked, strict=True):
             at = row[choice.scene], column[choice.sha256]
-            asked[at[0]] = vector
+            asked[at[0]], films[at[0]] = vector, films[at[0]] or choice.film
             count = COUNTS[choice.how]
             for_it[at], against[at] = max(for_it[at], count), min(against[at], count)
         chosen = np.where((for_it > 0) & (against < 0), 0.0, for_it + against)
-        return Choices(asked, tuple(film for film, _, _ in scenes), tuple(tracks), chosen)
+        return Choices(asked, tuple(films), tuple(tracks), chosen)
 
 
 def reader_of(models: Models) -> str:

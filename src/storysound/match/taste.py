@@ -22,7 +22,7 @@ STRENGTH = 4.0  # of the regression beside how often a track was chosen
 FELT = 1.5  # of a mood, in [-0.5, 0.5], beside words of length 1
 WEIGHT = 6.0  # of a taste beside all else that is known of a query
 LEAST_SCENES = 8  # with something chosen for them, below which nothing is learned
-FOLDS = 8  # of scenes, one of which is left out
+FOLDS = 8  # of successive scenes, one of which is left out
 
 
 def asked(told: Floats | None, mood: Mood | None, dim: int) -> Floats:
@@ -104,10 +104,11 @@ class Judgement:
 def judge(choices: Choices, base: Doubles, candidates: tuple[str, ...]) -> Judgement:
     """Whether a taste is worth using beside `base` [n c], what ranks the candidates without it in deviations.
 
-    Each film is left out in turn, where there are three or more, and once more every eighth scene: an owner goes on to
-    new films, and on with old ones. The precision is the mean of both.
+    Each film is left out in turn, where there are three or more, and once more each eighth of all scenes: an owner goes
+    on to new films, and on with old ones. The precision is the mean of both.
     """
-    films, scenes = np.array(choices.films), np.arange(len(choices.films)) % FOLDS
+    n = len(choices.films)
+    films, scenes = np.array(choices.films), np.arange(n) * FOLDS // n
     place = {name: at for at, name in enumerate(candidates)}
     right = np.zeros(base.shape, bool)
     for scene, track in np.argwhere(choices.chosen > 0):

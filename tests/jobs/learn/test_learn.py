@@ -66,10 +66,11 @@ def test_what_is_kept_swapped_locked_and_banned_are_choices() -> None:
     ]  # fmt: skip
 
 
-def test_muted_cues_and_music_of_other_libraries_say_nothing() -> None:
+def test_sheets_nobody_worked_on_muted_cues_and_music_of_other_libraries_say_nothing() -> None:
     a, b = map(sound, "ab")
     sheet = score(a, b)
-    assert said(sheet, b) == [(10.0, "b", "kept")]
+    assert said(sheet, a, b) == []  # nobody has worked on it
+    assert said(put(sheet, "mute music-1", replace(sheet.cues[0], muted=True)), a, b) == [(10.0, "b", "kept")]
     assert said(put(sheet, "mute music-2", replace(sheet.cues[1], muted=True)), b) == []
 
 
@@ -113,11 +114,12 @@ def library(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Path:
 
 
 def sheets(folder: Path, library: Path, count: int) -> list[Path]:
-    """Sheets whose owner locks the same track for each kind of scene."""
+    """Sheets whose owner locks the same track for each kind of scene; each cut a little shorter than the one before."""
     sounds = [one for one in Index.load(library).sounds if one.kind == "music"]
     made = []
     for number in range(count):
         sheet = score(*(sounds[i] for i in (2, 0, 1)))
+        sheet = replace(sheet, scenes=tuple(replace(each, end_s=each.end_s - 0.1 * number) for each in sheet.scenes))
         for each in sheet.cues:
             sheet = lock(sheet, each.id)
         made.append(folder / f"{number}.json")

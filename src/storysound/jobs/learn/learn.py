@@ -76,7 +76,9 @@ def _choices_of(
     if source.suffix.lower() == SHEET:
         score = read_json(source)
         found = list(choices_in(score, film, tracks))
-        if music_of(score) and not found:
+        nothing = "nobody has worked on it, so it teaches nothing"
+        music = music_of(score)
+        if music and not any(cue.sound.source.sha256 in tracks for cue in music):
             raise InputError(source, "has no music of this library", f"it was made with {score.library or 'another'}")
     else:
         scenes, sound = scenes_of(source, models, watch)
@@ -87,8 +89,9 @@ def _choices_of(
             raise LibraryError(library, "wasn't heard by this profile", "index the sounds anew with it")
         heard = heard_in(sound, scenes, finder.index, tracks, (name, models.encoder(name)), watch)
         found = [choice(scenes[number], film, tracks[key], "heard") for number, key in sorted(heard.items())]
+        nothing = "no music of this library was found in it"
     if not found:
-        notes.append(f"{source.name}: no music of this library was found in it")
+        notes.append(f"{source.name}: {nothing}")
     return found
 
 

@@ -20,7 +20,8 @@ def choices_in(score: Score, film: str, tracks: Mapping[str, Sound]) -> Iterator
                 swapped.add(cue.id)
                 yield from _under(score, cue, film, tracks, "replaced")
     for cue in score.audible:
-        if _is_music(cue):
+        # What was planned and never worked on is the choice of nobody.
+        if _is_music(cue) and (score.edits or cue.locked):
             how: How = "locked" if cue.locked else "chosen" if cue.id in swapped else "kept"
             yield from _under(score, cue, film, tracks, how)
     banned = [sound for sound in tracks.values() if sound.path in score.bans and sound.kind == "music"]
