@@ -317,12 +317,13 @@ class Finder:
     def _by_taste(self, taste: Taste, scene: Floats) -> Evidence:
         """What the owner would choose for a scene that asks [f], by what they chose before; weighed beside all else."""
         rated = taste.among(scene, self._taste_places)
-        usual = taste.among(taste.centre, self._taste_places)
         sound_of = self.index.sound_of
 
         def told_of(at: int) -> str:
             own = int(sound_of[at])
-            return "chosen for scenes like this" if rated[own] > usual[own] else "often chosen"
+            place = int(self._taste_places[own])
+            usual = float(taste.prior[place]) if place < len(taste.prior) else taste.unknown
+            return "chosen for scenes like this" if rated[own] > usual else "often chosen"
 
         return Evidence(TASTE, rated[sound_of], WEIGHT, told_of)
 
