@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from storysound.app.cli.commands import app
+from storysound.app.cli.index import told_of
 from storysound.cue.edit import lock, put
 from storysound.cue.score import Cue, Piece, Scene, Score
 from storysound.cue.sheet import write_json
@@ -18,11 +19,12 @@ from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.learn import learn as job
 from storysound.jobs.learn.films import heard_in
-from storysound.jobs.learn.request import LearnRequest
+from storysound.jobs.learn.request import LearnRequest, LearnResult
 from storysound.jobs.learn.sheets import choices_in
 from storysound.library import tastes
 from storysound.library.search import Index
 from storysound.match.query import Query
+from storysound.match.taste import Judgement
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, write_wav
 from storysound.media.recording import of_wave
@@ -175,3 +177,19 @@ def test_bad_input_is_told_and_nothing_is_lost(library: Path, models: Models, tm
     finder, _ = finder_of(library, models)
     assert finder.search(Query(text="war"), kind="music")
     (library / tastes.FILE).unlink()
+
+
+@pytest.mark.parametrize(
+    ("judgement", "told"),
+    [
+        (None, "not used yet: 8 scenes with music chosen for them are needed"),
+        (Judgement(9, 0.2, 0.4, True), "used by find and score (on what is left out: 0.40 with it, 0.20 without"),
+        (Judgement(9, 0.4, 0.2, False), "not used, as it doesn't help (on what is left out: 0.20 with it, 0.40"),
+    ],
+)
+def test_whether_a_taste_is_used_is_said_in_words(judgement: Judgement | None, told: str) -> None:
+    one = tastes.Choice("/film", 0, 9, "war", 0.5, 0.5, "x", "y" * 64, "heard")
+    used = judgement is not None and judgement.used
+    lines = told_of(LearnResult((one, one), judgement, used, ("a note",), "file"))
+    assert lines[:2] == ["a note", "2 choices of 1 films and sheets: 2 heard"]
+    assert lines[2].startswith(told)
