@@ -7,6 +7,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from storysound.config import load_profile
 from storysound.encode.encoder import load
 from storysound.encode.pool import Models
 from storysound.jobs.find.finder import Finder
+from storysound.library import tastes
 from storysound.library.analyse import shape_of
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library, LibraryEntry, Segments, Shape
+from storysound.library.tastes import Choice, KeptTaste
 from storysound.match.query import Query
-from storysound.story import Sound
+from storysound.match.taste import Judgement
+from storysound.story import Sound, Source
 from storysound.weights.resolver import Resolver
 
 SOUNDS, PER_SOUND = 2_500, 4
+SCENES = 200  # of a taste
 CLASSES = 20  # a query's words name about this many
 QUERIES = (
     "an old man walks through rain",
@@ -42,7 +47,9 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
         encoders = {name: load(name, weights_of_models) for name in load_profile().audio}
         writing_ms = _fill(library, shape_of(encoders), {name: encoder.dim for name, encoder in encoders.items()})
         finder = Finder(library.folder, Models(load_profile(), weights_of_models))
+        _teach(library.folder, finder, Models(load_profile(), weights_of_models))
         texts = cycle(QUERIES)
+        plain = finder.untaught()
         picture = (np.random.default_rng(0).integers(0, 255, (260, 260, 3), dtype=np.uint8),)
         index = Index.load(library)
         rng = np.random.default_rng(0)
@@ -55,6 +62,8 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
             "load, two columns": lambda: Index.load(library, columns=["ears", "ears.audioset"]),
             "find by text, warm": lambda: finder.search(Query(text=next(texts)), 10, ignore_names=True),
             "find by text and names, warm": lambda: finder.search(Query(text=next(texts)), 10),
+            "find music by text, warm": lambda: plain.search(Query(text=next(texts)), 10, kind="music"),
+            "find music by text with a taste, warm": lambda: finder.search(Query(text=next(texts)), 10, kind="music"),
             "find by picture, warm": lambda: finder.search(Query(images=picture), 10, ignore_names=True),
             f"weighted sum of {CLASSES} classes": lambda: weights @ by_class[classes],
             "similarity to one embedding": lambda: matrix @ unit,
@@ -65,6 +74,19 @@ def measure(repeats: int = 7) -> list[dict[str, object]]:
     return rows
 
 
+def _teach(library: Path, finder: Finder, models: Models) -> None:
+    """A taste of a choice for each of `SCENES` scenes."""
+    rng = np.random.default_rng(2)
+    sounds = [finder.index.sounds[i] for i in rng.integers(SOUNDS, size=SCENES)]
+    choices = [
+        Choice("/film", float(i), i + 1.0, "", 0.5, 0.5, sound.path, sound.source.sha256, "heard")
+        for i, sound in enumerate(sounds)
+    ]
+    asked = rng.random((SCENES, models.text.dim + 2), np.float32)
+    judged = Judgement(SCENES, 0.0, 1.0, True)
+    tastes.write(library, KeptTaste(tuple(choices), asked, tastes.reader_of(models), judged))
+
+
 def _fill(library: Library, shape: Shape, dims: dict[str, int]) -> float:
     """Writes the sounds in batches as indexing does; milliseconds per sound."""
     rng = np.random.default_rng(1)
@@ -73,6 +95,7 @@ def _fill(library: Library, shape: Shape, dims: dict[str, int]) -> float:
     entries, segments = [], {}
     for i in range(SOUNDS):
         sound = Sound(f"folder {i % 50}/sound {i}.ogg", "/sounds", 10.0 * PER_SOUND, "music", tags=("a", "b", "c"))
+        sound = replace(sound, source=Source("", f"{i:064x}"))
         entries.append(LibraryEntry(f"{i:032x}", sound, 1, 1, "", f"{i:x}", PER_SOUND, "segments", "2026-01-01"))
         vectors = {
             name: rng.random((PER_SOUND, width), np.float32).astype(np.float16) for name, width in widths.items()

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from storysound.jobs.index.request import IndexResult as IndexResult
     from storysound.jobs.ingest.request import IngestRequest as IngestRequest
     from storysound.jobs.ingest.request import IngestResult as IngestResult
+    from storysound.jobs.learn.request import LearnRequest as LearnRequest
+    from storysound.jobs.learn.request import LearnResult as LearnResult
     from storysound.jobs.listen.request import ListenRequest as ListenRequest
     from storysound.jobs.listen.request import ListenResult as ListenResult
     from storysound.jobs.models import ModelsRequest as ModelsRequest
@@ -109,6 +111,7 @@ _PLACES = {
     "jobs.gloss.request": "GlossRequest GlossResult",
     "jobs.index.request": "IndexResult",
     "jobs.ingest.request": "IngestRequest IngestResult",
+    "jobs.learn.request": "LearnRequest LearnResult",
     "jobs.listen.request": "ListenRequest ListenResult",
     "jobs.models": "ModelsRequest ModelsResult",
     "jobs.mood.request": "MoodRequest MoodResult",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from storysound.jobs.gloss.request import GlossRequest, GlossResult
     from storysound.jobs.index.request import IndexResult
     from storysound.jobs.ingest.request import IngestRequest, IngestResult
+    from storysound.jobs.learn.request import LearnRequest, LearnResult
     from storysound.jobs.listen.request import ListenRequest, ListenResult
     from storysound.jobs.models import ModelsRequest, ModelsResult
     from storysound.jobs.mood.request import MoodRequest, MoodResult
@@ -160,6 +161,7 @@ class Session:
         k: int = 10,
         kind: "Literal[Kind, 'any']" = "any",
         ignore_names: bool = False,
+        taste: bool = True,
         rerank: str = "none",
         watch: Report | None = None,
         stop: Stop | None = None,
@@ -167,7 +169,9 @@ class Session:
         """The k sounds of a library that fit a query best, best first."""
         from storysound.jobs.find.request import FindRequest
 
-        request = FindRequest(Path(library), (query,), k=k, kind=kind, ignore_names=ignore_names, rerank=rerank)
+        request = FindRequest(
+            Path(library), (query,), k=k, kind=kind, ignore_names=ignore_names, taste=taste, rerank=rerank
+        )
         return self.find_all(request, watch=watch, stop=stop).hits[0]
 
     def find_all(
@@ -176,6 +180,13 @@ class Session:
         """Several queries at once, answered in their order."""
         _check(request.library)
         from storysound.jobs.find.find import run
+
+        return self._run(run, request, watch, stop)
+
+    def learn(self, request: "LearnRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "LearnResult":
+        """Teaches a library what its owner chose for finished films, and in sheets."""
+        _check(request.library)
+        from storysound.jobs.learn.learn import run
 
         return self._run(run, request, watch, stop)
 

@@ -181,6 +181,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     ensemble: Name = "orchestra"
     hits: tuple[MusicHitForm, ...] = ()
     ignore_names: bool = False
+    taste: bool = True
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: Annotated[int, Meta(ge=0)] = 0

@@ -229,6 +229,7 @@ class Wishes:
     ensemble: str = "orchestra"  # that plays what is composed
     hits: tuple[MusicHit, ...] = ()  # moments that the music marks
     ignore_names: bool = False
+    taste: bool = True  # what the library learned of its owner's choices counts
     licence_policy: Literal["any", "commercial"] = "any"
     rerank: str = "none"
     seed: int = 0  # 0 is the best choice, each other one another good choice

@@ -41,6 +41,9 @@ def find(
     k: Annotated[int, typer.Option("-k", min=1, help="Results per query.")] = 10,
     kind: Annotated[KindChoice, typer.Option(help="Which sounds are candidates.")] = KindChoice.any,
     ignore_names: Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")] = False,
+    taste: Annotated[
+        bool, typer.Option("--taste/--no-taste", help="Whether what the library learned of your choices counts.")
+    ] = True,
     rerank: Annotated[
         str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
     ] = "none",
@@ -55,7 +58,9 @@ def find(
 
     seen = pictures(image or [], more or [])
     asked = gather(queries, text=text, images=seen, video=video, audio=audio, mood=mood)
-    request = FindRequest(library, tuple(asked), k=k, kind=kind.value, ignore_names=ignore_names, rerank=rerank)
+    request = FindRequest(
+        library, tuple(asked), k=k, kind=kind.value, ignore_names=ignore_names, taste=taste, rerank=rerank
+    )
     with Session(profile) as session, shown("find") as watch:
         result = session.find_all(request, watch=watch)
     for query, hits in zip(asked, result.hits, strict=True):

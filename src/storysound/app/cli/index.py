@@ -1,15 +1,17 @@
-"""`storysound index`."""
+"""`storysound index` and `learn`: what a library holds, and what it knows of its owner."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storysound.app.cli.streams import json_line, tell
+from storysound.app.cli.streams import json_line, line, tell
 from storysound.errors import InputError
 
 if TYPE_CHECKING:
     from storysound.jobs.index.request import IndexResult
+    from storysound.jobs.learn.request import LearnResult
 
 
 def index(
@@ -67,3 +69,58 @@ def show(result: "IndexResult", library: Path, as_json: bool) -> None:
     words += [f"{len(result.skipped)} skipped"] if result.skipped else []
     words += [f"{result.ignored} other files passed over"] if result.ignored else []
     tell(f"{library}: {', '.join(words) or 'no sound files found'}")
+
+
+def learn(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILM|SHEET…", readable=False, help="Finished films, and cue sheets (cues.json)."),
+    ] = None,
+    *,
+    library: Annotated[Path, typer.Option("--library", "-l", readable=False, help="Library whose music they have.")],
+    forget: Annotated[
+        list[Path] | None,
+        typer.Option(readable=False, help="A film or sheet whose choices no longer count; may be given again."),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Profile by name, or a .toml file.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
+) -> None:
+    """Teach a library which music you choose, by finished films and by sheets you have worked on.
+
+    Tracks of the library are found in films by fingerprint, under voices too; of sheets counts what you swapped in or
+    out, locked, banned and kept. Whether it helps is tried on films that are left out; where it doesn't, it isn't used.
+    It stays beside the library, and `find` and `score` go by it unless told --no-taste.
+
+    Example: storysound learn -l library films/*.mp4 scored/cues.json
+    """
+    from storysound.app import wire
+    from storysound.app.cli.progress import shown
+    from storysound.jobs.learn.request import LearnRequest
+    from storysound.session import Session
+
+    request = LearnRequest(library, tuple(sources or ()), tuple(forget or ()))
+    with Session(profile) as session, shown("learn") as watch:
+        result = session.learn(request, watch=watch)
+    if as_json:
+        json_line(wire.write(result))
+    else:
+        for told in told_of(result):
+            line(told)
+
+
+def told_of(result: "LearnResult") -> list[str]:
+    """What was learned, in words."""
+    from storysound.match.taste import LEAST_SCENES
+
+    films = len({one.film for one in result.choices})
+    how = Counter(one.how for one in result.choices)
+    counted = ", ".join(f"{count} {name}" for name, count in how.items()) or "none"
+    told = [*result.notes, f"{len(result.choices)} choices of {films} films and sheets: {counted}"]
+    judged = result.judgement
+    if judged is None:
+        told.append(f"not used yet: {LEAST_SCENES} scenes with music chosen for them are needed")
+    else:
+        figures = f"on what is left out: {judged.with_taste:.2f} with it, {judged.without:.2f} without"
+        use = "used by find and score" if result.used else "not used, as it doesn't help"
+        told.append(f"{use} ({figures}; mean average precision, {judged.scenes} scenes)")
+    return told

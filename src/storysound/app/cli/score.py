@@ -86,6 +86,9 @@ KeepOriginal = Annotated[bool, typer.Option("--keep-original/--drop-original", h
 Replace = Annotated[bool, typer.Option("--replace", help="Take out music the clip has; keep its voices.")]
 Gain = Annotated[float, _GAIN]
 IgnoreNames = Annotated[bool, typer.Option("--ignore-names", help="Judge by sound alone.")]
+Taste = Annotated[
+    bool, typer.Option("--taste/--no-taste", help="Whether what the library learned of your choices counts.")
+]
 PolicyOption = Annotated[Policy, typer.Option(help="commercial: only sounds that may be sold.")]
 Rerank = Annotated[
     str, typer.Option(metavar="sos=FILE|mac=FILE", help="Judge the best again by a trained model; or none.")
@@ -144,8 +147,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["seed"] and given["take"] > 1:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
-        "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "rerank", "every_track",
-        "fps", "seconds", "transition", "narration", "to_beat", "themes", "shortest_scene", "silence",
+        "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "taste", "rerank",
+        "every_track", "fps", "seconds", "transition", "narration", "to_beat", "themes", "shortest_scene", "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -223,6 +226,7 @@ def score(
     seed: Seed = 0,
     take: Take = 1,
     ignore_names: IgnoreNames = False,
+    taste: Taste = True,
     licence_policy: PolicyOption = Policy.any,
     rerank: Rerank = "none",
     profile: ProfileOption = "embedded",
@@ -322,6 +326,7 @@ def plan(
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
     take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,
     ignore_names: IgnoreNames = False,
+    taste: Taste = True,
     licence_policy: PolicyOption = Policy.any,
     rerank: Rerank = "none",
     profile: ProfileOption = "embedded",

@@ -88,7 +88,7 @@ def _found(score: Score, cue: Cue, text: str, models: Models) -> Hit:
     """The sound that fits the words best, and isn't banned or there already."""
     from storysound.jobs.find.find import finder_of
 
-    finder, _ = finder_of(Path(score.library), models, score.wishes.rerank)
+    finder, _ = finder_of(Path(score.library), models, score.wishes.rerank, score.wishes.taste)
     kind: Kind = "music" if cue.layer == "music" else "sfx"
     for hit in finder.search(Query(text=text), CANDIDATES, kind=kind, ignore_names=score.wishes.ignore_names):
         if hit.sound.path not in (*score.bans, cue.sound.path):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from storysound.encode.pool import Models
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.find.request import FindRequest, FindResult, check_rerank
+from storysound.library import tastes
 from storysound.library.store import Library
 from storysound.progress import Watch
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from storysound.jobs.find.reranked import RerankedFinder
     from storysound.trained import sos_ranker
 
+__all__ = ["Finder", "Finders", "finder_of", "run", "untaught"]
+
 
 def run(request: FindRequest, models: Models, watch: Watch) -> FindResult:
     """Answers each query. Raises LibraryError, MediaError for a query's file that can't be read, and as `finder_of`."""
-    finder = finder_of(request.library, models, request.rerank)[0]
+    finder = finder_of(request.library, models, request.rerank, request.taste)[0]
     hits = []
     for done, query in enumerate(request.queries):
         watch.at(done, len(request.queries), query.id)
@@ -39,7 +42,8 @@ class Finders:
 
     def of(self, library: Path, models: Models) -> Finder:
         """The finder of a library as it is now. Raises LibraryError."""
-        folder, version = library.absolute(), Library.open(library).version()
+        folder = library.absolute()
+        version = (*Library.open(library).version(), tastes.stamp(folder))
         with self._lock:
             known = self._known.get(folder)
             if known is None or known[0] != version:
@@ -47,25 +51,34 @@ class Finders:
             return known[1]
 
 
+def untaught(library: Path, models: Models) -> Finder:
+    """What searches a library without what was learned for it. Raises LibraryError."""
+    return _finder(library, models, False)
+
+
+def _finder(library: Path, models: Models, taste: bool) -> Finder:
+    known: Finder = models.get("finders", lambda _: Finders()).of(library, models)
+    return known if taste else known.untaught()
+
+
 def finder_of(
-    library: Path, models: Models, rerank: str = "none"
+    library: Path, models: Models, rerank: str = "none", taste: bool = True
 ) -> "tuple[Finder | RerankedFinder, sos_ranker.SosRanker | None]":
     """What searches a library, and the model that judges again where it can say why, which MAC can't.
 
-    `rerank` is none, sos=FILE or mac=FILE. Raises UsageError for another one and for a model that finds no sounds,
-    InputError for a file that is no trained model, LibraryError.
+    `taste`: whether what was learned for the library counts. `rerank` is none, sos=FILE or mac=FILE. Raises UsageError
+    for another one and for a model that finds no sounds, InputError for a file that is no trained model, LibraryError.
     """
     check_rerank(rerank)
     name, _, file = rerank.partition("=")
-    finders = models.get("finders", lambda _: Finders())
     if name == "none":
-        return finders.of(library, models), None
+        return _finder(library, models, taste), None
     from storysound.jobs.find.reranked import RerankedFinder
     from storysound.trained import mac_ranker, sos_ranker  # a plain search needs none of them
 
     path = Path(file).expanduser().absolute()
     if name == "mac":
         judge = models.get(f"mac {path}", lambda _: mac_ranker.load(path, models))
-        return RerankedFinder(finders.of(library, models), judge), None
+        return RerankedFinder(_finder(library, models, taste), judge), None
     ranker = models.get(f"sos {path}", lambda _: sos_ranker.load(path, models))
-    return RerankedFinder(finders.of(library, models), ranker), ranker
+    return RerankedFinder(_finder(library, models, taste), ranker), ranker

@@ -4,8 +4,10 @@ What a query says in each modality is brought to the label spaces the library wa
 evidence (`match.first_stage`), and is fused. One `Finder` keeps library and encoders for any number of queries.
 """
 
+import copy
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -25,6 +27,7 @@ from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
 from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, for_seen, pointed_at, told
+from storysound.library import tastes
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
 from storysound.match.chance import chance
@@ -39,11 +42,14 @@ from storysound.match.first_stage import (
 )
 from storysound.match.names import NameIndex, spellings, spoken_name
 from storysound.match.query import Hit, Query
-from storysound.media.arrays import Floats, Pixels
+from storysound.match.taste import WEIGHT, Taste, asked, fit
+from storysound.media.arrays import Floats, Ints, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
 from storysound.story import Kind, Mood, Span
+
+log = logging.getLogger(__name__)
 
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 UNWANTED = 1.0  # of what must not be heard, beside what is said
@@ -56,6 +62,8 @@ SEEN = 2  # things that are seen in a reason
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
+TASTE = "taste"  # source of its evidence
+OWN_TRACKS = 0.5  # share of a taste's tracks that a library has to have, else it was learned for another one
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,13 @@ class Finder:
         self._mood_reader = MoodReader(models)
         self._translations: dict[int, Floats] = {}
         self._usuals: dict[int, tuple[Floats, Floats]] = {}
+        self._is_taught = True
+
+    def untaught(self) -> "Finder":
+        """The same without the taste that was learned for the library."""
+        other = copy.copy(self)
+        other._is_taught = False
+        return other
 
     def search(
         self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
@@ -92,7 +107,7 @@ class Finder:
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
         query's files can't be read.
         """
-        evidence = list(self._evidence(query, ignore_names, for_music=kind == "music"))
+        evidence = _weighed(list(self._evidence(query, ignore_names, for_music=kind == "music")))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
         if not sound_among.any():
             return ()
@@ -121,11 +136,13 @@ class Finder:
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = pictures_of(query)
         tones: list[Mood] = []
+        told: Floats | None = None
         text = parse_query(query.text)
         if text.wanted:
             said = sentences(text.wanted)
             read = self._models.text.encode(said)
             parts = np.concatenate([text.embedding for text in read])
+            told = parts.mean(axis=0)
             tones += [self._mood_of_texts(said, read)] if for_music else []
             yield from self._by_text(said, parts)
             if not ignore_names:
@@ -143,11 +160,13 @@ class Finder:
                 yield from self._by_name({}, shown, seen_weight)
         if query.audio is not None:
             yield from self._by_sound(query.audio)
-        if query.mood is not None:
-            yield self._by_mood(query.mood, MOOD_WEIGHT)
-        elif tones:
-            tone = moods.as_mood(np.array([(tone.valence, tone.arousal) for tone in tones], np.float32))
-            yield self._by_mood(tone, TONE_WEIGHT)
+        tone = query.mood
+        if tone is None and tones:
+            tone = moods.as_mood(np.array([(one.valence, one.arousal) for one in tones], np.float32))
+        if tone is not None:
+            yield self._by_mood(tone, TONE_WEIGHT if query.mood is None else MOOD_WEIGHT)
+        if for_music and (told is not None or tone is not None) and self._is_taught and self._taste is not None:
+            yield self._by_taste(self._taste, asked(told, tone, self._models.text.dim))
 
     def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
         """Texts are read again only where the profile's reader is not the one that moods need."""
@@ -296,6 +315,49 @@ class Finder:
 
         return Evidence("mood", closeness, weight, told_of)
 
+    def _by_taste(self, taste: Taste, scene: Floats) -> Evidence:
+        """What the owner would choose for a scene that asks [f], by what they chose before; weighed beside all else."""
+        rated = taste.among(scene, self._taste_places)
+        sound_of = self.index.sound_of
+
+        def told_of(at: int) -> str:
+            own = int(sound_of[at])
+            place = int(self._taste_places[own])
+            usual = float(taste.prior[place]) if place < len(taste.prior) else taste.unknown
+            return "chosen for scenes like this" if rated[own] > usual else "often chosen"
+
+        return Evidence(TASTE, rated[sound_of], WEIGHT, told_of)
+
+    @cached_property
+    def _taste(self) -> Taste | None:
+        """The taste that was learned for the library; None where there is none that may be used."""
+        folder = self._store.folder
+        try:
+            kept = tastes.read(folder)
+        except LibraryError as error:
+            log.warning("%s: searching without it", error)
+            return None
+        if kept is None or kept.judgement is None or not kept.judgement.used:
+            return None
+        own = {choice.sha256 for choice in kept.choices}
+        if len(own & set(self._contents)) < OWN_TRACKS * len(own):
+            log.warning("%s was learned for another library, searching without it", folder / tastes.FILE)
+            return None
+        if kept.reader != tastes.reader_of(self._models):
+            log.warning("%s was learned with %s: learn again; searching without it", folder / tastes.FILE, kept.reader)
+            return None
+        return fit(kept.gathered())
+
+    @cached_property
+    def _taste_places(self) -> Ints:
+        """Where each sound stands among the tracks of the taste: [s]."""
+        return self._taste.places(self._contents) if self._taste else np.zeros(0, np.int64)
+
+    @property
+    def _contents(self) -> list[str]:
+        """The sha256 of each sound's content."""
+        return [sound.source.sha256 for sound in self.index.sounds]
+
     def _columns_of_scores(self) -> list[HeadHearing]:
         """What was heard in the library in classes that count, by whichever encoders made it."""
         columns = []
@@ -344,6 +406,12 @@ class Finder:
     def _moods(self) -> tuple[Floats, Floats]:
         valence, arousal = np.array([[s.mood.valence, s.mood.arousal] for s in self.index.sounds], np.float32).T
         return valence, arousal
+
+
+def _weighed(evidence: list[Evidence]) -> list[Evidence]:
+    """Evidence whose weights are all on one scale: that of a taste is beside all others together."""
+    others = float(np.sqrt(sum(one.weight**2 for one in evidence if one.source != TASTE)))
+    return [replace(one, weight=others * one.weight) if one.source == TASTE else one for one in evidence]
 
 
 def pictures_of(query: Query) -> list[Pixels]:

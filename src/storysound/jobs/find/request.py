@@ -20,6 +20,7 @@ class FindRequest:
     k: int = 10  # results of each query
     kind: Literal[Kind, "any"] = "any"  # which sounds are candidates
     ignore_names: bool = False  # judges by sound alone, never by names or tags
+    taste: bool = True  # goes by what the library learned of its owner's choices of music
     rerank: str = "none"  # sos=FILE or mac=FILE: a trained model that judges the best again
 
     def __post_init__(self) -> None:

@@ -41,7 +41,7 @@ from storysound.jobs.plan.remixing import with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.sight import Sight
-from storysound.jobs.plan.spotting import spotted, spotted_sheet
+from storysound.jobs.plan.spotting import scenes_of, spotted, spotted_sheet
 from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.jobs.plan.thing_effects import ThingEffects
 from storysound.jobs.plan.to_beat import as_shown, beats_of, locked_pulses, spans_on_beats
@@ -57,7 +57,7 @@ from storysound.story import Span
 
 __all__ = [
     "CROSS_S", "SHARES", "Composer", "FilmTimes", "Lasting", "Place", "Plan", "bed_of", "fitted_cue", "plan",
-    "pulse_of", "run", "run_again", "spotted", "spotted_sheet", "times_of", "voice_of", "voices_beside",
+    "pulse_of", "run", "run_again", "scenes_of", "spotted", "spotted_sheet", "times_of", "voice_of", "voices_beside",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         hits=wishes.hits,
         keep_original=old.original is not None,
         ignore_names=wishes.ignore_names,
+        taste=wishes.taste,
         licence_policy=wishes.licence_policy,
         rerank=wishes.rerank,
         avoid=old.bans,
@@ -204,7 +205,7 @@ def plan(
     if library is None:
         with steps("starter library"):
             library = starter_library(models, Watch(lambda now: watch.at(now.done, now.of, now.what)))
-    finder, ranker = finder_of(library, models, options.rerank)
+    finder, ranker = finder_of(library, models, options.rerank, options.taste)
     listener = cache(lambda: Listener(models))
     with steps("look"):
         track = own_track(story, kind, options.track, models)

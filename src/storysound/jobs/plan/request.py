@@ -41,6 +41,7 @@ class PlanOptions:
     music_gain_db: float = 0.0  # louder or softer than it would be
     effects_gain_db: float = 0.0
     ignore_names: bool = False  # judges by sound alone, never by names or tags
+    taste: bool = True  # goes by what the library learned of its owner's choices of music
     licence_policy: LicencePolicy = "any"  # commercial: only sounds that may be sold
     rerank: str = "none"  # a trained model that judges the best again, as `jobs.find` takes it
     loudness: str = ""  # a target by name (film, ebu, youtube, podcast) or in LUFS; "" is podcast's
@@ -166,6 +167,7 @@ class PlanOptions:
             ensemble=self.ensemble,
             hits=self.hits,
             ignore_names=self.ignore_names,
+            taste=self.taste,
             licence_policy=self.licence_policy,
             rerank=self.rerank,
             seed=self.seed,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from storysound.compose.spotting import Scene, Spotting
+from storysound.cue import score
 from storysound.cue.score import MusicBrief
 from storysound.cue.sheet import read_json
 from storysound.encode.pool import Models
@@ -15,6 +16,7 @@ from storysound.jobs.plan.listening import own_track, voice_of
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.themes import with_themes
+from storysound.media.recording import Recording
 from storysound.progress import Watch
 from storysound.story import Span
 
@@ -40,13 +42,22 @@ def spotted(story: Path, models: Models, watch: Watch, text: str = "") -> Spotti
     return Spotting(scenes, tuple(cut_s for cut_s in film.cuts_s if cut_s < film.duration_s), film.speech)
 
 
+def scenes_of(story: Path, models: Models, watch: Watch) -> tuple[tuple[score.Scene, ...], Recording | None]:
+    """The scenes of a film as `plan` would see them, and its sound.
+
+    Raises MediaError for a story that can't be read.
+    """
+    footage = read_footage(story, watch, own_track(story, kind_of(story), None, models))
+    return break_down(footage, models, watch=watch)[1].scenes, footage.original
+
+
 def spotted_sheet(sheet: Path) -> tuple[Spotting, int]:
     """What the composed music of a sheet was composed to, as its cues have it now, and its seed: the same notes again.
 
     Raises InputError for a sheet that can't be read, and one whose composed cues are no whole piece.
     """
-    score = read_json(sheet)
-    asked = sorted((cue.composed for cue in score.cues if cue.composed), key=lambda each: each.start_s)
+    planned = read_json(sheet)
+    asked = sorted((cue.composed for cue in planned.cues if cue.composed), key=lambda each: each.start_s)
     pieces = {each.piece for each in asked}
     if len(pieces) != 1 or [each.number for each in asked] != list(range(asked[0].piece.scenes)):
         fault = f"holds {len(asked)} composed cues of {len(pieces)} pieces, one whole piece is wanted"
@@ -65,7 +76,7 @@ def spotted_sheet(sheet: Path) -> tuple[Spotting, int]:
         for each in asked
     )
     hits = [hit for each in asked for hit in each.hits]
-    around = surroundings(piece.start_s, piece.end_s, times_of(score), hits)
+    around = surroundings(piece.start_s, piece.end_s, times_of(planned), hits)
     return Spotting(scenes, around.cuts_s, around.speech, around.hits), piece.seed
 
 

@@ -1,0 +1,1 @@
+"""`learn`: what the owner of a library chose for films teaches it what to choose for others."""
