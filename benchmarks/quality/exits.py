@@ -66,7 +66,7 @@ def made_tracks(folder: Path, count: int, seed: int) -> list[Track]:
 def _strike(wave: np.ndarray, at_s: float, level: float, rng: np.random.Generator) -> None:
     """Adds a chord of three tones that dies away to the wave [n]."""
     first = round(at_s * RATE_HZ)
-    tones = sum(_tone(int(step)) for step in rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 16], 3))
+    tones = np.sum([_tone(int(step)) for step in rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 16], 3)], axis=0)
     struck = (0.05 * level * tones).astype("f4")[: len(wave) - first]
     wave[first : first + len(struck)] += struck
 

@@ -79,7 +79,7 @@ class Curves:
     @property
     def duration_s(self) -> float:
         """In seconds."""
-        return self.begins.shape[1] / self.rate_hz
+        return float(self.begins.shape[1] / self.rate_hz)
 
     @cached_property
     def smooth(self) -> Doubles:
@@ -92,7 +92,7 @@ class Curves:
         """How many begin, one at the least in all."""
         rises = self.smooth[0] + self.smooth[2]
         peaks = find_peaks(rises, apart=_APART, height=float(rises.mean() + rises.std()))
-        return (len(peaks) + 1) / self.duration_s
+        return float((len(peaks) + 1) / self.duration_s)
 
     @cached_property
     def again(self) -> Doubles:
