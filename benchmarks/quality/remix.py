@@ -185,7 +185,8 @@ def main() -> None:
     """Prints a row for each measure and way of jumping."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="../shared/data")
-    parser.add_argument("--half", choices=("tune", "report"), default="tune")
+    parser.add_argument("--half", choices=("tune", "report", "all"), default="tune")
+    parser.add_argument("--kinds", nargs="+", default=("made", "starter", "wesnoth"), help="of tracks")
     parser.add_argument(
         "--made", type=int, nargs=2, default=(0, 26), help="pieces that are composed: from, to (without)"
     )
@@ -195,8 +196,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes; figures don't depend on it")
     parser.add_argument("--plain", action="store_true", help="without the baselines")
     args = parser.parse_args()
-    half = ["tune", "report"].index(args.half)
-    chosen = tracks(args.data, args.made_in, range(*args.made))[half::2]
+    halves = {"tune": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
+    found_tracks = tracks(args.data, args.made_in, range(*args.made))[halves[args.half]]
+    chosen = [track for track in found_tracks if track.kind in args.kinds]
     weights = replace(WEIGHTS, **json.loads(args.weights))
     rows = defaultdict[str, list[float]](list)
     counts = defaultdict[str, int](int)
