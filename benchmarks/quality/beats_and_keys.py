@@ -69,9 +69,15 @@ def of_made(seed: int, folder: Path) -> Found:
 
 def of_starter(weights: Resolver) -> Iterator[Found]:
     """The starter's tracks."""
+    for name, wave, bpm, key in starter_tracks(weights):
+        yield Found(name, bpm, key, rhythm.tempo_bpm(wave), *_keys(wave))
+
+
+def starter_tracks(weights: Resolver) -> Iterator[tuple[str, Waveform, float, str]]:
+    """Their names, sound, tempi and keys."""
     for name, bpm, key in _ROW.findall(weights.path("starter/LICENSE-MUSIC").read_text()):
         wave = read_audio(weights.path(f"starter/{name.split('_')[0]}/{name}"), channels=1, rate_hz=made_music.RATE_HZ)
-        yield Found(name, float(bpm), key, rhythm.tempo_bpm(wave), *_keys(wave))
+        yield name, wave, float(bpm), key
 
 
 def _keys(wave: Waveform) -> tuple[str, str]:

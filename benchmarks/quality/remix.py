@@ -54,7 +54,7 @@ class BenchmarkTrack:
     bars_s: Doubles | None = None
 
 
-def tracks(data: Path, made_in: Path, count: int) -> list[BenchmarkTrack]:
+def tracks(data: Path, made_in: Path, numbers: Sequence[int]) -> list[BenchmarkTrack]:
     """All tracks, by kind and name."""
     weights = Resolver()
     starter = [entry.name for entry in starter_entries(weights) if entry.name.endswith(".opus")]
@@ -64,7 +64,7 @@ def tracks(data: Path, made_in: Path, count: int) -> list[BenchmarkTrack]:
         for file in sorted((data / "wesnoth" / "music").glob("*.opus"))
         if file.stem != "silence"
     ]
-    found += [BenchmarkTrack(file.stem, "made", file, beats, bars) for file, beats, bars in made(made_in, count)]
+    found += [BenchmarkTrack(file.stem, "made", file, beats, bars) for file, beats, bars in made(made_in, numbers)]
     return sorted(found, key=lambda track: (track.kind, track.name))
 
 
@@ -164,9 +164,12 @@ def random_jumps(places: Doubles, like: Sequence[Piece], rng: np.random.Generato
 
 def phase_s(seam: Seam, beats_s: Doubles) -> float:
     """By how much a jump leaves the beat: how far after one it comes, less how far after one it leaves."""
-    where = [np.interp(time_s, beats_s, np.arange(len(beats_s))) for time_s in (seam.leave_s, seam.reach_s)]
-    apart = where[1] - where[0]
-    return float((apart - round(apart)) * np.median(np.diff(beats_s)))
+    steps = np.diff(beats_s)
+    on = np.concatenate(
+        [[beats_s[0] - steps[0]], beats_s, [beats_s[-1] + steps[-1]]]
+    )  # a seam may lie before the first
+    apart = float(np.diff(np.interp([seam.leave_s, seam.reach_s], on, np.arange(len(on))))[0])
+    return (apart - round(apart)) * float(np.median(steps))
 
 
 def report(rows: dict[str, list[float]]) -> Iterator[str]:
@@ -182,16 +185,20 @@ def main() -> None:
     """Prints a row for each measure and way of jumping."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="../shared/data")
-    parser.add_argument("--half", choices=("tune", "report"), default="tune")
-    parser.add_argument("--made", type=int, default=26, help="pieces that are composed")
+    parser.add_argument("--half", choices=("tune", "report", "all"), default="tune")
+    parser.add_argument("--kinds", nargs="+", default=("made", "starter", "wesnoth"), help="of tracks")
+    parser.add_argument(
+        "--made", type=int, nargs=2, default=(0, 26), help="pieces that are composed: from, to (without)"
+    )
     parser.add_argument("--made-in", type=Path, default=Path("remix-made"), help="where they are kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", default="{}", help="JSON: other weights, by name")
     parser.add_argument("--jobs", type=int, default=1, help="processes; figures don't depend on it")
     parser.add_argument("--plain", action="store_true", help="without the baselines")
     args = parser.parse_args()
-    half = ["tune", "report"].index(args.half)
-    chosen = tracks(args.data, args.made_in, args.made)[half::2]
+    halves = {"tune": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
+    found_tracks = tracks(args.data, args.made_in, range(*args.made))[halves[args.half]]
+    chosen = [track for track in found_tracks if track.kind in args.kinds]
     weights = replace(WEIGHTS, **json.loads(args.weights))
     rows = defaultdict[str, list[float]](list)
     counts = defaultdict[str, int](int)
@@ -242,7 +249,7 @@ def _measure(
         return
     rows["analysis, s per min"].append((time.process_time() - began) / wave.duration_s * 60)
     counts["beats"] += bars.pulses
-    lines = bars.times_s[bars.downbeats] - 0.035 * bars.pulses
+    lines = bars.times_s[bars.downbeats] - remixer.lead_s
     at_lines = [own.at(time_s) for time_s in lines[1 :: max(1, len(lines) // 30)]]
     usual = {name: statistics.median(row[name] for row in at_lines) for name in at_lines[0]}
     for share in LENGTHS:

@@ -1,7 +1,7 @@
 """Music whose beats are known, for benchmarks: composed to one scene each, played with the catalogue's font."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,15 @@ from storysound.weights.resolver import Resolver
 _SEED = 1000
 
 
-def made(folder: Path, count: int) -> Iterator[tuple[Path, Doubles, Doubles]]:
-    """Files of so many pieces of 45 to 75 s, over all ensembles, with their beats [n] and bar lines [b]; made once."""
+def made(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[Path, Doubles, Doubles]]:
+    """Files of pieces of 45 to 75 s, the ensembles in turn, with their beats [n] and bar lines [b]; made once.
+
+    `numbers`: of the pieces, from 0; each is drawn by a seed of its own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(ensembles())
     players: Players | None = None
-    for number in range(count):
+    for number in numbers:
         file = folder / f"made-{number:02d}.wav"
         facts = file.with_suffix(".json")
         if not facts.exists():

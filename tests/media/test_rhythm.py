@@ -11,7 +11,16 @@ from media_making import noise, tone
 from rounding import assert_alike
 from storysound.media import rhythm
 from storysound.media.audio import Waveform
-from storysound.media.rhythm import analyse, beat_times_s, felt_tempo, metre, onset_envelope, quiet_points_s, tempo_bpm
+from storysound.media.rhythm import (
+    analyse,
+    beat_times_s,
+    choice,
+    felt_tempo,
+    metre,
+    onset_envelope,
+    quiet_points_s,
+    tempo_bpm,
+)
 
 
 def strokes(bpm: float, duration_s: float, rate_hz: int = 22050, first_s: float = 0.2) -> tuple[Waveform, np.ndarray]:
@@ -154,6 +163,37 @@ def test_bars_of_three_and_four(beats: int, bpm: float) -> None:
     assert np.abs(found.downbeats_s[None] - lines[1:-1, None]).min(axis=1).max() < 0.04
     assert set(found.downbeats_s) <= set(found.beats_s)
     np.testing.assert_array_equal(rhythm.downbeats_s(wave), found.downbeats_s)
+
+
+@pytest.mark.parametrize("beats", [3, 4])
+def test_rows_that_are_compared_hold_the_right_one_and_bars_takes_it(beats: int) -> None:
+    wave, _ = chords_and_strokes(beats, 104.0, 9)
+    rows, curves = metre.candidates(analyse(wave))
+    right = [row.metre == beats and row.bpm == pytest.approx(104, rel=0.02) for row in rows]
+    assert sum(right) == 1
+    assert {row.metre for row in rows} == {3, 4}
+    assert int(choice.likelihoods(rows, curves).argmax()) == right.index(True)
+
+
+def test_each_trait_of_a_row_has_a_weight() -> None:
+    rows, curves = metre.candidates(analyse(strokes(100, 8)[0]))
+    assert list(choice.traits(rows[0], curves)) == list(choice.WEIGHTS)
+
+
+def test_what_speaks_for_a_row_is_the_same_however_long_the_sound_is() -> None:
+    short, long = (
+        {(row.metre, round(row.bpm)): choice.traits(row, curves) for row in rows}
+        for rows, curves in (metre.candidates(analyse(chords_and_strokes(4, 96.0, bars)[0])) for bars in (10, 20))
+    )
+    for name, value in short[4, 96].items():
+        assert long[4, 96][name] == pytest.approx(value, abs=0.35), name
+
+
+def test_beats_are_exact_to_some_milliseconds() -> None:
+    wave, times = strokes(97, 20)
+    off = np.array([beat - times[np.abs(times - beat).argmin()] for beat in beat_times_s(wave)])
+    assert abs(np.median(off)) < 0.012
+    assert np.abs(off - np.median(off)).max() < 0.006  # half a frame
 
 
 def test_beats_lie_where_something_sounds() -> None:

@@ -16,7 +16,7 @@ _UNEVEN = 0.12  # by which a step may differ from those and is still even
 _AROUND = 9  # steps that say how long one should be
 _MEL = LogMel(rhythm.RATE_HZ, rhythm.STFT, n_mels=40, f_min=30.0, f_max=10_000.0, norm="sum")
 _FLOOR_DB = 70.0  # below the loudest band of a track all is silence
-_NEAR_S, _GAP_S = 0.14, 0.03  # how long is looked at right before a beat and from it on; an attack begins before it
+_NEAR_S, _GAP_S = 0.14, 0.026  # how long is looked at right before a beat and from it on; an attack begins before it
 _CHROMA_PER_S = tonality.RATE_HZ / tonality.STFT.hop_length
 _STRUCK = 1.5  # standard deviations of the onsets; what rises by less begins nothing
 

@@ -24,7 +24,7 @@ from storysound.media.audio import Waveform
 
 HIT_NEAR_S = 0.5  # of a part of the track from a hit, or a beat
 MOST_S = 1200.0  # all pairs of a track's beats are compared
-LEAD_S = 0.035  # before a beat its attack begins, and a seam is over
+LEAD_S = 0.031  # before a beat its attack begins, and a seam is over
 FADE_S = 0.03  # of the crossfade at a jump
 PLAIN_FADE_S = 0.3  # where there are no beats to be kept
 MOST_SHIFT_S = 0.3  # of where a jump comes in, so that the beat goes on

@@ -17,13 +17,16 @@ import scipy.ndimage
 
 from storysound.media.arrays import Doubles, Ints
 from storysound.media.audio import Waveform
+from storysound.media.rhythm.choice import USUAL_BPM, Curves, Row, likelihoods
 from storysound.media.rhythm.onsets import (
     FRAMES_PER_S,
     Spectrogram,
     analysed,
     bass_onsets,
     chord_changes,
+    chroma,
     onset_envelope,
+    spectrum_levels,
     tonal_clarity_db,
     tone_onsets,
 )
@@ -40,15 +43,16 @@ _SILENT_BEAT = -0.3  # a beat without an onset speaks against bars by no more
 _BUSY = 0.5  # what a beat costs in a bar whose halves of beats are as strong as its beats
 _STEP, _STEP_COST = 0.02, 1.0  # by which bars differ in length, and the cost of one after another
 _BAND, _BANDS_APART = 0.06, 0.05  # how far a row of bars strays from its tempo, and how far tempi are apart: logarithms
-# How tempi are compared: a log-normal prior, its width in octaves, that of bars of three, and by how much it is better
+# Which tempi are looked at: a log-normal prior's width in octaves, that of bars of three, and by how much one is better
 # if all onsets come again with the beat and its bars.
-_USUAL_BPM, _WIDTH, _THREES, _REPEATED = 94.0, 0.8, 0.8, 0.33
-_AN_OCTAVE = 0.1  # octaves by which an octave may be off
+_WIDTH, _THREES, _REPEATED = 0.8, 0.8, 0.33
+_MOST_ROWS = 8  # of a metre, from which one is chosen
 _REPEATS = {3: (1, 3, 6, 9), 4: (1, 2, 4, 8)}  # beats
 _LEAST_EVIDENCE = 0.2  # a second: of what doesn't pulse evenly but is tonal, as slow strings; noise has much, by chance
 _TONAL_DB = 12.0  # clarity of tones from which a sound is tonal: noise has 5, made music of any ensemble 19 or more
 _SNAP = 3  # frames of the onsets to either side of a beat in which it is looked for exactly
 _SNAP_HEIGHT = 1.0  # deviations from which a rise is an onset; beats lie between the first and the last
+_LATE_S = 0.004  # by which onsets are found late: strokes of noise are 5 ms early, struck chords 9 ms late
 
 
 @dataclass(frozen=True)
@@ -69,21 +73,44 @@ def bars(sound: Waveform | Spectrogram, bpm: float | None = None) -> Bars | None
     spectrogram = analysed(sound)
     if spectrogram.duration_s < _LEAST_S or not onset_envelope(spectrogram).any():
         return None
-    rows = _Rows(_evidence(spectrogram))
-    band = _band(rows.values(), spectrogram) if bpm is None else _best_near(bpm, rows.values())
-    return None if band is None else _found(rows.path(band), int(_BANDS.metre[band]), spectrogram)
+    if bpm is not None:
+        rows = _Rows(_evidence(spectrogram))
+        band = _best_near(bpm, rows.values())
+        return _found(rows.path(band), int(_BANDS.metre[band]), spectrogram)
+    able, curves = candidates(spectrogram)
+    value = max(row.value for row in able)
+    if pulse_bpm(spectrogram) is None and not _is_slow_music(value, spectrogram):
+        return None
+    row = able[int(likelihoods(able, curves).argmax())]
+    return _found(row.lines, row.metre, spectrogram)
 
 
-def _band(values: Doubles, spectrogram: Spectrogram) -> int | None:
-    """The band whose row of bars is best by `values` [b]; where the onsets pulse an octave off, the best at the pulse.
+def candidates(spectrogram: Spectrogram) -> tuple[list[Row], Curves]:
+    """The rows of bars from which `bars` chooses, and what it goes by."""
+    evidence = _evidence(spectrogram)
+    rows = _Rows(evidence)
+    return _likely(rows, rows.values()), _curves(evidence, spectrogram)
 
-    None where nothing pulses. Bars tell threes from fours and hear soft music, a pulse tells octaves better.
-    """
-    band, pulse = int(values.argmax()), pulse_bpm(spectrogram)
-    if pulse is None:
-        return band if _is_slow_music(float(values[band]), spectrogram) else None
-    octaves = abs(float(np.log2(_BANDS.bpm[band] / pulse)))
-    return _best_near(pulse, values) if abs(octaves - 1) <= _AN_OCTAVE else band
+
+def _likely(rows: "_Rows", values: Doubles) -> list[Row]:
+    """Of each metre the rows that are better by `values` [b] than those of the next tempi, the best first."""
+    padded = np.pad(values.reshape(len(METRES), -1), ((0, 0), (1, 1)), constant_values=-np.inf)
+    tops = ((padded[:, 1:-1] >= padded[:, :-2]) & (padded[:, 1:-1] >= padded[:, 2:])).ravel()
+    found = []
+    for metre in METRES:
+        bands = np.flatnonzero(tops & (_BANDS.metre == metre))
+        for band in bands[np.argsort(-values[bands], kind="stable")][:_MOST_ROWS].tolist():
+            lines = rows.path(band)
+            found.append(Row(metre, _bpm(np.diff(lines), metre), lines, float(rows.best[band]), float(values[band])))
+    return found
+
+
+def _curves(evidence: "_Evidence", spectrogram: Spectrogram) -> Curves:
+    """What rows of bars are compared by."""
+    levels = spectrum_levels(spectrogram.power)
+    even = len(levels) // 2 * 2
+    pitches = chroma(spectrogram)[:even:2]
+    return Curves(evidence.begins, levels[:even].reshape(-1, 2, levels.shape[1]).mean(axis=1), pitches, _RATE_HZ)
 
 
 def _best_near(bpm: float, values: Doubles) -> int:
@@ -120,10 +147,18 @@ def downbeats_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Doub
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """For a downbeat, another beat and a half of one around each frame [3 t] at _RATE_HZ; `onsets` [t]: their sum."""
+    """For a downbeat, another beat and a half of one around each frame, `places` [3 t] at _RATE_HZ.
+
+    `begins` [4 t]: the onsets, those of the bass, new tones and chord changes that say it.
+    """
 
     places: Doubles
-    onsets: Doubles
+    begins: Doubles
+
+    @property
+    def onsets(self) -> Doubles:
+        """All of them and once more those of the bass: [t]."""
+        return np.asarray(self.begins[0] + self.begins[1])
 
 
 def _evidence(spectrogram: Spectrogram) -> _Evidence:
@@ -135,10 +170,11 @@ def _evidence(spectrogram: Spectrogram) -> _Evidence:
         np.clip(_halved(curve).mean(axis=1), -1.0, 4.0)
         for curve in (tone_onsets(spectrogram), chord_changes(spectrogram))
     ]
-    said = np.array([_DOWNBEAT, _BEAT, _HALF]) @ np.array([*struck, *held, np.ones(len(struck[0]))])
+    begins = np.array([*struck, *held])
+    said = np.array([_DOWNBEAT, _BEAT, _HALF]) @ np.concatenate([begins, np.ones((1, begins.shape[1]))])
     around = np.array([np.convolve(row, np.ones(3), "same") for row in said])
     around[1:] = np.maximum(around[1:], _SILENT_BEAT)
-    return _Evidence(around, struck[0] + struck[1])
+    return _Evidence(around, begins)
 
 
 def _halved(curve: Doubles) -> Doubles:
@@ -215,7 +251,7 @@ class _Rows:
 
     def values(self) -> Doubles:
         """How good the best row of each band is, compared with those of others: [b]."""
-        prior = np.exp(-0.5 * (np.log2(_BANDS.bpm / _USUAL_BPM) / _WIDTH) ** 2)
+        prior = np.exp(-0.5 * (np.log2(_BANDS.bpm / USUAL_BPM) / _WIDTH) ** 2)
         factor = prior * np.where(_BANDS.metre == 3, _THREES, 1.0) * (1 + _REPEATED * self._repeats())
         return np.asarray(np.maximum(self.best, 0.0) * factor + np.minimum(self.best, 0.0))
 
@@ -232,8 +268,10 @@ class _Rows:
 
     def path(self, band: int) -> Ints:
         """When the bars of a band's best row begin, and when the last one ends, in frames of the evidence: [d+1]."""
-        over = np.where(_BANDS.bands == band, self._over, -np.inf)
-        late, row = (int(at) for at in np.unravel_index(int(over.argmax()), over.shape))
+        own = np.flatnonzero(_BANDS.bands == band)
+        over = self._over[:, own]
+        late, at = (int(place) for place in np.unravel_index(int(over.argmax()), over.shape))
+        row = int(own[at])
         before, _ = _BANDS.steps
         lines = [self._before + self._count + late]
         while row >= 0:
@@ -296,7 +334,7 @@ def _found(lines: Ints, metre: int, spectrogram: Spectrogram) -> Bars:
     envelope = onset_envelope(spectrogram)
     onsets = np.flatnonzero(envelope >= _SNAP_HEIGHT)
     inside = (beats * 2 >= max(0, onsets[0] - _SNAP)) & (beats * 2 < min(len(envelope), onsets[-1] + _SNAP + 1))
-    times_s = _snapped(beats[inside] * 2, envelope) / FRAMES_PER_S
+    times_s = np.maximum(0.0, _snapped(beats[inside] * 2, envelope) / FRAMES_PER_S - _LATE_S)
     return Bars(_bpm(np.diff(lines), metre), metre, times_s, times_s[first[inside]])
 
 
@@ -312,4 +350,14 @@ def _snapped(frames: Doubles, envelope: Doubles) -> Doubles:
     near = np.round(frames).astype(np.int64)[:, None] + np.arange(-_SNAP, _SNAP + 1)
     heights = envelope[np.clip(near, 0, len(envelope) - 1)]
     strongest = near[np.arange(len(near)), heights.argmax(axis=1)]
-    return np.maximum.accumulate(np.where(heights.max(axis=1) >= _SNAP_HEIGHT, strongest, frames))
+    found = np.where(heights.max(axis=1) >= _SNAP_HEIGHT, strongest + _between(strongest, envelope), frames)
+    return np.maximum.accumulate(found)
+
+
+def _between(frames: Ints, envelope: Doubles) -> Doubles:
+    """By how much of a frame, in [-1/2, 1/2], a parabola through a top of an envelope [t] and its sides is off it."""
+    at = np.clip(frames, 1, len(envelope) - 2)
+    before, top, after = envelope[at - 1], envelope[at], envelope[at + 1]
+    bend = before - 2 * top + after
+    inside = (frames == at) & (bend < 0) & (top >= before) & (top >= after)
+    return np.where(inside, 0.5 * (before - after) / np.where(inside, bend, 1.0), 0.0)

@@ -64,8 +64,7 @@ def onset_envelope(sound: Waveform | Spectrogram) -> Doubles:
 
 def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Doubles:
     """`onset_envelope` [t] of a power spectrum [t f]."""
-    energies = mel(power_spectrum, _MEL)
-    levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9))
+    levels = spectrum_levels(power_spectrum)
     before = scipy.ndimage.maximum_filter1d(levels, 3, axis=1)[:-2]
     flux = np.zeros(len(levels))
     flux[2:] = np.maximum(0.0, levels[2:] - before).mean(axis=1)
@@ -73,6 +72,12 @@ def _onset_envelope(power_spectrum: NDArray[np.float32]) -> Doubles:
     flux = np.maximum(0.0, flux - trend)
     deviation = float(flux.std())
     return flux / deviation if deviation > 1e-4 else np.zeros_like(flux)
+
+
+def spectrum_levels(power_spectrum: NDArray[np.float32]) -> Doubles:
+    """How loud each band of 40 from 30 Hz to 8 kHz is, logarithms in [0, 6], of a power spectrum [t f]: [t 40]."""
+    energies = mel(power_spectrum, _MEL)
+    return np.asarray(np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-9)))
 
 
 def bass_onsets(spectrogram: Spectrogram) -> Doubles:
@@ -102,15 +107,28 @@ def chord_changes(spectrogram: Spectrogram) -> Doubles:
 
     One less the cosine of the two.
     """
-    tones = spectrogram.semitones
-    classes = np.zeros((len(tones), 12))
-    np.add.at(classes.T, np.arange(_LOWEST, _HIGHEST) % 12, np.sqrt(tones).T)
+    classes = _pitch_classes(spectrogram)
     before, after = (
         _of_length_1(side) for side in _means(classes / max(float(classes.max(initial=0.0)), 1e-9), _CHORD_S)
     )
     changes = 1 - (before * after).sum(axis=1)
     changes[:2] = changes[-2:] = 0.0
     return _on_frames(changes, spectrogram)
+
+
+def chroma(spectrogram: Spectrogram) -> Doubles:
+    """Strength of the pitch classes from C on, unit length or 0, [t 12] at FRAMES_PER_S."""
+    classes = _of_length_1(_pitch_classes(spectrogram))
+    times, places = np.arange(len(spectrogram.power)) / FRAMES_PER_S, np.arange(len(classes)) / _tones_per_s()
+    return np.array([np.interp(times, places, each) for each in classes.T]).T
+
+
+def _pitch_classes(spectrogram: Spectrogram) -> Doubles:
+    """Magnitude of the pitch classes from C on in each frame of tones: [u 12]."""
+    tones = spectrogram.semitones
+    classes = np.zeros((len(tones), 12))
+    np.add.at(classes.T, np.arange(_LOWEST, _HIGHEST) % 12, np.sqrt(tones).T)
+    return classes
 
 
 def tonal_clarity_db(spectrogram: Spectrogram) -> float:
