@@ -15,7 +15,7 @@ _ACCENT_BEATS = 1.5
 _ACCENT = 0.22  # added to the level
 _ARRIVAL_BEATS, _ARRIVAL, _LEAST_ARRIVAL = 2.0, 0.1, 0.48  # how long, added to the level, and the softest
 _STRIKERS: tuple[Role, ...] = ("figure", "accent", "shine", "pulse", "bass")
-_LIFT_BEATS = 0.3  # before the next scene in which nothing begins
+_LIFT_BEATS, _TUNES_LIFT_BEATS = 0.55, 0.3  # before the next scene in which nothing begins, and no note of the tune
 _DARK = 0.4  # below this valence nothing bright strikes
 _LEAST_BEATS = 0.2  # what is cut shorter by a silence is left out
 
@@ -60,11 +60,12 @@ def arrived(written: Written, task: Task) -> Written:
 
 def breathed(written: Written, task: Task) -> Written:
     """A section that leads on to another with nothing struck right before it, which would cover how that begins."""
-    last = task.time.beats - _LIFT_BEATS
+    end = task.time.beats
+    lifts = {"tune": _TUNES_LIFT_BEATS, "shine": _TUNES_LIFT_BEATS}
     return replace(
         written,
-        tones=tuple(tone for tone in written.tones if tone.beat <= last or tone.swell),
-        strokes=tuple(stroke for stroke in written.strokes if stroke.beat <= last),
+        tones=tuple(t for t in written.tones if t.swell or t.beat <= end - lifts.get(t.role, _LIFT_BEATS)),
+        strokes=tuple(stroke for stroke in written.strokes if stroke.beat <= end - _LIFT_BEATS),
     )
 
 
