@@ -26,7 +26,7 @@ from storysound.errors import UsageError
 from storysound.jobs.plan.filling import made_beside
 from storysound.media.arrays import Doubles, Samples
 from storysound.media.content import sha256_of
-from storysound.media.expression import expression
+from storysound.media.expression import expression, stretch
 from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
 from storysound.media.recording import Recording, record_audio
@@ -92,7 +92,7 @@ class Composer:
         end_s = min(start_s + recording.duration_s, film.duration_s)
         level = layer_lufs(recording.cut().samples, "music")
         sound = replace(self._sound(brief, music, file, path), duration_s=recording.duration_s, loudness_lufs=level)
-        heard = mood.of_music(expression(recording.cut()))
+        heard = mood.of_music(expression(stretch(recording.cut())))
         fit = round(music_fit.probability(brief.mood, heard), 3)
         return Cue(
             cue_id,
