@@ -1,8 +1,8 @@
 """By how much composed music misses the mood it was asked for, as the head that judges libraries hears it, over random
 moods: python -m benchmarks.quality.composed_moods.
 
-It is what `jobs.plan.beds.COMPOSED_MISS` goes by. The head was made for music of people, not for this: it says that
-libraries and what is composed are told apart by one measure, not that people hear that mood.
+`shipped_weights.music_fit` learns by it how probably composed music fits. The head was made for music of people, not
+for this: it says that libraries and what is composed are told apart by one measure, not that people hear that mood.
 """
 
 import argparse

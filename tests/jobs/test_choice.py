@@ -86,7 +86,8 @@ def test_a_theme_returns_with_its_track_chosen_for_all_its_scenes() -> None:
     answers = [[hit(A, 3), hit(B, 0)], [hit(A, 2), hit(B, 1.9)], [hit(A, 0), hit(B, 1), hit(sound("c"), 2)]]
     beds = music_drafts(understood, Shelf(*answers), asked())
     assert [draft.hits[0].sound.path for draft in beds] == ["c", "a", "c"]  # it fits the longer scene of the first
-    assert beds[0].hits[0].why == ("fits 2", "theme 1")  # though it was found for the other
+    fit = f"fits calm with {beds[0].hits[0].score:.2f}"
+    assert beds[0].hits[0].why == ("fits 2", fit, "theme 1")  # though it was found for the other
 
 
 def test_silence_parts_the_bed_and_its_edges_do_not_cross() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from storysound.cue.remix.bars import Bars
 from storysound.cue.remix.costs import Costs
-from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest, stretch_beats
+from storysound.cue.remix.path import BAR_WORTH, HIT_WORTH, NoWayError, Wanted, Way, cheapest, stretch_beats
 from storysound.cue.remix.structure import Structure
 
 COUNT = 13
@@ -104,7 +104,7 @@ def test_a_turn_is_brought_to_a_hit(length_s: float, hits_s: tuple[float, ...], 
     total[(6, 25, 12), (16, 15, 7)] = 0.5
     way = cheapest(bars, Structure(turns, ()), costs(total), Wanted(length_s, hits_s), loud_db(bars))
     assert way.jumps == jumps
-    worth = 4.0 * bool(hits_s and jumps)
+    worth = HIT_WORTH * (1.0 if jumps else BAR_WORTH) * bool(hits_s)  # a bar meets each hit anyway
     assert way.cost == pytest.approx(0.5 * len(jumps) - worth, abs=1e-4)
 
 

@@ -14,6 +14,7 @@ from storysound.compose.spotting import LEAST_LENGTH_S
 from storysound.cue.levels import Levels
 from storysound.cue.mix import wanted_lufs
 from storysound.cue.score import Cue, MusicBrief, MusicPiece, RunnerUp, Scene
+from storysound.encode import music_fit
 from storysound.encode.pool import Models
 from storysound.errors import MissingModelError, UsageError
 from storysound.ingest.kinds import StoryKind
@@ -24,9 +25,6 @@ from storysound.jobs.plan.scenes import Breakdown
 from storysound.progress import Watch
 from storysound.story import Mood, Span
 
-# By how much music misses the mood it should have, on the circumplex, as our head hears it: composed music in the
-# median of benchmarks.quality.composed_moods. A track of a library that misses by more fits worse than what is made.
-COMPOSED_MISS = 0.37
 _TOUCH_S = 0.05
 
 
@@ -67,7 +65,7 @@ def composed_beds(
     """Where music is composed, and the drafts that stay.
 
     `free`: where a bed may lie. Without music of the library all of that is composed; else, where not `always`, what
-    the library has is left where it misses the mood by no more than composed music does.
+    the library has is left where it fits the mood as probably as composed music does, or more.
     """
     music = [draft for draft in drafts if draft.layer == "music"]
     others = [draft for draft in drafts if draft.layer != "music"]
@@ -78,11 +76,15 @@ def composed_beds(
         return [bed for bed in beds if bed.end_s - bed.start_s >= LEAST_LENGTH_S], others
     beds = []
     for draft in music:
-        if (missed := miss(draft, breakdown, options.mood)) <= COMPOSED_MISS:
+        track, composed, mood = fits(draft, breakdown, options.mood)
+        if track >= composed:
             others.append(draft)
             continue
         title = draft.hits[0].sound.title or draft.hits[0].sound.path
-        why = f"the library's best, {title}, misses the mood by {missed:.2f}; composed music by {COMPOSED_MISS:.2f}"
+        why = (
+            f"no track of the library is as near to {music_fit.named(mood)}: {title} fits with {track:.2f}, "
+            f"composed music as a rule with {composed:.2f}"
+        )
         bed = _bed(draft, why, [draft])
         if beds and abs(beds[-1].end_s - bed.start_s) < _TOUCH_S:
             bed = Bed(beds[-1].start_s, bed.end_s, beds[-1].why, (*beds[-1].drafts, draft))
@@ -101,12 +103,19 @@ def _overlap_s(one: Draft, other: Draft) -> float:
     return Span(one.start_s, one.end_s).overlap_s(Span(other.start_s, other.end_s))
 
 
-def miss(draft: Draft, breakdown: Breakdown, mood: Mood | None) -> float:
-    """How far the mood of a draft's sound lies from that of its scenes, or from the `mood` that is asked for."""
-    own = draft.hits[0].sound.mood
-    span = Span(draft.start_s, draft.end_s)
-    rows = [(Span(s.start_s, s.end_s).overlap_s(span), own.distance(mood or s.mood)) for s in breakdown.scenes]
-    return sum(shared * far for shared, far in rows) / max(1e-9, sum(shared for shared, _ in rows))
+def fits(draft: Draft, breakdown: Breakdown, wanted: Mood | None) -> tuple[float, float, Mood]:
+    """How probably a draft's sound fits the moods of its scenes, or the one that is `wanted`; and composed music.
+
+    With the mood of all its scenes together.
+    """
+    span, own = Span(draft.start_s, draft.end_s), draft.hits[0].sound.mood
+    shares = [Span(s.start_s, s.end_s).overlap_s(span) for s in breakdown.scenes]
+    moods = [wanted or scene.mood for scene in breakdown.scenes]
+    rows = [
+        (music_fit.probability(mood, own), music_fit.of_composed(mood), mood.valence, mood.arousal) for mood in moods
+    ]
+    track, composed, valence, arousal = np.average(rows, axis=0, weights=shares if any(shares) else None).tolist()
+    return track, composed, Mood(valence, arousal)
 
 
 def briefs(bed: Bed, breakdown: Breakdown, options: PlanOptions) -> list[MusicBrief]:

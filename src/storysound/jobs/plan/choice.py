@@ -15,6 +15,7 @@ from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
 from storysound.cue.score import SILENT, Layer, Scene
 from storysound.cue.themes import tracks_of_themes
+from storysound.encode import music_fit
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.request import PlanOptions
@@ -22,7 +23,7 @@ from storysound.jobs.plan.scenes import Breakdown
 from storysound.match.query import Hit, Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
-from storysound.story import Kind, Sound, Span, Story
+from storysound.story import Kind, Mood, Sound, Span, Story
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def music_drafts(
         best = (np.arange(len(fits)), tracks)
         varied[best] = fits[best] - FIRST_CHOICE_COST
         tracks = tracks_of_themes(varied, shared_cost=SHARED_COST)
-    return _beds(scenes, np.array(tracks)[themes], names, offers.found)
+    return _beds(scenes, np.array(tracks)[themes], names, offers.found, options.mood)
 
 
 def _themes(scenes: Sequence[Scene]) -> NDArray[np.intp]:
@@ -180,7 +181,11 @@ def beside(drafts: Sequence[Draft], music: Sequence[Span], shortest_s: float = S
 
 
 def _beds(
-    scenes: Sequence[Scene], path: NDArray[np.intp], names: Sequence[str], found: Sequence[tuple[Hit, ...]]
+    scenes: Sequence[Scene],
+    path: NDArray[np.intp],
+    names: Sequence[str],
+    found: Sequence[tuple[Hit, ...]],
+    mood: Mood | None,
 ) -> list[Draft]:
     """A draft for each run of scenes with one track; `path` [s] says which of `names` each scene has."""
     meets = [False, *(after.start_s - before.end_s < MEETS_S for before, after in pairwise(scenes)), False]
@@ -188,7 +193,8 @@ def _beds(
     starts = np.flatnonzero(is_new).tolist()
     drafts: list[Draft] = []
     for first, last in pairwise([*starts, len(scenes)]):
-        hits = _chosen_first(names[path[first]], found[first:last], found)
+        chosen = _chosen_first(names[path[first]], found[first:last], found)
+        hits = tuple(_judged(hit, scenes[first:last], mood) for hit in chosen)
         if scenes[first].theme and len({scene.theme for scene in scenes}) > 1:
             hits = (replace(hits[0], why=(*hits[0].why, f"theme {scenes[first].theme}")), *hits[1:])
         arousal = float(np.mean([s.mood.arousal for s in scenes[first:last]]))
@@ -207,6 +213,16 @@ def _beds(
             )
         )
     return drafts
+
+
+def _judged(hit: Hit, scenes: Sequence[Scene], wanted: Mood | None) -> Hit:
+    """A hit whose score is how probably it fits the moods of its scenes, or the one that is `wanted`: by how long."""
+    lengths_s = [scene.end_s - scene.start_s for scene in scenes]
+    moods = [wanted or scene.mood for scene in scenes]
+    fit = np.average([music_fit.probability(each, hit.sound.mood) for each in moods], weights=lengths_s)
+    mean = np.average([[each.valence, each.arousal] for each in moods], axis=0, weights=lengths_s)
+    fit = round(float(fit), 3)
+    return replace(hit, score=fit, why=(*hit.why, f"fits {music_fit.named(Mood(*mean.tolist()))} with {fit:.2f}"))
 
 
 def search(finder: Searches, query: Query, k: int, kind: Kind, options: PlanOptions) -> tuple[Hit, ...]:

@@ -20,18 +20,19 @@ from storysound.cue.licences import allows_commerce
 from storysound.cue.mix import layer_lufs
 from storysound.cue.score import Cue, MusicBrief, MusicHit, Piece, Score, Slideshow
 from storysound.cue.score import Scene as FilmScene
+from storysound.encode import mood, music_fit
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.plan.filling import made_beside
 from storysound.media.arrays import Doubles, Samples
 from storysound.media.content import sha256_of
+from storysound.media.expression import expression, stretch
 from storysound.media.film.enclosed import Enclosed
 from storysound.media.film.sound_files import write_sound
 from storysound.media.recording import Recording, record_audio
 from storysound.progress import Watch
 from storysound.story import Sound, Source, Span
 
-SCORE = 0.96  # of music that was made for its scene: that of a sure fit
 TAIL_S = 8.0  # for which a scene rings out over the next one, at most
 SILENT = 1e-4  # what is softer is over: 80 dB below full scale, under the music that goes on
 CUT_S = 0.02  # fade there
@@ -91,6 +92,8 @@ class Composer:
         end_s = min(start_s + recording.duration_s, film.duration_s)
         level = layer_lufs(recording.cut().samples, "music")
         sound = replace(self._sound(brief, music, file, path), duration_s=recording.duration_s, loudness_lufs=level)
+        heard = mood.of_music(expression(stretch(recording.cut())))
+        fit = round(music_fit.probability(brief.mood, heard), 3)
         return Cue(
             cue_id,
             "music",
@@ -101,8 +104,8 @@ class Composer:
             0.0,
             0.0,
             min(CUT_S, end_s - start_s),
-            SCORE,
-            _reasons(brief, music),
+            fit,
+            (*_reasons(brief, music), f"fits {music_fit.named(brief.mood)} with {fit:.2f}, as it is heard"),
             level_lufs=level,
             composed=brief,
         )
