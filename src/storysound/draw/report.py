@@ -26,6 +26,7 @@ from storysound.cue.score import Cue, Scene, Score
 from storysound.draw import report_facts as told
 from storysound.draw import shapes as draw
 from storysound.draw.excerpts import Excerpt, sound_uri
+from storysound.match.chance import in_words
 from storysound.media.files import atomic
 from storysound.media.levels import STEP_S
 from storysound.progress import check
@@ -105,6 +106,7 @@ def _template() -> jinja2.Template:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["clock"] = draw.clock
+    environment.filters["in_words"] = in_words
     environment.filters["shown"] = draw.shown
     environment.filters["signed"] = told.signed
     return environment.get_template("report.html.j2")

@@ -282,7 +282,7 @@ def effect_drafts(
 
     `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on. `by_things`:
     hits with their chances for what a unit shows; where it isn't given, pictures look for effects themselves, and a
-    unit of which something is told is found by both.
+    unit of which something is told is found by both. Hits of drafts have the chance that they fit as their score.
     """
     watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
@@ -298,6 +298,7 @@ def effect_drafts(
             found.append(effect_hits(footage, breakdown, index, finder, options, lasting) if clear else ())
             own = [log_odds(hit.score) for hit in found[-1]]
         fits.append([_varied(fit, hit.sound.path, options.seed) for fit, hit in zip(own, found[-1], strict=True)])
+        found[-1] = [hit if hit.chance is None else replace(hit, score=hit.chance) for hit in found[-1]]
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
 
 
