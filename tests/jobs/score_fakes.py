@@ -36,7 +36,7 @@ class Eyes:
     """Sees the mean colour: enough to tell scenes apart."""
 
     name, revision, modality, dim = "eyes", "1", "image", 1280
-    labels = {"imagenet": WORDS}  # noqa: RUF012
+    labels = {"colours": WORDS}  # noqa: RUF012
     traits = Traits()
 
     def encode(self, items: list[NDArray[np.uint8]]) -> list[Encoding]:
@@ -46,7 +46,7 @@ class Eyes:
             embedding = np.zeros((1, 1280), np.float32)
             embedding[0, :3] = colour + 0.01
             scores = np.append(colour / max(colour.sum(), 1e-3), 0.01).astype(np.float32)
-            out.append(Encoding(embedding, {"imagenet": (scores / scores.sum())[None]}))
+            out.append(Encoding(embedding, {"colours": (scores / scores.sum())[None]}))
         return out
 
 
@@ -79,7 +79,7 @@ class Shelf:
         elif not query.images:
             wanted = np.array([word in query.text for word in WORDS], float)
         else:
-            wanted = np.mean([Eyes().encode([image])[0].scores["imagenet"][0] for image in query.images], axis=0)
+            wanted = np.mean([Eyes().encode([image])[0].scores["colours"][0] for image in query.images], axis=0)
         of_kind = [s for s in self.sounds if s.kind == kind]
         rated = [(float(wanted[WORDS.index(s.tags[0])]) if s.tags else 0.2, s) for s in of_kind]
         rated.sort(key=lambda pair: -pair[0])

@@ -34,7 +34,7 @@ def test_a_film_becomes_music_and_scenes_to_go_on_with(film: Path, tmp_path: Pat
     result = composed(film, **files, ensemble="piano", seed=2)
     assert [(scene.start_s, scene.end_s) for scene in result.scenes] == [(0.0, 10.5), (10.5, 21.0), (21.0, 31.5)]
     assert [scene.theme for scene in result.scenes] == ["theme A", "", "theme A"]
-    assert [scene.about.split(", ")[0] for scene in result.scenes] == [Eyes.labels["imagenet"][i] for i in (0, 2, 0)]
+    assert [scene.about.split(", ")[0] for scene in result.scenes] == [Eyes.labels["colours"][i] for i in (0, 2, 0)]
     assert (result.length_s, result.scenes_file) == (LENGTH_S, str(files["write_scenes"]))
     assert mido.MidiFile(str(files["midi"])).length == pytest.approx(LENGTH_S, abs=0.01)
     spotting = read_spotting(files["write_scenes"])
