@@ -9,7 +9,7 @@ import pytest
 from cue.remix.track_making import BEAT_S, track
 from jobs.score_fakes import make_models
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import Cue, Piece, Score
+from storysound.cue.score import Cue, MusicHit, Piece, Score
 from storysound.cue.sheet import read_json, write_json
 from storysound.errors import UsageError
 from storysound.jobs.edit.edit import run
@@ -51,6 +51,19 @@ def test_plan_makes_a_longer_cue_of_jumps_whose_costs_stand_in_the_sheet(cue: Cu
     back = read_json(sheet).cues[0]
     assert [piece.jump for piece in back.pieces] == [piece.jump for piece in cue.pieces]
     assert all(piece.jump is not None for piece in back.pieces[1:])
+
+
+def test_a_track_of_the_library_is_cut_anew_to_other_hits_and_stays_itself(cue: Cue, sheet: Path) -> None:
+    hit_s = 47.3
+    new = edited(sheet, "set", hits=(MusicHit(hit_s),))
+    assert new.composed is None
+    assert (new.sound.path, new.start_s, new.locked) == (cue.sound.path, cue.start_s, cue.locked)
+    assert new.end_s == pytest.approx(cue.end_s, abs=2 * BEAT_S)
+    (said,) = (reason for reason in new.why if reason.startswith("hit at"))
+    assert said.startswith("hit at 47.30 s: the ")
+    assert edited(sheet, "set", hits=()).why == cue.why
+    with pytest.raises(UsageError, match=r"hits: lie from 5\.00 to .* s in this cue, got 99"):
+        edited(sheet, "set", hits=(MusicHit(99.0),))
 
 
 def test_a_jump_goes_to_the_nearest_beat_and_all_else_stays(cue: Cue, sheet: Path) -> None:

@@ -11,6 +11,7 @@ from storysound.cue.score import Cue, MusicBrief, MusicHit, MusicPiece, Piece, R
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.edit.request import BRIEF, EditRequest
+from storysound.match.query import Hit
 from storysound.progress import Watch
 from storysound.story import Mood, Sound, Span
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) -> Score:
     """A cue of music composed anew with what is asked for; one of the library gives way to a piece of its own.
 
+    A track of the library that is only to mark other moments is cut anew instead, to what of it may begin there.
+
+
     Another ensemble is as loud as the one before; all else leaves the gain. Where the cue was moved or trimmed it stays
     so. Raises UsageError for a cue that is no music, an unknown ensemble or style; MissingModelError without the font.
     """
@@ -30,8 +34,10 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
     if cue.layer != "music":
         raise UsageError(f"{cue.id} is {cue.layer}: music alone can be composed", field="cue")
     changes = {name: value for name in BRIEF if (value := getattr(request, name)) is not None}
+    if cue.composed is None and set(changes) == {"hits"}:
+        return _with_hits(score, cue, request.hits or ())
     brief = replace(cue.composed or _own_piece(score, cue), **changes)
-    _check_hits(brief)
+    _check_hits(brief, brief.hits)
     commercial = score.wishes.licence_policy == "commercial"
     composer = Composer(request.sheet, models, commercial=commercial)
     new = composer.cue(cue.id, brief, times_of(score), watch)
@@ -46,11 +52,25 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
     return edit.put(score, f"set {cue.id} {said}", new)
 
 
-def _check_hits(brief: MusicBrief) -> None:
+def _with_hits(score: Score, cue: Cue, hits: tuple[MusicHit, ...]) -> Score:
+    """A cue of the library's cut anew to its place, so that something of its track begins at the hits."""
+    from storysound.jobs.plan.plan import Place, fitted_cue
+
+    _check_hits(cue, hits)
+    place = Place(cue.id, cue.layer, cue.start_s, cue.end_s, hits_s=tuple(hit.at_s for hit in hits))
+    why = tuple(reason for reason in cue.why if not reason.startswith("hit at "))
+    hit = Hit(cue.sound, cue.pieces[0].in_s, cue.pieces[-1].out_s, cue.score, why)
+    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db)
+    new = replace(new, fade_in_s=cue.fade_in_s, fade_out_s=max(cue.fade_out_s, new.fade_out_s))
+    new = replace(new, runners_up=cue.runners_up, muted=cue.muted, locked=cue.locked)
+    return edit.put(score, f"set {cue.id} hits={_said(hits)}", new)
+
+
+def _check_hits(own: Cue | MusicBrief, hits: tuple[MusicHit, ...]) -> None:
     """Raises UsageError for hits outside the music."""
-    for hit in brief.hits:
-        if not brief.start_s <= hit.at_s < brief.end_s:
-            fault = f"lie from {brief.start_s:.2f} to {brief.end_s:.2f} s in this cue, got {hit.at_s:g}"
+    for hit in hits:
+        if not own.start_s <= hit.at_s < own.end_s:
+            fault = f"lie from {own.start_s:.2f} to {own.end_s:.2f} s in this cue, got {hit.at_s:g}"
             raise UsageError(fault, field="hits")
 
 
