@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
-from storysound.annotate.picture_claims import IMAGENET, things
+from storysound.annotate.picture_claims import IMAGENET, Things, things
 from storysound.annotate.picture_words import class_words
 from storysound.encode import gloss
 from storysound.encode import mood as moods
@@ -201,11 +201,10 @@ class Finder:
 
     def _words_for(self, seen: Sequence[Encoding], scores: Floats) -> str:
         """What is likely seen in frames, of which the encoder says `seen` and `scores` [f c]; nobody looks closely."""
-        labels = self._models.picture.labels.get(IMAGENET)
-        if labels is None:
+        if self._things is None:
             return ", ".join(gloss.words(scores.mean(axis=0), self._seen.space.labels, SEEN))
         classes = np.stack([frame.scores[IMAGENET][0] for frame in seen])
-        return ", ".join(class_words(classes, things(IMAGENET, labels), SEEN))
+        return ", ".join(class_words(classes, self._things, SEEN))
 
     def _by_pictures(self, scores: Floats, weight: float, seen: str) -> Iterator[Evidence]:
         """Class probabilities of frames [f c]: what is seen asks for what it sounds like, through the text space.
@@ -380,6 +379,12 @@ class Finder:
             return heard, lambda at: heard[:, at]
         peak = self.index.matrix(f"{column}^max")
         return probabilities(mean, peak), lambda at: peak[at]
+
+    @cached_property
+    def _things(self) -> Things | None:
+        """What the classes of pictures are, where the profile's encoder names those of ILSVRC 2012."""
+        labels = self._models.picture.labels.get(IMAGENET)
+        return things(IMAGENET, labels) if labels else None
 
     @cached_property
     def _embeddings(self) -> list[str]:
