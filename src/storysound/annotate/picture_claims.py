@@ -5,7 +5,7 @@ at a tenth each are a dog. The tree of the classes of ILSVRC 2012 is our own (`i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -84,6 +84,12 @@ def things(space: str, labels: Sequence[str]) -> Things:
     names = (*labels, *groups)
     members = np.stack(list(groups.values())) if groups else np.zeros((0, len(labels)), bool)
     return Things(names, tuple(map(called, names)), members)
+
+
+def things_named(labels: Mapping[str, tuple[str, ...]]) -> Things | None:
+    """Of an encoder of pictures, by its `labels`; None of one that doesn't name the classes of ILSVRC 2012."""
+    own = labels.get(IMAGENET)
+    return things(IMAGENET, own) if own else None
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.annotate.feeling import MoodReader
-from storysound.annotate.picture_claims import IMAGENET, Things, things
+from storysound.annotate.picture_claims import IMAGENET, Things, things_named
 from storysound.annotate.picture_words import class_words
 from storysound.encode import gloss
 from storysound.encode import mood as moods
@@ -115,8 +115,8 @@ class Finder:
         verdict = Verdict(evidence, among)
         best, segments = self.index.best_segments(to_score(verdict.scores))
         ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
-        told = query.audio is None and query.mood is None
-        sounds = int(sound_among.sum()) if told else None
+        has_chance = query.audio is None and query.mood is None
+        sounds = int(sound_among.sum()) if has_chance else None
         return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict, sounds) for i in ranked)
 
     def _hit(self, sound: int, at: int, score: float, verdict: Verdict, sounds: int | None) -> Hit:
@@ -136,13 +136,13 @@ class Finder:
         seen_weight = SEEN_IN_MUSIC if for_music else 1.0
         pictures = pictures_of(query)
         tones: list[Mood] = []
-        told: Floats | None = None
+        meaning: Floats | None = None
         text = parse_query(query.text)
         if text.wanted:
             said = sentences(text.wanted)
             read = self._models.text.encode(said)
             parts = np.concatenate([text.embedding for text in read])
-            told = parts.mean(axis=0)
+            meaning = parts.mean(axis=0)
             tones += [self._mood_of_texts(said, read)] if for_music else []
             yield from self._by_text(said, parts)
             if not ignore_names:
@@ -165,8 +165,8 @@ class Finder:
             tone = moods.as_mood(np.array([(one.valence, one.arousal) for one in tones], np.float32))
         if tone is not None:
             yield self._by_mood(tone, TONE_WEIGHT if query.mood is None else MOOD_WEIGHT)
-        if for_music and (told is not None or tone is not None) and self._is_taught and self._taste is not None:
-            yield self._by_taste(self._taste, asked(told, tone, self._models.text.dim))
+        if for_music and (meaning is not None or tone is not None) and self._is_taught and self._taste is not None:
+            yield self._by_taste(self._taste, asked(meaning, tone, self._models.text.dim))
 
     def _mood_of_texts(self, texts: Sequence[str], read: Sequence[Encoding]) -> Mood:
         """Texts are read again only where the profile's reader is not the one that moods need."""
@@ -383,8 +383,7 @@ class Finder:
     @cached_property
     def _things(self) -> Things | None:
         """What the classes of pictures are, where the profile's encoder names those of ILSVRC 2012."""
-        labels = self._models.picture.labels.get(IMAGENET)
-        return things(IMAGENET, labels) if labels else None
+        return things_named(self._models.picture.labels)
 
     @cached_property
     def _embeddings(self) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.annotate.picture_claims import IMAGENET, things
+from storysound.annotate.picture_claims import IMAGENET, things_named
 from storysound.annotate.picture_look import look_words
 from storysound.annotate.picture_words import PictureWord, picture_words, word_model
 from storysound.cue.score import Scene
@@ -64,15 +64,14 @@ class PictureReader:
         """`looks`: what the profile's encoder says of the pictures of each unit."""
         self._footage, self._looks, self._sight, self._models = footage, looks, sight, models
         self._boxes: dict[tuple[int, int], Sequence[Box]] = {}  # of pictures that were looked at closely
-        labels = models.picture.labels.get(IMAGENET) if sight else None
-        self.things = things(IMAGENET, labels) if labels else None  # that it has likely words for, where it has
+        self.things = things_named(models.picture.labels) if sight else None  # that it has likely words for
 
-    def words(self, units: Sequence[int], most: int = CLOSE_LOOKS) -> tuple[str, ...]:
-        """What some units show, the likeliest first; at most so many of their pictures are looked at closely.
+    def words(self, units: Sequence[int]) -> tuple[str, ...]:
+        """What some units show, the likeliest first; two of their pictures are looked at closely.
 
         Raises MissingModelError where who looks closely isn't there.
         """
-        return tuple(word.words for word in self._read(units, most)[0])
+        return tuple(word.words for word in self._read(units, CLOSE_LOOKS)[0])
 
     def likely(self, units: Sequence[int], least: float, *, closely: bool = True) -> tuple[PictureWord, ...]:
         """The same, each with the chance that it is right, of at least `least`.

@@ -61,13 +61,16 @@ class ThingEffects:
         """`known`: the things of `reader`; of so many `units` that it would take long none is looked at closely."""
         self._reader, self._known, self._finder, self._options = reader, known, finder, options
         self._closely = units < MANY
+        self._sounds: dict[str, ThingSound | None] = {}
         self._found: dict[ThingSound, tuple[Hit, ...]] = {}
 
     def hits(self, unit: int) -> tuple[Hit, ...]:
         """What fits what a unit shows, the likeliest first; each with its chance, and the thing it is for."""
         best: dict[str, Hit] = {}
         for word in self._reader.likely([unit], SEEN, closely=self._closely):
-            sound = sound_of(word.words, self._known)
+            if word.words not in self._sounds:
+                self._sounds[word.words] = sound_of(word.words, self._known)
+            sound = self._sounds[word.words]
             for hit in self._of(sound) if sound else ():
                 likely = word.chance * (hit.chance or 0.0)
                 before = best.get(hit.sound.path)
