@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -260,7 +260,7 @@ class Finder:
 
         if not column.head.moments:
             return Evidence(source, rated, weight, reason)
-        events = partial(self._moments.meant, wish, column.labels)
+        events = cache(partial(self._moments.meant, wish, column.labels))
         return Evidence(source, rated, weight, lambda at: told(events(at), seen) or reason(at), events)
 
     def _seen_as(self, number: int) -> Floats:
