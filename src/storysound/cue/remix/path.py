@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from storysound.cue.fit import HOP_S
+from storysound.cue.remix.arc import Arc, arousal_of
 from storysound.cue.remix.bars import Bars
 from storysound.cue.remix.costs import Costs
 from storysound.cue.remix.structure import Structure
@@ -30,6 +31,7 @@ _FAR_COST, _FAR_S = 1.5, 40.0  # of entering so far from where it should be, and
 HIT_WORTH = 4.0  # of the strongest turn right on a hit: what jumps may cost for it
 BAR_WORTH = 0.3  # of a bar line right on a hit, beside the strongest turn
 TURN_WORTH = 2.0  # of the strongest turn where it is welcome but not asked for: about as much as two good jumps cost
+ARC_WORTH = 6.0  # of music that goes along with a wide arc from beginning to end
 _HIT_NEAR = 1.0  # beats from a hit at which a turn is worth nothing
 _ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
 
@@ -58,6 +60,8 @@ class Wanted:
     hits_s: tuple[float, ...] = ()  # when something new should begin, or a bar
     hint_s: float | None = None
     turns_s: tuple[float, ...] = ()  # when something new may begin
+    arc: Arc | None = None  # how aroused it should be; it may enter at any bar then
+    at_s: float = 0.0  # of the beginning, in seconds of the arc's story
 
 
 def stretch_beats(bars: Bars) -> int:
@@ -84,9 +88,10 @@ def cheapest(bars: Bars, structure: Structure, costs: Costs, wanted: Wanted, lou
     places = np.round(bars.times_s / step_s).astype(np.int64)
     jumps = _jumps(bars, costs, least, places)
     search = _Search(places, jumps, round((wanted.length_s + _LATE_S + bars.beat_s) / step_s) + 2)
-    search.enter(_entries(bars, wanted, least, places, step_s))
-    marked = wanted.hits_s or wanted.turns_s
-    search.run(_worth(bars, structure, wanted, search.rows, step_s) if marked else None)
+    marked = wanted.hits_s or wanted.turns_s or wanted.arc
+    worth = _worth(bars, structure, wanted, search.rows, step_s) if marked else None
+    search.enter(_entries(bars, wanted, least, places, step_s), worth if wanted.arc else None)
+    search.run(worth)
     ends_s = np.arange(search.rows) * step_s + tail_s
     total = np.add(search.last, _ending(ends_s - wanted.length_s, bars, loud_db))
     if not np.isfinite(total.min()):
@@ -127,7 +132,7 @@ def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float
     """Where a way may begin: beat, row of time at which it has been played for `least` beats, cost; `places` [n]."""
     lead = round((float(bars.times_s[0]) - bars.first_s) / step_s)
     begin = (0, lead + int(places[least] - places[0]), 0.0)
-    if wanted.hint_s is None:
+    if wanted.hint_s is None and wanted.arc is None:
         return [begin]
     entries = [(0, begin[1], _far(float(bars.times_s[0]), wanted.hint_s))]
     for beat in bars.downbeats:
@@ -137,8 +142,8 @@ def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float
     return entries
 
 
-def _far(time_s: float, hint_s: float) -> float:
-    return _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
+def _far(time_s: float, hint_s: float | None) -> float:
+    return 0.0 if hint_s is None else _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
 
 
 def _ending(late_s: Reals, bars: Bars, loud_db: Doubles) -> Doubles:
@@ -161,7 +166,7 @@ def _end_db(bars: Bars, loud_db: Doubles) -> float:
 
 
 def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: float) -> Floats:
-    """What it is worth that each beat comes at each time, for the turns that it begins: [rows n]."""
+    """What it is worth that each beat comes at each time, for the turns that it begins and for the arc: [rows n]."""
     worth = np.zeros((rows, bars.count), np.float32)
     near_s = _HIT_NEAR * bars.beat_s
     struck = structure.turns.copy()
@@ -171,6 +176,11 @@ def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: 
         off = np.abs(np.arange(rows) * step_s - time_s) / near_s
         close = np.flatnonzero(off < 1)
         worth[close] += ((1 - off[close])[:, None] * of_beats).astype(np.float32)
+    if wanted.arc is not None:
+        times_s = np.arange(min(rows, round(wanted.length_s / step_s) + 1)) * step_s
+        more = wanted.arc.asked(np.asarray(wanted.at_s + times_s, np.float64))
+        share = np.append(np.diff(bars.times_s), bars.beat_s) / wanted.length_s
+        worth[: len(more)] += (ARC_WORTH * more[:, None] * (share * arousal_of(bars))).astype(np.float32)
     return worth
 
 
@@ -187,12 +197,16 @@ class _Search:
         self._cost = np.full((self._above + rows, count), np.inf, np.float32)
         self._way = np.full((self._above + rows, count), _ENTER, np.int16)
 
-    def enter(self, entries: Sequence[tuple[int, int, float]]) -> None:
-        """Lets ways begin."""
+    def enter(self, entries: Sequence[tuple[int, int, float]], worth: Floats | None) -> None:
+        """Lets ways begin; the first beats earn what they are `worth` [rows n] too, where it is given."""
         for beat, row, cost in entries:
             if row < self.rows:
-                at = (self._above + row, beat + self._jumps.least)
-                self._cost[at] = min(self._cost[at], cost)
+                end = beat + self._jumps.least
+                if worth is not None:
+                    played = np.arange(beat, end)
+                    rows = row - (self._places[end] - self._places[played])
+                    cost -= float(worth[np.maximum(rows, 0), played].sum())
+                self._cost[self._above + row, end] = min(self._cost[self._above + row, end], cost)
 
     @property
     def last(self) -> Doubles:
