@@ -19,8 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from storysound.encode.ears import class_names
-from storysound.encode.musicnn import TAGS
 from storysound.errors import InputError
 from storysound.match.names import whole_words
 from storysound.media.files import read_text
@@ -238,6 +236,9 @@ def _checked(file: _Text, ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_heard(file: _Text, name: str, parts: Mapping[str, Any]) -> None:
+    from storysound.encode.ears import class_names  # with torch, which who only asks for a table doesn't need
+    from storysound.encode.musicnn import TAGS
+
     way = ("heard", name)
     file.known(parts, ("classes", "tags"), "key of what is heard", *way)
     for key, among in (("classes", class_names()), ("tags", TAGS)):

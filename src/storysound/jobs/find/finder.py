@@ -113,7 +113,7 @@ class Finder:
         """The k best sounds, best first; of one kind or of any.
 
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
-        query's files can't be read.
+        query's files can't be read, InputError for a fault in the library's own table of story words.
         """
         evidence = _weighed(list(self._evidence(query, ignore_names, for_music=kind == "music")))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
