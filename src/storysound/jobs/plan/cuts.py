@@ -5,7 +5,7 @@ import math
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.entries import Entries
-from storysound.jobs.plan.remixing import ON_S, landings, remixed
+from storysound.jobs.plan.remixing import landings, on_hit, remixed
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
@@ -233,7 +233,9 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     """A silent sound keeps its level."""
     fitted, why = _fit(place, hit, sound)
     if place.edges is not None:
-        fitted = on_beats(fitted, sound.beats_s, place.edges, sound.bars_s)
+        # What meets a hit already isn't moved to its turn.
+        edges = replace(place.edges, turn_s=None) if place.hits_s else place.edges
+        fitted = on_beats(fitted, sound.beats_s, edges, sound.bars_s)
         fitted = opened(fitted) if place.edges.turn_s is None else fitted
     played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
@@ -260,18 +262,17 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
 
 
 def _remixed(place: Place, length_s: float, hint_s: float, sound: _LibrarySound) -> tuple[Fit | None, str]:
-    """Where hits are marked they are met by the music as it is moved to its turn."""
-    way = partial(
-        remixed, sound.remixer, hint_s=hint_s, turns_s=place.scene_starts_s, hits_s=place.hits_s, arc=place.arc
+    """Music that takes over from other music, or whose start was set, doesn't wait for a hit with its beginning."""
+    return remixed(
+        sound.remixer,
+        length_s,
+        at_s=place.start_s,
+        hint_s=hint_s,
+        turns_s=place.scene_starts_s,
+        hits_s=place.hits_s,
+        arc=place.arc,
+        may_wait=place.edges is not None and place.edges.turn_s is None,
     )
-    made, why = way(length_s, at_s=place.start_s)
-    if made is None or not place.hits_s or place.edges is None:
-        return made, why
-    earlier_s = made.pieces[0].at_s - on_beats(made, sound.beats_s, place.edges, sound.bars_s).pieces[0].at_s
-    if earlier_s < ON_S or place.start_s < earlier_s:
-        return made, why
-    again, how = way(length_s + earlier_s, at_s=place.start_s - earlier_s)
-    return (made, why) if again is None else (again, how)
 
 
 def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
@@ -296,4 +297,4 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
         texture=sound.texture if endless else None,
         seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
     )
-    return fitted, why
+    return on_hit(fitted, place.hits_s, sound.bars_s, track) if place.layer == "music" else fitted, why

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from storysound.cue.fit import Fit
+from storysound.cue.fit import Fit, Track
 from storysound.cue.remix.arc import LEAST_RANGE, Arc, agreement
 from storysound.cue.remix.path import NoWayError
-from storysound.cue.remix.remix import Landing, Remixer
+from storysound.cue.remix.remix import FADE_S, Landing, Remixer
 from storysound.cue.score import MusicHit, Piece, Scene
 from storysound.draw.shapes import clock
 from storysound.jobs.plan.choice import Draft
+from storysound.media.arrays import Doubles
 from storysound.story import MoodCurve
 
 SHORTEST_S = 16.0  # of a cue with a beginning and an ending: of less, one is over when the other begins
@@ -66,21 +68,26 @@ def remixed(
     turns_s: Sequence[float] = (),
     hits_s: Sequence[float] = (),
     arc: Arc | None = None,
+    may_wait: bool = True,
 ) -> tuple[Fit | None, str]:
     """The pieces of a track that cover [at_s, at_s + length_s), but for at the most a beat of silence at the end.
 
     `hint_s`: where in the track it should begin, 0: where it begins. `turns_s`: times of the story at which something
-    new may begin; `hits_s`: at which it should. None where that can't be, and why, where another way is heard.
+    new may begin; `hits_s`: at which it should, and for which it `may_wait` with its beginning. None where that can't
+    be, and why, where another way is heard.
     """
     if length_s < SHORTEST_S:
         return None, ""
     lasts_s = remixer.lasts_s
     try:
         hint = hint_s if hint_s > 0 and length_s < lasts_s else None
-        made = remixer.remix(length_s, at_s=at_s, hits_s=hits_s, hint_s=hint, turns_s=turns_s).fit
+        way = partial(
+            remixer.remix, length_s, at_s=at_s, hits_s=hits_s, hint_s=hint, turns_s=turns_s, may_wait=may_wait
+        )
+        made = way().fit
         if arc is None:
             return made, ""
-        along = remixer.remix(length_s, at_s=at_s, hits_s=hits_s, hint_s=hint, turns_s=turns_s, arc=arc).fit
+        along = way(arc=arc).fit
     except NoWayError as error:
         return None, f"looped, for it {error}" if length_s > lasts_s else ""
     before, after = (agreement(arc, remixer.bars, each.pieces) for each in (made, along))
@@ -89,6 +96,22 @@ def remixed(
     begins_s = along.pieces[0].in_s
     where = f"begins at {clock(begins_s)}" if begins_s - remixer.bars.first_s > SHIFTED_S else "goes through its parts"
     return along, f"{where}: {arc.trend} with the scene"
+
+
+def on_hit(fitted: Fit, hits_s: Sequence[float], bars_s: Doubles, track: Track) -> Fit:
+    """Music of one piece entered earlier or later, so that the nearest of its bars [b] meets the first hit.
+
+    Music that is looped, and what has no such bar or ends too early, stays as it is.
+    """
+    piece = fitted.pieces[0]
+    if not hits_s or not len(bars_s) or len(fitted.pieces) > 1:
+        return fitted
+    ways = bars_s - (piece.in_s + hits_s[0] - piece.at_s)
+    by_s = float(ways[np.abs(ways).argmin()])
+    if piece.in_s + by_s < track.first_s or piece.out_s + by_s > track.last_s:
+        return fitted
+    moved = replace(piece, in_s=piece.in_s + by_s, out_s=piece.out_s + by_s)
+    return replace(fitted, pieces=(moved,), fade_in_s=max(fitted.fade_in_s, FADE_S))
 
 
 def landings(remixer: Remixer, hits_s: Sequence[float], pieces: Sequence[Piece]) -> tuple[str, ...]:
