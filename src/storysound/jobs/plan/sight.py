@@ -1,6 +1,6 @@
 """What is recognised in the pictures of a story, and in likely words what each scene shows and how it looks.
 
-For words, two pictures of a scene are looked at more closely, for people and things in them, one where there are many
+For words, three pictures of a scene are looked at more closely, for people and things in them, one where there are many
 scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC 2012 has its own words for all of them.
 """
 
@@ -14,7 +14,7 @@ from storysound.annotate.picture_claims import IMAGENET, things_named
 from storysound.annotate.picture_look import look_words
 from storysound.annotate.picture_words import PictureWord, picture_words, word_model
 from storysound.cue.score import Scene
-from storysound.encode import gloss
+from storysound.encode import gloss, scenery
 from storysound.encode.detectors import nanodet
 from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoding
@@ -24,7 +24,7 @@ from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import unless_stopped
 
-CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
+CLOSE_LOOKS = 3  # pictures of a scene that are looked at closely
 MANY = 100  # scenes, from which on one is
 
 
@@ -67,7 +67,7 @@ class PictureReader:
         self.things = things_named(models.picture.labels) if sight else None  # that it has likely words for
 
     def words(self, units: Sequence[int]) -> tuple[str, ...]:
-        """What some units show, the likeliest first; two of their pictures are looked at closely.
+        """What some units show, the likeliest first; three of their pictures are looked at closely.
 
         Raises MissingModelError where who looks closely isn't there.
         """
@@ -104,7 +104,9 @@ class PictureReader:
         boxes = [self._boxes_in(*at) if closely else () for at in chosen]
         classes = np.stack([self._looks[unit][number].scores[IMAGENET][0] for unit, number in chosen])
         model = word_model() if least is None else replace(word_model(), least=least)
-        return picture_words(classes, boxes, self.things, model), boxes, pictures
+        seen = [self._looks[unit][number] for unit, number in chosen]
+        around = scenery.of_pictures(seen) if self._models.profile.picture == scenery.EYES else None
+        return picture_words(classes, boxes, self.things, model, around=around), boxes, pictures
 
     def _boxes_in(self, unit: int, number: int) -> Sequence[Box]:
         if (unit, number) not in self._boxes:
