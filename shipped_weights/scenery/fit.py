@@ -23,7 +23,8 @@ import safetensors.numpy
 import scipy.optimize
 from numpy.typing import NDArray
 
-from storysound.encode import mood, scenery
+from storysound.encode import mood
+from storysound.encode.detectors import scenery
 from storysound.encode.encoder import load
 from storysound.media.arrays import Doubles, Floats
 from storysound.media.image import read_image
@@ -178,7 +179,7 @@ def main() -> None:
 
 CARD = """# What surrounds: fire, the sea, snow, streets …
 
-Code: `storysound/encode/scenery.py`; heads: `scenery.safetensors` (float16). Made by
+Code: `storysound/encode/detectors/scenery.py`; heads: `scenery.safetensors` (float16). Made by
 `python -m shipped_weights.scenery.fit` (its head says of what data; seed 0): {oasis} photographs of OASIS and
 {flickr} of Flickr8k, as EfficientNet-lite2 sees them.
 

@@ -128,7 +128,7 @@ def picture_words(
 
     A thing is as likely as in the mean of the two that show it best: what one of them doesn't show has to be clear in
     the other. Of a thing and a special case of it the special one is said where it is likely enough, else the thing.
-    `around`: how likely each picture shows what surrounds (`encode.scenery`).
+    `around`: how likely each picture shows what surrounds (`encode.detectors.scenery`).
     """
     model = model or word_model()
     thing_of = model.things(known)

@@ -1,7 +1,8 @@
 """What is recognised in the pictures of a story, and in likely words what each scene shows and how it looks.
 
-For words, three pictures of a scene are looked at more closely, for people and things in them, one where there are many
-scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC 2012 has its own words for all of them.
+For words, two pictures of a scene are looked at more closely, for people and things in them, three where it has
+several shots, one where there are many scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC
+2012 has its own words for all of them.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from storysound.annotate.picture_claims import IMAGENET, things_named
 from storysound.annotate.picture_look import look_words
 from storysound.annotate.picture_words import PictureWord, picture_words, word_model
 from storysound.cue.score import Scene
-from storysound.encode import gloss, scenery
-from storysound.encode.detectors import nanodet
+from storysound.encode import gloss
+from storysound.encode.detectors import nanodet, scenery
 from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace
@@ -24,7 +25,8 @@ from storysound.ingest.footage import Footage
 from storysound.media.arrays import Floats, Pixels
 from storysound.progress import unless_stopped
 
-CLOSE_LOOKS = 3  # pictures of a scene that are looked at closely
+CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
+OF_SHOTS = 3  # of one of several shots, each of which may show something else
 MANY = 100  # scenes, from which on one is
 
 
@@ -67,7 +69,7 @@ class PictureReader:
         self.things = things_named(models.picture.labels) if sight else None  # that it has likely words for
 
     def words(self, units: Sequence[int]) -> tuple[str, ...]:
-        """What some units show, the likeliest first; three of their pictures are looked at closely.
+        """What some units show, the likeliest first; two of their pictures are looked at closely.
 
         Raises MissingModelError where who looks closely isn't there.
         """
@@ -80,10 +82,13 @@ class PictureReader:
         """
         return self._read(units, CLOSE_LOOKS, least, closely=closely)[0]
 
-    def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
-        """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
+    def scene(self, scene: Scene, most: int = OF_SHOTS) -> Scene:
+        """A scene with words for what it shows and how it looks, by at most so many pictures.
+
+        Raises MissingModelError as `words`.
+        """
         units = _units(scene, self._footage)
-        shown, boxes, pictures = self._read(units, most)
+        shown, boxes, pictures = self._read(units, min(most, OF_SHOTS if len(scene.shots) > 1 else CLOSE_LOOKS))
         speeds = [self._footage.motion[unit] for unit in units if self._footage.motion]
         motion = [speed for speed in speeds if speed is not None]
         look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
@@ -117,7 +122,7 @@ class PictureReader:
 
 def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:
     """Scenes with their words. Raises MissingModelError as `PictureReader.words`; Cancelled."""
-    close = 1 if len(scenes) >= MANY else CLOSE_LOOKS
+    close = 1 if len(scenes) >= MANY else OF_SHOTS
     return tuple(reader.scene(scene, close) for scene in unless_stopped(scenes))
 
 

@@ -2,7 +2,7 @@
 
 Which things have a sound, and which, stands in `annotate/thing_sounds.toml`. An effect is as likely right as the thing
 is seen (`annotate.picture_words`) and the sound is one of it: by how clearly it is heard and how likely it fits the
-words that it was found by, in a logistic model of three numbers (`python -m benchmarks.quality.effects --fit`).
+words that it was found by, in a logistic model of three numbers, which `python -m benchmarks.quality.effects` fits.
 """
 
 import math

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from storysound.encode import scenery
+from storysound.encode.detectors import scenery
+from storysound.encode.detectors.scenery import SceneryHeads
 from storysound.encode.encoder import Encoding
-from storysound.encode.scenery import SceneryHeads
 
 
 def test_heads_say_how_likely_each_is() -> None:
