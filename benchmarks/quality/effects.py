@@ -46,7 +46,7 @@ from storysound.weights.resolver import Resolver
 HERE = Path(__file__).parent
 SCENERY = HERE.parents[1] / "shipped_weights" / "scenery" / "labels.toml"
 PER_THEME, SECONDS, RIDGE = 4, 4.0, 0.002
-BINS = (0.5, 0.6, 0.7, 0.8, 1.0)
+BINS = (0.55, 0.65, 0.75, 0.85, 1.0)
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,8 @@ def test_only_what_is_heard_as_the_thing_is_offered_with_both_chances() -> None:
 
 def test_an_effect_is_laid_where_both_are_likely_and_where_the_clip_sounds_where_they_are_sure() -> None:
     footage, understood = story(6)
-    for chance, silent, under in ((0.95, 1, 1), (0.5, 1, 0), (0.2, 0, 0)):
-        by_things = effects(Shelf(hit("bark", "Bark", chance)), PictureWord("dog", 1.0)).hits
+    for score, silent, under in ((0.99, 1, 1), (0.95, 1, 0), (0.7, 0, 0)):
+        by_things = effects(Shelf(hit("bark", "Bark", 0.5, score=score)), PictureWord("dog", 1.0)).hits
         counts = [
             len(effect_drafts(footage, understood, Shelf(), PlanOptions(), [audible], by_things=by_things))
             for audible in (False, True)
