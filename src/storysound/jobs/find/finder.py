@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from storysound.annotate.feeling import MoodReader
 from storysound.annotate.picture_claims import IMAGENET, Things, things_named
 from storysound.annotate.picture_words import class_words
-from storysound.encode import gloss
+from storysound.encode import gloss, lemmas
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding, Head
 from storysound.encode.labels import remembered_vectors, text_vectors
@@ -27,6 +27,7 @@ from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
 from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, for_seen, pointed_at, told
+from storysound.jobs.find.story_music import StoryMusic
 from storysound.library import tastes
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
@@ -44,6 +45,7 @@ from storysound.match.first_stage import (
 )
 from storysound.match.names import NameIndex, spellings, spoken_name
 from storysound.match.query import Hit, Query
+from storysound.match.story_words import Mention, StoryWords, of_library
 from storysound.match.taste import WEIGHT, Taste, asked, fit
 from storysound.media.arrays import Floats, Ints, Pixels
 from storysound.media.audio import Waveform, read_audio
@@ -64,7 +66,7 @@ SEEN = 2  # things that are seen in a reason
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
-TASTE = "taste"  # source of its evidence
+STORY, TASTE = "story", "taste"  # sources of evidence that is weighed beside all else
 OWN_TRACKS = 0.5  # share of a taste's tracks that a library has to have, else it was learned for another one
 
 
@@ -108,13 +110,19 @@ class Finder:
         other._is_taught = False
         return other
 
+    def reading(self, words: StoryWords) -> "Finder":
+        """The same by another table of story words than the library's own."""
+        other = copy.copy(self)
+        other._story = self._story_music(words)
+        return other
+
     def search(
         self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
     ) -> tuple[Hit, ...]:
         """The k best sounds, best first; of one kind or of any.
 
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
-        query's files can't be read.
+        query's files can't be read, InputError for a fault in the library's own table of story words.
         """
         evidence = _weighed(list(self._evidence(query, ignore_names, for_music=kind == "music")))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
@@ -156,6 +164,8 @@ class Finder:
             yield from self._by_text(said, parts)
             if not ignore_names:
                 yield from self._by_name(spellings(text.wanted), parts, 1.0)
+            if for_music and (mentions := self._story.mentions(text.wanted)):
+                yield self._by_story(mentions)
         if text.unwanted:
             yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
@@ -347,6 +357,23 @@ class Finder:
 
         return Evidence(TASTE, rated[sound_of], WEIGHT, told_of)
 
+    def _by_story(self, mentions: Sequence[Mention]) -> Evidence:
+        """What the things that a text speaks of ask of music; weighed beside all else."""
+        rated, sound_of = self._story.rated(mentions).astype(np.float32), self.index.sound_of
+
+        def told_of(at: int) -> str:
+            return self._story.reason(mentions, int(sound_of[at]))
+
+        return Evidence(STORY, rated[sound_of], self._story.weight(mentions), told_of)
+
+    @cached_property
+    def _story(self) -> StoryMusic:
+        """What words of stories ask of the library's music: as the library's own table has it, else as ours."""
+        return self._story_music(of_library(self._store.folder))
+
+    def _story_music(self, words: StoryWords) -> StoryMusic:
+        return StoryMusic(self.index, words, self._models.get("lemmas", lemmas.load).of)
+
     @cached_property
     def _taste(self) -> Taste | None:
         """The taste that was learned for the library; None where there is none that may be used."""
@@ -440,9 +467,11 @@ class Finder:
 
 
 def _weighed(evidence: list[Evidence]) -> list[Evidence]:
-    """Evidence whose weights are all on one scale: that of a taste is beside all others together."""
-    others = float(np.sqrt(sum(one.weight**2 for one in evidence if one.source != TASTE)))
-    return [replace(one, weight=others * one.weight) if one.source == TASTE else one for one in evidence]
+    """Evidence whose weights are all on one scale: that of story words, then that of a taste, is beside all others."""
+    for source in (STORY, TASTE):
+        others = float(np.sqrt(sum(one.weight**2 for one in evidence if one.source not in (source, TASTE))))
+        evidence = [replace(one, weight=others * one.weight) if one.source == source else one for one in evidence]
+    return [one for one in evidence if one.weight > 0]
 
 
 def pictures_of(query: Query) -> list[Pixels]:
