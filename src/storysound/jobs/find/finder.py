@@ -288,7 +288,7 @@ class Finder:
     def _usually_near(self, name: str, vectors: Floats) -> tuple[Floats, Floats]:
         """The same of the nearness of each segment's embedding to all classes that can be seen [c d]."""
         if name not in self._usuals:
-            self._usuals[name] = usual(vectors @ self._points(name))
+            self._usuals[name] = usual(vectors, self._points(name))
         return self._usuals[name]
 
     def _points(self, name: str) -> Floats:
