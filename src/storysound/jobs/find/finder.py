@@ -36,10 +36,12 @@ from storysound.match.first_stage import (
     Evidence,
     Hearing,
     Verdict,
+    above,
     from_logits,
     mood_closeness,
     probabilities,
     to_score,
+    usual,
 )
 from storysound.match.names import NameIndex, spellings, spoken_name
 from storysound.match.query import Hit, Query
@@ -55,10 +57,10 @@ log = logging.getLogger(__name__)
 
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 UNWANTED = 1.0  # of what must not be heard, beside what is said
-MOOD_WEIGHT = 1.0  # of a mood that was asked for
-# Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
-# counts less, for music rarely sounds like lions or lamps.
-TONE_WEIGHT, SEEN_IN_MUSIC = 0.5, 0.25
+MOOD_WEIGHT = (
+    1.0  # of a mood that was asked for, and of the one that words and pictures carry where music is looked for
+)
+SEEN_IN_MUSIC = 0.25  # of what pictures show where music is looked for, which rarely sounds like lions or lamps
 NEAR_MOOD = 0.25  # farther ones are no reason, however far the others are
 SEEN = 2  # things that are seen in a reason
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
@@ -78,6 +80,12 @@ class HeadHearing:
     hearing: Hearing
     clear: Callable[[int], Floats]  # how sure each class is heard in a segment [c], in [0, 1]
 
+    @cached_property
+    def usual(self) -> tuple[Floats, Floats]:
+        """Mean and deviation of each segment's rating over the head's own classes, each asked for by its words."""
+        space = self.hearing.space
+        return self.hearing.usual(space.weights(space.vectors))
+
 
 class Finder:
     """A library in memory with the encoders of a profile, ready for queries."""
@@ -92,7 +100,7 @@ class Finder:
         self._moments = Moments(self.index)
         self._mood_reader = MoodReader(models)
         self._translations: dict[int, Floats] = {}
-        self._usuals: dict[int, tuple[Floats, Floats]] = {}
+        self._usuals: dict[int | str, tuple[Floats, Floats]] = {}
         self._is_taught = True
 
     def untaught(self) -> "Finder":
@@ -174,7 +182,7 @@ class Finder:
         if tone is None and tones:
             tone = moods.as_mood(np.array([(one.valence, one.arousal) for one in tones], np.float32))
         if tone is not None:
-            yield self._by_mood(tone, TONE_WEIGHT if query.mood is None else MOOD_WEIGHT)
+            yield self._by_mood(tone, MOOD_WEIGHT)
         if for_music and (meaning is not None or tone is not None) and self._is_taught and self._taste is not None:
             yield self._by_taste(self._taste, asked(meaning, tone, self._models.text.dim))
 
@@ -190,10 +198,10 @@ class Finder:
 
     def _by_text(self, said: Sequence[str], parts: Floats) -> Iterator[Evidence]:
         """Sentences, and what the profile reads in them [p d]: each asks the label spaces; wishes are averaged."""
-        for column in self.columns:
-            if column.head.said:
-                wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
-                yield self._by_classes("said", column, wish, column.hearing.rate(wish), column.head.said)
+        for column, weight in self._asked:
+            wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
+            rated = column.hearing.rate_above(wish, column.usual)
+            yield self._by_classes("said", column, wish, rated, weight)
         for name in self._embeddings:
             traits = self._models.traits(name)
             reader = self._spaces.reader(traits.space)
@@ -204,10 +212,9 @@ class Finder:
 
     def _by_unwanted(self, parts: Floats) -> Iterator[Evidence]:
         """What must not be heard [p d]: the less of it the better; being without it is no reason to be found."""
-        for column in self.columns:
-            if column.head.said:
-                rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
-                yield Evidence("unwanted", -rated, UNWANTED * column.head.said, lambda at: "")
+        for column, weight in self._asked:
+            rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
+            yield Evidence("unwanted", -rated, UNWANTED * weight, lambda at: "")
 
     def _words_for(self, seen: Sequence[Encoding], scores: Floats) -> str:
         """What is likely seen in frames, of which the encoder says `seen` and `scores` [f c]; nobody looks closely."""
@@ -232,19 +239,19 @@ class Finder:
     def _by_looks(self, scores: Floats, seen: Sequence[Encoding], weight: float) -> Iterator[Evidence]:
         """Nearness of what is seen to sounds whose embeddings lie where those of the pictures lie.
 
-        Encoders of sound that name nothing are asked in their own space, by the words for `scores` [f c] of the frames.
+        Those that lie where words lie are asked by the words for `scores` [f c] of the frames.
         """
-        named = {column.partition(".")[0] for column in self.index if "." in column}
         for name in self._embeddings:
             traits = self._models.traits(name)
             if traits.space and traits.space == space_of(self._models.picture):
                 looks = np.concatenate([frame.embedding for frame in seen])
-            elif name not in named and (reader := self._spaces.reader(traits.space)) is not None:
+                near = (self.index.matrix(name) @ looks.T).mean(axis=1)
+            elif (reader := self._spaces.reader(traits.space)) is not None:
                 words = self._spaces.words("seen", self._seen.space.labels, self._seen.wordings, reader)
-                looks = np.stack([gloss.vector(frame, words) for frame in scores])
+                shown = gloss.vector(scores.mean(axis=0), words)
+                near = above(self.index.matrix(name) @ shown, self._usually_near(name, words.vectors))
             else:
                 continue
-            near = (self.index.matrix(name) @ looks.T).mean(axis=1)
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
     def _by_classes(
@@ -276,6 +283,12 @@ class Finder:
         if number not in self._usuals:
             self._usuals[number] = self.columns[number].hearing.usual(self._seen_as(number))
         return self._usuals[number]
+
+    def _usually_near(self, name: str, vectors: Floats) -> tuple[Floats, Floats]:
+        """The same of the nearness of each segment's embedding to all classes that can be seen [c d]."""
+        if name not in self._usuals:
+            self._usuals[name] = usual(vectors @ self.index.matrix(name).T)
+        return self._usuals[name]
 
     def _by_name(self, query: Mapping[str, str], parts: Floats, weight: float) -> Iterator[Evidence]:
         """Words in common, and nearness of meaning of `parts` [p d], between the query and names of the sounds.
@@ -383,6 +396,13 @@ class Finder:
     def _contents(self) -> list[str]:
         """The sha256 of each sound's content."""
         return [sound.source.sha256 for sound in self.index.sounds]
+
+    @cached_property
+    def _asked(self) -> list[tuple[HeadHearing, float]]:
+        """Heads that are asked for what is said, and what each counts; all of them where nothing else knows words."""
+        found = [(column, column.head.said) for column in self.columns if column.head.said]
+        speak = any(self._spaces.reader(self._models.traits(name).space) for name in self._embeddings)
+        return found if found or speak else [(column, 1.0) for column in self.columns]
 
     def _columns_of_scores(self) -> list[HeadHearing]:
         """What was heard in the library in classes that count, by whichever encoders made it."""

@@ -37,7 +37,7 @@ SHORTEST_BED_S = 10.0  # music beside the clip's own
 MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
-LAID = 0.4  # chance from which on an effect for what is seen is laid in a silent shot
+LAID = 0.55  # chance from which on an effect for what is seen is laid in a silent shot
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
@@ -292,7 +292,7 @@ def effect_drafts(
     fits: list[list[float]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")
-        if by_things is not None and not story.texts[index] and len(footage.pictures[index]):
+        if by_things is not None and is_only_shown(footage, index):
             found.append(by_things(index))
             own = [SURE + log_odds(hit.chance or 0.0) - log_odds(LAID) for hit in found[-1]]
         else:
@@ -302,6 +302,11 @@ def effect_drafts(
         fits.append([_varied(fit, hit.sound.path, options.seed) for fit, hit in zip(own, found[-1], strict=True)])
         found[-1] = [hit if hit.chance is None else replace(hit, score=hit.chance) for hit in found[-1]]
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
+
+
+def is_only_shown(footage: Footage, unit: int) -> bool:
+    """Whether there are pictures of a unit, and nothing is told of it."""
+    return not footage.story.texts[unit] and len(footage.pictures[unit]) > 0
 
 
 def effect_hits(
