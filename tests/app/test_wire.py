@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -43,6 +44,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         if inner[-1] is ...:
             return st.lists(values_of(inner[0]), max_size=3).map(tuple)
         return st.tuples(*map(values_of, inner))
+    if origin is Mapping:
+        return st.dictionaries(values_of(inner[0]), values_of(inner[1]), max_size=3)
     plain: dict[Any, st.SearchStrategy[Any]] = {
         str: st.text(max_size=20), bool: st.booleans(), int: st.integers(-9, 99), type(None): st.none(),
         float: st.floats(allow_nan=False, allow_infinity=False) | st.floats(0, 1) | st.just(-math.inf),
@@ -121,6 +124,8 @@ def _least(hint: Any) -> Any:
         return _least(inner[0])
     if origin is tuple:
         return (_least(inner[0]),) if inner[-1] is ... else tuple(map(_least, inner))
+    if origin is Mapping:
+        return {_least(inner[0]): _least(inner[1])}
     return {str: "a", Path: Path("a.mp4"), int: 1, float: 0.5, bool: False, Mood: Mood(0.5, 0.5)}[hint]
 
 
