@@ -52,8 +52,11 @@ def _likeness(here: Doubles, there: Doubles, norm: float) -> float:
 def _around(mono: Floats, rate_hz: int, time_s: float, reach_s: float) -> Floats:
     """Samples [m] around a time, silence where there are none."""
     at, reach = round(time_s * rate_hz), round(reach_s * rate_hz)
-    low, high = max(0, at - reach), min(len(mono), at + reach)
-    return np.pad(mono[low:high], (low - (at - reach), at + reach - high))
+    first, out = at - reach, np.zeros(2 * reach, mono.dtype)
+    low, high = max(0, first), min(len(mono), at + reach)
+    if low < high:
+        out[low - first : high - first] = mono[low:high]
+    return out
 
 
 def _onsets(samples: Floats, rate_hz: int) -> Doubles:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
+from storysound.cue.remix.arc import Arc
 from storysound.cue.score import SILENT, Layer, Scene
 from storysound.cue.themes import tracks_of_themes
 from storysound.encode import music_fit
@@ -68,6 +69,7 @@ class Draft:
     turn_s: float | None = None  # where music takes over from the music before it
     scene_starts_s: tuple[float, ...] = ()  # of scenes that begin under it
     hits_s: tuple[float, ...] = ()  # moments that it marks
+    arc: Arc | None = None  # of music: how aroused the story is under it, where that changes
 
 
 MEETS_S = 0.5  # scenes with less between them follow on each other

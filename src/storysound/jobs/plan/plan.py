@@ -45,7 +45,7 @@ from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, fil
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside, voice_of
 from storysound.jobs.plan.notes import notes_of
-from storysound.jobs.plan.remixing import with_turns
+from storysound.jobs.plan.remixing import with_arcs, with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.sight import Sight
@@ -400,7 +400,8 @@ def _slideshow(footage: Footage, options: PlanOptions, old: Score | None) -> Sli
 
 def _music(breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
-    return with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
+    drafts = with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
+    return drafts if options.mood else with_arcs(drafts, breakdown.scenes, breakdown.mood)
 
 
 def _effects(
