@@ -90,7 +90,7 @@ def test_music_turns_with_the_scene(song: Sound) -> None:
 
 
 def test_a_hit_gets_a_new_part_or_a_bar_and_is_told_of(song: Sound) -> None:
-    """Also where the music is moved so that its first bar meets its turn."""
+    """Also where the music takes over from other music, and where it is too short for jumps."""
     for turn_s in (None, 3.0):
         bed = Draft("music", 3.0, 63.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(41.3, 20.0), turn_s=turn_s)
         (one,) = cuts.cut([bed], -23.0, Levels())
@@ -103,7 +103,7 @@ def test_a_hit_gets_a_new_part_or_a_bar_and_is_told_of(song: Sound) -> None:
             assert begins in ("beat", "bar", "body", "build", "break")
     short = Draft("music", 0.0, 8.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(4.0,))
     (one,) = cuts.cut([short], -23.0, Levels())
-    assert any(line.startswith("hit at 4.00 s: the ") for line in one.cue.why)
+    assert any(line.startswith("hit at 4.00 s: the bar ") and line.endswith("on it") for line in one.cue.why)
 
 
 def test_what_is_short_is_a_stretch_and_what_cannot_be_remixed_says_why(song: Sound, tmp_path: Path) -> None:

@@ -128,3 +128,23 @@ def test_what_cannot_be_is_said() -> None:
     dear = replace(flat, total=np.full((COUNT, COUNT), np.inf, np.float32))
     with pytest.raises(NoWayError, match="no way of jumps"):
         cheapest(bars, blank, dear, Wanted(30.0), loud_db(bars))
+
+
+@pytest.mark.parametrize(("latest_s", "late_s"), [(0.5, 0.4), (0.0, -0.6)])
+def test_all_is_moved_for_a_hit(latest_s: float, late_s: float) -> None:
+    """Beats come at .4 s and each second after it."""
+    bars = bars_of_seconds(np.full(29, 1.0))
+    never = costs(np.full((30, 30), np.inf))
+    wanted = Wanted(30.4, (10.8,), latest_s=latest_s)
+    way = cheapest(bars, Structure(np.zeros(30), ()), never, wanted, loud_db(bars))
+    assert way.late_s == pytest.approx(late_s, abs=1e-6)
+
+
+def test_a_beat_that_is_jumped_over_meets_no_hit() -> None:
+    """Two beats at one time are worth no more than one, where the first is the one before which a jump leaves."""
+    bars = bars_of_seconds(np.full(29, 1.0))
+    total = np.full((30, 30), np.inf)
+    total[10, 20] = 0.5
+    way = cheapest(bars, Structure(np.zeros(30), ()), costs(total), Wanted(20.4, (10.4,)), loud_db(bars))
+    plain = cheapest(bars, Structure(np.zeros(30), ()), costs(total), Wanted(20.4), loud_db(bars))
+    assert plain.cost - way.cost == pytest.approx(HIT_WORTH * BAR_WORTH, abs=1e-3)

@@ -12,6 +12,7 @@ from storysound.cue.playback import CuePlayer
 from storysound.cue.remix.align import Meeting, aligned
 from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remix, Remixer
+from storysound.cue.score import Piece
 from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 
@@ -122,14 +123,6 @@ def test_places_marked_apart_are_aligned() -> None:
         assert found.likeness > 0.5
 
 
-def test_a_jump_to_the_very_beginning_stays_there() -> None:
-    """What lies before the sound is silence, and not its end."""
-    wave, times = track("AA")
-    for reach_s in (-0.03, 0.0, 0.01):
-        found = aligned(wave.samples[0], RATE, times[16], reach_s, 0.03, most_s=BEAT_S / 2, marked=True)
-        assert 0.0 <= found.reach_s <= reach_s + BEAT_S / 2 + 0.005
-
-
 def test_a_way_without_jumps_whose_onsets_do_not_meet_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     wave, _ = track()
     wanted_s = 1.31 * wave.duration_s
@@ -151,3 +144,31 @@ def test_a_way_without_jumps_whose_onsets_do_not_meet_is_looked_for(monkeypatch:
     others = jumps(lambda leave_s, reach_s: 0.0 if (round(leave_s, 6), round(reach_s, 6)) in usual else 0.9)
     assert others
     assert not usual & others
+
+
+def test_nothing_is_before_a_track() -> None:
+    """A beat that a track begins with may move to before its first sample."""
+    wave = track("AA")[0]
+    assert aligned(wave.samples[0], RATE, 14.25, -0.05, 0.03, most_s=0.0, marked=True).reach_s < 0.01
+
+
+@pytest.mark.parametrize("may_wait", [True, False])
+@pytest.mark.parametrize("hit_s", [17.0, 33.33, 61.9])
+def test_something_begins_on_a_hit(remixer: Remixer, hit_s: float, *, may_wait: bool) -> None:
+    """All of it comes earlier or later: by what it begins with, if it may not wait; it lasts as long as it should."""
+    remix = remixer.remix(60.0, at_s=10.0, hits_s=(hit_s,), may_wait=may_wait)
+    pieces, bar_s = remix.fit.pieces, 4 * BEAT_S
+    begins = np.arange(LEAD_IN_S, remixer.lasts_s, bar_s)
+    heard = [p.at_s + begins[(begins >= p.in_s) & (begins < p.out_s)] - p.in_s for p in pieces]
+    assert np.abs(np.concatenate(heard) - hit_s).min() < 0.02
+    assert remix.landings[0].at_s == pytest.approx(hit_s, abs=1e-6)
+    assert 10.0 <= pieces[0].at_s <= 10.0 + (bar_s / 2 + 0.2 if may_wait else 0.0)
+    assert pieces[-1].end_s + remix.silence_s == pytest.approx(70.0, abs=1e-9)
+
+
+def test_what_begins_on_a_hit_goes_before_a_part_near_it(remixer: Remixer) -> None:
+    whole = (Piece(0.0, remixer.lasts_s, 0.0),)
+    turn_s = float(remixer.bars.times_s[np.flatnonzero(remixer.structure.turns)[1]])
+    assert remixer.landing(turn_s, whole).begins in ("body", "build", "break")
+    assert remixer.landing(turn_s + BEAT_S, whole).begins == "beat"
+    assert remixer.landing(turn_s + 0.4 * BEAT_S, whole).begins != "beat"

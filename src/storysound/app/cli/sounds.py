@@ -92,7 +92,8 @@ def _show_fit(result: "FitResult") -> None:
         late = "" if hit.at_s is None else f" comes {abs(hit.at_s - hit.hit_s):.2f} s"
         late += "" if hit.at_s is None else " after it" if hit.at_s > hit.hit_s else " before it"
         line(f"hit at {hit.hit_s:.2f} s: {landed}{late}")
-    ending = f"; its ending rings {result.ending_cut_s:.2f} s less" if result.ending_cut_s >= 0.005 else ""
+    ending = f"; it begins after {result.begins_s:.2f} s" if result.begins_s >= 0.005 else ""
+    ending += f"; its ending rings {result.ending_cut_s:.2f} s less" if result.ending_cut_s >= 0.005 else ""
     ending += f"; faded out over {result.faded_s:.1f} s" if result.faded_s else ""
     ending += f"; {result.silence_s:.2f} s of silence after it" if result.silence_s >= 0.005 else ""
     line(f"{result.out}: {result.length_s:g} s of {result.track_s:.1f} s, {len(result.jumps)} jumps{ending}")

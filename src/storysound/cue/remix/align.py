@@ -36,7 +36,7 @@ def aligned(
     are beats, and most likely right.
     """
     moved_s, likeness = _by_onsets(mono, rate_hz, leave_s, reach_s, most_s, marked)
-    reach_s = max(0.0, reach_s + moved_s)
+    reach_s += moved_s
     return Meeting(max(0.0, reach_s + _by_waves(mono, rate_hz, leave_s, reach_s, fade_s)), likeness)
 
 
@@ -65,10 +65,13 @@ def _likeness(here: Doubles, there: Doubles, norm: float) -> float:
 
 
 def _around(mono: Floats, rate_hz: int, time_s: float, reach_s: float) -> Floats:
-    """Samples [m] around a time inside the sound, silence where there are none."""
+    """Samples [m] around a time, silence where there are none."""
     at, reach = round(time_s * rate_hz), round(reach_s * rate_hz)
-    low, high = max(0, at - reach), min(len(mono), at + reach)
-    return np.pad(mono[low:high], (low - (at - reach), at + reach - high))
+    first, out = at - reach, np.zeros(2 * reach, mono.dtype)
+    low, high = max(0, first), min(len(mono), at + reach)
+    if low < high:
+        out[low - first : high - first] = mono[low:high]
+    return out
 
 
 def _onsets(samples: Floats, rate_hz: int) -> Doubles:

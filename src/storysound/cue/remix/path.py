@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from storysound.cue.fit import HOP_S
+from storysound.cue.remix.arc import Arc, arousal_of
 from storysound.cue.remix.bars import Bars
 from storysound.cue.remix.costs import Costs
 from storysound.cue.remix.structure import Structure
@@ -27,10 +28,12 @@ _EARLY_COST = 0.5  # per second of silence after the ending
 _BREAK_COST = 4.0  # the same, of music that breaks off
 _ENTRY_COST = 0.5  # of entering elsewhere than at the beginning
 _FAR_COST, _FAR_S = 1.5, 40.0  # of entering so far from where it should be, and more
-HIT_WORTH = 4.0  # of the strongest turn right on a hit: what jumps may cost for it
-BAR_WORTH = 0.3  # of a bar line right on a hit, beside the strongest turn
+HIT_WORTH = 6.0  # of the strongest turn right on a hit: what jumps may cost for it
+BAR_WORTH = 0.75  # of a bar line right on a hit, beside the strongest turn
+_MOVED_COST = 0.2  # per second by which all is moved for a hit
 TURN_WORTH = 2.0  # of the strongest turn where it is welcome but not asked for: about as much as two good jumps cost
-_HIT_NEAR = 1.0  # beats from a hit at which a turn is worth nothing
+ARC_WORTH = 6.0  # of music that goes along with a wide arc from beginning to end
+_HIT_NEAR, _TURN_NEAR = 0.5, 1.0  # beats from a hit, and from where a turn is welcome, at which one is worth nothing
 _ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
 
 
@@ -45,6 +48,7 @@ class Way:
     entry: int
     jumps: tuple[tuple[int, int], ...]
     cost: float
+    late_s: float = 0.0  # by which all of it comes later than it would, for a hit; or (negative) earlier
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Wanted:
     hits_s: tuple[float, ...] = ()  # when something new should begin, or a bar
     hint_s: float | None = None
     turns_s: tuple[float, ...] = ()  # when something new may begin
+    latest_s: float = 0.0  # for a hit all may come so much later, and silence or what went before in the track be first
+    arc: Arc | None = None  # how aroused it should be; it may enter at any bar then
+    at_s: float = 0.0  # of the beginning, in seconds of the arc's story
 
 
 def stretch_beats(bars: Bars) -> int:
@@ -84,11 +91,14 @@ def cheapest(bars: Bars, structure: Structure, costs: Costs, wanted: Wanted, lou
     places = np.round(bars.times_s / step_s).astype(np.int64)
     jumps = _jumps(bars, costs, least, places)
     search = _Search(places, jumps, round((wanted.length_s + _LATE_S + bars.beat_s) / step_s) + 2)
-    search.enter(_entries(bars, wanted, least, places, step_s))
-    marked = wanted.hits_s or wanted.turns_s
-    search.run(_worth(bars, structure, wanted, search.rows, step_s) if marked else None)
+    marked = wanted.hits_s or wanted.turns_s or wanted.arc
+    worth = _worth(bars, structure, wanted, search.rows, step_s) if marked else None
+    search.enter(_entries(bars, wanted, least, places, step_s), worth)
+    search.run(worth)
     ends_s = np.arange(search.rows) * step_s + tail_s
     total = np.add(search.last, _ending(ends_s - wanted.length_s, bars, loud_db))
+    if worth is not None:
+        total -= worth[:, -1]
     if not np.isfinite(total.min()):
         raise NoWayError("has no way of jumps of that length")
     row = int(np.argmin(total))
@@ -123,22 +133,39 @@ def _jumps(bars: Bars, costs: Costs, least: int, places: Ints) -> _Jumps:
     return _Jumps(least, np.concatenate(sources), np.concatenate(prices))
 
 
-def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float) -> list[tuple[int, int, float]]:
-    """Where a way may begin: beat, row of time at which it has been played for `least` beats, cost; `places` [n]."""
+@dataclass(frozen=True)
+class _Entry:
+    """Where a way may begin."""
+
+    beat: int
+    row: int  # of time at which it has been played for the least stretch
+    cost: float
+    late_s: float = 0.0  # by which it comes later than it would
+
+
+def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float) -> list[_Entry]:
+    """Where a way may begin, the beats at `places` [n]."""
     lead = round((float(bars.times_s[0]) - bars.first_s) / step_s)
-    begin = (0, lead + int(places[least] - places[0]), 0.0)
-    if wanted.hint_s is None:
-        return [begin]
-    entries = [(0, begin[1], _far(float(bars.times_s[0]), wanted.hint_s))]
-    for beat in bars.downbeats:
-        if 0 < beat < bars.count - 2 * least:
-            cost = _ENTRY_COST + _far(float(bars.times_s[beat]), wanted.hint_s)
-            entries.append((int(beat), int(places[beat + least] - places[beat]), cost))
-    return entries
+    begin = int(places[least] - places[0])
+    entries = [_Entry(0, lead + begin, _far(float(bars.times_s[0]), wanted.hint_s))]
+    if wanted.hint_s is not None or wanted.arc is not None:
+        for beat in bars.downbeats.tolist():
+            if 0 < beat < bars.count - 2 * least:
+                cost = _ENTRY_COST + _far(float(bars.times_s[beat]), wanted.hint_s)
+                entries.append(_Entry(beat, int(places[beat + least] - places[beat]), cost))
+    if not wanted.hits_s:
+        return entries
+    bar_s = bars.beat_s * bars.meter
+    latest, earliest = (round(s / step_s) for s in (wanted.latest_s, max(0.0, bar_s - wanted.latest_s)))
+    return [
+        replace(entry, row=entry.row + late, cost=entry.cost + _MOVED_COST * abs(late) * step_s, late_s=late * step_s)
+        for entry in entries
+        for late in range(-earliest, latest + 1)
+    ]
 
 
-def _far(time_s: float, hint_s: float) -> float:
-    return _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
+def _far(time_s: float, hint_s: float | None) -> float:
+    return 0.0 if hint_s is None else _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
 
 
 def _ending(late_s: Reals, bars: Bars, loud_db: Doubles) -> Doubles:
@@ -161,16 +188,21 @@ def _end_db(bars: Bars, loud_db: Doubles) -> float:
 
 
 def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: float) -> Floats:
-    """What it is worth that each beat comes at each time, for the turns that it begins: [rows n]."""
+    """What it is worth that each beat comes at each time, for the turns that it begins and for the arc: [rows n]."""
     worth = np.zeros((rows, bars.count), np.float32)
-    near_s = _HIT_NEAR * bars.beat_s
     struck = structure.turns.copy()
     struck[bars.downbeats] = np.maximum(struck[bars.downbeats], BAR_WORTH)
-    asked = [(hit_s, HIT_WORTH * struck) for hit_s in wanted.hits_s]
-    for time_s, of_beats in [*asked, *((turn_s, TURN_WORTH * structure.turns) for turn_s in wanted.turns_s)]:
-        off = np.abs(np.arange(rows) * step_s - time_s) / near_s
+    asked = [(hit_s, HIT_WORTH * struck, _HIT_NEAR) for hit_s in wanted.hits_s]
+    welcome = [(turn_s, TURN_WORTH * structure.turns, _TURN_NEAR) for turn_s in wanted.turns_s]
+    for time_s, of_beats, near in (*asked, *welcome):
+        off = np.abs(np.arange(rows) * step_s - time_s) / (near * bars.beat_s)
         close = np.flatnonzero(off < 1)
         worth[close] += ((1 - off[close])[:, None] * of_beats).astype(np.float32)
+    if wanted.arc is not None:
+        times_s = np.arange(min(rows, round(wanted.length_s / step_s) + 1)) * step_s
+        more = wanted.arc.asked(np.asarray(wanted.at_s + times_s, np.float64))
+        share = np.append(np.diff(bars.times_s), bars.beat_s) / wanted.length_s
+        worth[: len(more)] += (ARC_WORTH * more[:, None] * (share * arousal_of(bars))).astype(np.float32)
     return worth
 
 
@@ -186,13 +218,22 @@ class _Search:
         count = len(places)
         self._cost = np.full((self._above + rows, count), np.inf, np.float32)
         self._way = np.full((self._above + rows, count), _ENTER, np.int16)
+        self._late_s: dict[tuple[int, int], float] = {}  # of nodes where ways begin
 
-    def enter(self, entries: Sequence[tuple[int, int, float]]) -> None:
-        """Lets ways begin."""
-        for beat, row, cost in entries:
-            if row < self.rows:
-                at = (self._above + row, beat + self._jumps.least)
-                self._cost[at] = min(self._cost[at], cost)
+    def enter(self, entries: Sequence[_Entry], worth: Floats | None) -> None:
+        """Lets ways begin; `worth` [rows n] of beats lowers costs."""
+        for entry in entries:
+            row, beat = entry.row, entry.beat + self._jumps.least
+            if not 0 <= row < self.rows:
+                continue
+            cost = entry.cost
+            if worth is not None:
+                beats = np.arange(entry.beat, beat)
+                rows = row - self._places[beat] + self._places[beats]
+                cost -= float(worth[rows[rows >= 0], beats[rows >= 0]].sum())
+            if cost < self._cost[self._above + row, beat]:
+                self._cost[self._above + row, beat] = cost
+                self._late_s[row, beat] = entry.late_s
 
     @property
     def last(self) -> Doubles:
@@ -238,11 +279,14 @@ class _Search:
                 row -= int(self._spans[reached])
                 beat = int(self._jumps.sources[kind, reached])
                 jumps.append((beat, reached))
-        return Way(beat - self._jumps.least, tuple(jumps[::-1]), 0.0)
+        return Way(beat - self._jumps.least, tuple(jumps[::-1]), 0.0, self._late_s[row, beat])
 
 
 class _Earned:
-    """What turns on hits are worth, of beats one by one, and of those that are played after a jump."""
+    """What turns on hits are worth that are played: of beats one by one, and of those after a jump.
+
+    A beat before which a jump leaves isn't heard, and is worth nothing.
+    """
 
     def __init__(self, worth: Floats, steps: Ints, spans: Ints, least: int) -> None:
         """`worth` [rows n] of each beat alone; rows from beat to beat [n - 1], and that a jump plays [n - least]."""
@@ -254,13 +298,18 @@ class _Earned:
             self._sums[row, inside + 1] += self._sums[before[inside], inside]
 
     def on(self, rows: Ints) -> Floats:
-        """Of each beat but the first, reached by playing on: [r n - 1]."""
-        return self._worth[rows, 1:]
+        """Of each beat but the last, played up to the next one: [r n - 1]."""
+        before = rows[:, None] - self._steps
+        return np.where(before >= 0, self._worth[np.maximum(before, 0), np.arange(len(self._steps))], np.float32(0.0))
 
     def jump(self, rows: Ints) -> Floats:
-        """Of all beats from the one that a jump reaches to the one after which it may be left: [r n - least]."""
+        """Of all beats from the one that a jump reaches to the last before the one at which it may be left.
+
+        [r n - least].
+        """
         landed = rows[:, None] - self._spans
-        inside = np.maximum(landed, 0)
-        reached = np.arange(len(self._spans))
+        inside, reached = np.maximum(landed, 0), np.arange(len(self._spans))
+        last = reached + self._least - 1
         before = self._sums[inside, reached] - self._worth[inside, reached]
-        return np.asarray(np.where(landed >= 0, self._sums[rows, self._least :] - before, 0.0), np.float32)
+        played = self._sums[np.maximum(rows[:, None] - self._steps[last], 0), last] - before
+        return np.asarray(np.where(landed >= 0, played, 0.0), np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 
 from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
 from storysound.cue.remix.align import Meeting, aligned
+from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
 from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest
@@ -30,6 +31,8 @@ PLAIN_FADE_S = 0.3  # where there are no beats to be kept
 MOST_SHIFT_S = 0.3  # of where a jump comes in, so that the beat goes on
 LEAST_LIKENESS = 0.2  # of the onsets around both places of a jump: where there is less the beat may be lost
 _DOUBTED, _ROUNDS = 1.5, 8  # cost of such a jump, and how often a way without them is looked for
+_MET_S = 0.05  # of a hit, and what begins there is heard as on it
+_ALL_BUT_S = 0.2  # of a hit, and it is met exactly by moving all
 _LOUD_SHARE = 90  # percentile of the level that counts as loud
 _CALM_DB = -30.0  # an ending as soft as that needs no fade
 _FADE_OUT_S = 1.5  # of an ending that is cut off
@@ -124,16 +127,26 @@ class Remixer:
         hits_s: Sequence[float] = (),
         hint_s: float | None = None,
         turns_s: Sequence[float] = (),
+        may_wait: bool = True,
+        arc: Arc | None = None,
     ) -> Remix:
         """Pieces over [at_s, at_s + length_s) of the story, less at the most a beat of silence at the end.
 
         It begins where the track begins, or at a bar near `hint_s`, and ends with its ending. `hits_s`: times of the
-        story at which something new should begin, a build or a break, or a bar; `turns_s`: at which it may. Raises
-        NoWayError where jumps can't do it: the message says why, and `fit` can.
+        story at which something new should begin, a build or a break, or a bar; for them it begins within the bar
+        before or after that, and where that isn't in the track (`may_wait`) up to half a bar late. `turns_s`: at which
+        something new may begin. With an `arc` of the story it begins and goes on where the track is as aroused as that
+        asks. Raises NoWayError where jumps can't do it: the message says why, and `fit` can.
         """
         hits, turns = (tuple(time_s - at_s for time_s in times) for times in (hits_s, turns_s))
-        way = self._way(Wanted(length_s, hits, hint_s, turns))
+        latest_s = self.bars.beat_s * self.bars.meter / 2 if may_wait else 0.0
+        arc = arc if arc is not None and arc.changes(at_s, at_s + length_s) else None
+        wanted = Wanted(length_s, hits, hint_s, turns, latest_s, arc, at_s)
+        way = self._way(wanted)
         pieces = self._pieces(way, at_s)
+        if hits_s:
+            pieces = self._moved(pieces, way.late_s)
+            pieces = self._moved(pieces, self._early_s(hits_s, pieces))
         end_s = pieces[-1].end_s - at_s
         late_s = end_s - length_s
         last = pieces[-1]
@@ -189,6 +202,19 @@ class Remixer:
         pieces.append(Piece(start_s, bars.last_s, at_s, jump))
         return pieces
 
+    def _moved(self, pieces: Sequence[Piece], late_s: float) -> list[Piece]:
+        """Pieces so much later, or (negative) earlier; the first begins when it did, if the track has music there."""
+        first, later = pieces[0], [replace(piece, at_s=piece.at_s + late_s) for piece in pieces[1:]]
+        more_s = min(late_s, max(0.0, first.in_s - self.bars.first_s))
+        return [replace(first, in_s=first.in_s - more_s, at_s=first.at_s + late_s - more_s), *later]
+
+    def _early_s(self, hits_s: Sequence[float], pieces: Sequence[Piece]) -> float:
+        """By how much what begins next to hits comes too early, in the mean of those that are all but met."""
+        begins = np.union1d(np.flatnonzero(self.structure.turns), self.bars.downbeats)
+        near = [(hit_s, self._nearest(hit_s, begins, pieces)) for hit_s in hits_s]
+        early = [hit_s - found[0] for hit_s, found in near if found and abs(hit_s - found[0]) < _ALL_BUT_S]
+        return float(np.mean(early)) if early else 0.0
+
     def jump(self, leave: int, reach: int) -> Jump:
         """What a jump from before one beat to another costs."""
         costs, at = self.costs, (leave, reach)
@@ -206,15 +232,19 @@ class Remixer:
         return 0.05 if whole or soft else _FADE_OUT_S
 
     def landing(self, hit_s: float, pieces: Sequence[Piece]) -> Landing:
-        """What begins next to a hit: a part of the track within `HIT_NEAR_S` or a beat, else a bar, else a beat."""
+        """What begins next to a hit: a part of the track within `HIT_NEAR_S` or a beat, else a bar, else a beat.
+
+        What begins on it, if anything does, goes before what is only near.
+        """
         bars, turns = self.bars, np.flatnonzero(self.structure.turns)
-        near_s = max(HIT_NEAR_S, bars.beat_s)
-        for kind, beats in (("", turns), ("bar", bars.downbeats), ("beat", np.arange(bars.count))):
-            near = self._nearest(hit_s, beats, pieces)
-            if near is not None and abs(near[0] - hit_s) <= near_s:
-                at_s, beat = near
-                strength = float(self.structure.turns[beat]) if not kind else 0.0
-                return Landing(hit_s, at_s, float(bars.times_s[beat]), strength, kind or self._part(beat))
+        kinds = (("", turns), ("bar", bars.downbeats), ("beat", np.arange(bars.count)))
+        for near_s in (_MET_S, max(HIT_NEAR_S, bars.beat_s)):
+            for kind, beats in kinds:
+                near = self._nearest(hit_s, beats, pieces)
+                if near is not None and abs(near[0] - hit_s) <= near_s:
+                    at_s, beat = near
+                    strength = float(self.structure.turns[beat]) if not kind else 0.0
+                    return Landing(hit_s, at_s, float(bars.times_s[beat]), strength, kind or self._part(beat))
         return Landing(hit_s, None, None)
 
     def _nearest(self, hit_s: float, beats: Ints, pieces: Sequence[Piece]) -> tuple[float, int] | None:

@@ -125,6 +125,7 @@ def _result(request: FitRequest, wave: Waveform, made: _Made, lost: tuple[str, .
         tuple(FitHit(hit.hit_s, _to_ms(hit.at_s), _to_ms(hit.turn_s), hit.begins) for hit in remix.landings)
         if remix
         else (),
+        round(made.fit.pieces[0].at_s, 3),
         round(remix.cut_s, 3) if remix else 0.0,
         round(remix.silence_s, 3) if remix else 0.0,
         round(made.fit.fade_out_s, 3) if made.fit.fade_out_s > _NO_FADE_S else 0.0,

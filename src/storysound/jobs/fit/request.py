@@ -80,6 +80,7 @@ class FitResult:
     jumps: tuple[FitJump, ...]
     parts: tuple[FitPart, ...]
     hits: tuple[FitHit, ...]
+    begins_s: float  # when the track begins: later than 0 where it waits so that a bar meets a hit
     ending_cut_s: float  # by which the ending rings on for less long
     silence_s: float  # after the ending
     faded_s: float  # at the end, where the track stops with no ending of its own, or it is cut off while it is heard

@@ -16,6 +16,7 @@ from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import Pulse, RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
@@ -23,7 +24,7 @@ from storysound.cue.texture import Texture, texture_of
 from storysound.errors import MediaError
 from storysound.jobs.plan.choice import Draft
 from storysound.jobs.plan.entries import Entries
-from storysound.jobs.plan.remixing import ON_S, landings, remixed
+from storysound.jobs.plan.remixing import landings, on_hit, remixed
 from storysound.match.query import Hit
 from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
@@ -58,6 +59,7 @@ class Place:
     edges: Edges | None = None  # of music that comes in and goes out on beats
     scene_starts_s: tuple[float, ...] = ()  # when something new may begin in music
     hits_s: tuple[float, ...] = ()  # and when it should
+    arc: Arc | None = None  # how aroused the story is over time
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ def cut(
         edges = Edges(entries.turn_s(draft), draft.end_s - draft.cross_out_s / 2, draft.cross_out_s > 0, last_s)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
-            placed = entries.offered(draft, hit)
+            placed, own = entries.offered(draft, hit), replace(draft, arc=entries.arc(draft, hit))
             sound = _load(placed, draft, loaded, sounds)
-            one = _cue(draft, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
+            one = _cue(own, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
             if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
                 entries.add(one.cue, sound.beats_s + sound.from_s, sound.bars_s + sound.from_s)
@@ -190,7 +192,7 @@ def _cue(
 ) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
     if draft.layer == "music":
-        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s, hits_s=draft.hits_s)
+        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s, hits_s=draft.hits_s, arc=draft.arc)
         place = _on_the_turn(place, sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
@@ -231,7 +233,9 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
     """A silent sound keeps its level."""
     fitted, why = _fit(place, hit, sound)
     if place.edges is not None:
-        fitted = on_beats(fitted, sound.beats_s, place.edges, sound.bars_s)
+        # What meets a hit already isn't moved to its turn.
+        edges = replace(place.edges, turn_s=None) if place.hits_s else place.edges
+        fitted = on_beats(fitted, sound.beats_s, edges, sound.bars_s)
         fitted = opened(fitted) if place.edges.turn_s is None else fitted
     played_s = fitted.pieces[-1].end_s - fitted.pieces[0].at_s
     fade_in_s = max(fitted.fade_in_s, min(place.cross_in_s, played_s / 3))
@@ -258,17 +262,17 @@ def _fitted(place: Place, hit: Hit, sound: _LibrarySound, wanted_lufs: float) ->
 
 
 def _remixed(place: Place, length_s: float, hint_s: float, sound: _LibrarySound) -> tuple[Fit | None, str]:
-    """Where hits are marked they are met by the music as it is moved to its turn."""
-    turns_s, hits_s = place.scene_starts_s, place.hits_s
-    made, why = remixed(sound.remixer, length_s, at_s=place.start_s, hint_s=hint_s, turns_s=turns_s, hits_s=hits_s)
-    if made is None or not hits_s or place.edges is None:
-        return made, why
-    earlier_s = made.pieces[0].at_s - on_beats(made, sound.beats_s, place.edges, sound.bars_s).pieces[0].at_s
-    if earlier_s < ON_S or place.start_s < earlier_s:
-        return made, why
-    at_s, length_s = place.start_s - earlier_s, length_s + earlier_s
-    again, _ = remixed(sound.remixer, length_s, at_s=at_s, hint_s=hint_s, turns_s=turns_s, hits_s=hits_s)
-    return again or made, why
+    """Music that takes over from other music, or whose start was set, doesn't wait for a hit with its beginning."""
+    return remixed(
+        sound.remixer,
+        length_s,
+        at_s=place.start_s,
+        hint_s=hint_s,
+        turns_s=place.scene_starts_s,
+        hits_s=place.hits_s,
+        arc=place.arc,
+        may_wait=place.edges is not None and place.edges.turn_s is None,
+    )
 
 
 def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
@@ -293,4 +297,4 @@ def _fit(place: Place, hit: Hit, sound: _LibrarySound) -> tuple[Fit, str]:
         texture=sound.texture if endless else None,
         seed=zlib.crc32(place.id.encode()),  # no two cues walk through a texture the same way
     )
-    return fitted, why
+    return on_hit(fitted, place.hits_s, sound.bars_s, track) if place.layer == "music" else fitted, why
