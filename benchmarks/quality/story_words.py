@@ -82,7 +82,7 @@ def starter(finder: Finder) -> dict[str, Any]:
 
 
 def by_weight(finder: Finder, tracks: Sequence[str], wanted: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
-    """Mean average precision by weight, by mood alone and by chance; `wanted`: which tracks [t] each text asks for.
+    """Mean average precision by weight and by mood alone; `wanted`: which tracks [t] each text asks for.
 
     With the gain of the weight that ships over both, and its 95 % bootstrap over tracks.
     """
@@ -91,7 +91,7 @@ def by_weight(finder: Finder, tracks: Sequence[str], wanted: Mapping[str, NDArra
         rated = np.stack([ranking(weighed(finder, weight), text, tracks) for text in wanted])
         ways["story words alone" if weight == ALONE else f"{weight:g}"] = rated
     own = np.stack(list(wanted.values()))
-    found: dict[str, Any] = {"chance": round(float(own.mean()), 3)}
+    found: dict[str, Any] = {"right of all": round(float(own.mean()), 3)}
     found |= {way: round(_precision(rated, own), 3) for way, rated in ways.items()}
     now = ways[f"{shipped().weight:g}"]
     for way in ("mood alone", "0"):

@@ -401,7 +401,7 @@ def _slideshow(footage: Footage, options: PlanOptions, old: Score | None) -> Sli
 def _music(breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
     drafts = with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
-    return drafts if options.mood else with_arcs(drafts, breakdown.scenes, breakdown.mood)
+    return drafts if options.mood else with_arcs(drafts, breakdown.scenes, breakdown.arc)
 
 
 def _effects(
