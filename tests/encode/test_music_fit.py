@@ -18,6 +18,16 @@ def test_what_is_farther_off_fits_less_on_both_axes_and_sides() -> None:
     assert music_fit.probability(Mood(0, 0), Mood(1, 1)) < 0.1
 
 
+def test_a_mood_that_is_read_from_a_story_says_less_than_its_odds_alone() -> None:
+    slope, intercept = music_fit.numbers("music_story")["log_odds"]
+    assert 0 < slope < 1
+    assert intercept < 0
+    v, a, sign, one = music_fit.numbers()["track"]
+    alone = v * 0.2 + a * 0.3 + sign * 0.3 + one
+    want = 1 / (1 + np.exp(-(slope * alone + intercept)))
+    assert music_fit.probability(Mood(0.5, 0.5), Mood(0.3, 0.8)) == pytest.approx(want)
+
+
 def test_composed_music_fits_no_better_than_what_meets_its_mood_exactly() -> None:
     for valence, arousal in np.random.default_rng(0).random((200, 2)).tolist():
         mood = Mood(valence, arousal)

@@ -123,8 +123,19 @@ def test_a_sound_that_is_heard_as_everything_is_not_found_before_one_that_is_onl
 def test_ratings_that_differ_by_rounding_alone_are_usual() -> None:
     one_class = np.array([[0.3, 0.7, 0.1]], np.float32)  # whatever is asked asks for the only class there is
     rated = one_class[0] + np.array([1e-7, -1e-7, 0], np.float32)
-    assert fs.above(rated, fs.usual(one_class)).tolist() == [0, 0, 0]
-    assert fs.above(np.zeros(2, np.float32), fs.usual(np.zeros((4, 2), np.float32))).tolist() == [0, 0]
+    assert fs.above(rated, fs.usual(np.ones((1, 1), np.float32), one_class)).tolist() == [0, 0, 0]
+    silent = np.zeros((4, 2), np.float32)
+    assert fs.above(silent[0], fs.usual(np.eye(4, dtype=np.float32), silent)).tolist() == [0, 0]
+
+
+def test_what_is_usual_block_by_block_is_that_of_all_ratings_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    bank, segments = rng.random((6, 3), np.float32), rng.random((3, 11), np.float32)
+    monkeypatch.setattr(fs, "BLOCK", 4)
+    mean, deviation = fs.usual(bank, segments)
+    ratings = bank @ segments
+    np.testing.assert_allclose(mean, ratings.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(deviation, ratings.std(axis=0) + fs.SOFT * ratings.std(), rtol=1e-5)
 
 
 def test_reasons_name_common_classes_strongest_first() -> None:

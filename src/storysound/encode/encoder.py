@@ -51,8 +51,9 @@ class Head:
     `wording`: what a label means in plain words, a phrase or several. `logits`: scores are logits, not probabilities.
     `usual` [c] float32: what a class reaches in one of a hundred items without it; None where that isn't known.
     `said`, `seen`: how much what it hears counts in a search for what is said, and for what pictures show; 0 leaves it
-    out. `clear`: agreement of what is heard with what is seen from which on it is heard clearly. `music`: the class
-    that means music, and `music_from` the score it reaches where music plays; "": a class called music, if any.
+    out, of what is said only where another knows words. `clear`: agreement of what is heard with what is seen from
+    which on it is heard clearly. `music`: the class that means music, and `music_from` the score it reaches where music
+    plays; "": a class called music, if any.
     `moments`: its scores tell what is heard when. `sights`: its classes are of things that are seen, which sounds go
     with. `feature`: trained models go by its probabilities too.
     """

@@ -18,6 +18,7 @@ from storysound.story import Event, Mood
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
+BLOCK = 4096  # segments rated at once
 ROUNDING = 1e-5  # of what segments get: nearer ratings are equal
 NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 CLEAR = 0.1  # probability from which on a class is a reason
@@ -74,7 +75,7 @@ class Hearing:
 
     def usual(self, bank: Floats) -> tuple[Floats, Floats]:
         """What each segment usually gets, by a bank of queries: weights [b c] -> as `usual`."""
-        return usual(bank @ self.scores)
+        return usual(bank, self.scores)
 
     def rate_above(self, weights: Floats, usual: tuple[Floats, Floats]) -> Floats:
         """`rate`, `above` what each segment usually gets: weights [c] -> [n]."""
@@ -93,12 +94,18 @@ class Hearing:
         return [self.space.labels[few[i]] for i in worth]
 
 
-def usual(ratings: Floats) -> tuple[Floats, Floats]:
-    """Mean and deviation of each segment's rating over many queries: [b n] -> [n], [n].
+def usual(bank: Floats, segments: Floats) -> tuple[Floats, Floats]:
+    """Mean and deviation of each segment's rating over many queries: [b c], [c n] -> [n], [n].
 
-    Some segments rate well for whatever is asked (hubs); knowing by how much, `above` takes it off.
+    Some segments rate well for whatever is asked (hubs); knowing by how much, `above` takes it off. A block at a time:
+    all ratings of a large library wouldn't fit into memory.
     """
-    return ratings.mean(axis=0), ratings.std(axis=0) + SOFT * float(ratings.std())
+    mean, deviation = np.empty((2, segments.shape[1]), np.float32)
+    for at in range(0, segments.shape[1], BLOCK):
+        ratings = bank @ segments[:, at : at + BLOCK]
+        mean[at : at + BLOCK], deviation[at : at + BLOCK] = ratings.mean(axis=0), ratings.std(axis=0)
+    overall = np.sqrt(np.mean(deviation**2) + mean.var())  # law of total variance
+    return mean, np.asarray(deviation + SOFT * overall, np.float32)
 
 
 def above(ratings: Floats, usual: tuple[Floats, Floats]) -> Floats:

@@ -123,7 +123,8 @@ class Listeners:
             head = ear.traits.head(self._space)
             space = head_space(self._space, ear.labels[self._space], head, self._text, self._cache)
             hearing = Hearing(space, probabilities(heard.mean.numpy(), heard.peak.numpy()))
-            opinions.append((np.stack([hearing.rate(wish) for wish in space.weights(asking)]), 1.0))
+            usual = hearing.usual(space.weights(space.vectors))
+            opinions.append((np.stack([hearing.rate_above(wish, usual) for wish in space.weights(asking)]), 1.0))
         if self._speaker:
             opinions.append((asking @ heard.near.numpy().T, self.ears[self._speaker].traits.near))
         if not opinions:
