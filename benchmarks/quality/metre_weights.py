@@ -27,10 +27,10 @@ from storysound.media.rhythm import choice, metre
 from storysound.metrics.music import beats
 from storysound.weights.resolver import Resolver
 
-SEEDS = range(1000, 1240)
-SHARES = {"made": 1.0, "starter": 2.0, "struck": 1.0}
+SEEDS = range(1000, 1480)
+SHARES = {"made": 1.0, "starter": 4.0, "struck": 1.0}
 _STRUCK, _STRUCK_SEED = 60, 100
-_PRIOR = 4.0  # inverse variance of a weight
+_PRIOR = 1.0  # inverse variance of a weight
 _FOLDS, _TIMES = 10, 2
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from test_choice import story
 
 from storysound.annotate import families
+from storysound.annotate.own_sound import OwnSound
 from storysound.annotate.picture_claims import Things, parse
 from storysound.annotate.picture_words import PictureWord
-from storysound.jobs.plan.choice import effect_drafts
+from storysound.jobs.plan.choice import Draft, effect_drafts
+from storysound.jobs.plan.plan import _accepts
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.thing_effects import ThingEffects, ThingSound, sound_of, thing_sounds
 from storysound.match.query import Hit, Query
@@ -120,3 +123,15 @@ def test_what_is_told_is_looked_for_by_words_and_pictures() -> None:
     shelf = Shelf(hit("bark", "Bark", 0.5))
     (draft,) = effect_drafts(told, understood, shelf, PlanOptions(), [False], by_things=lambda unit: ())
     assert (draft.hits[0].sound.path, shelf.asked) == ("bark", ["a dog barks"])
+
+
+def test_what_was_found_for_a_thing_needs_no_second_look() -> None:
+    footage, understood = story(6)
+    deaf = SimpleNamespace(agreement=lambda *of: 0.0)
+    draft = Draft("spot", 0.0, 2.0, (hit("bark", "Bark", 0.9),), 0.5, unit=0)
+    laid = SimpleNamespace(cue=SimpleNamespace(start_s=0.0, end_s=2.0), samples=np.zeros((2, 8), np.float32))
+    told = replace(footage, story=replace(footage.story, texts=("a dog barks",)))
+    seen = replace(understood, reader=Reader())  # type: ignore[arg-type]
+    for material, breakdown, kept in ((footage, seen, True), (told, seen, False), (footage, understood, False)):
+        accepts = _accepts(material, breakdown, OwnSound(None), lambda: deaf)  # type: ignore[arg-type, return-value]
+        assert accepts(draft, draft.hits[0], laid) is kept  # type: ignore[arg-type]

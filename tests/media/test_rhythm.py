@@ -196,6 +196,33 @@ def test_beats_are_exact_to_some_milliseconds() -> None:
     assert np.abs(off - np.median(off)).max() < 0.006  # half a frame
 
 
+def test_a_late_onset_does_not_pull_its_beat_away() -> None:
+    wave, times = strokes(90, 24)
+    loud, reach = wave.samples.copy(), round(0.1 * 22050)
+    for time in times[5::7]:
+        at = round(time * 22050)
+        late = at + round(0.033 * 22050)
+        loud[0, late : late + reach] += 2 * wave.samples[0, at : at + reach]
+        loud[0, at:late] = 0.0
+    found = beat_times_s(Waveform(loud, 22050))
+    off = np.array([np.abs(found - time).min() for time in times[2:-2]])
+    assert off.max() < 0.012
+
+
+def test_beats_follow_a_tempo_that_drifts() -> None:
+    wave, _ = strokes(2.0, 40)  # two strokes: one is laid on each beat
+    stroke = wave.samples[0, round(0.2 * 22050) :][: round(0.1 * 22050)]
+    steps = 0.6 * (1 + 0.04 * np.sin(np.arange(48) / 6))
+    times = 0.3 + np.cumsum(steps)
+    samples = np.zeros(round((times[-1] + 1) * 22050), np.float32)
+    for index, time in enumerate(times):
+        at = round(time * 22050)
+        samples[at : at + len(stroke)] += stroke * (1.0 if index % 4 == 0 else 0.6)
+    found = beat_times_s(Waveform(samples[None], 22050))
+    off = np.array([np.abs(found - time).min() for time in times[2:-2]])
+    assert off.max() < 0.02
+
+
 def test_beats_lie_where_something_sounds() -> None:
     wave, times = strokes(100, 12)
     silent = np.zeros((1, 22050 * 4), np.float32)

@@ -23,7 +23,6 @@ from storysound.story import Span
 
 PERSON = "person"
 MOST = 4  # words for what one scene or shot shows
-AGREEING = 2  # pictures of it that are to show a thing
 CROWD = 6  # people from which on they are one
 COUNTED = 0.35  # score of a box from which on it counts as one more of its kind
 FIRST = SeeingConfig(special=0.2, general=0.1, most=2)  # what of the classes is weighed at all
@@ -126,9 +125,9 @@ def picture_words(
 ) -> tuple[PictureWord, ...]:  # fmt: skip
     """Words for the pictures of one scene, the likeliest first, by their classes [n c] and the boxes in each.
 
-    A thing is as likely as in the mean of the two that show it best: what one of them doesn't show has to be clear in
-    the other. Of a thing and a special case of it the special one is said where it is likely enough, else the thing.
-    `around`: how likely each picture shows what surrounds (`encode.detectors.scenery`).
+    A thing is as likely as in the mean of them: what only one of two shows has to be clear there. Of a thing and a
+    special case of it the special one is said where it is likely enough, else the thing. `around`: how likely each
+    picture shows what surrounds (`encode.detectors.scenery`).
     """
     model = model or word_model()
     thing_of = model.things(known)
@@ -136,25 +135,16 @@ def picture_words(
     for own, found in zip(classes, boxes, strict=True):
         for one in evidence_of(own, found, known, thing_of):
             chances.setdefault((one.words(known), one.thing), []).append(model.chance(one))
-    said = {key: _together(own, len(classes)) for key, own in chances.items()}
+    said = {key: sum(own) / len(classes) for key, own in chances.items()}
     said = {key: chance for key, chance in said.items() if chance >= model.least}
     words = [PictureWord(name, chance) for (name, thing), chance in said.items() if not _is_general(thing, said, known)]
     words = [replace(word, words=_people(boxes)) if word.words == PERSON else word for word in words]
     places = dict(_places(said, model))
     for name, own in (around or {}).items():
-        if (chance := _together(own, len(classes))) >= model.least:
+        if (chance := sum(own) / len(own)) >= model.least:
             places[name] = max(chance, places.get(name, 0.0))
     words += [PictureWord(name, chance) for name, chance in places.items()]
     return tuple(sorted(words, key=lambda word: -word.chance)[:most])
-
-
-def _together(chances: Sequence[float], pictures: int) -> float:
-    """How likely so many pictures show what some of them offer with these chances.
-
-    >>> _together([0.8], 1), _together([0.8], 2), round(_together([0.5, 0.8, 0.6], 3), 3)
-    (0.8, 0.4, 0.7)
-    """
-    return sum(sorted(chances, reverse=True)[:AGREEING]) / min(pictures, AGREEING)
 
 
 def class_words(classes: Floats, known: Things, most: int) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Remixes of a track whose beats are known: exact, on the beat, with its own beginning and ending."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from cue.remix.track_making import BEAT_S, LEAD_IN_S, RATE, track
 from storysound.cue.fit import analyse
 from storysound.cue.playback import CuePlayer
-from storysound.cue.remix.align import aligned
+from storysound.cue.remix.align import Meeting, aligned
 from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remix, Remixer
 from storysound.cue.score import Piece
+from storysound.media.arrays import Floats
 from storysound.media.audio import Waveform
 
 LENGTHS = (0.5, 0.77, 1.0, 1.31, 3.0)
@@ -117,13 +119,37 @@ def test_places_marked_apart_are_aligned() -> None:
     wave, times = track("AA")
     for off_s in (-0.04, 0.0, 0.03):
         found = aligned(wave.samples[0], RATE, times[8], times[24] + off_s, 0.03, most_s=BEAT_S / 2, marked=True)
-        assert found == pytest.approx(times[24], abs=0.002)
+        assert found.reach_s == pytest.approx(times[24], abs=0.002)
+        assert found.likeness > 0.5
+
+
+def test_a_way_without_jumps_whose_onsets_do_not_meet_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave, _ = track()
+    wanted_s = 1.31 * wave.duration_s
+
+    def jumps(likeness: Callable[[float, float], float]) -> set[tuple[float, float]]:
+        found = set()
+
+        def fake(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float, **_: object) -> Meeting:
+            return Meeting(reach_s, likeness(leave_s, reach_s))
+
+        monkeypatch.setattr("storysound.cue.remix.remix.aligned", fake)
+        fresh = Remixer(wave, analyse(wave, np.empty(0)))
+        for before, after in pairwise(fresh.remix(wanted_s).fit.pieces):
+            found.add((round(before.out_s - fresh.fade_s / 2, 6), round(after.in_s + fresh.fade_s / 2, 6)))
+        return found
+
+    usual = jumps(lambda leave_s, reach_s: 0.9)
+    assert usual
+    others = jumps(lambda leave_s, reach_s: 0.0 if (round(leave_s, 6), round(reach_s, 6)) in usual else 0.9)
+    assert others
+    assert not usual & others
 
 
 def test_nothing_is_before_a_track() -> None:
     """A beat that a track begins with may move to before its first sample."""
     wave = track("AA")[0]
-    assert aligned(wave.samples[0], RATE, 14.25, -0.05, 0.03, most_s=0.0, marked=True) < 0.01
+    assert aligned(wave.samples[0], RATE, 14.25, -0.05, 0.03, most_s=0.0, marked=True).reach_s < 0.01
 
 
 @pytest.mark.parametrize("may_wait", [True, False])

@@ -1,5 +1,7 @@
 """Where exactly a jump comes in: so that the beat goes on, and the waves as well."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.fft
 
@@ -17,20 +19,31 @@ _WAVE_REACH_S = 0.003
 _BANDS_HZ = (0, 150, 300, 600, 1200, 2500, 5000, 10_000, 24_000)
 
 
+@dataclass(frozen=True)
+class Meeting:
+    """Where what follows a jump goes on, and how alike the onsets around there and around where it leaves are."""
+
+    reach_s: float
+    likeness: float  # correlation, in [-1, 1]
+
+
 def aligned(
     mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float, *, most_s: float, marked: bool
-) -> float:
+) -> Meeting:
     """`reach_s`, moved by `most_s` at the most to where what comes there goes on from what ends at `leave_s`.
 
     `mono` [n]. First by the onsets around both, to 2 ms, then by the waves of a crossfade of `fade_s`. `marked`: both
     are beats, and most likely right.
     """
-    reach_s += _by_onsets(mono, rate_hz, leave_s, reach_s, most_s, marked)
-    return max(0.0, reach_s + _by_waves(mono, rate_hz, leave_s, reach_s, fade_s))
+    moved_s, likeness = _by_onsets(mono, rate_hz, leave_s, reach_s, most_s, marked)
+    reach_s += moved_s
+    return Meeting(max(0.0, reach_s + _by_waves(mono, rate_hz, leave_s, reach_s, fade_s)), likeness)
 
 
-def _by_onsets(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, most_s: float, marked: bool) -> float:
-    """By how many seconds `reach_s` has to move so that the onsets of `mono` [n] around both lie together."""
+def _by_onsets(
+    mono: Floats, rate_hz: int, leave_s: float, reach_s: float, most_s: float, marked: bool
+) -> tuple[float, float]:
+    """By how many seconds `reach_s` has to move so that the onsets of `mono` [n] around both lie together; likeness."""
     here = _onsets(_around(mono, rate_hz, leave_s, _AROUND_S), rate_hz)
     there = _onsets(_around(mono, rate_hz, reach_s, _AROUND_S + most_s), rate_hz)
     most = (len(there) - len(here)) // 2
@@ -38,10 +51,12 @@ def _by_onsets(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, most_
     here = here * np.exp(-0.5 * (np.linspace(-1, 1, len(here)) * _AROUND_S / _TAPER_S) ** 2)[:, None]
     norm = np.linalg.norm(here)
     fits = np.array([_likeness(here, there[most + s : most + s + len(here)], float(norm)) for s in shifts])
+    worth = fits
     if marked:
         slip = np.where(fits > _ALIKE, _SLIP, 0.0)
-        fits = fits * np.maximum(np.exp(-0.5 * (shifts * _HOP_S / _USUAL_S) ** 2), slip)
-    return float(shifts[int(np.argmax(fits))] * _HOP_S)
+        worth = fits * np.maximum(np.exp(-0.5 * (shifts * _HOP_S / _USUAL_S) ** 2), slip)
+    best = int(np.argmax(worth))
+    return float(shifts[best] * _HOP_S), float(fits[best])
 
 
 def _likeness(here: Doubles, there: Doubles, norm: float) -> float:

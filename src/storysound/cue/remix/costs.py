@@ -5,7 +5,8 @@ where, right at the seam, no more changes than at the track's own beats (Wenner 
 Music Retargeting and Synthesis", section 4, compare both sides likewise).
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +52,13 @@ class Costs:
     seam: Floats
     level: Floats
     total: Floats  # with what doesn't depend on sound
+
+    def raised(self, jumps: Collection[tuple[int, int]], by: float) -> "Costs":
+        """Those where some jumps (before which beat they leave, and with which they go on) cost more by so much."""
+        total = self.total.copy()
+        for jump in jumps:
+            total[jump] += by
+        return replace(self, total=total)
 
 
 def costs_of(bars: Bars, structure: Structure, weights: Weights = WEIGHTS) -> Costs:

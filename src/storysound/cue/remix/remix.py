@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
-from storysound.cue.remix.align import aligned
+from storysound.cue.remix.align import Meeting, aligned
 from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
@@ -29,6 +29,8 @@ LEAD_S = 0.031  # before a beat its attack begins, and a seam is over
 FADE_S = 0.03  # of the crossfade at a jump
 PLAIN_FADE_S = 0.3  # where there are no beats to be kept
 MOST_SHIFT_S = 0.3  # of where a jump comes in, so that the beat goes on
+LEAST_LIKENESS = 0.2  # of the onsets around both places of a jump: where there is less the beat may be lost
+_DOUBTED, _ROUNDS = 1.5, 8  # cost of such a jump, and how often a way without them is looked for
 _MET_S = 0.05  # of a hit, and what begins there is heard as on it
 _ALL_BUT_S = 0.2  # of a hit, and it is met exactly by moving all
 _LOUD_SHARE = 90  # percentile of the level that counts as loud
@@ -66,6 +68,7 @@ class Remixer:
     ) -> None:
         """`track`: what the cutter knows of the same sound; `found`: its bars, where they are known."""
         self._wave, self._track, self._weights, self._found = wave, track, weights, found
+        self._meetings: dict[tuple[int, int], Meeting] = {}  # of the jumps that were looked at
 
     @cached_property
     def bars(self) -> Bars:
@@ -139,7 +142,7 @@ class Remixer:
         latest_s = self.bars.beat_s * self.bars.meter / 2 if may_wait else 0.0
         arc = arc if arc is not None and arc.changes(at_s, at_s + length_s) else None
         wanted = Wanted(length_s, hits, hint_s, turns, latest_s, arc, at_s)
-        way = cheapest(self.bars, self.structure, self.costs, wanted, self._loud_db)
+        way = self._way(wanted)
         pieces = self._pieces(way, at_s)
         if hits_s:
             pieces = self._moved(pieces, way.late_s)
@@ -160,6 +163,31 @@ class Remixer:
             way.cost,
         )
 
+    def _way(self, wanted: Wanted) -> Way:
+        """The cheapest, where jumps whose beats may be wrong cost more; only those are listened to that are wanted."""
+        costs, doubted = self.costs, set[tuple[int, int]]()
+        for _ in range(_ROUNDS):
+            way = cheapest(self.bars, self.structure, costs, wanted, self._loud_db)
+            new = {jump for jump in way.jumps if self._is_doubtful(jump)} - doubted
+            if not new:
+                break
+            doubted |= new
+            costs = costs.raised(doubted, _DOUBTED)
+        return way
+
+    def _is_doubtful(self, jump: tuple[int, int]) -> bool:
+        return self.bars.pulses and self._meeting(*jump).likeness < LEAST_LIKENESS
+
+    def _meeting(self, leave: int, reach: int) -> Meeting:
+        """Where exactly the jump from before one beat to another comes in."""
+        if (leave, reach) not in self._meetings:
+            leave_s, reach_s = (float(self.bars.times_s[beat]) - self.lead_s for beat in (leave, reach))
+            most_s = min(self.bars.beat_s / 2, MOST_SHIFT_S)
+            mono, rate_hz, pulses = self._track.mono, self._track.rate_hz, self.bars.pulses
+            found = aligned(mono, rate_hz, leave_s, reach_s, self.fade_s, most_s=most_s, marked=pulses)
+            self._meetings[leave, reach] = found
+        return self._meetings[leave, reach]
+
     def _pieces(self, way: Way, at_s: float) -> list[Piece]:
         """The stretches of a way, to the audible end of the track."""
         bars, half, lead = self.bars, self.fade_s / 2, self.lead_s
@@ -167,11 +195,9 @@ class Remixer:
         pieces: list[Piece] = []
         jump: Jump | None = None
         for leave, reach in way.jumps:
-            leave_s = float(bars.times_s[leave]) - lead
-            reach_s = float(bars.times_s[reach]) - lead
-            pieces.append(Piece(start_s, leave_s + half, at_s, jump))
+            pieces.append(Piece(start_s, float(bars.times_s[leave]) - lead + half, at_s, jump))
             at_s = pieces[-1].end_s - 2 * half
-            start_s = max(0.0, self._aligned(leave_s, reach_s) - half)
+            start_s = max(0.0, self._meeting(leave, reach).reach_s - half)
             jump = self.jump(leave, reach)
         pieces.append(Piece(start_s, bars.last_s, at_s, jump))
         return pieces
@@ -188,11 +214,6 @@ class Remixer:
         near = [(hit_s, self._nearest(hit_s, begins, pieces)) for hit_s in hits_s]
         early = [hit_s - found[0] for hit_s, found in near if found and abs(hit_s - found[0]) < _ALL_BUT_S]
         return float(np.mean(early)) if early else 0.0
-
-    def _aligned(self, leave_s: float, reach_s: float) -> float:
-        most_s = min(self.bars.beat_s / 2, MOST_SHIFT_S)
-        mono, rate_hz, pulses = self._track.mono, self._track.rate_hz, self.bars.pulses
-        return aligned(mono, rate_hz, leave_s, reach_s, self.fade_s, most_s=most_s, marked=pulses)
 
     def jump(self, leave: int, reach: int) -> Jump:
         """What a jump from before one beat to another costs."""

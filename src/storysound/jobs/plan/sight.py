@@ -1,8 +1,7 @@
 """What is recognised in the pictures of a story, and in likely words what each scene shows and how it looks.
 
-For words, two pictures of a scene are looked at more closely, for people and things in them, three where it has
-several shots, one where there are many scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC
-2012 has its own words for all of them.
+For words, two pictures of a scene are looked at more closely, for people and things in them, one where there are many
+scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC 2012 has its own words for all of them.
 """
 
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ from storysound.media.arrays import Floats, Pixels
 from storysound.progress import unless_stopped
 
 CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
-OF_SHOTS = 3  # of one of several shots, each of which may show something else
 MANY = 100  # scenes, from which on one is
 
 
@@ -82,13 +80,10 @@ class PictureReader:
         """
         return self._read(units, CLOSE_LOOKS, least, closely=closely)[0]
 
-    def scene(self, scene: Scene, most: int = OF_SHOTS) -> Scene:
-        """A scene with words for what it shows and how it looks, by at most so many pictures.
-
-        Raises MissingModelError as `words`.
-        """
+    def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
+        """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
         units = _units(scene, self._footage)
-        shown, boxes, pictures = self._read(units, min(most, OF_SHOTS if len(scene.shots) > 1 else CLOSE_LOOKS))
+        shown, boxes, pictures = self._read(units, most)
         speeds = [self._footage.motion[unit] for unit in units if self._footage.motion]
         motion = [speed for speed in speeds if speed is not None]
         look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
@@ -122,7 +117,7 @@ class PictureReader:
 
 def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:
     """Scenes with their words. Raises MissingModelError as `PictureReader.words`; Cancelled."""
-    close = 1 if len(scenes) >= MANY else OF_SHOTS
+    close = 1 if len(scenes) >= MANY else CLOSE_LOOKS
     return tuple(reader.scene(scene, close) for scene in unless_stopped(scenes))
 
 

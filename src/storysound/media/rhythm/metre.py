@@ -52,6 +52,8 @@ _LEAST_EVIDENCE = 0.2  # a second: of what doesn't pulse evenly but is tonal, as
 _TONAL_DB = 12.0  # clarity of tones from which a sound is tonal: noise has 5, made music of any ensemble 19 or more
 _SNAP = 3  # frames of the onsets to either side of a beat in which it is looked for exactly
 _SNAP_HEIGHT = 1.0  # deviations from which a rise is an onset; beats lie between the first and the last
+_SNAP_TRUSTED, _SNAP_UNSTRUCK = 3.0, 0.075  # deviations from which it is trusted wholly; trust where there is none
+_SNAP_AROUND, _SNAP_OFF, _SNAP_ROUNDS = 6, 0.5, 6  # beats to either side of one; frames from which one is off them
 _LATE_S = 0.004  # by which onsets are found late: strokes of noise are 5 ms early, struck chords 9 ms late
 
 
@@ -346,12 +348,36 @@ def _bpm(lengths: Ints, metre: int) -> float:
 
 
 def _snapped(frames: Doubles, envelope: Doubles) -> Doubles:
-    """Frames [n], each moved to the strongest onset of an envelope [t] close to it where there is one."""
+    """Frames of beats [n] where the onsets of an envelope [t] close to them say that they are, by their neighbours too.
+
+    The strongest onset close to a beat may be another than that of the beat, above all with soft attacks: so each beat
+    lies where a parabola through those around it has it (Cleveland 1979, "Robust locally weighted regression and
+    smoothing scatterplots", with Huber's weights), which follows a tempo that drifts.
+    """
     near = np.round(frames).astype(np.int64)[:, None] + np.arange(-_SNAP, _SNAP + 1)
     heights = envelope[np.clip(near, 0, len(envelope) - 1)]
     strongest = near[np.arange(len(near)), heights.argmax(axis=1)]
-    found = np.where(heights.max(axis=1) >= _SNAP_HEIGHT, strongest + _between(strongest, envelope), frames)
-    return np.maximum.accumulate(found)
+    struck = heights.max(axis=1) >= _SNAP_HEIGHT
+    found = np.where(struck, strongest + _between(strongest, envelope), frames)
+    trust = np.where(struck, np.minimum(heights.max(axis=1) / _SNAP_TRUSTED, 1.0), _SNAP_UNSTRUCK)
+    return np.maximum.accumulate(_smooth(found, trust) if len(found) > _SNAP_AROUND else found)
+
+
+def _smooth(values: Doubles, trust: Doubles) -> Doubles:
+    """Values [n] on parabolas through _SNAP_AROUND to either side of each; `trust` [n] in [0, 1]."""
+    near = np.arange(-_SNAP_AROUND, _SNAP_AROUND + 1)
+    around = np.arange(len(values))[:, None] + near
+    inside = (around >= 0) & (around < len(values))
+    around = np.clip(around, 0, len(values) - 1)
+    weights = trust[around] * inside * (1 - np.abs(near / (_SNAP_AROUND + 1)) ** 3) ** 3
+    offsets, powers = values[around] - values[:, None], near[:, None] ** np.arange(3)
+    firm = weights
+    for _ in range(_SNAP_ROUNDS):
+        normal = np.einsum("nk,ki,kj->nij", firm, powers, powers) + 1e-9 * np.eye(3)
+        curves = np.linalg.solve(normal, np.einsum("nk,ki->ni", firm * offsets, powers)[..., None])
+        off = np.abs(offsets - (powers @ curves)[..., 0])
+        firm = weights / np.maximum(1.0, off / _SNAP_OFF)
+    return np.asarray(values + curves[:, 0, 0])
 
 
 def _between(frames: Ints, envelope: Doubles) -> Doubles:
