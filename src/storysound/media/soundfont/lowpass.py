@@ -67,7 +67,8 @@ def _filter(samples: Samples, out: Samples, state: Samples, fresh: Samples, carr
     target += made[:, :ROW]
     if not whole:
         out[:] = target.reshape(-1)[: len(samples)]
-    return states[-(-len(samples) // ROW)]
+    after: Samples = states[-(-len(samples) // ROW)]
+    return after
 
 
 @lru_cache(maxsize=256)
