@@ -49,6 +49,7 @@ def jobs(media: Path, out: Path) -> dict[str, Job]:
         "mood": lambda s, how: s.mood(ss.MoodRequest(media / "v.mp4", plot=out / "m.svg"), **how),
         "mood of a sound": lambda s, how: s.mood(ss.MoodRequest(media / "s.wav"), **how),
         "gloss": lambda s, how: s.gloss(ss.GlossRequest(media / "s.wav"), **how),
+        "story_words": lambda s, how: s.story_words(ss.StoryWordsRequest("a feast"), **how),
         "split": lambda s, how: s.split_speech(
             ss.SplitSpeechRequest(media / "s.wav", out / "b.wav", out / "v.wav"), **how
         ),

@@ -35,7 +35,7 @@ from storysound.cue.texture import HOP_S, LEAST_S, Texture, analyse, flaw
 from storysound.cue.walk import walk
 from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import LabelSpace, head_space, text_vectors
-from storysound.match.first_stage import IDF, SMALL
+from storysound.match.first_stage import SMALL
 from storysound.media.arrays import RATE_HZ, Doubles, Floats, Samples
 from storysound.media.audio import Waveform, read_audio
 from storysound.weights.resolver import Resolver
@@ -80,7 +80,7 @@ class Judge:
     def classes(self, samples: Samples) -> tuple[int, int]:
         """Numbers of the name and of AudioSet's class that are heard in [c n]."""
         scores = self._scores(samples)
-        return int((self._asked @ (scores / self._usual**IDF)).argmax()), int(scores.argmax())
+        return int((self._asked @ (scores / self._usual)).argmax()), int(scores.argmax())
 
 
 def autocorrelation(signals: Floats, rate_hz: float) -> float:

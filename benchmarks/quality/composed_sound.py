@@ -126,6 +126,11 @@ def felt(wave: Waveform) -> Doubles:
     return np.asarray(np.log(said / (1 - said)).mean(axis=0), float)
 
 
+def arousal_heard(wave: Waveform) -> float:
+    """How aroused music is, by what is `felt` of it, in no unit."""
+    return float(felt(wave) @ np.array(_AROUSAL))
+
+
 @cache
 def _ears() -> Encoder[Waveform]:
     return load("ears", Resolver(offline=True))

@@ -1,11 +1,17 @@
 """How many of the effects that are laid an editor would keep, and how many shots that deserve one get one.
 
-Run: python -m benchmarks.quality.effects [../shared/data] [--part choose|report]
+Run: python -m benchmarks.quality.effects --media FOLDER [../shared/data] [--part choose|report] [--library LIBRARY]
+     python -m benchmarks.quality.effects --fit [../shared/data] [--library LIBRARY]
 
-Photographs of OASIS, at most four of a theme, as a slideshow without music or texts; the library is ESC-50's 220 clips,
-whose names say nothing. Which classes fit a theme stands in `photograph_sounds.toml`, and of single photographs where
-looking at them says otherwise; every second theme chose limits and the table of things, the others report. A shot
-deserves an effect where some class fits. Intervals: 95 % of Wilson's.
+Shots of packages and repositories (`effects_shots.tsv`; FOLDER holds one folder for each source, unpacked), silent, as
+a slideshow without music or texts; the library is ESC-50's 220 clips with the effects of Wesnoth and of the triples
+(`effects_library.toml`), 345 sounds, judged by ear alone. To choose there are also photographs of OASIS, at most four
+of a theme (`photograph_sounds.toml`, and what `shipped_weights/scenery/labels.toml` says of them), by heads that
+learned from them. A shot deserves an effect where some class fits. What is heard once belongs to the shot in which it
+begins, ambience to those of which it covers half. Intervals: 95 % of Wilson's.
+
+With --fit the three numbers of `jobs/plan/thing_effects` are fitted on what the library has for each thing, and what
+they say of things that were left out is printed.
 """
 
 import argparse
@@ -13,93 +19,186 @@ import csv
 import re
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
 
 from benchmarks.quality.scene_words import share
 from storysound.config import load_profile
 from storysound.cue.score import Score
 from storysound.encode.pool import Models
+from storysound.jobs.find.find import finder_of
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.plan import plan
-from storysound.jobs.plan.request import PlanRequest
+from storysound.jobs.plan.choice import EFFECT_HITS, search
+from storysound.jobs.plan.request import PlanOptions, PlanRequest
+from storysound.jobs.plan.thing_effects import LEAST, thing_sounds
+from storysound.match.query import Query
+from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
-TRUTH = Path(__file__).parent / "photograph_sounds.toml"
-PER_THEME, SECONDS = 4, 4.0
+HERE = Path(__file__).parent
+SCENERY = HERE.parents[1] / "shipped_weights" / "scenery" / "labels.toml"
+PER_THEME, SECONDS, RIDGE = 4, 4.0, 0.002
+BINS = (0.55, 0.65, 0.75, 0.85, 1.0)
 
 
-def truth() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
-    """Classes that fit, by theme, and by photograph where that says something else."""
-    table = tomllib.loads(TRUTH.read_text("utf-8"))
+@dataclass(frozen=True)
+class JudgedShot:
+    """A file, and the classes of sounds that fit it."""
+
+    file: Path
+    fits: frozenset[str]
+
+
+def shots(media: Path, part: str) -> Iterator[JudgedShot]:
+    """Those of packages and repositories."""
+    for line in (HERE / "effects_shots.tsv").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            half, source, file, fits = line.split("\t")
+            if half == part:
+                yield JudgedShot(media / source / file, frozenset(fits.split()))
+
+
+def photographs(folder: Path) -> Iterator[JudgedShot]:
+    """Those of OASIS."""
+    table = tomllib.loads((HERE / "photograph_sounds.toml").read_text("utf-8"))
     themes = {theme: frozenset(classes.split()) for theme, classes in table["fits"].items()}
     themes |= dict.fromkeys(table["none"].split(), frozenset())
-    return themes, {name: frozenset(classes.split()) for name, classes in table["photographs"].items()}
-
-
-def theme_of(photograph: str) -> str:
-    """The theme in the name of a photograph of OASIS."""
-    return re.sub(r"[_ ]\d+$", "", Path(photograph).stem)
-
-
-def photographs(folder: Path, part: str) -> list[Path]:
-    """Those of a part."""
-    themes = sorted(truth()[0])[part == "report" :: 2]
+    single = {name: frozenset(classes.split()) for name, classes in table["photographs"].items()}
+    around = tomllib.loads(SCENERY.read_text("utf-8"))
     counts = dict.fromkeys(themes, 0)
-    found = []
     for file in sorted(folder.iterdir()):
-        theme = theme_of(file.name)
+        theme = re.sub(r"[_ ]\d+$", "", file.stem)
         if counts.get(theme, PER_THEME) < PER_THEME:
             counts[theme] += 1
-            found.append(file)
+            more = {own for name, own in table["around"].items() if file.stem in around[name]["oasis"].split()}
+            yield JudgedShot(file, single.get(file.name, themes[theme]) | more)
+
+
+def classes_of_sounds(data: Path) -> dict[str, str]:
+    """The class of each sound of the library, by its file's stem."""
+    rows = csv.DictReader((data / "esc50" / "labels.csv").open(newline=""))
+    found = {Path(row["file"]).stem: row["category"] for row in rows}
+    table = tomllib.loads((HERE / "effects_library.toml").read_text("utf-8"))
+    for folder, names in (("wesnoth/sounds", table["wesnoth"]), ("triples/audio", table["triples"])):
+        for file in sorted((data / folder).iterdir()):
+            ends = [name for name in names if re.search(rf"(^|_|-){re.escape(name)}$", file.stem)]
+            if ends:
+                found[file.stem] = names[max(ends, key=len)]
     return found
 
 
-def scored(pictures: list[Path], library: Path, scratch: Path, models: Models) -> Score:
+def scored(judged: list[JudgedShot], library: Path, scratch: Path, models: Models) -> Score:
     """The slideshow with its effects."""
     shown = scratch / "shown"
     shown.mkdir()
-    for file in pictures:
-        (shown / file.name).symlink_to(file.absolute())
+    for number, shot in enumerate(judged):
+        (shown / f"{number:04}{shot.file.suffix}").symlink_to(shot.file.absolute())
     request = PlanRequest(
-        shown, library, scratch / "effects.cues.json", music=False, seconds=SECONDS, fill="none", transition=0.0
-    )
+        shown, library, scratch / "effects.cues.json", music=False, seconds=SECONDS, fill="none", transition=0.0,
+        keep_original=False, ignore_names=True,
+    )  # fmt: skip
     return plan.run(request, models, Watch()).score
+
+
+def pairs(library: Path, labels: dict[str, str], models: Models) -> list[tuple[str, float, float, bool]]:
+    """Of all that is heard as a thing: the thing, log-odds of what is heard and of the hit, and whether it is right."""
+    things = tomllib.loads((HERE / "effects_library.toml").read_text("utf-8"))["things"]
+    finder, _ = finder_of(library, models, "none", taste=False)
+    found = []
+    for thing, right in things.items():
+        sound = thing_sounds()[thing]
+        assert sound
+        hits = search(finder, Query(text=sound.words), EFFECT_HITS, "sfx", PlanOptions(ignore_names=True))
+        for hit in hits:
+            if heard := sound.heard_in(hit):
+                chances = (log_odds_within(chance, LEAST) for chance in (heard, hit.chance or 0.0))
+                found.append((thing, *chances, labels.get(Path(hit.sound.path).stem) in right.split()))
+    return found
+
+
+def log_odds_within(chance: float, least: float) -> float:
+    """Of a chance, kept by `least` from certainty."""
+    inside = min(max(chance, least), 1 - least)
+    return float(np.log(inside / (1 - inside)))
+
+
+def fitted(x: Doubles, y: Doubles) -> Doubles:
+    """Numbers [3] of a logistic model of two features [n 2] and what is right [n], held small by a ridge."""
+
+    def loss(numbers: Doubles) -> float:
+        odds = x @ numbers[1:] + numbers[0]
+        return float(np.mean(np.logaddexp(0, odds) - y * odds) + RIDGE * np.sum(numbers[1:] ** 2))
+
+    return np.asarray(minimize(loss, np.zeros(3)).x)
+
+
+def fit(found: list[tuple[str, float, float, bool]]) -> None:
+    """Prints the numbers, and of things that were left out what is said and what is right."""
+    names = np.array([row[0] for row in found])
+    x, y = np.array([row[1:3] for row in found]), np.array([row[3] for row in found], float)
+    print("INTERCEPT, HEARD, FITS =", fitted(x, y).round(2).tolist(), f"({len(y)} hits of {len(set(names))} things)")
+    chances = np.zeros(len(y))
+    for name in np.unique(names):
+        own = names == name
+        numbers = fitted(x[~own], y[~own])
+        chances[own] = 1 / (1 + np.exp(-(x[own] @ numbers[1:] + numbers[0])))
+    for low, high in pairwise((0.0, 0.3, 0.5, 0.7, 0.85, 1.0)):
+        own = (chances >= low) & (chances < high)
+        print(share(f"said {low:.2f} to {high:.2f}, mean {chances[own].mean():.2f}", int(y[own].sum()), int(own.sum())))
 
 
 def main() -> None:
     """Prints each effect and whether it is right, and the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
+    parser.add_argument("--media", type=Path)
     parser.add_argument("--part", choices=("choose", "report"), default="report")
-    parser.add_argument("--library", type=Path, help="of ESC-50, where there is one already")
+    parser.add_argument("--library", type=Path, help="of these sounds, where there is one already")
+    parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
     models = Models(load_profile("embedded"), Resolver())
-    rows = csv.DictReader((options.data / "esc50" / "labels.csv").open(newline=""))
-    labels = {Path(row["file"]).name: row["category"] for row in rows}
-    pictures = photographs(options.data / "oasis" / "images", options.part)
-    themes, single = truth()
+    labels, data = classes_of_sounds(options.data), options.data
     with tempfile.TemporaryDirectory() as folder:
         library = options.library or Path(folder) / "library"
         if not library.exists():
-            index.run(IndexRequest((options.data / "esc50" / "audio",), library), models, Watch())
-        score = scored(pictures, library, Path(folder), models)
-    laid = right = 0
-    served, deserving = set(), 0
+            folders = (data / "esc50" / "audio", data / "wesnoth" / "sounds", data / "triples" / "audio")
+            index.run(IndexRequest(folders, library), models, Watch())
+        if options.fit:
+            fit(pairs(library, labels, models))
+            return
+        judged = list(shots(options.media, options.part))
+        fresh = len(judged)
+        if options.part == "choose":
+            judged += photographs(data / "oasis" / "images")
+        score = scored(judged, library, Path(folder), models)
+    laid: list[tuple[int, float, bool]] = []
     for still in score.slideshow.stills if score.slideshow else ():
-        name = Path(still.path).name
-        fits = single.get(name, themes[theme_of(name)])
-        deserving += bool(fits)
-        for cue in score.cues:  # what is heard once may reach over the next picture
-            end_s = min(cue.end_s, cue.start_s + SECONDS) if cue.layer == "spot" else cue.end_s
-            if min(end_s, still.end_s) - max(cue.start_s, still.start_s) > SECONDS / 2:
-                label = labels[Path(cue.sound.path).name]
-                laid, right = laid + 1, right + (label in fits)
-                served |= {name} if label in fits else set()
-                print(f"{'right' if label in fits else 'WRONG'} {name:24} {label:18} {'; '.join(cue.why)[:100]}")
-    print(share("effects that are right", right, laid))
-    print(share("shots that deserve one with a right one", len(served), deserving))
+        number = int(Path(still.path).stem)
+        shot = judged[number]
+        for cue in score.cues:
+            shared_s = min(cue.end_s, still.end_s) - max(cue.start_s, still.start_s)
+            begins = still.start_s <= cue.start_s < still.end_s
+            if begins if cue.layer == "spot" else shared_s > (still.end_s - still.start_s) / 2:
+                label = labels.get(Path(cue.sound.path).stem, Path(cue.sound.path).stem)
+                laid.append((number, cue.score, label in shot.fits))
+                name = f"{shot.file.parent.name[-12:]}/{shot.file.name}"[-40:]
+                print(f"{'right' if label in shot.fits else 'WRONG'} {name:40} {label:16} {'; '.join(cue.why)[:90]}")
+    for name, numbers in (("shots", range(fresh)), ("photographs of OASIS", range(fresh, len(judged)))):
+        own = [(number, right) for number, _, right in laid if number in numbers]
+        deserving = sum(bool(judged[number].fits) for number in numbers)
+        print(share(f"{name}: effects that are right", sum(right for _, right in own), len(own)))
+        print(share(f"{name}: that deserve one with a right one", len({at for at, right in own if right}), deserving))
+    for low, high in pairwise(BINS):
+        own_chances = [right for _, chance, right in laid if low <= chance < high]
+        print(share(f"right of those said to be so with {low:.1f} to {high:.1f}", sum(own_chances), len(own_chances)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from storysound.encode.encoder import Encoder, load
 from storysound.encode.labels import TEMPERATURE, softmax, text_vectors
 from storysound.encode.wording import synonyms
 from storysound.jobs.find.finder import Finder
-from storysound.match.first_stage import IDF, SMALL
+from storysound.match.first_stage import SMALL
 from storysound.match.names import STOP_WORDS
 from storysound.match.query import Query
 from storysound.media.arrays import Floats
@@ -48,7 +48,7 @@ class Choice:
     query: Words = str
     classes: Callable[[str], list[str]] = _bare
     temperature: float = TEMPERATURE
-    idf: float = IDF  # exponent of a class's mean in the library, by which its scores are divided
+    idf: float = 1.0  # exponent of a class's mean in the library, by which its scores are divided
 
 
 def without_stop_words(text: str) -> str:
@@ -75,7 +75,7 @@ def choices() -> Iterator[Choice]:
     yield replace(default, name="query in the plural", query=plural)
     for temperature in (0.02, 0.03, 0.08, 0.12):
         yield replace(default, name=f"temperature {temperature:g}", temperature=temperature)
-    for idf in (0.0, 0.25, 0.5, 1.0):
+    for idf in (0.0, 0.25, 0.5, 0.75):
         yield replace(default, name=f"idf exponent {idf:g}", idf=idf)
 
 

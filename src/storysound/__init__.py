@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from storysound.jobs.split_speech.request import SplitSpeechResult as SplitSpeechResult
     from storysound.jobs.stats import StatsRequest as StatsRequest
     from storysound.jobs.stats import StatsResult as StatsResult
+    from storysound.jobs.story_words import StoryWordsRequest as StoryWordsRequest
+    from storysound.jobs.story_words import StoryWordsResult as StoryWordsResult
     from storysound.jobs.summarize.request import SummarizeRequest as SummarizeRequest
     from storysound.jobs.summarize.request import SummarizeResult as SummarizeResult
     from storysound.jobs.summarize.request import SummaryShot as SummaryShot
@@ -121,6 +123,7 @@ _PLACES = {
     "jobs.spectrogram": "SpectrogramRequest SpectrogramResult",
     "jobs.split_speech.request": "SplitSpeechRequest SplitSpeechResult",
     "jobs.stats": "StatsRequest StatsResult",
+    "jobs.story_words": "StoryWordsRequest StoryWordsResult",
     "jobs.summarize.request": "SummarizeRequest SummarizeResult SummaryShot",
     "match.query": "Hit Query",
     "progress": "Cancelled Progress Stop",

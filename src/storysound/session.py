@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from storysound.jobs.spectrogram import SpectrogramRequest, SpectrogramResult
     from storysound.jobs.split_speech.request import SplitSpeechRequest, SplitSpeechResult
     from storysound.jobs.stats import StatsRequest, StatsResult
+    from storysound.jobs.story_words import StoryWordsRequest, StoryWordsResult
     from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult
     from storysound.match.query import Hit, Query
     from storysound.story import Kind
@@ -243,6 +244,14 @@ class Session:
     def gloss(self, request: "GlossRequest", *, watch: Report | None = None, stop: Stop | None = None) -> "GlossResult":
         """What a text or a sound is about, in bare words."""
         from storysound.jobs.gloss.gloss import run
+
+        return self._run(run, request, watch, stop)
+
+    def story_words(
+        self, request: "StoryWordsRequest", *, watch: Report | None = None, stop: Stop | None = None
+    ) -> "StoryWordsResult":
+        """What the words of a story ask of music."""
+        from storysound.jobs.story_words import run
 
         return self._run(run, request, watch, stop)
 

@@ -95,3 +95,22 @@ def test_the_shipped_model_names_what_both_eyes_know() -> None:
     alone = [model.chance(Evidence("person", None, score, None)) for score in (0.3, 0.5, 0.7, 0.9)]
     assert alone == sorted(alone)
     assert alone[0] < model.least < alone[-1]
+
+
+def test_what_surrounds_is_said_beside_things_and_once() -> None:
+    room = [box("couch", 0.9), box("tv", 0.8)]
+    words = picture_words(
+        classes(sofa=0.9)[None], [room], KNOWN, PLAIN, around={"fire": [0.7], "snow": [0.5], "room": [0.95]}
+    )
+    assert [(word.words, round(word.chance, 2)) for word in words] == [
+        ("couch", 0.99), ("room", 0.95), ("tv", 0.8), ("fire", 0.7),
+    ]  # fmt: skip
+
+
+def test_of_three_pictures_two_have_to_show_it() -> None:
+    lion, none = (classes(planet=0.98), []), (classes(), [])
+    assert said(lion, none, lion) == ["planet"]
+    assert said(lion, none, none) == []
+    rows = np.stack([classes()] * 3)
+    words = picture_words(rows, [[]] * 3, KNOWN, PLAIN, around={"fire": [0.9, 0.1, 0.8], "sea": [0.9, 0.1, 0.1]})
+    assert [word.words for word in words] == ["fire"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from score_fakes import make_models
 
+from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage
 from storysound.ingest.pictures import Page
 from storysound.jobs.plan.scenes import break_down
@@ -45,3 +46,17 @@ def test_scenes_change_where_other_things_are_seen(
     assert [scene.end_s - scene.start_s for scene in found.scenes] == lengths_s
     _, again = break_down(footage(colours, is_film), make_models(), scenes=found.scenes[:1])
     assert again.scenes == found.scenes[:1]
+
+
+@pytest.mark.models
+@pytest.mark.usefixtures("shared_models")
+def test_sentences_have_moods_of_their_own_around_their_units(models: Models) -> None:
+    calm_then_wild = "The lake lies quiet in the mist. They scream and fight, and houses burn!"
+    units = (Span(0.0, 13.0), Span(13.0, 20.0))
+    story = Story("t", units=units, texts=(calm_then_wild, "It is over."), duration_s=20.0, fps=25)
+    told, found = break_down(Footage(story, ((), ()), None), models)
+    times_s, _, arousal = zip(*found.arc, strict=True)
+    assert times_s == pytest.approx((3.25, 9.75, 16.5), abs=0.3)
+    assert arousal[1] > arousal[0] + 0.2
+    assert arousal[2] == pytest.approx(found.mood[1][2], abs=1e-5)
+    assert told.moods["words"]

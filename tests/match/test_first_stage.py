@@ -22,7 +22,7 @@ def test_probabilities_against_the_formula() -> None:
     for c in range(3):
         column = [(mean[i, c] * peak[i, c]) ** 0.5 for i in range(5)]
         for i in range(5):
-            want[c, i] = column[i] / (sum(column) / 5 + 0.01) ** 0.75
+            want[c, i] = column[i] / (sum(column) / 5 + 0.01)
     np.testing.assert_allclose(fs.probabilities(mean, peak), want, rtol=1e-5)
 
 
@@ -108,6 +108,23 @@ def test_a_hub_loses_what_it_gets_for_every_query() -> None:
     asked, bank = np.array([1, 0, 0], np.float32), np.eye(3, dtype=np.float32)
     assert hearing.rate(asked).argmax() == 0
     assert hearing.rate_above(asked, hearing.usual(bank)).argmax() == 1
+
+
+def test_a_sound_that_is_heard_as_everything_is_not_found_before_one_that_is_only_what_is_asked() -> None:
+    scores = np.array(
+        [[0.8, 0.7, 0.0], [0.9, 0.1, 0.0], [0.9, 0.0, 0.1]], np.float32
+    )  # [c n]: the first is all classes
+    hearing = fs.Hearing(LabelSpace("x", ("a", "b", "c"), np.eye(3, dtype=np.float32)), scores)
+    asked = hearing.space.weights(np.eye(3, dtype=np.float32)[:1])[0]
+    assert hearing.rate(asked).argmax() == 0
+    assert hearing.rate_above(asked, hearing.usual(hearing.space.weights(hearing.space.vectors))).argmax() == 1
+
+
+def test_ratings_that_differ_by_rounding_alone_are_usual() -> None:
+    one_class = np.array([[0.3, 0.7, 0.1]], np.float32)  # whatever is asked asks for the only class there is
+    rated = one_class[0] + np.array([1e-7, -1e-7, 0], np.float32)
+    assert fs.above(rated, fs.usual(one_class)).tolist() == [0, 0, 0]
+    assert fs.above(np.zeros(2, np.float32), fs.usual(np.zeros((4, 2), np.float32))).tolist() == [0, 0]
 
 
 def test_reasons_name_common_classes_strongest_first() -> None:

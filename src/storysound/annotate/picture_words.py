@@ -23,6 +23,7 @@ from storysound.story import Span
 
 PERSON = "person"
 MOST = 4  # words for what one scene or shot shows
+AGREEING = 2  # pictures of it that are to show a thing
 CROWD = 6  # people from which on they are one
 COUNTED = 0.35  # score of a box from which on it counts as one more of its kind
 FIRST = SeeingConfig(special=0.2, general=0.1, most=2)  # what of the classes is weighed at all
@@ -33,7 +34,7 @@ SURE = 0.5  # too little for it, and score of a box from which on its kind is
 FEATURES = ("alone", "named", "both", "found", "classed")  # of evidence, by name
 _NOTHING = 0.1, 0.003  # what stands for a kind without a box, and for a class without a probability
 
-Chances = Mapping[tuple[str, int | None], float]  # of words, and the thing among `Things` that they mean, if one does
+ThingChances = Mapping[tuple[str, int | None], float]  # of words, and the thing among `Things` they mean, if one
 
 
 @dataclass(frozen=True)
@@ -120,25 +121,40 @@ def evidence_of(
 
 
 def picture_words(
-    classes: Floats, boxes: Sequence[Sequence[Box]], known: Things, model: WordModel | None = None, most: int = MOST
-) -> tuple[PictureWord, ...]:
+    classes: Floats, boxes: Sequence[Sequence[Box]], known: Things, model: WordModel | None = None, most: int = MOST,
+    around: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[PictureWord, ...]:  # fmt: skip
     """Words for the pictures of one scene, the likeliest first, by their classes [n c] and the boxes in each.
 
-    A thing is as likely as in the mean of them: what only one of two shows has to be clear there. Of a thing and a
-    special case of it the special one is said where it is likely enough, else the thing.
+    A thing is as likely as in the mean of the two that show it best: what one of them doesn't show has to be clear in
+    the other. Of a thing and a special case of it the special one is said where it is likely enough, else the thing.
+    `around`: how likely each picture shows what surrounds (`encode.detectors.scenery`).
     """
     model = model or word_model()
     thing_of = model.things(known)
     chances: dict[tuple[str, int | None], list[float]] = {}
-    for own, around in zip(classes, boxes, strict=True):
-        for one in evidence_of(own, around, known, thing_of):
+    for own, found in zip(classes, boxes, strict=True):
+        for one in evidence_of(own, found, known, thing_of):
             chances.setdefault((one.words(known), one.thing), []).append(model.chance(one))
-    said = {key: sum(own) / len(classes) for key, own in chances.items()}
+    said = {key: _together(own, len(classes)) for key, own in chances.items()}
     said = {key: chance for key, chance in said.items() if chance >= model.least}
     words = [PictureWord(name, chance) for (name, thing), chance in said.items() if not _is_general(thing, said, known)]
     words = [replace(word, words=_people(boxes)) if word.words == PERSON else word for word in words]
-    places = _places(said, model)
-    return tuple(sorted([*places, *words], key=lambda word: -word.chance)[:most])
+    places = dict(_places(said, model))
+    for name, own in (around or {}).items():
+        if (chance := _together(own, len(classes))) >= model.least:
+            places[name] = max(chance, places.get(name, 0.0))
+    words += [PictureWord(name, chance) for name, chance in places.items()]
+    return tuple(sorted(words, key=lambda word: -word.chance)[:most])
+
+
+def _together(chances: Sequence[float], pictures: int) -> float:
+    """How likely so many pictures show what some of them offer with these chances.
+
+    >>> _together([0.8], 1), _together([0.8], 2), round(_together([0.5, 0.8, 0.6], 3), 3)
+    (0.8, 0.4, 0.7)
+    """
+    return sum(sorted(chances, reverse=True)[:AGREEING]) / min(pictures, AGREEING)
 
 
 def class_words(classes: Floats, known: Things, most: int) -> tuple[str, ...]:
@@ -211,7 +227,7 @@ def seen_claims(shots: Sequence[SeenShot], known: Things, by: str, check: Check)
     return claims
 
 
-def _is_general(thing: int | None, said: Chances, known: Things) -> bool:
+def _is_general(thing: int | None, said: ThingChances, known: Things) -> bool:
     """Whether a special case of a thing is said beside it."""
     if thing is None:
         return False
@@ -235,11 +251,11 @@ def _separate(boxes: Sequence[Box]) -> int:
     return len(found)
 
 
-def _places(said: Chances, model: WordModel) -> list[PictureWord]:
+def _places(said: ThingChances, model: WordModel) -> list[tuple[str, float]]:
     """Places that several kinds of thing belong to: as likely as the second of them."""
     found = []
     for place, kinds in model.places.items():
         chances = sorted((chance for (name, _), chance in said.items() if name in kinds), reverse=True)
         if len(chances) > 1:
-            found.append(PictureWord(place, chances[1]))
+            found.append((place, chances[1]))
     return found

@@ -44,7 +44,7 @@ _CENTRE, _SPREAD = -3.5, 2.5  # of log-mel values, about
 _BATCH = 16  # patches run at once: few enough to stay in the processor's cache
 _VERSION = "1"  # of this file: raised whenever the same sound would give other numbers
 _HEAD = Head(synonyms, said=1.0, seen=1.0, clear=0.05, music="Music", feature=True)
-TRAITS = Traits(space="minilm", patch_s=PATCH_SAMPLES / RATE_HZ, heads={"audioset": _HEAD})
+TRAITS = Traits(space="minilm", near=1.0, patch_s=PATCH_SAMPLES / RATE_HZ, heads={"audioset": _HEAD})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ source can say which segments are unusual for it, and none can drown another by 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from storysound.media.arrays import Floats
 from storysound.story import Event, Mood
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
-IDF = 0.75  # power of a class's library mean that its scores are divided by
 SOFT = 0.1  # share of the overall deviation added to a segment's own, so that those that never vary don't explode
+ROUNDING = 1e-5  # of what segments get: nearer ratings are equal
 NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 CLEAR = 0.1  # probability from which on a class is a reason
 FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
@@ -44,10 +45,10 @@ def probabilities(mean: Floats, peak: Floats) -> Floats:
     """Class scores of segments, made comparable between classes: [n c], [n c] -> [c n].
 
     The geometric mean of the average and the highest probability hears both what lasts and what happens once.
-    Dividing by a power of a class's library mean keeps common classes (speech, music) from winning every query.
+    Dividing by a class's library mean keeps common classes (speech, music) from winning every query.
     """
     score = np.sqrt(np.maximum(mean, 0) * np.maximum(peak, 0))
-    return np.ascontiguousarray((score / (score.mean(axis=0, keepdims=True) + SMALL) ** IDF).T)
+    return np.ascontiguousarray((score / (score.mean(axis=0, keepdims=True) + SMALL)).T)
 
 
 def from_logits(logits: Floats) -> Floats:
@@ -72,19 +73,12 @@ class Hearing:
         return result
 
     def usual(self, bank: Floats) -> tuple[Floats, Floats]:
-        """Mean and deviation of each segment's rating over a bank of queries: weights [b c] -> [n], [n].
-
-        Some segments rate well for whatever is asked (hubs); knowing by how much, `rate_above` takes it off.
-        """
-        ratings = bank @ self.scores
-        deviation = ratings.std(axis=0)
-        return ratings.mean(axis=0), deviation + SOFT * float(ratings.std())
+        """What each segment usually gets, by a bank of queries: weights [b c] -> as `usual`."""
+        return usual(bank @ self.scores)
 
     def rate_above(self, weights: Floats, usual: tuple[Floats, Floats]) -> Floats:
-        """`rate` in deviations above what each segment usually gets, by `usual` [n], [n]: weights [c] -> [n]."""
-        mean, deviation = usual
-        result: Floats = (self.rate(weights) - mean) / deviation
-        return result
+        """`rate`, `above` what each segment usually gets: weights [c] -> [n]."""
+        return above(self.rate(weights), usual)
 
     def shared(self, weights: Floats, at: int, clear: Floats, most: int = 3) -> list[str]:
         """The classes that both the query, of weights [c], means and the segment clearly holds, strongest first.
@@ -97,6 +91,23 @@ class Hearing:
         order = np.argsort(-share, kind="stable")[:most]
         worth = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
         return [self.space.labels[few[i]] for i in worth]
+
+
+def usual(ratings: Floats) -> tuple[Floats, Floats]:
+    """Mean and deviation of each segment's rating over many queries: [b n] -> [n], [n].
+
+    Some segments rate well for whatever is asked (hubs); knowing by how much, `above` takes it off.
+    """
+    return ratings.mean(axis=0), ratings.std(axis=0) + SOFT * float(ratings.std())
+
+
+def above(ratings: Floats, usual: tuple[Floats, Floats]) -> Floats:
+    """Ratings [n] in deviations above what each segment usually gets, by `usual`; 0 where they differ by rounding."""
+    mean, deviation = usual
+    noise = ROUNDING * float(np.abs(mean).max())
+    beyond = ratings - mean
+    beyond[np.abs(beyond) <= noise] = 0
+    return np.asarray(beyond / np.maximum(deviation, noise or 1), np.float32)
 
 
 def meant(weights: Floats) -> NDArray[np.int64]:
@@ -149,7 +160,7 @@ class Verdict:
         """`among` [n] marks the candidates; all are without it. Raises ValueError without evidence."""
         if not evidence:
             raise ValueError("nothing to judge by: a query needs text, a picture, a video, a sound or a mood")
-        self._evidence = evidence
+        self._evidence, self._among = evidence, among
         self._strength = np.stack([e.weight * standardise(e.scores, among) for e in evidence])
         scale = np.sqrt(sum(e.weight**2 for e in evidence))
         self.scores: Floats = levelled((self._strength.sum(axis=0) / scale).astype(np.float32))
@@ -163,10 +174,14 @@ class Verdict:
         return tuple(dict.fromkeys(said.values()))
 
     def by_ear(self, at: int) -> float:
-        """The weighted sum for a segment of what doesn't go by names, of unit scale as `scores`."""
-        own = [i for i, e in enumerate(self._evidence) if not e.of_name]
-        scale = np.sqrt(sum(self._evidence[i].weight ** 2 for i in own))
-        return float(self._strength[own, at].sum() / scale) if own else 0.0
+        """The weighted sum for a segment of what doesn't go by names, in deviations over the candidates."""
+        return float(self._by_ear[at])
+
+    @cached_property
+    def _by_ear(self) -> Floats:
+        """Of all segments [n]: voices that say the same don't count twice."""
+        own = [not e.of_name for e in self._evidence]
+        return standardise(self._strength[own].sum(axis=0), self._among)
 
     def highest(self, source: str, at: int) -> float:
         """The highest raw score that evidence of a source gives a segment; 0 where there is none of it."""

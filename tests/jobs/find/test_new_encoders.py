@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from storysound.config import Profile
-from storysound.encode.encoder import Encoding, Modality, Traits
+from storysound.encode.encoder import Encoding, Head, Modality, Traits
 from storysound.encode.pool import Models
 from storysound.errors import LibraryError, UsageError
 from storysound.jobs.find.finder import Finder
@@ -103,6 +103,21 @@ class Speaks(Pitch):
         return Encoding(self.rows(item), {}, 1.0)
 
 
+class Onlooker(Names):
+    """Is asked for what is seen, not for what is said."""
+
+    traits = Traits(heads={"machines": Head(said=0.0)})
+
+
+class Speaker(Names):
+    """Names what it hears, and its points lie where words lie."""
+
+    traits = Traits(space="words")
+
+    def one(self, item: Waveform) -> Encoding:
+        return Encoding(self.rows(item), super().one(item).scores, 1.0)
+
+
 class Deaf(Names):
     """Hears the same in everything."""
 
@@ -115,6 +130,8 @@ FAKES = {
     "looks": Looks("looks", "image"),
     "names": Names("names", "audio"),
     "speaks": Speaks("speaks", "audio"),
+    "onlooker": Onlooker("onlooker", "audio"),
+    "speaker": Speaker("speaker", "audio"),
     "deaf": Deaf("deaf", "audio"),
 }
 
@@ -162,6 +179,29 @@ def test_they_find_by_words_pictures_and_sounds(tmp_path: Path, ears: tuple[str,
         assert [hit.sound.path for hit in hits] == [f"{thing}.wav", f"{1 - thing}.wav"]
         assert hits[0].why, query
         assert hits[0].score > 0.6 > 0.5 > hits[1].score
+
+
+def sources(ears: tuple[str, ...], query: Query, folder: Path) -> list[str]:
+    """Which evidence a query gets, and from how many."""
+    models = pool(*ears)
+    finder = Finder(library_of(models, folder), models)
+    return sorted(one.source for one in finder._evidence(query, True, for_music=False))
+
+
+def test_ears_that_are_not_asked_for_words_answer_where_no_other_can(tmp_path: Path) -> None:
+    query = Query(text="teapot")
+    for ears, said in (
+        (("onlooker",), ["said"]),
+        (("onlooker", "names"), ["said"]),
+        (("onlooker", "speaks"), ["near"]),
+    ):
+        folder = tmp_path / "-".join(ears)
+        folder.mkdir()
+        assert sources(ears, query, folder) == said
+
+
+def test_what_is_seen_is_asked_of_classes_and_of_points(tmp_path: Path) -> None:
+    assert sources(("speaker",), Query(images=(picture(0),)), tmp_path) == ["near", "seen"]
 
 
 def test_ears_that_share_a_label_space_both_count(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from storysound.cue.fit import HOP_S
+from storysound.cue.remix.arc import Arc, arousal_of
 from storysound.cue.remix.bars import Bars
 from storysound.cue.remix.costs import Costs
 from storysound.cue.remix.structure import Structure
@@ -31,6 +32,7 @@ HIT_WORTH = 6.0  # of the strongest turn right on a hit: what jumps may cost for
 BAR_WORTH = 0.75  # of a bar line right on a hit, beside the strongest turn
 _MOVED_COST = 0.2  # per second by which all is moved for a hit
 TURN_WORTH = 2.0  # of the strongest turn where it is welcome but not asked for: about as much as two good jumps cost
+ARC_WORTH = 6.0  # of music that goes along with a wide arc from beginning to end
 _HIT_NEAR, _TURN_NEAR = 0.5, 1.0  # beats from a hit, and from where a turn is welcome, at which one is worth nothing
 _ON, _ENTER = -1, -2  # ways to a node: played on, entered there; others are numbers of jumps
 
@@ -61,6 +63,8 @@ class Wanted:
     hint_s: float | None = None
     turns_s: tuple[float, ...] = ()  # when something new may begin
     latest_s: float = 0.0  # for a hit all may come so much later, and silence or what went before in the track be first
+    arc: Arc | None = None  # how aroused it should be; it may enter at any bar then
+    at_s: float = 0.0  # of the beginning, in seconds of the arc's story
 
 
 def stretch_beats(bars: Bars) -> int:
@@ -87,7 +91,7 @@ def cheapest(bars: Bars, structure: Structure, costs: Costs, wanted: Wanted, lou
     places = np.round(bars.times_s / step_s).astype(np.int64)
     jumps = _jumps(bars, costs, least, places)
     search = _Search(places, jumps, round((wanted.length_s + _LATE_S + bars.beat_s) / step_s) + 2)
-    marked = wanted.hits_s or wanted.turns_s
+    marked = wanted.hits_s or wanted.turns_s or wanted.arc
     worth = _worth(bars, structure, wanted, search.rows, step_s) if marked else None
     search.enter(_entries(bars, wanted, least, places, step_s), worth)
     search.run(worth)
@@ -142,9 +146,9 @@ class _Entry:
 def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float) -> list[_Entry]:
     """Where a way may begin, the beats at `places` [n]."""
     lead = round((float(bars.times_s[0]) - bars.first_s) / step_s)
-    far = 0.0 if wanted.hint_s is None else _far(float(bars.times_s[0]), wanted.hint_s)
-    entries = [_Entry(0, lead + int(places[least] - places[0]), far)]
-    if wanted.hint_s is not None:
+    begin = int(places[least] - places[0])
+    entries = [_Entry(0, lead + begin, _far(float(bars.times_s[0]), wanted.hint_s))]
+    if wanted.hint_s is not None or wanted.arc is not None:
         for beat in bars.downbeats.tolist():
             if 0 < beat < bars.count - 2 * least:
                 cost = _ENTRY_COST + _far(float(bars.times_s[beat]), wanted.hint_s)
@@ -160,8 +164,8 @@ def _entries(bars: Bars, wanted: Wanted, least: int, places: Ints, step_s: float
     ]
 
 
-def _far(time_s: float, hint_s: float) -> float:
-    return _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
+def _far(time_s: float, hint_s: float | None) -> float:
+    return 0.0 if hint_s is None else _FAR_COST * min(abs(time_s - hint_s) / _FAR_S, 1.0)
 
 
 def _ending(late_s: Reals, bars: Bars, loud_db: Doubles) -> Doubles:
@@ -184,7 +188,7 @@ def _end_db(bars: Bars, loud_db: Doubles) -> float:
 
 
 def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: float) -> Floats:
-    """What it is worth that each beat comes at each time, for the turns that it begins: [rows n]."""
+    """What it is worth that each beat comes at each time, for the turns that it begins and for the arc: [rows n]."""
     worth = np.zeros((rows, bars.count), np.float32)
     struck = structure.turns.copy()
     struck[bars.downbeats] = np.maximum(struck[bars.downbeats], BAR_WORTH)
@@ -194,6 +198,11 @@ def _worth(bars: Bars, structure: Structure, wanted: Wanted, rows: int, step_s: 
         off = np.abs(np.arange(rows) * step_s - time_s) / (near * bars.beat_s)
         close = np.flatnonzero(off < 1)
         worth[close] += ((1 - off[close])[:, None] * of_beats).astype(np.float32)
+    if wanted.arc is not None:
+        times_s = np.arange(min(rows, round(wanted.length_s / step_s) + 1)) * step_s
+        more = wanted.arc.asked(np.asarray(wanted.at_s + times_s, np.float64))
+        share = np.append(np.diff(bars.times_s), bars.beat_s) / wanted.length_s
+        worth[: len(more)] += (ARC_WORTH * more[:, None] * (share * arousal_of(bars))).astype(np.float32)
     return worth
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
 from storysound.cue.remix.align import aligned
+from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
 from storysound.cue.remix.path import NoWayError, Wanted, Way, cheapest
@@ -124,17 +125,20 @@ class Remixer:
         hint_s: float | None = None,
         turns_s: Sequence[float] = (),
         may_wait: bool = True,
+        arc: Arc | None = None,
     ) -> Remix:
         """Pieces over [at_s, at_s + length_s) of the story, less at the most a beat of silence at the end.
 
         It begins where the track begins, or at a bar near `hint_s`, and ends with its ending. `hits_s`: times of the
         story at which something new should begin, a build or a break, or a bar; for them it begins within the bar
         before or after that, and where that isn't in the track (`may_wait`) up to half a bar late. `turns_s`: at which
-        something new may begin. Raises NoWayError where jumps can't do it: the message says why, and `fit` can.
+        something new may begin. With an `arc` of the story it begins and goes on where the track is as aroused as that
+        asks. Raises NoWayError where jumps can't do it: the message says why, and `fit` can.
         """
         hits, turns = (tuple(time_s - at_s for time_s in times) for times in (hits_s, turns_s))
         latest_s = self.bars.beat_s * self.bars.meter / 2 if may_wait else 0.0
-        wanted = Wanted(length_s, hits, hint_s, turns, latest_s)
+        arc = arc if arc is not None and arc.changes(at_s, at_s + length_s) else None
+        wanted = Wanted(length_s, hits, hint_s, turns, latest_s, arc, at_s)
         way = cheapest(self.bars, self.structure, self.costs, wanted, self._loud_db)
         pieces = self._pieces(way, at_s)
         if hits_s:

@@ -13,6 +13,7 @@ from storysound.jobs.find.finder import Finder
 from storysound.jobs.find.request import FindRequest, FindResult, check_rerank
 from storysound.library import tastes
 from storysound.library.store import Library
+from storysound.match import story_words
 from storysound.progress import Watch
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Finders:
     def of(self, library: Path, models: Models) -> Finder:
         """The finder of a library as it is now. Raises LibraryError."""
         folder = library.absolute()
-        version = (*Library.open(library).version(), tastes.stamp(folder))
+        version = (*Library.open(library).version(), tastes.stamp(folder), story_words.stamp(folder))
         with self._lock:
             known = self._known.get(folder)
             if known is None or known[0] != version:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from storysound.annotate.feeling import MoodReader
 from storysound.annotate.picture_claims import IMAGENET, Things, things_named
 from storysound.annotate.picture_words import class_words
-from storysound.encode import gloss
+from storysound.encode import gloss, lemmas
 from storysound.encode import mood as moods
 from storysound.encode.encoder import Encoding, Head
 from storysound.encode.labels import remembered_vectors, text_vectors
@@ -27,6 +27,7 @@ from storysound.encode.spaces import Recogniser, space_of, spaces_of, vocabulary
 from storysound.encode.wording import parse_query, sentences
 from storysound.errors import LibraryError
 from storysound.jobs.find.moments import Moments, for_seen, pointed_at, told
+from storysound.jobs.find.story_music import StoryMusic
 from storysound.library import tastes
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
@@ -35,13 +36,16 @@ from storysound.match.first_stage import (
     Evidence,
     Hearing,
     Verdict,
+    above,
     from_logits,
     mood_closeness,
     probabilities,
     to_score,
+    usual,
 )
 from storysound.match.names import NameIndex, spellings, spoken_name
 from storysound.match.query import Hit, Query
+from storysound.match.story_words import Mention, StoryWords, of_library
 from storysound.match.taste import WEIGHT, Taste, asked, fit
 from storysound.media.arrays import Floats, Ints, Pixels
 from storysound.media.audio import Waveform, read_audio
@@ -53,16 +57,16 @@ log = logging.getLogger(__name__)
 
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 UNWANTED = 1.0  # of what must not be heard, beside what is said
-MOOD_WEIGHT = 1.0  # of a mood that was asked for
-# Where only music is looked for: the mood that the query's words and pictures carry counts, and what the pictures show
-# counts less, for music rarely sounds like lions or lamps.
-TONE_WEIGHT, SEEN_IN_MUSIC = 0.5, 0.25
+MOOD_WEIGHT = (
+    1.0  # of a mood that was asked for, and of the one that words and pictures carry where music is looked for
+)
+SEEN_IN_MUSIC = 0.25  # of what pictures show where music is looked for, which rarely sounds like lions or lamps
 NEAR_MOOD = 0.25  # farther ones are no reason, however far the others are
 SEEN = 2  # things that are seen in a reason
 LIKE_WEIGHT = 1.0  # of a sound's likeness to the query's sound
 FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
-TASTE = "taste"  # source of its evidence
+STORY, TASTE = "story", "taste"  # sources of evidence that is weighed beside all else
 OWN_TRACKS = 0.5  # share of a taste's tracks that a library has to have, else it was learned for another one
 
 
@@ -75,6 +79,12 @@ class HeadHearing:
     head: Head
     hearing: Hearing
     clear: Callable[[int], Floats]  # how sure each class is heard in a segment [c], in [0, 1]
+
+    @cached_property
+    def usual(self) -> tuple[Floats, Floats]:
+        """Mean and deviation of each segment's rating over the head's own classes, each asked for by its words."""
+        space = self.hearing.space
+        return self.hearing.usual(space.weights(space.vectors))
 
 
 class Finder:
@@ -90,7 +100,7 @@ class Finder:
         self._moments = Moments(self.index)
         self._mood_reader = MoodReader(models)
         self._translations: dict[int, Floats] = {}
-        self._usuals: dict[int, tuple[Floats, Floats]] = {}
+        self._usuals: dict[int | str, tuple[Floats, Floats]] = {}
         self._is_taught = True
 
     def untaught(self) -> "Finder":
@@ -99,13 +109,19 @@ class Finder:
         other._is_taught = False
         return other
 
+    def reading(self, words: StoryWords) -> "Finder":
+        """The same by another table of story words than the library's own."""
+        other = copy.copy(self)
+        other._story = self._story_music(words)
+        return other
+
     def search(
         self, query: Query, k: int = 10, *, kind: Literal[Kind, "any"] = "any", ignore_names: bool = False
     ) -> tuple[Hit, ...]:
         """The k best sounds, best first; of one kind or of any.
 
         `ignore_names`: judge by what is heard alone, never by names or tags. Raises MediaError where one of the
-        query's files can't be read.
+        query's files can't be read, InputError for a fault in the library's own table of story words.
         """
         evidence = _weighed(list(self._evidence(query, ignore_names, for_music=kind == "music")))
         sound_among = np.full(len(self._kinds), True) if kind == "any" else self._kinds == kind
@@ -147,6 +163,8 @@ class Finder:
             yield from self._by_text(said, parts)
             if not ignore_names:
                 yield from self._by_name(spellings(text.wanted), parts, 1.0)
+            if for_music and (mentions := self._story.mentions(text.wanted)):
+                yield self._by_story(mentions)
         if text.unwanted:
             yield from self._by_unwanted(text_vectors(self._models.text, text.unwanted))
         if pictures:
@@ -164,7 +182,7 @@ class Finder:
         if tone is None and tones:
             tone = moods.as_mood(np.array([(one.valence, one.arousal) for one in tones], np.float32))
         if tone is not None:
-            yield self._by_mood(tone, TONE_WEIGHT if query.mood is None else MOOD_WEIGHT)
+            yield self._by_mood(tone, MOOD_WEIGHT)
         if for_music and (meaning is not None or tone is not None) and self._is_taught and self._taste is not None:
             yield self._by_taste(self._taste, asked(meaning, tone, self._models.text.dim))
 
@@ -180,10 +198,10 @@ class Finder:
 
     def _by_text(self, said: Sequence[str], parts: Floats) -> Iterator[Evidence]:
         """Sentences, and what the profile reads in them [p d]: each asks the label spaces; wishes are averaged."""
-        for column in self.columns:
-            if column.head.said:
-                wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
-                yield self._by_classes("said", column, wish, column.hearing.rate(wish), column.head.said)
+        for column, weight in self._asked:
+            wish = column.hearing.space.weights(parts, self._models.text.traits.temperature).mean(axis=0)
+            rated = column.hearing.rate_above(wish, column.usual)
+            yield self._by_classes("said", column, wish, rated, weight)
         for name in self._embeddings:
             traits = self._models.traits(name)
             reader = self._spaces.reader(traits.space)
@@ -194,10 +212,9 @@ class Finder:
 
     def _by_unwanted(self, parts: Floats) -> Iterator[Evidence]:
         """What must not be heard [p d]: the less of it the better; being without it is no reason to be found."""
-        for column in self.columns:
-            if column.head.said:
-                rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
-                yield Evidence("unwanted", -rated, UNWANTED * column.head.said, lambda at: "")
+        for column, weight in self._asked:
+            rated = column.hearing.rate(column.hearing.space.weights(parts).mean(axis=0))
+            yield Evidence("unwanted", -rated, UNWANTED * weight, lambda at: "")
 
     def _words_for(self, seen: Sequence[Encoding], scores: Floats) -> str:
         """What is likely seen in frames, of which the encoder says `seen` and `scores` [f c]; nobody looks closely."""
@@ -222,19 +239,19 @@ class Finder:
     def _by_looks(self, scores: Floats, seen: Sequence[Encoding], weight: float) -> Iterator[Evidence]:
         """Nearness of what is seen to sounds whose embeddings lie where those of the pictures lie.
 
-        Encoders of sound that name nothing are asked in their own space, by the words for `scores` [f c] of the frames.
+        Those that lie where words lie are asked by the words for `scores` [f c] of the frames.
         """
-        named = {column.partition(".")[0] for column in self.index if "." in column}
         for name in self._embeddings:
             traits = self._models.traits(name)
             if traits.space and traits.space == space_of(self._models.picture):
                 looks = np.concatenate([frame.embedding for frame in seen])
-            elif name not in named and (reader := self._spaces.reader(traits.space)) is not None:
+                near = (self.index.matrix(name) @ looks.T).mean(axis=1)
+            elif (reader := self._spaces.reader(traits.space)) is not None:
                 words = self._spaces.words("seen", self._seen.space.labels, self._seen.wordings, reader)
-                looks = np.stack([gloss.vector(frame, words) for frame in scores])
+                shown = gloss.vector(scores.mean(axis=0), words)
+                near = above(self.index.matrix(name) @ shown, self._usually_near(name, words.vectors))
             else:
                 continue
-            near = (self.index.matrix(name) @ looks.T).mean(axis=1)
             yield Evidence("near", near, weight * traits.near, lambda at: "sounds near to what is seen")
 
     def _by_classes(
@@ -266,6 +283,12 @@ class Finder:
         if number not in self._usuals:
             self._usuals[number] = self.columns[number].hearing.usual(self._seen_as(number))
         return self._usuals[number]
+
+    def _usually_near(self, name: str, vectors: Floats) -> tuple[Floats, Floats]:
+        """The same of the nearness of each segment's embedding to all classes that can be seen [c d]."""
+        if name not in self._usuals:
+            self._usuals[name] = usual(vectors @ self.index.matrix(name).T)
+        return self._usuals[name]
 
     def _by_name(self, query: Mapping[str, str], parts: Floats, weight: float) -> Iterator[Evidence]:
         """Words in common, and nearness of meaning of `parts` [p d], between the query and names of the sounds.
@@ -327,6 +350,23 @@ class Finder:
 
         return Evidence(TASTE, rated[sound_of], WEIGHT, told_of)
 
+    def _by_story(self, mentions: Sequence[Mention]) -> Evidence:
+        """What the things that a text speaks of ask of music; weighed beside all else."""
+        rated, sound_of = self._story.rated(mentions).astype(np.float32), self.index.sound_of
+
+        def told_of(at: int) -> str:
+            return self._story.reason(mentions, int(sound_of[at]))
+
+        return Evidence(STORY, rated[sound_of], self._story.weight(mentions), told_of)
+
+    @cached_property
+    def _story(self) -> StoryMusic:
+        """What words of stories ask of the library's music: as the library's own table has it, else as ours."""
+        return self._story_music(of_library(self._store.folder))
+
+    def _story_music(self, words: StoryWords) -> StoryMusic:
+        return StoryMusic(self.index, words, self._models.get("lemmas", lemmas.load).of)
+
     @cached_property
     def _taste(self) -> Taste | None:
         """The taste that was learned for the library; None where there is none that may be used."""
@@ -356,6 +396,13 @@ class Finder:
     def _contents(self) -> list[str]:
         """The sha256 of each sound's content."""
         return [sound.source.sha256 for sound in self.index.sounds]
+
+    @cached_property
+    def _asked(self) -> list[tuple[HeadHearing, float]]:
+        """Heads that are asked for what is said, and what each counts; all of them where nothing else knows words."""
+        found = [(column, column.head.said) for column in self.columns if column.head.said]
+        speak = any(self._spaces.reader(self._models.traits(name).space) for name in self._embeddings)
+        return found if found or speak else [(column, 1.0) for column in self.columns]
 
     def _columns_of_scores(self) -> list[HeadHearing]:
         """What was heard in the library in classes that count, by whichever encoders made it."""
@@ -413,9 +460,11 @@ class Finder:
 
 
 def _weighed(evidence: list[Evidence]) -> list[Evidence]:
-    """Evidence whose weights are all on one scale: that of a taste is beside all others together."""
-    others = float(np.sqrt(sum(one.weight**2 for one in evidence if one.source != TASTE)))
-    return [replace(one, weight=others * one.weight) if one.source == TASTE else one for one in evidence]
+    """Evidence whose weights are all on one scale: that of story words, then that of a taste, is beside all others."""
+    for source in (STORY, TASTE):
+        others = float(np.sqrt(sum(one.weight**2 for one in evidence if one.source not in (source, TASTE))))
+        evidence = [replace(one, weight=others * one.weight) if one.source == source else one for one in evidence]
+    return [one for one in evidence if one.weight > 0]
 
 
 def pictures_of(query: Query) -> list[Pixels]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
+from storysound.cue.remix.arc import Arc
 from storysound.cue.score import SILENT, Layer, Scene
 from storysound.cue.themes import tracks_of_themes
 from storysound.encode import music_fit
@@ -36,7 +37,7 @@ SHORTEST_BED_S = 10.0  # music beside the clip's own
 MUSIC_HITS = 64
 EFFECT_HITS = 8
 SURE, SURER = 2.2, 3.2  # fit an effect needs in a silent shot, and where the clip's own sound is heard
-LAID = 0.4  # chance from which on an effect for what is seen is laid in a silent shot
+LAID = 0.55  # chance from which on an effect for what is seen is laid in a silent shot
 CLEAR, CLEARER = 0.35, 0.6  # how clear it must be what is seen, likewise
 SHORTEST_AMBIENCE_S = 2.5  # what is heard for less is no place but a disturbance
 RUNNERS_UP = 5
@@ -68,6 +69,7 @@ class Draft:
     turn_s: float | None = None  # where music takes over from the music before it
     scene_starts_s: tuple[float, ...] = ()  # of scenes that begin under it
     hits_s: tuple[float, ...] = ()  # moments that it marks
+    arc: Arc | None = None  # of music: how aroused the story is under it, where that changes
 
 
 MEETS_S = 0.5  # scenes with less between them follow on each other
@@ -290,7 +292,7 @@ def effect_drafts(
     fits: list[list[float]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")
-        if by_things is not None and not story.texts[index] and len(footage.pictures[index]):
+        if by_things is not None and is_only_shown(footage, index):
             found.append(by_things(index))
             own = [SURE + log_odds(hit.chance or 0.0) - log_odds(LAID) for hit in found[-1]]
         else:
@@ -300,6 +302,11 @@ def effect_drafts(
         fits.append([_varied(fit, hit.sound.path, options.seed) for fit, hit in zip(own, found[-1], strict=True)])
         found[-1] = [hit if hit.chance is None else replace(hit, score=hit.chance) for hit in found[-1]]
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
+
+
+def is_only_shown(footage: Footage, unit: int) -> bool:
+    """Whether there are pictures of a unit, and nothing is told of it."""
+    return not footage.story.texts[unit] and len(footage.pictures[unit]) > 0
 
 
 def effect_hits(

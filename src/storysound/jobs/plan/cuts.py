@@ -16,6 +16,7 @@ from storysound.cue.fit import Fit, Track, analyse, fit, sounding
 from storysound.cue.levels import Levels
 from storysound.cue.mix import layer_lufs, wanted_lufs
 from storysound.cue.playback import SHARED_S, CuePlayer, Sounds
+from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.rendered import Pulse, RenderedCue
 from storysound.cue.score import Cue, Layer, RunnerUp
@@ -58,6 +59,7 @@ class Place:
     edges: Edges | None = None  # of music that comes in and goes out on beats
     scene_starts_s: tuple[float, ...] = ()  # when something new may begin in music
     hits_s: tuple[float, ...] = ()  # and when it should
+    arc: Arc | None = None  # how aroused the story is over time
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ def cut(
         edges = Edges(entries.turn_s(draft), draft.end_s - draft.cross_out_s / 2, draft.cross_out_s > 0, last_s)
         for hit in draft.hits[:MOST_TRIED]:
             watch.check()
-            placed = entries.offered(draft, hit)
+            placed, own = entries.offered(draft, hit), replace(draft, arc=entries.arc(draft, hit))
             sound = _load(placed, draft, loaded, sounds)
-            one = _cue(draft, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
+            one = _cue(own, placed, sound, f"{draft.layer}-{number}", bed_lufs, levels, edges) if sound else None
             if one is not None and sound is not None and (accept is None or accept(draft, hit, one)):
                 ids.add(one.cue.id)
                 entries.add(one.cue, sound.beats_s + sound.from_s, sound.bars_s + sound.from_s)
@@ -190,7 +192,7 @@ def _cue(
 ) -> RenderedCue:
     place = Place(cue_id, draft.layer, draft.start_s, draft.end_s, draft.cross_in_s, draft.cross_out_s)
     if draft.layer == "music":
-        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s, hits_s=draft.hits_s)
+        place = replace(place, edges=edges, scene_starts_s=draft.scene_starts_s, hits_s=draft.hits_s, arc=draft.arc)
         place = _on_the_turn(place, sound)
     wanted = wanted_lufs(draft.layer, bed_lufs, levels, arousal=draft.arousal, soft=draft.soft)
     one = _fitted(place, hit, sound, wanted)
@@ -268,6 +270,7 @@ def _remixed(place: Place, length_s: float, hint_s: float, sound: _LibrarySound)
         hint_s=hint_s,
         turns_s=place.scene_starts_s,
         hits_s=place.hits_s,
+        arc=place.arc,
         may_wait=place.edges is not None and place.edges.turn_s is None,
     )
 

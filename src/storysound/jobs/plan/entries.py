@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from storysound.cue.exits import NOTHING, story_beats_s, turn_on_beat
+from storysound.cue.remix.arc import Arc
 from storysound.cue.score import Cue
 from storysound.draw.shapes import clock
 from storysound.jobs.plan.choice import Draft
@@ -32,6 +33,10 @@ class Entries:
         if hit.sound.duration_s - left_s >= draft.end_s - draft.start_s:
             return replace(hit, start_s=left_s, why=(*hit.why, f"returns and goes on at {clock(left_s)}"))
         return replace(hit, start_s=0.0, why=(*hit.why, "returns from its beginning"))
+
+    def arc(self, draft: Draft, hit: Hit) -> Arc | None:
+        """The arc that a track goes along with; one that played before goes on as it did."""
+        return None if hit.sound.path in self.left_s else draft.arc
 
     def turn_s(self, draft: Draft) -> float | None:
         """Where the music of a draft takes over: on a bar of what played before, or a beat, if one is near."""

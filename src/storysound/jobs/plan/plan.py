@@ -30,14 +30,22 @@ from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.beds import Bed, briefs, composed_beds, composed_cues, composer_of
-from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
+from storysound.jobs.plan.choice import (
+    CROSS_S,
+    Draft,
+    Searches,
+    beside,
+    effect_drafts,
+    is_only_shown,
+    music_drafts,
+)
 from storysound.jobs.plan.composing import Composer, FilmTimes, film_times, pulse_of, times_of
 from storysound.jobs.plan.cuts import Accepts, Place, bed_of, cut, fitted_cue
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.listening import beside_sheet, other_tracks, own_sound, own_track, sounds_beside, voice_of
 from storysound.jobs.plan.notes import notes_of
-from storysound.jobs.plan.remixing import with_turns
+from storysound.jobs.plan.remixing import with_arcs, with_turns
 from storysound.jobs.plan.request import PlanOptions, PlanRequest, PlanResult, ReplanRequest
 from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.sight import Sight
@@ -392,7 +400,8 @@ def _slideshow(footage: Footage, options: PlanOptions, old: Score | None) -> Sli
 
 def _music(breakdown: Breakdown, own: OwnSound, finder: Searches, options: PlanOptions, watch: Watch) -> list[Draft]:
     drafts = music_drafts(breakdown, finder, options, watch) if options.music else []
-    return with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
+    drafts = with_turns(beside(drafts, own.music), breakdown.scenes, options.hits)
+    return drafts if options.mood else with_arcs(drafts, breakdown.scenes, breakdown.arc)
 
 
 def _effects(
@@ -470,6 +479,7 @@ def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
 def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Callable[[], Listener]) -> Accepts:
     """Effects have to be heard as what is seen or told, and must not double what the clip itself sounds like."""
     story, sight = footage.story, breakdown.sight
+    knows_things = breakdown.reader is not None and breakdown.reader.things is not None
 
     @cache
     def is_there(unit: int) -> bool:
@@ -487,6 +497,8 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
             return False
         if draft.soft and is_there(draft.unit):
             return False
+        if knows_things and is_only_shown(footage, draft.unit):
+            return True  # what is heard in it was asked for when it was found
         wave = Waveform(one.samples, RATE_HZ)
         agreement = listener().agreement(story.texts[draft.unit], sight, draft.unit, wave)
         return agreement >= (AGREES_UNDER_SOUND if draft.soft else AGREES)

@@ -15,7 +15,7 @@ from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.labels import text_vectors
 from storysound.encode.pool import Models
 from storysound.encode.spaces import Recogniser, heard_words, space_of
-from storysound.encode.wording import sentences
+from storysound.encode.wording import parted, sentences
 from storysound.ingest.footage import Footage
 from storysound.jobs.plan.sight import PictureReader, Sight, with_words
 from storysound.media.arrays import Floats, Pixels
@@ -42,6 +42,7 @@ class Breakdown:
     mood: MoodCurve  # of each unit, by pictures and words together
     sight: Sight | None  # None where nobody can tell what pictures show
     reader: PictureReader | None = None  # who says in words what they show
+    arc: MoodCurve = ()  # the mood sentence by sentence, where units have several
 
 
 def break_down(
@@ -71,7 +72,8 @@ def break_down(
     middles = [(unit.start_s + unit.end_s) / 2 for unit in story.units]
     curves = {view.name: _curve(middles, view.moods), "words": _curve(middles, of_words)}
     story = story.with_step(view.step or Step(f"breakdown by {models.text.name}", models.text.revision), moods=curves)
-    return story, Breakdown(scenes, view.looks, aspects, _curve(middles, tone), view.sight, reader)
+    arc = _arc(story, models, tone, np.isnan(view.moods[:, 0]))
+    return story, Breakdown(scenes, view.looks, aspects, _curve(middles, tone), view.sight, reader, arc)
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,26 @@ def _word_moods(story: Story, models: Models, text: str) -> Floats:
     nothing = np.full(2, np.nan, np.float32)
     of_units = [[known[own] for own in (unit, text) if own in known] for unit in story.texts]
     return np.stack([np.mean(said, axis=0) if said else nothing for said in of_units])
+
+
+def _arc(story: Story, models: Models, tone: Floats, only_told: NDArray[np.bool_]) -> MoodCurve:
+    """The mood of each sentence, by words when it is told, around that of its unit: `tone` [u 2].
+
+    Of a unit that isn't `only_told` [u] sentences count half, as its words do.
+    """
+    points: list[tuple[float, float, float]] = []
+    for unit, own, felt, alone in zip(story.units, story.texts, tone, only_told, strict=True):
+        parts = parted(own)
+        middles, moods_of_parts = np.array([0.5]), np.zeros((1, 2))
+        if len(parts) > 1:
+            said = moods.of_texts(models.encoder(moods.READER).encode(parts))
+            words = np.array([len(part.split()) for part in parts])
+            middles = (np.cumsum(words) - words / 2) / words.sum()
+            moods_of_parts = (said - said.mean(axis=0)) * (1.0 if alone else 0.5)
+        for middle, shift in zip(middles, moods_of_parts, strict=True):
+            valence, arousal = (felt + shift).clip(0, 1).round(6).tolist()
+            points.append((unit.start_s + float(middle) * unit.duration_s, valence, arousal))
+    return tuple(points)
 
 
 def _sight(models: Models, seen: Sequence[Encoding], owner: NDArray[np.intp]) -> Sight | None:

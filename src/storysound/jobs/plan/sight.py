@@ -1,7 +1,8 @@
 """What is recognised in the pictures of a story, and in likely words what each scene shows and how it looks.
 
-For words, two pictures of a scene are looked at more closely, for people and things in them, one where there are many
-scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC 2012 has its own words for all of them.
+For words, two pictures of a scene are looked at more closely, for people and things in them, three where it has
+several shots, one where there are many scenes; a profile whose encoder of pictures doesn't name the classes of ILSVRC
+2012 has its own words for all of them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from storysound.annotate.picture_look import look_words
 from storysound.annotate.picture_words import PictureWord, picture_words, word_model
 from storysound.cue.score import Scene
 from storysound.encode import gloss
-from storysound.encode.detectors import nanodet
+from storysound.encode.detectors import nanodet, scenery
 from storysound.encode.detectors.boxes import Box
 from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace
@@ -25,6 +26,7 @@ from storysound.media.arrays import Doubles, Floats, Pixels
 from storysound.progress import unless_stopped
 
 CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
+OF_SHOTS = 3  # of one of several shots, each of which may show something else
 MANY = 100  # scenes, from which on one is
 
 
@@ -80,10 +82,13 @@ class PictureReader:
         """
         return self._read(units, CLOSE_LOOKS, least, closely=closely)[0]
 
-    def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
-        """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
+    def scene(self, scene: Scene, most: int = OF_SHOTS) -> Scene:
+        """A scene with words for what it shows and how it looks, by at most so many pictures.
+
+        Raises MissingModelError as `words`.
+        """
         units = _units(scene, self._footage)
-        shown, boxes, pictures = self._read(units, most)
+        shown, boxes, pictures = self._read(units, close_looks(scene, most))
         speeds = [self._footage.motion[unit] for unit in units if self._footage.motion]
         motion = [speed for speed in speeds if speed is not None]
         look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
@@ -99,7 +104,8 @@ class PictureReader:
             return found
         columns = {kind: column for column, kind in enumerate(nanodet.kinds())}
         for row, scene in zip(found, unless_stopped(scenes), strict=True):
-            chosen = _spread(_units(scene, self._footage), self._footage, close_looks(scenes))
+            looks = close_looks(scene, most_looks(scenes))
+            chosen = _spread(_units(scene, self._footage), self._footage, looks)
             for picture in chosen:
                 best = np.zeros(len(row))
                 for box in self._boxes_in(*picture):
@@ -122,7 +128,9 @@ class PictureReader:
         boxes = [self._boxes_in(*at) if closely else () for at in chosen]
         classes = np.stack([self._looks[unit][number].scores[IMAGENET][0] for unit, number in chosen])
         model = word_model() if least is None else replace(word_model(), least=least)
-        return picture_words(classes, boxes, self.things, model), boxes, pictures
+        seen = [self._looks[unit][number] for unit, number in chosen]
+        around = scenery.of_pictures(seen) if self._models.profile.picture == scenery.EYES else None
+        return picture_words(classes, boxes, self.things, model, around=around), boxes, pictures
 
     def _boxes_in(self, unit: int, number: int) -> Sequence[Box]:
         if (unit, number) not in self._boxes:
@@ -133,12 +141,18 @@ class PictureReader:
 
 def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:
     """Scenes with their words. Raises MissingModelError as `PictureReader.words`; Cancelled."""
-    return tuple(reader.scene(scene, close_looks(scenes)) for scene in unless_stopped(scenes))
+    most = most_looks(scenes)
+    return tuple(reader.scene(scene, most) for scene in unless_stopped(scenes))
 
 
-def close_looks(scenes: Sequence[Scene]) -> int:
-    """How many pictures of each scene are looked at closely."""
-    return 1 if len(scenes) >= MANY else CLOSE_LOOKS
+def most_looks(scenes: Sequence[Scene]) -> int:
+    """How many pictures of each of so many scenes are looked at closely, at the most."""
+    return 1 if len(scenes) >= MANY else OF_SHOTS
+
+
+def close_looks(scene: Scene, most: int) -> int:
+    """How many pictures of a scene are, at most so many."""
+    return min(most, OF_SHOTS if len(scene.shots) > 1 else CLOSE_LOOKS)
 
 
 def _units(scene: Scene, footage: Footage) -> list[int]:

@@ -1,9 +1,11 @@
 """Effects for what is seen: what a thing sounds like is looked for by words, and has to be heard in what is found.
 
 Which things have a sound, and which, stands in `annotate/thing_sounds.toml`. An effect is as likely right as the thing
-is seen and the sound fits (`annotate.picture_words`, `match.chance`).
+is seen (`annotate.picture_words`) and the sound is one of it: by how clearly it is heard and how likely it fits the
+words that it was found by, in a logistic model of three numbers, which `python -m benchmarks.quality.effects` fits.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +20,12 @@ from storysound.jobs.plan.sight import PictureReader
 from storysound.match.query import Hit, Query
 
 SEEN = 0.5  # chance from which on a thing may have an effect
+INTERCEPT, HEARD, FITS = (
+    -1.11,
+    0.62,
+    0.43,
+)  # of the log-odds of the score of what is heard, and of the chance of the hit
+LEAST = 1e-3  # from certainty, of either
 MANY = 400  # units from which on people and things aren't looked for in each: a tenth of a second of one thread
 
 
@@ -28,17 +36,24 @@ class ThingSound:
     words: str
     classes: tuple[str, ...]
 
-    def is_heard_in(self, hit: Hit) -> bool:
-        """Whether one of the classes, or a special case of it, is among what is heard and meant."""
-        tree = families.audioset()
-        return any(event.label == own or event.label in tree.below[own] for event in hit.events for own in self.classes)
+    def heard_in(self, hit: Hit) -> float:
+        """The best score of one of the classes, or a special case of it, among what is heard and meant; 0 of none."""
+        below = families.audioset().below
+        own = {label for name in self.classes for label in (name, *below[name])}
+        return max((event.score for event in hit.events if event.label in own), default=0.0)
+
+    def chance(self, hit: Hit) -> float:
+        """How likely a hit is a sound of it, in [0, 1]; 0 where nobody hears it there."""
+        heard = self.heard_in(hit)
+        odds = INTERCEPT + HEARD * _log_odds(heard) + FITS * _log_odds(hit.chance or 0.0)
+        return 1 / (1 + math.exp(-odds)) if heard else 0.0
 
 
 @cache
-def thing_sounds() -> Mapping[str, ThingSound]:
-    """Those that ship, by the thing's word."""
-    text = (files("storysound.annotate") / "thing_sounds.toml").read_text("utf-8")
-    return {thing: ThingSound(words, tuple(classes)) for thing, (words, *classes) in tomllib.loads(text).items()}
+def thing_sounds() -> Mapping[str, ThingSound | None]:
+    """Those that ship, by the thing's word; None of what makes no sound though more general things do."""
+    table = tomllib.loads((files("storysound.annotate") / "thing_sounds.toml").read_text("utf-8"))
+    return {thing: ThingSound(own[0], tuple(own[1:])) if own else None for thing, own in table.items()}
 
 
 def sound_of(word: str, known: Things) -> ThingSound | None:
@@ -82,5 +97,11 @@ class ThingEffects:
     def _of(self, sound: ThingSound) -> tuple[Hit, ...]:
         if sound not in self._found:
             hits = search(self._finder, Query(text=sound.words), EFFECT_HITS, "sfx", self._options)
-            self._found[sound] = tuple(hit for hit in hits if sound.is_heard_in(hit))
+            likely = [replace(hit, chance=sound.chance(hit)) for hit in hits]
+            self._found[sound] = tuple(hit for hit in likely if hit.chance)
         return self._found[sound]
+
+
+def _log_odds(chance: float) -> float:
+    inside = min(max(chance, LEAST), 1 - LEAST)
+    return math.log(inside / (1 - inside))

@@ -1,0 +1,1 @@
+"""What surrounds, by photographs that show it: the heads of `encode/detectors/scenery`."""
