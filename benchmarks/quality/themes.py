@@ -28,6 +28,9 @@ from rich.table import Table
 from benchmarks.quality.quality import data_folder
 from benchmarks.quality.scene_by_scene import RETURNING, choose, group_scenes
 from storysound.config import load_profile
+from storysound.encode.detectors.boxes import Box
+from storysound.encode.detectors.nanodet import NanoDet
+from storysound.encode.detectors.nanodet import load as load_detector
 from storysound.encode.encoder import Encoder, Encoding, load
 from storysound.encode.pool import Models
 from storysound.ingest.footage import LONGEST_UNIT_S, Footage
@@ -35,7 +38,7 @@ from storysound.ingest.pictures import Page
 from storysound.jobs.find.finder import Finder
 from storysound.jobs.plan.choice import music_drafts, music_offers
 from storysound.jobs.plan.request import PlanOptions
-from storysound.jobs.plan.scenes import break_down
+from storysound.jobs.plan.scenes import Breakdown, break_down
 from storysound.jobs.plan.themes import with_themes
 from storysound.media.arrays import Doubles, Pixels
 from storysound.media.image import read_image
@@ -51,6 +54,22 @@ NEAR_S = 1.0  # of a turn that is found
 MOODS_APART = 1.0  # of the ratings of neighbouring things, 1 to 7, in valence or arousal
 # Clips of one thing: of each such family a montage has one.
 FAMILIES = ("dog", "fireworks", "double_bass")
+
+
+class RememberingDetector:
+    """A detector of things that looks at each picture only once."""
+
+    def __init__(self, detector: NanoDet) -> None:
+        """Of the detector that looks."""
+        self._detector = detector
+        self.known: dict[bytes, list[Box]] = {}
+
+    def find(self, pictures: Sequence[Pixels]) -> list[list[Box]]:
+        """Things in pictures uint8 [h w 3]."""
+        for item in pictures:
+            if item.tobytes() not in self.known:
+                self.known[item.tobytes()] = self._detector.find([item])[0]
+        return [self.known[item.tobytes()] for item in pictures]
 
 
 class Remembering:
@@ -205,17 +224,16 @@ class Bed:
         return max(shares, key=lambda track: shares[track])
 
 
-def planned(film: Film, models: Models, finder: Finder, options: PlanOptions) -> Bed:
-    """As the product plans it."""
-    _, found = break_down(film.footage, models, "", shortest_s=options.shortest_scene)
+def planned(film: Film, found: Breakdown, models: Models, finder: Finder, options: PlanOptions) -> Bed:
+    """As the product plans it, of what it found in the film."""
     drafts = music_drafts(with_themes(found, film.footage, options), finder, options)
     edges = [0.0, *(draft.turn_s or draft.start_s for draft in drafts[1:]), film.footage.story.duration_s]
     return Bed(tuple((Span(*edge), d.hits[0].sound.path) for edge, d in zip(pairwise(edges), drafts, strict=True)))
 
 
-def scene_by_scene(film: Film, models: Models, finder: Finder) -> Bed:
+def scene_by_scene(film: Film, found: Breakdown, models: Models, finder: Finder) -> Bed:
     """As it was planned before there were themes."""
-    story, found = break_down(film.footage, models)
+    story = film.footage.story
     seen, told, felt = (aspect.vectors for aspect in found.aspects)
     features = np.concatenate([seen, told], axis=1)
     groups = group_scenes(story.units, features)
@@ -309,10 +327,11 @@ def interval(counts: Sequence[Mapping[str, float]], name: str, draws: int = 1000
 
 
 def models_here() -> Models:
-    """Those of the embedded profile, whose eyes look at each picture once."""
+    """Those of the embedded profile, who look at each picture once."""
     profile = load_profile("embedded")
     models = Models(profile, Resolver(offline=True))
     models.get(profile.picture, lambda weights: Remembering(load(profile.picture, weights)))
+    models.get(NanoDet.name, lambda weights: RememberingDetector(load_detector(weights)))
     return models
 
 
@@ -345,7 +364,7 @@ def main() -> None:
         given.json.write_text(json.dumps(results, indent=1), "utf-8")
 
 
-def ways(film: Film) -> dict[str, Callable[[Film, Models, Finder], Bed]]:
+def ways(film: Film) -> dict[str, Callable[[Film, Breakdown, Models, Finder], Bed]]:
     """Ways to plan a film; the last knows how many things it shows."""
     asked: dict[str, Any] = {name: PlanOptions(changes=name) for name in ("few", "some", "many")}  # type: ignore[arg-type]
     asked["as many as things"] = PlanOptions(changes="many", themes=len({thing for _, thing in film.pieces}))
@@ -359,8 +378,9 @@ def measure(films: Mapping[str, Sequence[Film]], models: Models, finder: Finder)
     for kind, own in films.items():
         counts: dict[str, list[dict[str, float]]] = {}
         for film in own:
+            _, found = break_down(film.footage, models)
             for name, way in ways(film).items():
-                counts.setdefault(name, []).append(figures(film, way(film, models, finder)))
+                counts.setdefault(name, []).append(figures(film, way(film, found, models, finder)))
         for name, each in counts.items():
             ends = {f"{of} 95 %": interval(each, of) for of in ("F1", "own theme")}
             rows.append({"films of": kind, "way": name} | summary(each) | ends)

@@ -101,9 +101,11 @@ def test_a_hit_gets_a_new_part_or_a_bar_and_is_told_of(song: Sound) -> None:
             heard = [p.at_s + float(where) - p.in_s for p in one.cue.pieces if p.in_s - 0.1 <= float(where) <= p.out_s]
             assert min(abs(at - hit_s) for at in heard) <= 0.3
             assert begins in ("beat", "bar", "body", "build", "break")
-    short = Draft("music", 0.0, 8.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(4.0,))
-    (one,) = cuts.cut([short], -23.0, Levels())
-    assert any(line.startswith("hit at 4.00 s: the bar ") and line.endswith("on it") for line in one.cue.why)
+    for hit_s in (2.1, 4.0, 5.9):
+        short = Draft("music", 0.0, 8.0, (Hit(song, 0.0, 10.0, 0.9, ()),), 0.4, hits_s=(hit_s,))
+        (one,) = cuts.cut([short], -23.0, Levels())
+        (line,) = (line for line in one.cue.why if line.startswith(f"hit at {hit_s:.2f} s: the bar "))
+        assert line.endswith("on it")
 
 
 def test_what_is_short_is_a_stretch_and_what_cannot_be_remixed_says_why(song: Sound, tmp_path: Path) -> None:

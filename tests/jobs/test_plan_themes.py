@@ -1,8 +1,10 @@
 """The music of a story as a whole: how many themes it gets, and which stay."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,17 @@ import pytest
 
 from storysound.annotate.own_sound import OwnSound
 from storysound.cue.score import Cue, Piece, Scene, Score
+from storysound.cue.themes import squared_distances
 from storysound.cue.turns import Aspect
+from storysound.encode.detectors.boxes import Box
+from storysound.encode.detectors.nanodet import kinds
 from storysound.errors import UsageError
 from storysound.ingest.footage import Footage
 from storysound.ingest.pictures import Page
+from storysound.jobs.plan.likeness import theme_vectors
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
+from storysound.jobs.plan.sight import PictureReader
 from storysound.jobs.plan.themes import theme_notes, with_themes
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
@@ -62,6 +69,33 @@ def test_five_pictures_of_five_moods_have_five_themes() -> None:
 def test_one_place_with_two_moods_has_two_themes_unless_one_mood_is_asked_for() -> None:
     assert themes("AAAA", 30.0, moods="0099") == [1, 1, 2, 2]
     assert themes("AAAA", 30.0, moods="0099", wishes={"mood": Mood(0.5, 0.5)}) == [1] * 4
+
+
+def test_places_of_a_film_are_told_by_their_colours() -> None:
+    """All look alike to who looks, but for red, green and blue light."""
+    breakdown, footage = shown("AAAAAA")
+    pictures = tuple((np.full((8, 8, 3), np.eye(3)[number] * 200, np.uint8),) for number in (0, 1, 0, 2, 0, 1))
+    lit = replace(footage, pictures=pictures)
+    assert [scene.theme for scene in with_themes(breakdown, lit, PlanOptions()).scenes] == [1, 2, 1, 3, 1, 2]
+    dark = replace(lit, pictures=(*pictures[:5], ()))  # a unit without a picture is like none
+    assert theme_vectors(breakdown, dark, None).shape == theme_vectors(breakdown, lit, None).shape
+
+
+def test_pictures_are_told_by_the_things_in_them_and_not_by_their_colours() -> None:
+    breakdown, footage = shown("AAB", 5.0, pictures=True)
+    pictures = tuple((np.full((8, 8, 3), number * 99, np.uint8),) for number in range(3))
+
+    class Reader:
+        def detected(self, scenes: Sequence[Scene]) -> np.ndarray:
+            return np.eye(4)[[0, 1, 1]]
+
+    footage = replace(footage, pictures=pictures)
+    plain = squared_distances(*2 * (theme_vectors(breakdown, footage, None),))
+    seen = replace(breakdown, reader=Reader())  # type: ignore[arg-type]
+    things = squared_distances(*2 * (theme_vectors(seen, footage, None),))
+    assert plain[0, 1] == pytest.approx(0)
+    assert things[0, 1] > 0.1
+    assert things[1, 2] < plain[1, 2]
 
 
 def test_themes_that_scenes_have_stay() -> None:
@@ -134,3 +168,20 @@ def test_wishes_that_make_no_sense_name_their_field(wishes: dict[str, Any], word
     with pytest.raises(UsageError, match=words) as raised:
         PlanOptions(**wishes)
     assert raised.value.field == next(iter(wishes))
+
+
+def test_things_are_the_best_boxes_of_each_kind_in_two_pictures_of_a_scene() -> None:
+    breakdown, footage = shown("AB", pictures=True)
+    pictures = [np.full((4, 4, 3), number, np.uint8) for number in range(4)]
+    footage = replace(footage, pictures=(tuple(pictures[:3]), (pictures[3],)))
+    seen = {0: [Box("dog", 0.9, 0, 0, 1, 1), Box("dog", 0.5, 0, 0, 1, 1)], 1: [Box("cat", 0.8, 0, 0, 1, 1)], 3: []}
+    detector = SimpleNamespace(find=lambda own: [seen.get(int(own[0][0, 0, 0]), [])])
+    models: Any = SimpleNamespace(picture=SimpleNamespace(labels={}), get=lambda name, load: detector)
+    reader = PictureReader(footage, ((), ()), None, models)
+    assert not reader.detected(breakdown.scenes).any()  # nobody has words for them
+    reader.things = object()  # type: ignore[assignment]
+    found = reader.detected(breakdown.scenes)
+    assert found.shape == (2, 80)
+    assert found[0, kinds().index("dog")] == pytest.approx(0.45)
+    assert found[0].sum() == pytest.approx(0.45)
+    assert not found[1].any()

@@ -17,7 +17,7 @@ from storysound.encode.pool import Models
 from storysound.errors import MediaError, OutputError, UsageError
 from storysound.jobs.summarize import summarize as job
 from storysound.jobs.summarize.request import By, SummarizeRequest, SummarizeResult
-from storysound.jobs.summarize.summarize import Shot, choose, joined, on_frames, placed
+from storysound.jobs.summarize.summarize import FLASH_S, Shot, choose, joined, on_frames, placed, without_flashes
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.film.mux import mux_copy
@@ -216,6 +216,26 @@ def test_neighbours_are_one_stretch_and_cuts_are_left_early() -> None:
         (4, 5.9, 2),
         (8, 10, pytest.approx(3.9)),
     ]
+
+
+def test_flashes_of_other_shots_are_left_out() -> None:
+    """A cut right after a stretch begins or right before it ends; none amidst it, nor one that would leave nothing."""
+    cuts_s = (2.2, 5.0, 7.9)
+    assert without_flashes([Span(2, 8), Span(10, 12)], cuts_s) == [Span(2.2, 7.9 - 0.1), Span(10, 12)]
+    assert without_flashes([Span(2.0, 4.9)], (2.0, 4.9)) == [Span(2.0, 4.9)]
+    assert without_flashes([Span(2.0, 2.4)], (2.2,)) == [Span(2.0, 2.4)]
+
+
+def test_what_is_shown_of_a_shot_for_a_moment_is_its_neighbours() -> None:
+    shots = [Shot(0, 4, 0.1), Shot(4, 6, 0.2), Shot(6, 9, 0.3)]
+    spans = [Span(3.98, 6.02), Span(6.5, 6.6)]
+    assert [(one.start_s, one.end_s, one.importance) for one in placed(shots, spans)] == [
+        (3.98, 6.02, 0.2),
+        (6.5, 6.6, 0.3),
+    ]
+    apart = placed(shots, [Span(3.5, 6.02)])
+    assert [(one.start_s, one.end_s) for one in apart] == [(3.5, 4), (4, 6.02)]
+    assert all(one.end_s - one.start_s >= FLASH_S for one in apart)
 
 
 def test_edges_move_inwards_to_the_nearest_picture() -> None:

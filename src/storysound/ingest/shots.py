@@ -7,7 +7,7 @@ geometric mean is the change signal, and it has to stand out from its own neighb
 between the pictures at both ends; fades by the black between them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Floats, Pixels
 from storysound.media.video import VideoFrame
 from storysound.story import Span
 
@@ -92,7 +92,7 @@ class _FrameSummaries:
         # Many at once are folded in a fraction of the time, and what is left of hours lies together in memory.
         while block := list(islice(rest, _BLOCK)):
             times += [frame.time_s for frame in block]
-            colours.append(_histograms([_votes(frame.rgb) for frame in block]))
+            colours.append(colour_histograms([frame.rgb for frame in block]))
             grids.append(np.stack([_grid(frame.rgb) for frame in block]))
         grid = np.concatenate([np.empty((0, _GRID[0] * _GRID[1], 3), np.float32), *grids])
         luma = grid @ _LUMA
@@ -126,11 +126,13 @@ def _votes(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     return np.bincount(index.ravel(), minlength=_LEVELS**3).astype(np.int32)
 
 
-def _histograms(votes: list[NDArray[np.int32]]) -> Floats:
-    """Square roots of colour histograms [n 216]: the dot product of two is their Bhattacharyya overlap.
+def colour_histograms(pictures: Sequence[Pixels]) -> Floats:
+    """Square roots of the colour histograms of pictures uint8 [h w 3]: [n 216], of unit length.
 
-    Each level votes for its two nearest bins, else noise at a bin's edge would look like a cut.
+    The dot product of two is their Bhattacharyya overlap. Each level votes for its two nearest bins, else noise at a
+    bin's edge would look like a cut.
     """
+    votes = [_votes(picture) for picture in pictures]
     folded: NDArray[np.float64] = np.asarray(votes, np.float64).reshape(len(votes), _LEVELS, _LEVELS, _LEVELS)
     for _ in range(3):  # each turn folds the first channel and moves it to the back
         folded = np.tensordot(folded, _FOLD, axes=(1, 0))

@@ -99,17 +99,18 @@ def remixed(
 
 
 def on_hit(fitted: Fit, hits_s: Sequence[float], bars_s: Doubles, track: Track) -> Fit:
-    """Music of one piece entered earlier or later, so that the nearest of its bars [b] meets the first hit.
+    """Music of one piece entered earlier or later, so that one of its bars [b] meets the first hit: the nearest it can.
 
-    Music that is looped, and what has no such bar or ends too early, stays as it is.
+    Music that is looped stays as it is.
     """
     piece = fitted.pieces[0]
-    if not hits_s or not len(bars_s) or len(fitted.pieces) > 1:
+    if not hits_s or len(fitted.pieces) > 1:
         return fitted
-    ways = bars_s - (piece.in_s + hits_s[0] - piece.at_s)
-    by_s = float(ways[np.abs(ways).argmin()])
-    if piece.in_s + by_s < track.first_s or piece.out_s + by_s > track.last_s:
+    ways_s = bars_s - (piece.in_s + hits_s[0] - piece.at_s)
+    ways_s = ways_s[(piece.in_s + ways_s >= track.first_s) & (piece.out_s + ways_s <= track.last_s)]
+    if not len(ways_s):
         return fitted
+    by_s = float(ways_s[np.abs(ways_s).argmin()])
     moved = replace(piece, in_s=piece.in_s + by_s, out_s=piece.out_s + by_s)
     return replace(fitted, pieces=(moved,), fade_in_s=max(fitted.fade_in_s, FADE_S))
 

@@ -21,7 +21,7 @@ from storysound.encode.encoder import Encoding
 from storysound.encode.labels import LabelSpace
 from storysound.encode.pool import Models
 from storysound.ingest.footage import Footage
-from storysound.media.arrays import Floats, Pixels
+from storysound.media.arrays import Doubles, Floats, Pixels
 from storysound.progress import unless_stopped
 
 CLOSE_LOOKS = 2  # pictures of a scene that are looked at closely
@@ -89,6 +89,24 @@ class PictureReader:
         look = look_words(pictures, boxes, motion, [shot.duration_s for shot in scene.shots])
         return replace(scene, gloss=", ".join(word.words for word in shown), look=", ".join(look))
 
+    def detected(self, scenes: Sequence[Scene]) -> Doubles:
+        """The best score of each kind of thing, mean over the pictures of a scene that are looked at closely: [s 80].
+
+        0 where nobody has likely words for what is detected. Raises MissingModelError as `words`.
+        """
+        found = np.zeros((len(scenes), len(nanodet.kinds())))
+        if self.things is None:
+            return found
+        columns = {kind: column for column, kind in enumerate(nanodet.kinds())}
+        for row, scene in zip(found, unless_stopped(scenes), strict=True):
+            chosen = _spread(_units(scene, self._footage), self._footage, close_looks(scenes))
+            for picture in chosen:
+                best = np.zeros(len(row))
+                for box in self._boxes_in(*picture):
+                    best[columns[box.kind]] = max(best[columns[box.kind]], box.score)
+                row += best / len(chosen)
+        return found
+
     def _read(
         self, units: Sequence[int], most: int, least: float | None = None, *, closely: bool = True
     ) -> tuple[tuple[PictureWord, ...], Sequence[Sequence[Box]], Sequence[Pixels]]:
@@ -117,8 +135,13 @@ class PictureReader:
 
 def with_words(scenes: Sequence[Scene], reader: PictureReader) -> tuple[Scene, ...]:
     """Scenes with their words. Raises MissingModelError as `PictureReader.words`; Cancelled."""
-    close = 1 if len(scenes) >= MANY else CLOSE_LOOKS
-    return tuple(reader.scene(scene, close) for scene in unless_stopped(scenes))
+    most = close_looks(scenes)
+    return tuple(reader.scene(scene, most) for scene in unless_stopped(scenes))
+
+
+def close_looks(scenes: Sequence[Scene]) -> int:
+    """How many pictures of each of so many scenes are looked at closely, at the most."""
+    return 1 if len(scenes) >= MANY else CLOSE_LOOKS
 
 
 def _units(scene: Scene, footage: Footage) -> list[int]:

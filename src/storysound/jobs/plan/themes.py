@@ -11,14 +11,12 @@ from storysound.cue.score import SILENT, Scene, Score
 from storysound.cue.themes import group_themes, squared_distances
 from storysound.draw.shapes import times_of
 from storysound.ingest.footage import Footage
+from storysound.jobs.plan.likeness import theme_vectors
 from storysound.jobs.plan.request import Changes, PlanOptions
 from storysound.jobs.plan.resting import resting
 from storysound.jobs.plan.scenes import Breakdown
 from storysound.media.arrays import Doubles
-from storysound.story import Mood, Span, Story
-
-# What scenes have in common, where a theme is to return: weights of what is seen or heard, told and felt.
-SEEN, TOLD, FELT = 1.0, 1.0, 2.0
+from storysound.story import Span
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,17 @@ class Budget:
         return self.worth * min(1.0, duration_s / self.theme_s)
 
 
-# Chosen on one half of the clips and pictures of `benchmarks.quality.themes`.
+# Of stories without pictures. All were chosen on one half of the clips and pictures of `benchmarks.quality.themes`.
 BUDGETS: Mapping[Changes, Budget] = {
     "few": Budget(90.0, 45.0, 6.0, 1.0, few=1),
     "some": Budget(50.0, 20.0, 5.0, 1.0),
     "many": Budget(20.0, 8.0, 4.0, 1.0),
+}
+# Scenes of films are further apart, as their colours are.
+FILM_BUDGETS: Mapping[Changes, Budget] = {
+    "few": Budget(90.0, 45.0, 10.0, 1.0, few=1),
+    "some": Budget(50.0, 20.0, 9.0, 1.0),
+    "many": Budget(20.0, 8.0, 6.5, 1.0),
 }
 # Who puts pictures in a row means each of them: five of five moods ask for five tracks.
 PICTURE_BUDGETS: Mapping[Changes, Budget] = {
@@ -62,20 +66,25 @@ def with_themes(breakdown: Breakdown, footage: Footage, options: PlanOptions, ow
     """The breakdown with a theme for each scene, counted from 1 as they are first heard.
 
     By what is seen, told and felt. Themes that scenes have already stay; beside them a scene that has none gets the
-    one that it is nearest to. Scenes that the story's `own` sound carries have `SILENT`, and say why.
+    one that it is nearest to. Scenes that the story's `own` sound carries have `SILENT`, and say why. Raises
+    MissingModelError where things in pictures are looked for and who finds them isn't there.
     """
     scenes = breakdown.scenes
+    if all(scene.theme is not None for scene in scenes):
+        return breakdown
+    vectors = theme_vectors(breakdown, footage, options.mood)
     if any(scene.theme is not None for scene in scenes):
-        return replace(breakdown, scenes=_beside_known(scenes, theme_vectors(breakdown, footage.story, options.mood)))
+        return replace(breakdown, scenes=_beside_known(scenes, vectors))
     lengths_s = np.array([scene.end_s - scene.start_s for scene in scenes])
     duration_s = float(lengths_s.sum())
-    budget = (PICTURE_BUDGETS if footage.pages else BUDGETS)[options.changes]
+    budgets = PICTURE_BUDGETS if footage.pages else FILM_BUDGETS if footage.each else BUDGETS
+    budget = budgets[options.changes]
     most, most_cues, worth = budget.themes(duration_s), budget.cues(duration_s), budget.worth_of(duration_s)
     if options.themes is not None:
         most, most_cues, worth = options.themes, max(most_cues, 2 * options.themes), 0.0
     themes = group_themes(
         lengths_s,
-        theme_vectors(breakdown, footage.story, options.mood),
+        vectors,
         most=most,
         most_cues=most_cues,
         worth=worth,
@@ -94,25 +103,6 @@ def _beside_known(scenes: Sequence[Scene], vectors: Doubles) -> tuple[Scene, ...
     nearest = [scenes[known[at]].theme for at in off.argmin(axis=1)]
     pairs = zip(scenes, nearest, strict=True)
     return tuple(replace(scene, theme=near) if scene.theme is None else scene for scene, near in pairs)
-
-
-def theme_vectors(breakdown: Breakdown, story: Story, mood: Mood | None) -> Doubles:
-    """What each scene is like, [s d]: squared distances are the unlikeness of two; `mood` that was asked for all."""
-    scenes, (seen, told, _) = breakdown.scenes, breakdown.aspects
-    shared = np.array([[Span(s.start_s, s.end_s).overlap_s(unit) for unit in story.units] for s in scenes])
-    parts = [np.sqrt(weight / 2) * _ones(shared @ own.vectors) for weight, own in ((SEEN, seen), (TOLD, told))]
-    felt = np.array([_point(scene, mood) for scene in scenes])
-    return np.concatenate([*parts, np.sqrt(FELT) * felt], axis=1)
-
-
-def _point(scene: Scene, mood: Mood | None) -> tuple[float, float]:
-    own = mood or scene.mood
-    return own.valence, own.arousal
-
-
-def _ones(rows: Doubles) -> Doubles:
-    """Rows [s d] of length 1, or 0."""
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
 
 
 def theme_notes(score: Score) -> tuple[str, ...]:

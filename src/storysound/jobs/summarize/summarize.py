@@ -59,6 +59,7 @@ BATCH = 16  # frames seen at once
 SHORTEST_SHOT_S = 2.0  # TVSum's
 LONGEST_SHOT_S = 5.0  # longer ones are parted: a take without a change may have its dull stretches
 SHORTEST_S = 1.0  # of a summary
+FLASH_S = 0.25  # what is shown for less between two cuts is a flash: six pictures of film
 CLIP_S, HOP_S = SHORTEST_MUSIC_S, 2.0  # of sound that is judged at once, and from one such clip to the next
 FAINT = 1e-3  # a clip whose loudest sample is below is silent
 UNIT_S = 0.01  # the knapsack weighs in these
@@ -118,7 +119,8 @@ def run(request: SummarizeRequest, models: Models, watch: Watch) -> SummarizeRes
         music_for = _musician(request, looked, Path(folder), models)
         way = _to_beat(request, looked, shots, speech, (info.video, duration_s), music_for)
         if not way.spans:
-            spans = on_frames(joined(choose(shots, budget_s), looked.cuts_s, duration_s), info.video)
+            spans = joined(choose(shots, budget_s), looked.cuts_s, duration_s)
+            spans = on_frames(without_flashes(spans, looked.cuts_s), info.video)
             way = replace(way, spans=spans, music=music_for(_length_s(spans)) if request.has_music else None)
         watch.step("cut")
         spans, usual = way.spans, float(looked.arousal.mean())
@@ -298,6 +300,20 @@ def joined(shots: Sequence[Shot], cuts_s: Sequence[float], duration_s: float) ->
     return [Span(span.start_s, span.end_s - SHOT_STEP_S * (span.end_s in late)) for span in spans]
 
 
+def without_flashes(spans: Sequence[Span], cuts_s: Sequence[float]) -> list[Span]:
+    """The same, without what a cut of the camera parts from the rest of a span for less than `FLASH_S` at either end.
+
+    Cuts of the camera [c] are known a look late.
+    """
+    found = []
+    for span in spans:
+        starts = [cut_s for cut_s in cuts_s if span.start_s < cut_s < span.start_s + FLASH_S]
+        ends = [cut_s for cut_s in cuts_s if span.end_s - FLASH_S < cut_s < span.end_s]
+        start_s, end_s = max(starts, default=span.start_s), min(ends) - SHOT_STEP_S if ends else span.end_s
+        found.append(Span(start_s, end_s) if end_s - start_s >= FLASH_S else span)
+    return found
+
+
 def on_frames(spans: Sequence[Span], pictures: VideoInfo | None) -> list[Span]:
     """The same, each from where a picture begins to where one ends, so that what is evenly paced stays so.
 
@@ -315,13 +331,19 @@ def on_frames(spans: Sequence[Span], pictures: VideoInfo | None) -> list[Span]:
 
 
 def placed(shots: Sequence[Shot], spans: Sequence[Span]) -> tuple[SummaryShot, ...]:
-    """Where each shot is shown, in what its spans make one after the other."""
+    """Where each shot is shown, in what its spans make one after the other.
+
+    Edges of shots move with beats and pictures: what is shown of one for less than `FLASH_S` is its neighbour's.
+    """
     found, from_s = [], 0.0
     for span in spans:
-        for shot in shots:
-            start_s, end_s = max(shot.start_s, span.start_s), min(shot.end_s, span.end_s)
-            if start_s < end_s:
-                found.append(SummaryShot(start_s, end_s, shot.importance, shot.shows, from_s + start_s - span.start_s))
+        own = [(max(shot.start_s, span.start_s), min(shot.end_s, span.end_s), shot) for shot in shots]
+        there = [part for part in own if part[0] < part[1]]
+        whole = [part for part in there if part[1] - part[0] >= FLASH_S]
+        parts = whole or [max(there, key=lambda part: part[1] - part[0])] if there else []
+        edges = [there[0][0], *(start_s for start_s, _, _ in parts[1:]), there[-1][1]] if parts else []
+        for (start_s, end_s), (_, _, shot) in zip(pairwise(edges), parts, strict=True):
+            found.append(SummaryShot(start_s, end_s, shot.importance, shot.shows, from_s + start_s - span.start_s))
         from_s += span.duration_s
     return tuple(found)
 

@@ -45,6 +45,7 @@ class Levels:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._held = Beginnings(_HELD_BYTES, rate_hz // 2)
+        self._last: tuple[tuple[Envelope, int, int], Samples] | None = None  # voices of one note often share it
 
     def length(self, envelope: Envelope, held: int) -> int:
         """Samples until a note is over that is held for `held` of them, its release with it."""
@@ -60,7 +61,12 @@ class Levels:
 
         It rises evenly in amplitude and falls evenly in decibels.
         """
-        envelope = audible(envelope)
+        if self._last is None or self._last[0] != (envelope, held, n):
+            self._last = (envelope, held, n), self._whole(audible(envelope), held, n)
+        return self._last[1]
+
+    def _whole(self, envelope: Envelope, held: int, n: int) -> Samples:
+        """The same of an audible envelope."""
         shape = replace(envelope, release_s=0.0)
         body = self._held.take(shape, min(held, n), lambda asked: _body(envelope, asked, self._rate_hz))
         if n <= held:

@@ -44,27 +44,31 @@ def lowpass(
     out, state = np.empty_like(samples), np.zeros(2)
     for start, end, cutoff_hz in stretches:
         basis, *matrices = _matrices(cutoff_hz, resonance_db, rate_hz)
-        turned = np.linalg.solve(basis, state).astype(np.float32)
+        # Where the state is in the basis, whose first row is that of the unit matrix.
+        turned = np.array([state[0], (state[1] - basis[1, 0] * state[0]) / basis[1, 1]], np.float32)
         for first in range(start, end, ROW * ROW):
             part = slice(first, min(first + ROW * ROW, end))
-            out[part], turned = _filtered(samples[part], turned, *matrices)
+            turned = _filter(samples[part], out[part], turned, *matrices)
         state = basis @ turned
     return out
 
 
-def _filtered(
-    samples: Samples, state: Samples, fresh: Samples, carry: Samples, onward: Samples
-) -> tuple[Samples, Samples]:
-    """At most ROW rows of samples [n] filtered from a state [2] by `_matrices`, and the state [2] after them."""
-    if len(samples) == ROW * ROW:
-        block = samples.reshape(ROW, ROW)
+def _filter(samples: Samples, out: Samples, state: Samples, fresh: Samples, carry: Samples, onward: Samples) -> Samples:
+    """Filters samples [n], at most ROW rows, into out [n] from a state [2] by `_matrices`; the state [2] after them."""
+    whole = len(samples) == ROW * ROW
+    if whole:
+        block, target = samples.reshape(ROW, ROW), out.reshape(ROW, ROW)
     else:
-        block = np.zeros((ROW, ROW), np.float32)
+        block, target = np.zeros((2, ROW, ROW), np.float32)
         block.reshape(-1)[: len(samples)] = samples
     made = block @ fresh
     states = (carry @ np.concatenate([state, made[:, ROW:].reshape(-1)])).reshape(ROW + 1, 2)
-    made = states[:ROW] @ onward + made[:, :ROW]
-    return made.reshape(-1)[: len(samples)], states[-(-len(samples) // ROW)]
+    np.matmul(states[:ROW], onward, out=target)
+    target += made[:, :ROW]
+    if not whole:
+        out[:] = target.reshape(-1)[: len(samples)]
+    after: Samples = states[-(-len(samples) // ROW)]
+    return after
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from storysound.errors import UsageError
 from storysound.media.arrays import RATE_HZ, Samples
 from storysound.media.soundfont.envelope import Levels
 from storysound.media.soundfont.font import Preset, SoundFont
+from storysound.media.soundfont.lowpass import ROW
 from storysound.media.soundfont.programs import choose
 from storysound.media.soundfont.recent import Beginnings
 from storysound.media.soundfont.tone import filtered, play
@@ -96,8 +97,10 @@ class Sampler:
         self._zones, self._levels = Zones(font), Levels(rate_hz)
         self._samples = Beginnings(_SAMPLE_BYTES, round(_ROUND_S * rate_hz))
         self._tones = Beginnings(_TONE_BYTES, round(_ROUND_S * rate_hz))
-        self._filtered = Beginnings(_TONE_BYTES, round(_ROUND_S * rate_hz))
+        # Few are asked for again, as a filter goes by velocity: what is made beyond a note is lost.
+        self._filtered = Beginnings(_TONE_BYTES, ROW * ROW)
         self._last = round(_LAST_S * rate_hz)
+        self._ramp = np.linspace(1, 0, self._last, dtype=np.float32)
         self._notices: dict[str, None] = {}
 
     @property
@@ -168,9 +171,12 @@ class Sampler:
             ahead = np.pad(ahead, ((0, 0), (0, missing)))
         gain = 10 ** ((part.gain_db - sounding.voice.attenuation_db) / 20)
         angle = (min(max(sounding.voice.pan + part.pan, -1.0), 1.0) + 1) * math.pi / 4
-        for channel, share in enumerate((math.cos(angle), math.sin(angle))):  # the same power wherever it stands
-            if share > _SILENT:
-                ahead[channel, first : first + len(sound)] += sound * np.float32(gain * share)
+        shares = {0: math.cos(angle), 1: math.sin(angle)}  # the same power wherever it stands
+        heard = [(channel, share) for channel, share in shares.items() if share > _SILENT]
+        for left, (channel, share) in enumerate(heard, 1 - len(heard)):
+            # The last may take the sound's place.
+            scaled = np.multiply(sound, np.float32(gain * share), out=None if left else sound)
+            ahead[channel, first : first + len(sound)] += scaled
         return ahead
 
     def _sound(self, sounding: _Sounding, total: int) -> Samples:
@@ -180,7 +186,7 @@ class Sampler:
         sound = sound * self._levels.of(sounding.voice.envelope, sounding.held, n)[: len(sound)]
         fading = sounding.end - self._last - sounding.start  # where it begins to go to 0
         if fading < len(sound):
-            ramp = np.linspace(1, 0, self._last, dtype=np.float32)[max(0, -fading) :]
+            ramp = self._ramp[max(0, -fading) :]
             sound[max(0, fading) :] *= ramp[: len(sound) - max(0, fading)]
         return sound
 

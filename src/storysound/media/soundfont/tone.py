@@ -118,7 +118,7 @@ def _interpolate(source: Samples, places: Ints, out: Samples) -> None:
 def _bent_places(tone: Tone, ratio: float, n: int, rate_hz: int) -> Ints:
     """Places [n] in the recording, in 2⁻³² of a sample, where the pitch moves."""
     edges = _edges(n)
-    cents = _moves(tone, edges / rate_hz)[0]
+    cents = _bend(tone, edges / rate_hz)
     speeds = np.clip(ratio * np.exp2(cents / 1200), 1 / _FURTHEST, _FURTHEST)
     steps = np.rint(np.interp(np.arange(n), edges, speeds) * 2.0**_WHOLE).astype(np.int64)
     return np.asarray(np.concatenate([np.zeros(1, np.int64), np.cumsum(steps)])[:n])
@@ -134,13 +134,11 @@ def _edges(n: int) -> Ints:
     return np.array(edges, np.int64)
 
 
-def _moves(tone: Tone, time_s: Doubles) -> tuple[Doubles, Doubles]:
-    """Cents [n] that pitch and filter are moved by at times [n]."""
-    sweep = swept(tone.sweep, time_s)
-    waver = wave(tone.waver, time_s)
-    pitch = tone.sweep_to_pitch_cents * sweep + tone.waver.to_pitch_cents * waver
-    pitch = pitch + tone.vibrato.to_pitch_cents * wave(tone.vibrato, time_s)
-    return pitch, tone.sweep_to_filter_cents * sweep + tone.waver.to_filter_cents * waver
+def _bend(tone: Tone, time_s: Doubles) -> Doubles:
+    """Cents [n] that the pitch is moved by at times [n]."""
+    cents = tone.sweep_to_pitch_cents * swept(tone.sweep, time_s)
+    cents = cents + tone.waver.to_pitch_cents * wave(tone.waver, time_s)
+    return np.asarray(cents + tone.vibrato.to_pitch_cents * wave(tone.vibrato, time_s))
 
 
 def filtered(samples: Samples, tone: Tone, rate_hz: int) -> Samples:
@@ -152,7 +150,10 @@ def _cutoffs(tone: Tone, n: int, rate_hz: int) -> Iterator[tuple[int, int, float
     """Stretches of n samples and the cutoff of each, in hertz: a new one where it has moved by a step."""
     edges = _edges(n)
     time_s = (edges[:-1] + edges[1:]) / 2 / rate_hz
-    cents = np.clip(tone.cutoff_cents + _moves(tone, time_s)[1], *LIMITS[Kind.FILTER_CUTOFF][:2])
+    moved = tone.sweep_to_filter_cents * swept(tone.sweep, time_s)
+    if tone.waver.to_filter_cents:
+        moved = moved + tone.waver.to_filter_cents * wave(tone.waver, time_s)
+    cents = np.clip(tone.cutoff_cents + moved, *LIMITS[Kind.FILTER_CUTOFF][:2])
     cents = np.rint(cents / CUTOFF_STEP) * CUTOFF_STEP
     changes = [0, *(np.flatnonzero(np.diff(cents)) + 1).tolist(), len(cents)]
     for first, last in pairwise(changes):
