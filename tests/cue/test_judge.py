@@ -255,6 +255,17 @@ def test_a_loop_is_noticed_by_its_period_and_what_is_in_it(
         assert verdict.faults == ()
 
 
+def test_what_comes_again_at_uneven_times_is_no_loop(tmp_path: Path) -> None:
+    """As in a walk through a texture, whose jumps back are all of another length."""
+    one = cue("a", sound(tmp_path, "a.wav", noise(5.0, 0.1)), 0.0, 6.0, layer="ambience")
+    pieces, at_s = [], 0.0
+    for in_s, out_s in ((4.0, 4.9), (3.9, 4.9), (3.2, 4.8), (2.1, 4.7), (0.4, 4.6)):
+        pieces.append(Piece(in_s, out_s, at_s))
+        at_s = pieces[-1].end_s - 0.25
+    one = replace(one, end_s=pieces[-1].end_s, pieces=tuple(pieces))
+    assert judged(score_of([one], 50.0))["a"].repeat_s is None
+
+
 # --- what it is made of
 
 

@@ -14,6 +14,7 @@ class EffectOffer:
     sound: int  # index into the caller's list of sounds
     score: float  # how well it fits what is seen; same scale as `pick_effects`' thresholds
     long: bool  # long and steady enough to lie under the whole shot (ambience), else it plays once (spot)
+    heard: str = ""  # what is heard in it; "" where nobody says
 
 
 def pick_effects(
@@ -29,14 +30,16 @@ def pick_effects(
 
     `audible` per shot: the clip's own sound is kept and heard there. Such a shot gets no ambience (it has its own)
     and a spot only from a score of `surer` on, and `3 * spacing_s` away from the next; others need `sure` and
-    `spacing_s`. An ambience may repeat from shot to shot; a spot sound plays once in the story.
+    `spacing_s`. An ambience may repeat from shot to shot; a spot sound plays once in the story, and not over ambience
+    in which the same is heard.
     """
     taken: list[EffectOffer] = []
-    for offer in sorted(offers, key=lambda o: (-o.score, o.shot, o.sound)):
+    for offer in sorted(offers, key=lambda o: (not o.long, -o.score, o.shot, o.sound)):
         quiet = not audible[offer.shot]
         if offer.score < (sure if quiet else surer) or (offer.long and not quiet):
             continue
-        if any(t.shot == offer.shot and t.long == offer.long for t in taken):
+        beside = [t for t in taken if t.shot == offer.shot]
+        if any(t.long == offer.long or t.heard == offer.heard != "" for t in beside):
             continue
         gap = spacing_s if quiet else 3 * spacing_s
         spots = [t for t in taken if not t.long]

@@ -31,6 +31,7 @@ CHANGE_S: Mapping[Layer, float] = {"music": 1.6, "ambience": 0.8}
 _PART_S = 4.5  # ambience may change within a picture of twice that, as it is understood in parts
 NOTICED_S, NOTICED_TEXTURE_S = 10.0, 2.0  # periods of loops
 _TIMES = 3  # heard as often a loop is noticed
+_EVEN = 0.1  # of a period by which it may differ: what comes again at uneven times is no loop
 _ALIKE = 0.5  # that a loop is the same again, as `likeness` measures it
 _EVENTS_DB = 2.0  # in octaves of what has events in it; in noise levels move by less
 _MOST_WINDOWS = 200  # read of a long film
@@ -139,13 +140,16 @@ def _repeat(cue: Cue, frames: Frames) -> tuple[float, int] | None:
         shared_s = min(before.out_s, after.out_s) - max(before.in_s, after.in_s)
         if later_s > 0 and shared_s >= later_s / 2:
             periods_s.append(later_s)
-    if len(periods_s) < _TIMES - 1:
+    if not periods_s:
         return None
     period_s = float(np.median(periods_s))
+    times = 1 + sum(abs(each_s - period_s) <= _EVEN * period_s for each_s in periods_s)
+    if times < _TIMES:
+        return None
     alike, events_db = likeness(frames.octaves, round(period_s * RATE_HZ / HOP))
     longest_s = NOTICED_S if events_db >= _EVENTS_DB else NOTICED_TEXTURE_S
     noticed = period_s <= longest_s and (alike >= _ALIKE or period_s <= NOTICED_TEXTURE_S)
-    return (period_s, len(periods_s) + 1) if noticed else None
+    return (period_s, times) if noticed else None
 
 
 def fault_lines(score: Score) -> tuple[str, ...]:

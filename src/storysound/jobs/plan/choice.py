@@ -338,7 +338,8 @@ def effects_laid(
         for hit, fit in zip(hits, own, strict=True):
             sound = names.setdefault(hit.sound.path, len(names))
             if fit >= SURE:  # others aren't picked, and needn't be read
-                offers.append(EffectOffer(unit, sound, fit, lasting(hit.sound)))
+                heard = hit.events[0].label if hit.events else ""
+                offers.append(EffectOffer(unit, sound, fit, lasting(hit.sound), heard))
     picked = pick_effects(offers, story.units, audible, sure=SURE, surer=SURER)
     drafts = []
     for offer in picked:
