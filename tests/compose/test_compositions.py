@@ -81,6 +81,17 @@ def test_it_ends_on_the_tonic_of_the_beginning() -> None:
         assert dominant == tuple((home + tone) % 12 for tone in (7, 11, 2, 5))
 
 
+def test_who_doubles_the_tune_ends_with_it() -> None:
+    made = compose(Spotting((Scene(0.0, 30.0, Mood(0.85, 0.7)),), ()), 7, Means("piano"))
+    tune, octaves = (
+        [note.pitch for note in part.notes]
+        for part in made.parts
+        if part.name in ("Piano, right hand", "Piano, octaves")
+    )
+    assert len(octaves) > 5
+    assert octaves[-1] == tune[-1] + 12
+
+
 def test_no_parallels_between_the_four_voices() -> None:
     assert sum(counterpoint.parallels([h.voices for h in made.harmonies]) for _, made in every()) == 0
 

@@ -39,9 +39,11 @@ def final_chord(task: Task, written: Written, hold_s: float) -> tuple[Sounding, 
     tones = [Tone("bass", sounding.beat, beats, way[0], level)]
     role: Role = "pad" if task.player("pad") else "figure"
     tones += [Tone(role, sounding.beat, beats, pitch, level - 0.05) for pitch in way[1:]]
+    tune = _tune(task, written, sounding, level)
+    tones += tune
     if "shine" in task.cues.layers and task.player("shine"):
-        tones.append(Tone("shine", sounding.beat, beats, way[3] + 12, level - 0.1))
-    tones += _tune(task, written, sounding, level)
+        top = tune[0].pitch if tune else way[3]
+        tones.append(Tone("shine", sounding.beat, beats, top + 12, level - 0.1))
     kit = task.ensemble.kit
     low, crash = DrumStroke(sounding.beat, "low", level), DrumStroke(sounding.beat, "crash", level - 0.1)
     strokes = [each for each in (low, crash) if arousal > _LOUD and kit is not None and each.stroke in kit.keys]
