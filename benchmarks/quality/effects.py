@@ -1,6 +1,7 @@
 """How many of the effects that are laid an editor would keep, and how many shots that deserve one get one.
 
 Run: python -m benchmarks.quality.effects --media FOLDER [../shared/data] [--part choose|report] [--library LIBRARY]
+     python -m benchmarks.quality.effects --told [../shared/data] [--library LIBRARY]
      python -m benchmarks.quality.effects --fit [../shared/data] [--library LIBRARY]
 
 Shots of packages and repositories (`effects_shots.tsv`; FOLDER holds one folder for each source, unpacked), silent, as
@@ -9,6 +10,8 @@ a slideshow without music or texts; the library is ESC-50's 220 clips with the e
 of a theme (`photograph_sounds.toml`, and what `shipped_weights/scenery/labels.toml` says of them), by heads that
 learned from them. A shot deserves an effect where some class fits. What is heard once belongs to the shot in which it
 begins, ambience to those of which it covers half. Intervals: 95 % of Wilson's.
+
+With --told it is the photographs alone, each told by the name of its theme ("Scared cat").
 
 With --fit the three numbers of `jobs/plan/thing_effects` are fitted on what the library has for each thing, and what
 they say of things that were left out is printed.
@@ -75,7 +78,7 @@ def photographs(folder: Path) -> Iterator[JudgedShot]:
     around = tomllib.loads(SCENERY.read_text("utf-8"))
     counts = dict.fromkeys(themes, 0)
     for file in sorted(folder.iterdir()):
-        theme = re.sub(r"[_ ]\d+$", "", file.stem)
+        theme = theme_of(file)
         if counts.get(theme, PER_THEME) < PER_THEME:
             counts[theme] += 1
             more = {own for name, own in table["around"].items() if file.stem in around[name]["oasis"].split()}
@@ -95,12 +98,20 @@ def classes_of_sounds(data: Path) -> dict[str, str]:
     return found
 
 
-def scored(judged: list[JudgedShot], library: Path, scratch: Path, models: Models) -> Score:
+def theme_of(file: Path) -> str:
+    """The name of what a photograph of OASIS shows."""
+    return re.sub(r"[_ ]\d+$", "", file.stem)
+
+
+def scored(judged: list[JudgedShot], library: Path, scratch: Path, models: Models, *, told: bool) -> Score:
     """The slideshow with its effects."""
     shown = scratch / "shown"
     shown.mkdir()
     for number, shot in enumerate(judged):
         (shown / f"{number:04}{shot.file.suffix}").symlink_to(shot.file.absolute())
+    if told:
+        lines = [theme_of(shot.file).replace("_", " ") for shot in judged]
+        (shown / "story.txt").write_text("\n".join(lines), "utf-8")
     request = PlanRequest(
         shown, library, scratch / "effects.cues.json", music=False, seconds=SECONDS, fill="none", transition=0.0,
         keep_original=False, ignore_names=True,
@@ -162,6 +173,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path)
     parser.add_argument("--part", choices=("choose", "report"), default="report")
     parser.add_argument("--library", type=Path, help="of these sounds, where there is one already")
+    parser.add_argument("--told", action="store_true")
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
     models = Models(load_profile("embedded"), Resolver())
@@ -174,11 +186,11 @@ def main() -> None:
         if options.fit:
             fit(pairs(library, labels, models))
             return
-        judged = list(shots(options.media, options.part))
+        judged = [] if options.told else list(shots(options.media, options.part))
         fresh = len(judged)
-        if options.part == "choose":
+        if options.told or options.part == "choose":
             judged += photographs(data / "oasis" / "images")
-        score = scored(judged, library, Path(folder), models)
+        score = scored(judged, library, Path(folder), models, told=options.told)
     laid: list[tuple[int, float, bool]] = []
     for still in score.slideshow.stills if score.slideshow else ():
         number = int(Path(still.path).stem)

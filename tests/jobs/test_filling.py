@@ -158,19 +158,19 @@ def test_a_plan_that_fails_leaves_none(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def pond(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture and its words, of which the starter sounds have nothing."""
-    folder = tmp_path_factory.mktemp("pond")
+    folder = tmp_path_factory.mktemp("yard")
     for name, colour in (("1.png", (30, 80, 60)), ("2.png", (90, 90, 90))):
         Image.fromarray(np.full((120, 160, 3), colour, np.uint8)).save(folder / name)
-    (folder / "story.txt").write_text("Frogs croak at the pond.\nA clock ticks on the wall.\n")
+    (folder / "story.txt").write_text("A dog barks in the yard.\nA clock ticks on the wall.\n")
     return folder
 
 
 @pytest.mark.models
-def test_pictures_without_a_library_get_what_is_made(models: Models, pond: Path, tmp_path: Path) -> None:
+def test_pictures_without_a_library_get_what_is_made(models: Models, yard: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "cues.json"
-    result = run(PlanRequest(pond, None, sheet), models, Watch())
+    result = run(PlanRequest(yard, None, sheet), models, Watch())
     assert result.score.wishes.fill == "make"
     made = [each for each in result.score.cues if each.sound.root == str(made_beside(sheet))]
     assert made
@@ -188,10 +188,10 @@ def test_pictures_without_a_library_get_what_is_made(models: Models, pond: Path,
 
 
 @pytest.mark.models
-def test_nothing_is_made_unless_asked_where_there_is_a_library(models: Models, pond: Path, tmp_path: Path) -> None:
+def test_nothing_is_made_unless_asked_where_there_is_a_library(models: Models, yard: Path, tmp_path: Path) -> None:
     library = starter_library(models, Watch())
     assert Library.open(library).sounds()
-    result = run(PlanRequest(pond, library, tmp_path / "cues.json"), models, Watch())
+    result = run(PlanRequest(yard, library, tmp_path / "cues.json"), models, Watch())
     assert result.score.wishes.fill == "none"
     assert all(each.layer == "music" for each in result.score.cues)
     assert not made_beside(tmp_path / "cues.json").exists()

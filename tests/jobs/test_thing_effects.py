@@ -16,7 +16,7 @@ from storysound.annotate.picture_words import PictureWord
 from storysound.jobs.plan.choice import Draft, effect_drafts
 from storysound.jobs.plan.plan import _accepts
 from storysound.jobs.plan.request import PlanOptions
-from storysound.jobs.plan.thing_effects import ThingEffects, ThingSound, sound_of, thing_sounds
+from storysound.jobs.plan.thing_effects import TOLD, ThingEffects, ThingSound, sound_of, thing_sounds, things_told
 from storysound.match.query import Hit, Query
 from storysound.story import Event, Sound, Source
 
@@ -54,8 +54,9 @@ def hit(name: str, label: str, chance: float, seconds: float = 1.0, score: float
     return Hit(own, 0.0, seconds, 0.95, ("heard",), (Event(0.0, seconds, label, score),), chance)
 
 
-def effects(shelf: Shelf, *words: PictureWord) -> ThingEffects:
-    return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), 1)  # type: ignore[arg-type]
+def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
+    lemma = {"dogs": "dog", "barking": "bark"}
+    return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), [told], lambda w: lemma.get(w, w))  # type: ignore[arg-type]
 
 
 def test_every_class_of_the_table_is_one_of_audioset() -> None:
@@ -117,12 +118,45 @@ def test_a_sound_is_as_likely_right_as_it_is_heard_clearly_and_fits() -> None:
         assert 0 < chances[0] < chances[-1] < 1
 
 
-def test_what_is_told_is_looked_for_by_words_and_pictures() -> None:
+def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -> None:
+    shelf = Shelf(hit("bark", "Bark", 0.8), hit("drum", "Drum", 0.3), replace(hit("x", "", 0.9), events=()))
+    found = effects(shelf, told="Dogs are barking").hits(0)
+    assert shelf.asked == ["dog barking", "Dogs are barking"]
+    assert [one.sound.path for one in found] == ["bark", "drum"], "what isn't heard to be meant is nothing"
+    assert [one.chance for one in found] == pytest.approx([TOLD * 0.8, TOLD * 0.3])
+    clear = hit("bark", "Bark", 0.3, score=0.99)
+    (found_for_dogs,) = effects(Shelf(clear), told="Dogs are barking").hits(0)
+    assert found_for_dogs.chance == pytest.approx(TOLD * DOG.chance(clear))
+    assert found_for_dogs.why == ("told: dog", "heard")
+
+
+def test_what_is_seen_and_told_counts_once_as_it_is_likeliest() -> None:
+    shelf = Shelf(hit("bark", "Bark", 0.3, score=0.99))
+    (found,) = effects(shelf, PictureWord("dog", 0.99), told="a dog").hits(0)
+    assert found.why[0] == "seen: dog (.99)"
+
+
+@pytest.mark.parametrize(
+    ("text", "things"),
+    [
+        ("The fire truck passes a taxi", ("fire truck", "taxi")),
+        ("a dog by a dog", ("dog",)),
+        ("rain without dogs", ()),
+        ("", ()),
+        ("He mourns.", ()),
+    ],
+)
+def test_things_are_named_in_texts(text: str, things: tuple[str, ...]) -> None:
+    assert things_told(text, KNOWN, str) == things
+
+
+def test_a_story_told_beside_pictures_has_effects_by_both() -> None:
     footage, understood = story(6)
     told = replace(footage, story=replace(footage.story, texts=("a dog barks",)))
-    shelf = Shelf(hit("bark", "Bark", 0.5))
-    (draft,) = effect_drafts(told, understood, shelf, PlanOptions(), [False], by_things=lambda unit: ())
-    assert (draft.hits[0].sound.path, shelf.asked) == ("bark", ["a dog barks"])
+    shelf = Shelf(hit("bark", "Bark", 0.9, score=0.99))
+    by_things = effects(shelf, told="a dog barks").hits
+    (draft,) = effect_drafts(told, understood, Shelf(), PlanOptions(), [False], by_things=by_things)
+    assert draft.hits[0].sound.path == "bark"
 
 
 def test_what_was_found_for_a_thing_needs_no_second_look() -> None:
@@ -130,8 +164,8 @@ def test_what_was_found_for_a_thing_needs_no_second_look() -> None:
     deaf = SimpleNamespace(agreement=lambda *of: 0.0)
     draft = Draft("spot", 0.0, 2.0, (hit("bark", "Bark", 0.9),), 0.5, unit=0)
     laid = SimpleNamespace(cue=SimpleNamespace(start_s=0.0, end_s=2.0), samples=np.zeros((2, 8), np.float32))
-    told = replace(footage, story=replace(footage.story, texts=("a dog barks",)))
+    unseen = replace(footage, pictures=((),))
     seen = replace(understood, reader=Reader())  # type: ignore[arg-type]
-    for material, breakdown, kept in ((footage, seen, True), (told, seen, False), (footage, understood, False)):
+    for material, breakdown, kept in ((footage, seen, True), (unseen, seen, False), (footage, understood, False)):
         accepts = _accepts(material, breakdown, OwnSound(None), lambda: deaf)  # type: ignore[arg-type, return-value]
         assert accepts(draft, draft.hits[0], laid) is kept  # type: ignore[arg-type]

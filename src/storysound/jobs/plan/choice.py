@@ -283,8 +283,8 @@ def effect_drafts(
     """Ambience and spot effects, only where it is clear what is seen or told.
 
     `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on. `by_things`:
-    hits with their chances for what a unit shows; where it isn't given, pictures look for effects themselves, and a
-    unit of which something is told is found by both. Hits of drafts have the chance that they fit as their score.
+    hits with their chances for what a unit shows and is told of it; where it isn't given, and of what shows nothing,
+    pictures and texts look for effects themselves. Hits of drafts have the chance that they fit as their score.
     """
     watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
@@ -292,7 +292,7 @@ def effect_drafts(
     fits: list[list[float]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")
-        if by_things is not None and is_only_shown(footage, index):
+        if by_things is not None and shows(footage, index):
             found.append(by_things(index))
             own = [SURE + log_odds(hit.chance or 0.0) - log_odds(LAID) for hit in found[-1]]
         else:
@@ -304,9 +304,9 @@ def effect_drafts(
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
 
 
-def is_only_shown(footage: Footage, unit: int) -> bool:
-    """Whether there are pictures of a unit, and nothing is told of it."""
-    return not footage.story.texts[unit] and len(footage.pictures[unit]) > 0
+def shows(footage: Footage, unit: int) -> bool:
+    """Whether there are pictures of a unit."""
+    return len(footage.pictures[unit]) > 0
 
 
 def effect_hits(

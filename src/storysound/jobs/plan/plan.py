@@ -22,6 +22,7 @@ from storysound.cue.references import is_unchanged, reference_to
 from storysound.cue.rendered import Attention, Pulse, RenderedCue
 from storysound.cue.score import SILENT, Cue, Edit, FileReference, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
+from storysound.encode import lemmas
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
 from storysound.ingest.footage import Footage, read_footage
@@ -30,15 +31,7 @@ from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.beds import Bed, briefs, composed_beds, composed_cues, composer_of
-from storysound.jobs.plan.choice import (
-    CROSS_S,
-    Draft,
-    Searches,
-    beside,
-    effect_drafts,
-    is_only_shown,
-    music_drafts,
-)
+from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts, shows
 from storysound.jobs.plan.composing import Composer, FilmTimes, film_times, pulse_of, times_of
 from storysound.jobs.plan.cuts import Accepts, Place, bed_of, cut, fitted_cue
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
@@ -238,7 +231,9 @@ def plan(
             free = _around(beside([Draft("music", 0.0, told.duration_s, (), 0.5)], (*own.music, *silent)), locked)
             beds, music = composed_beds(music, free, breakdown, options, always=compose == "always")
         moves = options.to_beat and not aside and len(footage.pages) > 1
-        effects = [] if moves or aside else _effects(footage, breakdown, own, finder, options, watch, sounds, locked)
+        effects = (
+            [] if moves or aside else _effects(footage, breakdown, own, finder, options, models, watch, sounds, locked)
+        )
         _check_shelves([*music, *effects], library)
     with steps("cue"):
         levels = old.levels if old else options.levels
@@ -265,7 +260,7 @@ def plan(
             footage, breakdown, own, original = _shown_at(
                 spans, (footage, breakdown, own, original), story, options, models, watch, sheet
             )
-            effects = _effects(footage, breakdown, own, finder, options, watch, sounds, locked)
+            effects = _effects(footage, breakdown, own, finder, options, models, watch, sounds, locked)
             _check_shelves(effects, library)
             accept = _accepts(footage, breakdown, own, listener)
             lay(effects, accept)
@@ -410,6 +405,7 @@ def _effects(
     own: OwnSound,
     finder: Searches,
     options: PlanOptions,
+    models: Models,
     watch: Watch,
     sounds: Sounds,
     locked: Sequence[Cue],
@@ -417,8 +413,10 @@ def _effects(
     if not options.effects:
         return []
     heard = _audible(footage, own)
-    reader, units = breakdown.reader, len(footage.story.units)
-    by_things = ThingEffects(reader, reader.things, finder, options, units).hits if reader and reader.things else None
+    reader, by_things = breakdown.reader, None
+    if reader is not None and reader.things is not None:
+        lemma = models.get("lemmas", lemmas.load).of
+        by_things = ThingEffects(reader, reader.things, finder, options, footage.story.texts, lemma).hits
     drafts = effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds), by_things)
     return _around(drafts, locked)
 
@@ -497,7 +495,7 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
             return False
         if draft.soft and is_there(draft.unit):
             return False
-        if knows_things and is_only_shown(footage, draft.unit):
+        if knows_things and shows(footage, draft.unit):
             return True  # what is heard in it was asked for when it was found
         wave = Waveform(one.samples, RATE_HZ)
         agreement = listener().agreement(story.texts[draft.unit], sight, draft.unit, wave)

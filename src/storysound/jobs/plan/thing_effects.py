@@ -1,25 +1,30 @@
-"""Effects for what is seen: what a thing sounds like is looked for by words, and has to be heard in what is found.
+"""Effects for what is seen or told: what a thing sounds like is looked for by words, and has to be heard in it.
 
 Which things have a sound, and which, stands in `annotate/thing_sounds.toml`. An effect is as likely right as the thing
-is seen (`annotate.picture_words`) and the sound is one of it: by how clearly it is heard and how likely it fits the
-words that it was found by, in a logistic model of three numbers, which `python -m benchmarks.quality.effects` fits.
+is seen (`annotate.picture_words`), or is meant where it is told, and the sound is one of it: by how clearly it is heard
+and how likely it fits the words that it was found by, in a logistic model of three numbers, which
+`python -m benchmarks.quality.effects` fits. What is told is looked for as it is written, too.
 """
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
 from storysound.annotate import families
 from storysound.annotate.picture_claims import Things
+from storysound.encode.wording import parse_query
 from storysound.jobs.plan.choice import EFFECT_HITS, Searches, search
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.sight import PictureReader
+from storysound.match.names import whole_words
 from storysound.match.query import Hit, Query
 
 SEEN = 0.5  # chance from which on a thing may have an effect
+TOLD = 0.9  # chance that a thing which is told of is meant to be heard
+LONGEST = 3  # words in the name of a thing
 # Of the log-odds of the score of what is heard, and of the chance of the hit.
 INTERCEPT, HEARD, FITS = -2.34, 1.14, 0.47
 LEAST = 1e-3  # from certainty, of either
@@ -64,34 +69,68 @@ def sound_of(word: str, known: Things) -> ThingSound | None:
     return table[min(sizes, key=lambda thing: (sizes[thing], thing))] if sizes else None
 
 
+def things_told(text: str, known: Things, lemma: Callable[[str], str]) -> tuple[str, ...]:
+    """Things that a text names and wants heard, the longest names first."""
+    words = [lemma(word.lower()) for word in whole_words(parse_query(text).wanted)]
+    found: dict[str, None] = {}
+    for length in range(LONGEST, 0, -1):
+        for at in range(len(words) - length + 1):
+            name = " ".join(words[at : at + length])
+            if name in thing_sounds() or name in known.words:
+                found[name] = None
+                words[at : at + length] = [""] * length  # a fire truck is no fire
+    return tuple(found)
+
+
 class ThingEffects:
-    """Finds effects in a library for what units of footage show."""
+    """Finds effects in a library for what units of footage show and are told of."""
 
     def __init__(
-        self, reader: PictureReader, known: Things, finder: Searches, options: PlanOptions, units: int
+        self,
+        reader: PictureReader,
+        known: Things,
+        finder: Searches,
+        options: PlanOptions,
+        texts: Sequence[str],
+        lemma: Callable[[str], str],
     ) -> None:
-        """`known`: the things of `reader`; of so many `units` that it would take long none is looked at closely."""
+        """`known`: the things of `reader`; `texts`: what is told of each unit; many units aren't looked at closely."""
         self._reader, self._known, self._finder, self._options = reader, known, finder, options
-        self._closely = units < MANY
+        self._texts, self._lemma = texts, lemma
         self._sounds: dict[str, ThingSound | None] = {}
         self._found: dict[ThingSound, tuple[Hit, ...]] = {}
 
     def hits(self, unit: int) -> tuple[Hit, ...]:
-        """What fits what a unit shows, the likeliest first; each with its chance, and the thing it is for."""
+        """What fits what a unit shows and is told of it, the likeliest first; each with its chance."""
         best: dict[str, Hit] = {}
-        for word in self._reader.likely([unit], SEEN, closely=self._closely):
-            if word.words not in self._sounds:
-                self._sounds[word.words] = sound_of(word.words, self._known)
-            sound = self._sounds[word.words]
-            for hit in self._of(sound) if sound else ():
-                likely = word.chance * (hit.chance or 0.0)
-                before = best.get(hit.sound.path)
-                if before is None or likely > (before.chance or 0.0):
-                    why = (f"seen: {word.words} ({word.chance:.2f})".replace("(0.", "(."), *hit.why)
-                    best[hit.sound.path] = replace(hit, chance=likely, why=why)
+        for one in (*self._seen(unit), *self._told(self._texts[unit])):
+            before = best.get(one.sound.path)
+            if before is None or (one.chance or 0.0) > (before.chance or 0.0):
+                best[one.sound.path] = one
         return tuple(sorted(best.values(), key=lambda hit: (-(hit.chance or 0.0), hit.sound.path)))
 
-    def _of(self, sound: ThingSound) -> tuple[Hit, ...]:
+    def _seen(self, unit: int) -> Iterator[Hit]:
+        for word in self._reader.likely([unit], SEEN, closely=len(self._texts) < MANY):
+            why = f"seen: {word.words} ({word.chance:.2f})".replace("(0.", "(.")
+            yield from self._of(word.words, word.chance, why)
+
+    def _told(self, text: str) -> Iterator[Hit]:
+        for thing in things_told(text, self._known, self._lemma):
+            yield from self._of(thing, TOLD, f"told: {thing}")
+        hits = search(self._finder, Query(text=text), EFFECT_HITS, "sfx", self._options) if text.strip() else ()
+        for hit in hits:
+            if hit.events:
+                yield replace(hit, chance=TOLD * (hit.chance or 0.0))
+
+    def _of(self, thing: str, chance: float, why: str) -> Iterator[Hit]:
+        """What is heard as a thing that is there with some chance."""
+        if thing not in self._sounds:
+            self._sounds[thing] = sound_of(thing, self._known)
+        sound = self._sounds[thing]
+        for hit in self._sounding(sound) if sound else ():
+            yield replace(hit, chance=chance * (hit.chance or 0.0), why=(why, *hit.why))
+
+    def _sounding(self, sound: ThingSound) -> tuple[Hit, ...]:
         if sound not in self._found:
             hits = search(self._finder, Query(text=sound.words), EFFECT_HITS, "sfx", self._options)
             likely = [replace(hit, chance=sound.chance(hit)) for hit in hits]
