@@ -16,7 +16,15 @@ from storysound.annotate.picture_words import PictureWord
 from storysound.jobs.plan.choice import Draft, effect_drafts
 from storysound.jobs.plan.plan import _accepts
 from storysound.jobs.plan.request import PlanOptions
-from storysound.jobs.plan.thing_effects import TOLD, ThingEffects, ThingSound, sound_of, thing_sounds, things_told
+from storysound.jobs.plan.thing_effects import (
+    TOLD,
+    ThingEffects,
+    ThingSound,
+    sound_of,
+    thing_sounds,
+    things_told,
+    told_sounds,
+)
 from storysound.match.query import Hit, Query
 from storysound.story import Event, Sound, Source
 
@@ -60,7 +68,7 @@ def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
 
 
 def test_every_class_of_the_table_is_one_of_audioset() -> None:
-    sounds = [sound for sound in thing_sounds().values() if sound]
+    sounds = [sound for sound in (*thing_sounds().values(), *told_sounds().values()) if sound]
     assert {name for sound in sounds for name in sound.classes} <= set(families.audioset().family)
     assert all(sound.words and sound.classes for sound in sounds)
 
@@ -130,6 +138,12 @@ def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -
     assert found_for_dogs.why == ("told: dog", "heard")
 
 
+def test_what_is_heard_where_it_is_told_isnt_laid_where_it_is_seen() -> None:
+    shelf = Shelf(hit("thunder", "Thunder", 0.9, score=0.99))
+    assert [one.why[0] for one in effects(shelf, told="the storm").hits(0)] == ["told: storm"]
+    assert effects(shelf, PictureWord("thunderstorm", 0.9)).hits(0) == ()
+
+
 def test_what_is_seen_and_told_counts_once_as_it_is_likeliest() -> None:
     shelf = Shelf(hit("bark", "Bark", 0.3, score=0.99))
     (found,) = effects(shelf, PictureWord("dog", 0.99), told="a dog").hits(0)
@@ -141,7 +155,8 @@ def test_what_is_seen_and_told_counts_once_as_it_is_likeliest() -> None:
     [
         ("The fire truck passes a taxi", ("fire truck", "taxi")),
         ("a dog by a dog", ("dog",)),
-        ("rain without dogs", ()),
+        ("A storm at sea", ("storm", "sea")),
+        ("rain without dogs", ("rain",)),
         ("", ()),
         ("He mourns.", ()),
     ],

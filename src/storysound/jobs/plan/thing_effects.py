@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from storysound.annotate import families
 from storysound.annotate.picture_claims import Things
@@ -53,9 +54,22 @@ class ThingSound:
 
 @cache
 def thing_sounds() -> Mapping[str, ThingSound | None]:
-    """Those that ship, by the thing's word; None of what makes no sound though more general things do."""
-    table = tomllib.loads((files("storysound.annotate") / "thing_sounds.toml").read_text("utf-8"))
-    return {thing: ThingSound(own[0], tuple(own[1:])) if own else None for thing, own in table.items()}
+    """Those of things that are seen, by the thing's word; None of what makes no sound though more general things do."""
+    return {thing: _sound(own) for thing, own in _table().items() if isinstance(own, list)}
+
+
+@cache
+def told_sounds() -> Mapping[str, ThingSound | None]:
+    """Those of things that are heard where they are told of, by the thing's word."""
+    return {thing: _sound(own) for thing, own in _table()["told"].items()}
+
+
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads((files("storysound.annotate") / "thing_sounds.toml").read_text("utf-8"))
+
+
+def _sound(own: Sequence[str]) -> ThingSound | None:
+    return ThingSound(own[0], tuple(own[1:])) if own else None
 
 
 def sound_of(word: str, known: Things) -> ThingSound | None:
@@ -76,7 +90,7 @@ def things_told(text: str, known: Things, lemma: Callable[[str], str]) -> tuple[
     for length in range(LONGEST, 0, -1):
         for at in range(len(words) - length + 1):
             name = " ".join(words[at : at + length])
-            if name in thing_sounds() or name in known.words:
+            if name in told_sounds() or name in thing_sounds() or name in known.words:
                 found[name] = None
                 words[at : at + length] = [""] * length  # a fire truck is no fire
     return tuple(found)
@@ -112,21 +126,23 @@ class ThingEffects:
     def _seen(self, unit: int) -> Iterator[Hit]:
         for word in self._reader.likely([unit], SEEN, closely=len(self._texts) < MANY):
             why = f"seen: {word.words} ({word.chance:.2f})".replace("(0.", "(.")
-            yield from self._of(word.words, word.chance, why)
+            yield from self._of(self._sound_of(word.words), word.chance, why)
 
     def _told(self, text: str) -> Iterator[Hit]:
         for thing in things_told(text, self._known, self._lemma):
-            yield from self._of(thing, TOLD, f"told: {thing}")
+            yield from self._of(told_sounds().get(thing) or self._sound_of(thing), TOLD, f"told: {thing}")
         hits = search(self._finder, Query(text=text), EFFECT_HITS, "sfx", self._options) if text.strip() else ()
         for hit in hits:
             if hit.events:
                 yield replace(hit, chance=TOLD * (hit.chance or 0.0))
 
-    def _of(self, thing: str, chance: float, why: str) -> Iterator[Hit]:
-        """What is heard as a thing that is there with some chance."""
+    def _sound_of(self, thing: str) -> ThingSound | None:
         if thing not in self._sounds:
             self._sounds[thing] = sound_of(thing, self._known)
-        sound = self._sounds[thing]
+        return self._sounds[thing]
+
+    def _of(self, sound: ThingSound | None, chance: float, why: str) -> Iterator[Hit]:
+        """What is heard as the sound of a thing that is there with some chance."""
         for hit in self._sounding(sound) if sound else ():
             yield replace(hit, chance=chance * (hit.chance or 0.0), why=(why, *hit.why))
 
