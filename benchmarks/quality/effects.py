@@ -31,6 +31,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.quality.scene_words import share
+from storysound.annotate.picture_claims import log_odds
 from storysound.config import load_profile
 from storysound.cue.score import Score
 from storysound.encode.pool import Models
@@ -40,7 +41,7 @@ from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.plan import plan
 from storysound.jobs.plan.choice import EFFECT_HITS, search
 from storysound.jobs.plan.request import PlanOptions, PlanRequest
-from storysound.jobs.plan.thing_effects import LEAST, thing_sounds
+from storysound.jobs.plan.thing_effects import MOST, thing_sounds
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
@@ -130,15 +131,9 @@ def pairs(library: Path, labels: dict[str, str], models: Models) -> list[tuple[s
         hits = search(finder, Query(text=sound.words), EFFECT_HITS, "sfx", PlanOptions(ignore_names=True))
         for hit in hits:
             if heard := sound.heard_in(hit):
-                chances = (log_odds_within(chance, LEAST) for chance in (heard, hit.chance or 0.0))
+                chances = (log_odds(chance, MOST) for chance in (heard, hit.chance or 0.0))
                 found.append((thing, *chances, labels.get(Path(hit.sound.path).stem) in right.split()))
     return found
-
-
-def log_odds_within(chance: float, least: float) -> float:
-    """Of a chance, kept by `least` from certainty."""
-    inside = min(max(chance, least), 1 - least)
-    return float(np.log(inside / (1 - inside)))
 
 
 def fitted(x: Doubles, y: Doubles) -> Doubles:

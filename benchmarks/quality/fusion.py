@@ -32,7 +32,7 @@ from storysound.encode.spaces import spaces_of
 from storysound.jobs.find.finder import Finder, pictures_of
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.match.first_stage import SMALL, SOFT, meant, standardise
+from storysound.match.first_stage import SMALL, above, meant, standardise, usual
 from storysound.match.names import words
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles, Floats
@@ -103,6 +103,7 @@ class Heard:
             head = models.traits(ear).head(space)
             self._spaces[column] = spaces_of(models).classes(space, labels, head).vectors
         self._known: dict[tuple[object, ...], Floats] = {}
+        self._usuals: dict[tuple[object, ...], tuple[Floats, Floats]] = {}
 
     def best(self, asked: Floats, way: str, setting: Setting) -> Doubles:
         """The score of each sound [s]."""
@@ -121,8 +122,10 @@ class Heard:
             bank = self._bank(name, way, setting.temperature)
             if name == "ears":
                 wish = asked.mean(axis=0) if way == "said" else gloss.vector(asked.mean(axis=0), self._seen)
-                rated, usual = self.index.matrix(name) @ wish, bank @ self.index.matrix(name).T
-                self._known[key] = beside(rated, usual) if way == "seen" and hubs else rated
+                points = self.index.matrix(name).T
+                self._known[key] = (
+                    above(wish @ points, usual(bank, points)) if way == "seen" and hubs else wish @ points
+                )
                 return self._known[key]
             if way == "said":
                 wish = softmax(asked @ self._spaces[name].T / setting.temperature).mean(axis=0)
@@ -130,7 +133,7 @@ class Heard:
                 wish = np.mean([gloss.translate(frame, bank) for frame in asked], axis=0)
             few, scores = meant(wish), self._scores(name, idf)
             rated = wish[few] @ scores[few]
-            self._known[key] = beside(rated, self._ratings(name, way, setting.temperature, idf)) if hubs else rated
+            self._known[key] = above(rated, self._usual(name, way, setting.temperature, idf)) if hubs else rated
         return self._known[key]
 
     def _bank(self, name: str, way: str, temperature: float) -> Floats:
@@ -142,11 +145,12 @@ class Heard:
             self._known[key] = found
         return self._known[key]
 
-    def _ratings(self, name: str, way: str, temperature: float, idf: float) -> Floats:
-        key = ("ratings", name, way, temperature, idf)
-        if key not in self._known:
-            self._known[key] = self._bank(name, way, temperature) @ self._scores(name, idf)
-        return self._known[key]
+    def _usual(self, name: str, way: str, temperature: float, idf: float) -> tuple[Floats, Floats]:
+        """What each segment gets for whatever is asked."""
+        key = (name, way, temperature, idf)
+        if key not in self._usuals:
+            self._usuals[key] = usual(self._bank(name, way, temperature), self._scores(name, idf))
+        return self._usuals[key]
 
     def _scores(self, name: str, idf: float) -> Floats:
         """Scores of classes [c n]."""
@@ -160,12 +164,6 @@ class Heard:
                 found = score / (score.mean(axis=0) + SMALL) ** idf
             self._known[key] = np.ascontiguousarray(found.T)
         return self._known[key]
-
-
-def beside(rated: Floats, usual: Floats) -> Floats:
-    """Ratings [n] in deviations above what segments get for whatever is asked [b n]."""
-    result: Floats = (rated - usual.mean(axis=0)) / (usual.std(axis=0) + SOFT * float(usual.std()))
-    return result
 
 
 def mixtures(folder: Path, shared: Path) -> dict[str, tuple[str, str]]:
@@ -219,13 +217,13 @@ def tasks_of(shared: Path, cache: Path, models: Models) -> list[Task]:
     mixed = heard(cache / "made" / "mixtures")
     held = np.array([[name in made[path] for path in mixed.paths] for name in classes])
     found.append(Task("mixtures by words", "ESC-50", "said", mixed, asked, held, classes))
-    truth = tomllib.loads(TRUTH.read_text("utf-8"))["fits"]
+    truth = {theme: set(own.split()) for theme, own in tomllib.loads(TRUTH.read_text("utf-8"))["fits"].items()}
     shown: dict[str, list[Path]] = defaultdict(list)
     for file in sorted((shared / "oasis" / "images").iterdir()):
         theme = re.sub(r"[_ ]\d+$", "", file.stem)
-        if theme in truth and len(shown[theme]) < PER_THEME:
+        if truth.get(theme, set()) & set(classes) and len(shown[theme]) < PER_THEME:
             shown[theme].append(file)
-    right = {theme: np.isin(own, truth[theme].split()) for theme in shown}
+    right = {theme: np.isin(own, list(truth[theme])) for theme in shown}
     names = list(shown)
     found.append(Task("OASIS names", "OASIS", "said", esc, said(n.replace("_", " ") for n in names),
                       np.array([right[n] for n in names]), names))  # fmt: skip

@@ -57,9 +57,7 @@ log = logging.getLogger(__name__)
 
 NAME_WEIGHT, NEAR_WEIGHT = 3.0, 1.0  # of words in common with a sound's name, of its nearness in meaning
 UNWANTED = 1.0  # of what must not be heard, beside what is said
-MOOD_WEIGHT = (
-    1.0  # of a mood that was asked for, and of the one that words and pictures carry where music is looked for
-)
+MOOD_WEIGHT = 1.0  # of a mood that was asked for; where music is looked for, of that of words and pictures too
 SEEN_IN_MUSIC = 0.25  # of what pictures show where music is looked for, which rarely sounds like lions or lamps
 NEAR_MOOD = 0.25  # farther ones are no reason, however far the others are
 SEEN = 2  # things that are seen in a reason
@@ -183,7 +181,7 @@ class Finder:
         if tone is None and tones:
             tone = moods.as_mood(np.array([(one.valence, one.arousal) for one in tones], np.float32))
         if tone is not None:
-            yield self._by_mood(tone, MOOD_WEIGHT)
+            yield self._by_mood(tone)
         if for_music and (meaning is not None or tone is not None) and self._is_taught and self._taste is not None:
             yield self._by_taste(self._taste, asked(meaning, tone, self._models.text.dim))
 
@@ -332,7 +330,7 @@ class Finder:
             likeness = rows @ given / np.maximum(norms, 1e-9)
             yield Evidence(f"{name}:like", likeness, LIKE_WEIGHT, lambda at: "sounds like the given sound")
 
-    def _by_mood(self, mood: Mood, weight: float) -> Evidence:
+    def _by_mood(self, mood: Mood) -> Evidence:
         """Nearness of each sound's mood."""
         closeness = mood_closeness(mood, *self._moods)[self.index.sound_of]
 
@@ -342,7 +340,7 @@ class Finder:
             own = self.index.sounds[int(self.index.sound_of[at])].mood
             return f"mood {-closeness[at]:.2f} away: valence {own.valence:.2f}, arousal {own.arousal:.2f}"
 
-        return Evidence("mood", closeness, weight, told_of)
+        return Evidence("mood", closeness, MOOD_WEIGHT, told_of)
 
     def _by_taste(self, taste: Taste, scene: Floats) -> Evidence:
         """What the owner would choose for a scene that asks [f], by what they chose before; weighed beside all else."""

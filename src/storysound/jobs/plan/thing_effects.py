@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from storysound.annotate import families
-from storysound.annotate.picture_claims import Things
+from storysound.annotate.picture_claims import Things, log_odds
 from storysound.encode.wording import parse_query
 from storysound.jobs.plan.choice import EFFECT_HITS, Searches, search
 from storysound.jobs.plan.request import PlanOptions
@@ -28,7 +28,7 @@ TOLD = 0.9  # chance that a thing which is told of is meant to be heard
 LONGEST = 3  # words in the name of a thing
 # Of the log-odds of the score of what is heard, and of the chance of the hit.
 INTERCEPT, HEARD, FITS = -2.34, 1.14, 0.47
-LEAST = 1e-3  # from certainty, of either
+MOST = math.log(999)  # of either's log-odds: one in a thousand from certainty
 MANY = 400  # units from which on people and things aren't looked for in each: a tenth of a second of one thread
 
 
@@ -48,7 +48,7 @@ class ThingSound:
     def chance(self, hit: Hit) -> float:
         """How likely a hit is a sound of it, in [0, 1]; 0 where nobody hears it there."""
         heard = self.heard_in(hit)
-        odds = INTERCEPT + HEARD * _log_odds(heard) + FITS * _log_odds(hit.chance or 0.0)
+        odds = INTERCEPT + HEARD * log_odds(heard, MOST) + FITS * log_odds(hit.chance or 0.0, MOST)
         return 1 / (1 + math.exp(-odds)) if heard else 0.0
 
 
@@ -152,8 +152,3 @@ class ThingEffects:
             likely = [replace(hit, chance=sound.chance(hit)) for hit in hits]
             self._found[sound] = tuple(hit for hit in likely if hit.chance)
         return self._found[sound]
-
-
-def _log_odds(chance: float) -> float:
-    inside = min(max(chance, LEAST), 1 - LEAST)
-    return math.log(inside / (1 - inside))
