@@ -16,11 +16,13 @@ from typing import Any
 
 from storysound.annotate import families
 from storysound.annotate.picture_claims import Things, log_odds
-from storysound.encode.wording import parse_query
+from storysound.encode.wording import happening, parse_query
 from storysound.jobs.plan.choice import EFFECT_HITS, Searches, search
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.sight import PictureReader
+from storysound.match.chance import SURE
 from storysound.match.names import whole_words
+from storysound.match.names import words as name_words
 from storysound.match.query import Hit, Query
 
 SEEN = 0.5  # chance from which on a thing may have an effect
@@ -112,7 +114,7 @@ class ThingEffects:
         self._reader, self._known, self._finder, self._options = reader, known, finder, options
         self._texts, self._lemma = texts, lemma
         self._sounds: dict[str, ThingSound | None] = {}
-        self._found: dict[ThingSound, tuple[Hit, ...]] = {}
+        self._found: dict[ThingSound, tuple[Hit, ...]] = {}  # by the words of each
 
     def hits(self, unit: int) -> tuple[Hit, ...]:
         """What fits what a unit shows and is told of it, the likeliest first; each with its chance."""
@@ -129,26 +131,34 @@ class ThingEffects:
             yield from self._of(self._sound_of(word.words), word.chance, why)
 
     def _told(self, text: str) -> Iterator[Hit]:
-        for thing in things_told(text, self._known, self._lemma):
-            yield from self._of(told_sounds().get(thing) or self._sound_of(thing), TOLD, f"told: {thing}")
-        hits = search(self._finder, Query(text=text), EFFECT_HITS, "sfx", self._options) if text.strip() else ()
-        for hit in hits:
-            if hit.events:
-                yield replace(hit, chance=TOLD * (hit.chance or 0.0))
+        for part in happening(text):
+            for thing in things_told(part, self._known, self._lemma):
+                sound = told_sounds().get(thing) or self._sound_of(thing)
+                yield from self._of(sound, TOLD, f"told: {thing}", told=True)
+            for hit in search(self._finder, Query(text=part), EFFECT_HITS, "sfx", self._options):
+                if hit.events:
+                    yield replace(hit, chance=TOLD * (hit.chance or 0.0))
 
     def _sound_of(self, thing: str) -> ThingSound | None:
         if thing not in self._sounds:
             self._sounds[thing] = sound_of(thing, self._known)
         return self._sounds[thing]
 
-    def _of(self, sound: ThingSound | None, chance: float, why: str) -> Iterator[Hit]:
-        """What is heard as the sound of a thing that is there with some chance."""
+    def _of(self, sound: ThingSound | None, chance: float, why: str, *, told: bool = False) -> Iterator[Hit]:
+        """What is heard as the sound of a thing that is there with some chance.
+
+        `told`: what isn't heard as it counts too where it surely fits, as by its name, of several words: one alone
+        may be of something else, as of a fire truck.
+        """
+        told = told and sound is not None and len(name_words(sound.words)) > 1
         for hit in self._sounding(sound) if sound else ():
-            yield replace(hit, chance=chance * (hit.chance or 0.0), why=(why, *hit.why))
+            fits = sound.chance(hit) if sound else 0.0
+            if not fits and told and (hit.chance or 0.0) >= SURE:
+                fits = hit.chance or 0.0
+            if fits:
+                yield replace(hit, chance=chance * fits, why=(why, *hit.why))
 
     def _sounding(self, sound: ThingSound) -> tuple[Hit, ...]:
         if sound not in self._found:
-            hits = search(self._finder, Query(text=sound.words), EFFECT_HITS, "sfx", self._options)
-            likely = [replace(hit, chance=sound.chance(hit)) for hit in hits]
-            self._found[sound] = tuple(hit for hit in likely if hit.chance)
+            self._found[sound] = search(self._finder, Query(text=sound.words), EFFECT_HITS, "sfx", self._options)
         return self._found[sound]
