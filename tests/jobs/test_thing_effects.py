@@ -63,7 +63,7 @@ def hit(name: str, label: str, chance: float, seconds: float = 1.0, score: float
 
 
 def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
-    lemma = {"dogs": "dog", "barking": "bark", "bells": "bell"}
+    lemma = {"dogs": "dog", "barking": "bark", "bells": "bell", "knocking": "knock"}
     return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), [told], lambda w: lemma.get(w, w))  # type: ignore[arg-type]
 
 
@@ -144,6 +144,11 @@ def test_what_surely_fits_what_is_told_needs_not_be_heard_in_it_as_where_it_is_n
     assert (found.chance, found.why[0]) == (pytest.approx(TOLD * 0.85), "told: bell")
     assert effects(named, PictureWord("dog", 0.9)).hits(0) == (), "what is seen has to be heard"
     assert effects(named, told="a fire").hits(0) == (), "a word may be of something else"
+
+
+def test_a_class_that_only_shares_a_word_with_what_is_told_is_nothing() -> None:
+    shelf = Shelf(hit("engine", "Engine knocking", 0.9, score=0.99), hit("door", "Knock", 0.5, score=0.9))
+    assert [one.sound.path for one in effects(shelf, told="Then a knock.").hits(0)] == ["door"]
 
 
 def test_what_has_come_to_its_end_has_no_effect() -> None:

@@ -24,7 +24,7 @@ _CLAUSE = re.compile(r"\s*[,;:–—]\s*(?:and|but|then|so)?\s+|\s+(?:and|but)\s
 _ENDED = re.compile(
     r"\b(?:stop(?:s|ped)?|ceas(?:es|ed)|end(?:s|ed)(?! with\b)|subsided|fell (?:silent|asleep|still)|"
     r"died (?:down|away)|(?:no|any) (?:more|longer))\b|"
-    r"\b(?:is|was|were|been) (?:over|gone|silent|quiet)(?: (?:by then|now|at last|again|already))?\W*$",
+    r"\b(?:is|was|were|been) (?:over|gone|off|silent|quiet)(?: (?:by then|now|at last|again|already))?\W*$",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")

@@ -41,10 +41,15 @@ class ThingSound:
     words: str
     classes: tuple[str, ...]
 
-    def heard_in(self, hit: Hit) -> float:
-        """The best score of one of the classes, or a special case of it, among what is heard and meant; 0 of none."""
+    @property
+    def labels(self) -> frozenset[str]:
+        """The classes and their special cases."""
         below = families.audioset().below
-        own = {label for name in self.classes for label in (name, *below[name])}
+        return frozenset(label for name in self.classes for label in (name, *below[name]))
+
+    def heard_in(self, hit: Hit) -> float:
+        """The best score of one of its `labels` among what is heard and meant; 0 of none."""
+        own = self.labels
         return max((event.score for event in hit.events if event.label in own), default=0.0)
 
     def chance(self, hit: Hit) -> float:
@@ -128,32 +133,41 @@ class ThingEffects:
     def _seen(self, unit: int) -> Iterator[Hit]:
         for word in self._reader.likely([unit], SEEN, closely=len(self._texts) < MANY):
             why = f"seen: {word.words} ({word.chance:.2f})".replace("(0.", "(.")
-            yield from self._of(self._sound_of(word.words), word.chance, why)
+            if sound := self._sound_of(word.words):
+                yield from self._of(sound, word.chance, why)
 
     def _told(self, text: str) -> Iterator[Hit]:
         for part in happening(text):
+            sounds: dict[str, ThingSound] = {}
             for thing in things_told(part, self._known, self._lemma):
                 sound = told_sounds().get(thing) or self._sound_of(thing)
-                yield from self._of(sound, TOLD, f"told: {thing}", told=True)
+                if sound:
+                    sounds[thing] = sound
+                    yield from self._of(sound, TOLD, f"told: {thing}", told=True)
             for hit in search(self._finder, Query(text=part), EFFECT_HITS, "sfx", self._options):
-                if hit.events:
+                if hit.events and not self._is_namesake(hit.events[0].label, sounds):
                     yield replace(hit, chance=TOLD * (hit.chance or 0.0))
+
+    def _is_namesake(self, label: str, sounds: Mapping[str, ThingSound]) -> bool:
+        """Whether a class is called as a thing that is told of, but is no sound of it: engine knocking for a knock."""
+        words = {self._lemma(word.lower()) for word in whole_words(label)}
+        return any(words & set(thing.split()) and label not in own.labels for thing, own in sounds.items())
 
     def _sound_of(self, thing: str) -> ThingSound | None:
         if thing not in self._sounds:
             self._sounds[thing] = sound_of(thing, self._known)
         return self._sounds[thing]
 
-    def _of(self, sound: ThingSound | None, chance: float, why: str, *, told: bool = False) -> Iterator[Hit]:
+    def _of(self, sound: ThingSound, chance: float, why: str, *, told: bool = False) -> Iterator[Hit]:
         """What is heard as the sound of a thing that is there with some chance.
 
-        `told`: what isn't heard as it counts too where it surely fits, as by its name, of several words: one alone
-        may be of something else, as of a fire truck.
+        `told`: where nothing that is meant is heard it counts too if it surely fits, as by its name, of several words:
+        one alone may be of something else, as of a fire truck.
         """
-        told = told and sound is not None and len(name_words(sound.words)) > 1
-        for hit in self._sounding(sound) if sound else ():
-            fits = sound.chance(hit) if sound else 0.0
-            if not fits and told and (hit.chance or 0.0) >= SURE:
+        told = told and len(name_words(sound.words)) > 1
+        for hit in self._sounding(sound):
+            fits = sound.chance(hit)
+            if not fits and told and not hit.events and (hit.chance or 0.0) >= SURE:
                 fits = hit.chance or 0.0
             if fits:
                 yield replace(hit, chance=chance * fits, why=(why, *hit.why))
