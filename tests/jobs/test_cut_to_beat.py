@@ -17,6 +17,7 @@ from storysound.jobs.summarize.music import given_music
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult
 from storysound.jobs.summarize.summarize import framed, share_on_beats
 from storysound.jobs.summarize.to_beat import Importance, Take, nodes_of, stretches, takes_of
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.probe import VideoInfo
@@ -125,7 +126,7 @@ def test_pictures_of_a_summary_change_on_beats(tmp_path: Path, pulsing: Path, mo
     assert summary.length_s == pytest.approx(10.0, abs=0.06)
     changes = [b.at_s for a, b in pairwise(summary.kept) if b.start_s - a.end_s > 0.05]
     assert changes
-    clicks_s = story_beats_s(given_music(pulsing, 10.0).cue.pieces, 0.25 + 0.5 * np.arange(23))
+    clicks_s = story_beats_s(given_music(pulsing, 10.0, rhythm.bars).cue.pieces, 0.25 + 0.5 * np.arange(23))
     assert all(np.abs(clicks_s - change).min() <= 0.06 for change in changes)  # half a frame, and what a tracker misses
     frames = [frame.rgb.mean(axis=(0, 1)) for frame in iter_frames(out)]
     assert all(rgb.argmax() == 0 for rgb in frames)  # all of it shows red

@@ -16,6 +16,7 @@ from storysound.jobs.edit.edit import run
 from storysound.jobs.edit.request import Action, EditRequest
 from storysound.jobs.plan.cuts import Place, fitted_cue
 from storysound.match.query import Hit
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import read_audio, write_wav
 from storysound.progress import Watch
@@ -30,7 +31,7 @@ def cue(tmp_path_factory: pytest.TempPathFactory) -> Cue:
     write_wav(folder / "song.wav", wave)
     sound = Sound("song.wav", str(folder), wave.duration_s, "music")
     hit = Hit(sound, 0.0, wave.duration_s, 0.9, ("calm",))
-    return fitted_cue(Place("music-1", "music", 5.0, 95.0), hit, -23.0)
+    return fitted_cue(Place("music-1", "music", 5.0, 95.0), hit, -23.0, rhythm.bars)
 
 
 @pytest.fixture
