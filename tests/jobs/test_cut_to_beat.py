@@ -11,6 +11,8 @@ from jobs.test_summarize import HALF_RED, NOWHERE, Senses
 from media.media_making import tone
 from storysound.cue.exits import story_beats_s
 from storysound.encode import mood as moods
+from storysound.encode.beats.trackers import TrackerName
+from storysound.encode.pool import Models
 from storysound.errors import MediaError
 from storysound.jobs.summarize import summarize as job
 from storysound.jobs.summarize.music import given_music
@@ -112,11 +114,20 @@ def pulsing(tmp_path: Path) -> Path:
     return tmp_path / "clicks.wav"
 
 
-def run(video: Path, out: Path, music: Path, monkeypatch: pytest.MonkeyPatch, *, to_beat: bool) -> SummarizeResult:
+def run(
+    video: Path,
+    out: Path,
+    music: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    to_beat: bool,
+    beats: TrackerName = "own",
+    models: Models = NOWHERE,
+) -> SummarizeResult:
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
     monkeypatch.setattr(job, "MoodReader", Senses)
     monkeypatch.setattr(job, "_speech", lambda video, models: ())
-    return job.run(SummarizeRequest(video, out, share=0.2, music=music, to_beat=to_beat), NOWHERE, Watch())
+    return job.run(SummarizeRequest(video, out, share=0.2, music=music, to_beat=to_beat, beats=beats), models, Watch())
 
 
 def test_pictures_of_a_summary_change_on_beats(tmp_path: Path, pulsing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +161,18 @@ def test_music_without_a_beat_leaves_the_usual_cuts_and_says_so(
     video = film(tmp_path / "a.mp4", SCENES)
     summary = run(video, tmp_path / "out.mp4", tmp_path / "tone.wav", monkeypatch, to_beat=True)
     assert summary.beats is None
+    assert summary.notes == ("no beat is found in the music: shots are cut as without `to_beat`",)
+
+
+def test_who_counts_the_track_is_as_asked(tmp_path: Path, pulsing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        def bars(self, _: rhythm.Spectrogram) -> None:
+            return None
+
+    models = Models(NOWHERE.profile, NOWHERE.weights)
+    models.get("beatnet", lambda _: Deaf())
+    video, out = film(tmp_path / "a.mp4", SCENES), tmp_path / "out.mp4"
+    summary = run(video, out, pulsing, monkeypatch, to_beat=True, beats="beatnet", models=models)
     assert summary.notes == ("no beat is found in the music: shots are cut as without `to_beat`",)
 
 
