@@ -24,6 +24,7 @@ from storysound.cue.rendered import Attention, Pulse, RenderedCue
 from storysound.cue.score import SILENT, Cue, Edit, FileReference, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode import lemmas
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
 from storysound.ingest.footage import Footage, read_footage
@@ -141,6 +142,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         transition=wishes.transition,
         narration=Path(wishes.narration) if wishes.narration else None,
         to_beat=wishes.to_beat,
+        beats=wishes.beats,
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
@@ -195,7 +197,7 @@ def plan(
 
     Without a library the starter sounds are used. Raises as `run`.
     """
-    kind, sounds = _checked(story, options), Sounds()
+    kind, sounds = _checked(story, options), Sounds(tracker=tracker(options.beats, models))
     fill = options.filled(library) if options.effects else "none"
     if fill != "none":
         check_fill(fill, options, models)
