@@ -121,7 +121,7 @@ def test_jumps_keep_the_beat_where_it_was_found_late() -> None:
     wave, times = track("ABABAB", ring_s=1.0)
     marked = times[:-1] + np.where(np.arange(len(times) - 1) // 16 % 3 == 1, 0.05, 0.0)
     found = rhythm.Bars(60 / BEAT_S, 4, marked, marked[::4])
-    remixer = Remixer(wave, analyse(wave, np.empty(0)), found=found)
+    remixer = Remixer(wave, analyse(wave, np.empty(0)), tracker=lambda _: found)
     pieces = remixer.remix(2.4 * remixer.lasts_s).fit.pieces
     assert len(pieces) > 2
     for before, after in pairwise(pieces):
@@ -134,7 +134,7 @@ def test_jumps_whose_music_is_not_alike_are_avoided(monkeypatch: pytest.MonkeyPa
     analysed, found = analyse(wave, np.empty(0)), rhythm.Bars(60 / BEAT_S, 4, times[:-1], times[:-1:4])
 
     def jumps() -> set[tuple[float, float]]:
-        fresh = Remixer(wave, analysed, found=found)
+        fresh = Remixer(wave, analysed, tracker=lambda _: found)
         pieces = fresh.remix(1.31 * wave.duration_s).fit.pieces
         marks = [(before.out_s - fresh.fade_s / 2, after.in_s + fresh.fade_s / 2) for before, after in pairwise(pieces)]
         beats = [np.abs(fresh.bars.times_s - fresh.lead_s - np.array(mark)[:, None]).argmin(axis=1) for mark in marks]
@@ -158,7 +158,8 @@ def test_jumps_whose_music_is_not_alike_are_avoided(monkeypatch: pytest.MonkeyPa
 def test_no_jump_leads_to_where_a_crossfade_has_no_room() -> None:
     wave, times = track("ABABAB", ring_s=1.0)
     cut, beats = wave.cut(LEAD_IN_S - 0.01, wave.duration_s), times[:-1] - LEAD_IN_S + 0.01
-    remixer = Remixer(cut, analyse(cut, np.empty(0)), found=rhythm.Bars(60 / BEAT_S, 4, beats, beats[::4]))
+    found = rhythm.Bars(60 / BEAT_S, 4, beats, beats[::4])
+    remixer = Remixer(cut, analyse(cut, np.empty(0)), tracker=lambda _: found)
     assert remixer.bars.times_s[0] < 0.03
     for before, after in pairwise(remixer.remix(3.3 * remixer.lasts_s).fit.pieces):
         assert after.in_s > BEAT_S / 2
