@@ -4,10 +4,10 @@
         --flickr FOLDER --captions captions.txt [--vectors vectors.npz] [--shots shots.npz]
 
 They learn from the shots of `benchmarks/quality/effects_shots.tsv` of which the parts `choose` and `report` say what
-fits (FOLDER as there), and from the photographs of OASIS and Flickr8k that `shipped_weights.scenery.fit` reads. Birds
-and waves go by the heads of scenery: logistic regression on their log-odds, of the shots alone. Traffic and wind are
-seen otherwise: on the features themselves, with the photographs; those of Flickr8k say of wind by their captions where
-mountains, deserts and snow are. Five-fold cross-validation by source, scales by other folds of the learning part.
+fits (FOLDER as there), and from the photographs of OASIS that are judged there. Birds and waves go by the heads of
+scenery: logistic regression on their log-odds. Traffic and wind are seen otherwise, by the features themselves; of wind
+photographs of Flickr8k, as `shipped_weights.scenery.fit` reads them, teach too, whose captions say where mountains,
+deserts and snow are. Five-fold cross-validation by source, scales by other folds of the learning part.
 """
 
 import argparse
@@ -98,13 +98,12 @@ class Examples:
 
     def head(self, own: NDArray[np.bool_], ambience: Ambience) -> Doubles:
         """Weights [f + 1] of the log-odds, the last the constant, learned from some of the shots."""
+        x, y = np.concatenate([self.x[own], self.more_x]), np.concatenate([self.y[own], self.more_y])
         if ambience.by_scenery:
             known = scenery.shipped("scenery")
-            odds = self.x @ known.weights + known.bias
-            mix = fitted(odds[own], self.y[own], ambience.ridge)
+            mix = fitted(x @ known.weights + known.bias, y, ambience.ridge)
             return np.append(known.weights @ mix[:-1], known.bias @ mix[:-1] + mix[-1])
-        rows = np.concatenate([self.x[own], self.more_x]) * LENGTH
-        weights = fitted(rows, np.concatenate([self.y[own], self.more_y]), ambience.ridge)
+        weights = fitted(x * LENGTH, y, ambience.ridge)
         return np.append(weights[:-1] * LENGTH, weights[-1])
 
     def crossed(self, own: NDArray[np.bool_], fold: NDArray[np.intp], ambience: Ambience) -> Doubles:
@@ -194,8 +193,8 @@ CARD = """# Which ambience fits a picture: birds, wind, waves, traffic
 
 Code: `storysound/encode/detectors/scenery.py`; heads: `ambience.safetensors`. Made by
 `python -m shipped_weights.ambience.fit` (its head says of what data; no seed): {shots} shots of packages and public
-repositories ({units} units of footage), judged by which sounds an editor would lay; for wind and traffic {oasis}
-photographs of OASIS judged so, for wind {flickr} of Flickr8k by their captions; as EfficientNet-lite2 sees them.
+repositories ({units} units of footage) and {oasis} photographs of OASIS, judged by which sounds an editor would lay;
+for wind {flickr} of Flickr8k by their captions; as EfficientNet-lite2 sees them.
 
 | | fits, units | average precision | right of those said from .5 on | from .7 on |
 |---|---|---|---|---|
