@@ -150,11 +150,13 @@ def test_a_sound_is_as_likely_right_as_it_is_heard_clearly_and_fits() -> None:
 
 
 def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -> None:
-    shelf = Shelf(hit("bark", "Bark", 0.8), hit("drum", "Drum", 0.3), replace(hit("x", "", 0.9), events=()))
+    shelf = Shelf(hit("bark", "Bark", 0.8), hit("drum", "Drum", 0.3), replace(hit("x", "", 0.7), events=()))
     found = effects(shelf, told="Dogs are barking").hits(0)
     assert shelf.asked == ["dog barking", "Dogs are barking"]
     assert [one.sound.path for one in found] == ["bark", "drum"], "what isn't heard to be meant is nothing"
     assert [one.chance for one in found] == pytest.approx([TOLD * 0.8, TOLD * 0.3])
+    bells = Shelf(replace(hit("bells", "", 0.9), events=()))
+    assert [one.chance for one in effects(bells, told="church bells").hits(0)] == pytest.approx([TOLD * 0.9])
     clear = hit("bark", "Bark", 0.3, score=0.99)
     (found_for_dogs,) = effects(Shelf(clear), told="Dogs are barking").hits(0)
     assert found_for_dogs.chance == pytest.approx(TOLD * DOG.chance(clear))

@@ -22,6 +22,7 @@ from storysound.encode.wording import parse_query
 from storysound.jobs.plan.choice import EFFECT_HITS, Searches, search
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.sight import PictureReader
+from storysound.match.chance import SURE
 from storysound.match.names import whole_words
 from storysound.match.query import Hit, Query
 
@@ -150,7 +151,7 @@ class ThingEffects:
             yield from self._of(told_sounds().get(thing) or self._sound_of(thing), TOLD, f"told: {thing}")
         hits = search(self._finder, Query(text=text), EFFECT_HITS, "sfx", self._options) if text.strip() else ()
         for hit in hits:
-            if hit.events:
+            if hit.events or (hit.chance or 0.0) >= SURE:  # church bells are found surely, and heard as no event
                 yield replace(hit, chance=TOLD * (hit.chance or 0.0))
 
     def _sound_of(self, thing: str) -> ThingSound | None:
