@@ -13,6 +13,7 @@ from storysound.annotate import families
 from storysound.annotate.own_sound import OwnSound
 from storysound.annotate.picture_claims import IMAGENET, Things, parse
 from storysound.annotate.picture_words import PictureWord
+from storysound.encode.detectors import scenery
 from storysound.jobs.plan.choice import Draft, effect_drafts
 from storysound.jobs.plan.plan import _accepts
 from storysound.jobs.plan.request import PlanOptions
@@ -20,6 +21,7 @@ from storysound.jobs.plan.thing_effects import (
     TOLD,
     ThingEffects,
     ThingSound,
+    ambience_sounds,
     sound_of,
     thing_sounds,
     things_told,
@@ -39,11 +41,14 @@ DOG = ThingSound("dog barking", ("Dog",))
 class Reader:
     things = KNOWN
 
-    def __init__(self, *words: PictureWord) -> None:
-        self.words = words
+    def __init__(self, *words: PictureWord, suits: Sequence[PictureWord] = ()) -> None:
+        self.words, self.suits = words, tuple(suits)
 
     def likely(self, units: Sequence[int], least: float, *, closely: bool) -> tuple[PictureWord, ...]:
         return self.words
+
+    def ambience(self, unit: int) -> tuple[PictureWord, ...]:
+        return self.suits
 
 
 class Shelf:
@@ -68,7 +73,8 @@ def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
 
 
 def test_every_class_of_the_table_is_one_of_audioset() -> None:
-    sounds = [sound for sound in (*thing_sounds().values(), *told_sounds().values()) if sound]
+    tables = (thing_sounds(), told_sounds(), ambience_sounds())
+    sounds = [sound for table in tables for sound in table.values() if sound]
     assert {name for sound in sounds for name in sound.classes} <= set(families.audioset().family)
     assert all(sound.words and sound.classes for sound in sounds)
 
@@ -107,6 +113,23 @@ def test_only_what_is_heard_as_the_thing_is_offered_with_both_chances() -> None:
     assert found[0].why == ("seen: beagle (.90)", "heard")
 
 
+def test_ambience_that_suits_what_is_seen_is_offered_from_a_chance_on() -> None:
+    shelf = Shelf(hit("waves", "Waves, surf", 0.9), hit("bark", "Bark", 0.9))
+    reader = Reader(suits=(PictureWord("waves", 0.8), PictureWord("birds", 0.4)))
+    found = ThingEffects(reader, KNOWN, shelf, PlanOptions(), [""], str).hits(0)  # type: ignore[arg-type]
+    assert shelf.asked == ["ocean waves"]
+    assert [one.sound.path for one in found] == ["waves"]
+    assert found[0].why[0] == "suits what is seen: waves (.80)"
+    assert set(ambience_sounds()) == set(scenery.shipped("ambience").names)
+
+
+def test_the_score_of_what_is_heard_faintly_is_a_chance() -> None:
+    wind = ambience_sounds()["wind"]
+    assert wind is not None
+    assert wind.chance(hit("a", "Wind", 0.01, score=0.85)) == 0.85
+    assert 0 < wind.chance(hit("b", "Wind noise (microphone)", 0.3, score=0.85)) < 0.5
+
+
 def test_an_effect_is_laid_where_both_are_likely_and_where_the_clip_sounds_where_they_are_sure() -> None:
     footage, understood = story(6)
     for score, silent, under in ((0.99, 1, 1), (0.95, 1, 0), (0.7, 0, 0)):
@@ -132,6 +155,8 @@ def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -
     assert shelf.asked == ["dog barking", "Dogs are barking"]
     assert [one.sound.path for one in found] == ["bark", "drum"], "what isn't heard to be meant is nothing"
     assert [one.chance for one in found] == pytest.approx([TOLD * 0.8, TOLD * 0.3])
+    bells = Shelf(replace(hit("bells", "", 0.9), events=()))
+    assert [one.chance for one in effects(bells, told="church bells").hits(0)] == pytest.approx([TOLD * 0.9])
     clear = hit("bark", "Bark", 0.3, score=0.99)
     (found_for_dogs,) = effects(Shelf(clear), told="Dogs are barking").hits(0)
     assert found_for_dogs.chance == pytest.approx(TOLD * DOG.chance(clear))
