@@ -1,6 +1,7 @@
 """How many of the effects that are laid an editor would keep, and how many shots that deserve one get one.
 
-Run: python -m benchmarks.quality.effects --media FOLDER [../shared/data] [--part choose|report] [--library LIBRARY]
+Run: python -m benchmarks.quality.effects --media FOLDER [../shared/data] [--part choose|report|fresh]
+         [--told] [--library LIBRARY]
      python -m benchmarks.quality.effects --told [../shared/data] [--library LIBRARY]
      python -m benchmarks.quality.effects --fit [../shared/data] [--library LIBRARY]
 
@@ -11,10 +12,14 @@ of a theme (`photograph_sounds.toml`, and what `shipped_weights/scenery/labels.t
 learned from them. A shot deserves an effect where some class fits. What is heard once belongs to the shot in which it
 begins, ambience to those of which it covers half. Intervals: 95 % of Wilson's.
 
-With --told it is the photographs alone, each told by the name of its theme ("Scared cat").
+With --told each shot is told by a line that was written when it was judged (`fresh` has one); without --media it is the
+photographs alone, each told by the name of its theme ("Scared cat").
+
+`choose` and `report` are what heads and rules were chosen on since 30 November 2026; `fresh` wasn't looked at before.
 
 With --fit the three numbers of `jobs/plan/thing_effects` are fitted on what the library has for each thing, and what
-they say of things that were left out is printed.
+they say of things that were left out is printed; before that those of `annotate/faint_sounds.toml`, with what they say
+of sounds that were left out.
 """
 
 import argparse
@@ -29,8 +34,10 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
+from shipped_weights.scenery.fit import fitted as logistic
 
 from benchmarks.quality.scene_words import share
+from storysound.annotate.events import faint_sounds
 from storysound.annotate.picture_claims import log_odds
 from storysound.config import load_profile
 from storysound.cue.score import Score
@@ -39,9 +46,10 @@ from storysound.jobs.find.find import finder_of
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
 from storysound.jobs.plan import plan
-from storysound.jobs.plan.choice import EFFECT_HITS, search
+from storysound.jobs.plan.choice import search
 from storysound.jobs.plan.request import PlanOptions, PlanRequest
-from storysound.jobs.plan.thing_effects import MOST, thing_sounds
+from storysound.jobs.plan.thing_effects import MOST, THING_HITS, ambience_sounds, thing_sounds
+from storysound.library.search import Index
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
@@ -50,24 +58,27 @@ from storysound.weights.resolver import Resolver
 HERE = Path(__file__).parent
 SCENERY = HERE.parents[1] / "shipped_weights" / "scenery" / "labels.toml"
 PER_THEME, SECONDS, RIDGE = 4, 4.0, 0.002
+FAINT_RIDGE, LEAST, LISTED = 0.1, 1e-4, 8  # of faint sounds; of a probability; sounds that are printed
+SHARE = 3.0  # of probabilities beside log-odds while they are fitted
 BINS = (0.55, 0.65, 0.75, 0.85, 1.0)
 
 
 @dataclass(frozen=True)
 class JudgedShot:
-    """A file, and the classes of sounds that fit it."""
+    """A file, the classes of sounds that fit it, and what a storyteller says of it."""
 
     file: Path
     fits: frozenset[str]
+    told: str
 
 
 def shots(media: Path, part: str) -> Iterator[JudgedShot]:
     """Those of packages and repositories."""
     for line in (HERE / "effects_shots.tsv").read_text("utf-8").splitlines():
         if not line.startswith("#"):
-            half, source, file, fits = line.split("\t")
+            half, source, file, fits, *told = line.split("\t")
             if half == part:
-                yield JudgedShot(media / source / file, frozenset(fits.split()))
+                yield JudgedShot(media / source / file, frozenset(fits.split()), "".join(told))
 
 
 def photographs(folder: Path) -> Iterator[JudgedShot]:
@@ -83,7 +94,7 @@ def photographs(folder: Path) -> Iterator[JudgedShot]:
         if counts.get(theme, PER_THEME) < PER_THEME:
             counts[theme] += 1
             more = {own for name, own in table["around"].items() if file.stem in around[name]["oasis"].split()}
-            yield JudgedShot(file, single.get(file.name, themes[theme]) | more)
+            yield JudgedShot(file, single.get(file.name, themes[theme]) | more, theme.replace("_", " "))
 
 
 def classes_of_sounds(data: Path) -> dict[str, str]:
@@ -99,6 +110,14 @@ def classes_of_sounds(data: Path) -> dict[str, str]:
     return found
 
 
+def library_of(data: Path, library: Path, models: Models) -> Path:
+    """The library of these sounds; indexed where it isn't there yet."""
+    if not library.exists():
+        folders = (data / "esc50" / "audio", data / "wesnoth" / "sounds", data / "triples" / "audio")
+        index.run(IndexRequest(folders, library), models, Watch())
+    return library
+
+
 def theme_of(file: Path) -> str:
     """The name of what a photograph of OASIS shows."""
     return re.sub(r"[_ ]\d+$", "", file.stem)
@@ -111,8 +130,7 @@ def scored(judged: list[JudgedShot], library: Path, scratch: Path, models: Model
     for number, shot in enumerate(judged):
         (shown / f"{number:04}{shot.file.suffix}").symlink_to(shot.file.absolute())
     if told:
-        lines = [theme_of(shot.file).replace("_", " ") for shot in judged]
-        (shown / "story.txt").write_text("\n".join(lines), "utf-8")
+        (shown / "story.txt").write_text("\n".join(shot.told for shot in judged), "utf-8")
     request = PlanRequest(
         shown, library, scratch / "effects.cues.json", music=False, seconds=SECONDS, fill="none", transition=0.0,
         keep_original=False, ignore_names=True,
@@ -126,11 +144,11 @@ def pairs(library: Path, labels: dict[str, str], models: Models) -> list[tuple[s
     finder, _ = finder_of(library, models, "none", taste=False)
     found = []
     for thing, right in things.items():
-        sound = thing_sounds()[thing]
+        sound = thing_sounds().get(thing) or ambience_sounds()[thing]
         assert sound
-        hits = search(finder, Query(text=sound.words), EFFECT_HITS, "sfx", PlanOptions(ignore_names=True))
+        hits = search(finder, Query(text=sound.words), THING_HITS, "sfx", PlanOptions(ignore_names=True))
         for hit in hits:
-            if heard := sound.heard_in(hit):
+            if (heard := sound.heard_in(hit)) and not faint_sounds().keys() & {event.label for event in hit.events}:
                 chances = (log_odds(chance, MOST) for chance in (heard, hit.chance or 0.0))
                 found.append((thing, *chances, labels.get(Path(hit.sound.path).stem) in right.split()))
     return found
@@ -144,6 +162,27 @@ def fitted(x: Doubles, y: Doubles) -> Doubles:
         return float(np.mean(np.logaddexp(0, odds) - y * odds) + RIDGE * np.sum(numbers[1:] ** 2))
 
     return np.asarray(minimize(loss, np.zeros(3)).x)
+
+
+def fit_faint(library: Path, labels: dict[str, str]) -> None:
+    """Prints the numbers of each faint sound, and the likeliest sounds by numbers that learned from all others."""
+    index = Index.load(library)
+    classes = np.array([labels.get(Path(sound.path).stem, "other") for sound in index.sounds])[index.sound_of]
+    for label, faint in faint_sounds().items():
+        heard, names = index.matrix(faint.column).astype(float), index.labels[faint.column]
+        clear = np.clip(heard, LEAST, 1 - LEAST)
+        odds = [np.log(clear / (1 - clear))[:, names.index(name)] for name in faint.odds]
+        x = np.column_stack([*odds, *(SHARE * heard[:, names.index(name)] for name in faint.shares)])
+        y = (classes == label.lower()).astype(float)
+        weights = logistic(x, y, FAINT_RIDGE) / np.array([1.0] * len(odds) + [1 / SHARE] * len(faint.shares) + [1.0])
+        print(label, dict(zip([*faint.odds, *faint.shares, "constant"], weights.round(2).tolist(), strict=True)))
+        chances = np.zeros(len(y))
+        for sound in range(len(index.sounds)):
+            own = index.sound_of == sound
+            weights = logistic(x[~own], y[~own], FAINT_RIDGE)
+            chances[own] = 1 / (1 + np.exp(-(x[own] @ weights[:-1] + weights[-1])))
+        best = np.argsort(-chances, kind="stable")[:LISTED]
+        print("  left out:", ", ".join(f"{classes[at]} {chances[at]:.2f}" for at in best))
 
 
 def fit(found: list[tuple[str, float, float, bool]]) -> None:
@@ -166,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--media", type=Path)
-    parser.add_argument("--part", choices=("choose", "report"), default="report")
+    parser.add_argument("--part", choices=("choose", "report", "fresh"), default="fresh")
     parser.add_argument("--library", type=Path, help="of these sounds, where there is one already")
     parser.add_argument("--told", action="store_true")
     parser.add_argument("--fit", action="store_true")
@@ -174,16 +213,14 @@ def main() -> None:
     models = Models(load_profile("embedded"), Resolver())
     labels, data = classes_of_sounds(options.data), options.data
     with tempfile.TemporaryDirectory() as folder:
-        library = options.library or Path(folder) / "library"
-        if not library.exists():
-            folders = (data / "esc50" / "audio", data / "wesnoth" / "sounds", data / "triples" / "audio")
-            index.run(IndexRequest(folders, library), models, Watch())
+        library = library_of(data, options.library or Path(folder) / "library", models)
         if options.fit:
+            fit_faint(library, labels)
             fit(pairs(library, labels, models))
             return
-        judged = [] if options.told else list(shots(options.media, options.part))
+        judged = list(shots(options.media, options.part)) if options.media else []
         fresh = len(judged)
-        if options.told or options.part == "choose":
+        if not judged or options.part == "choose":
             judged += photographs(data / "oasis" / "images")
         score = scored(judged, library, Path(folder), models, told=options.told)
     laid: list[tuple[int, float, bool]] = []

@@ -11,8 +11,9 @@ from test_choice import story
 
 from storysound.annotate import families
 from storysound.annotate.own_sound import OwnSound
-from storysound.annotate.picture_claims import Things, parse
+from storysound.annotate.picture_claims import IMAGENET, Things, parse
 from storysound.annotate.picture_words import PictureWord
+from storysound.encode.detectors import scenery
 from storysound.jobs.plan.choice import Draft, effect_drafts
 from storysound.jobs.plan.plan import _accepts
 from storysound.jobs.plan.request import PlanOptions
@@ -20,6 +21,7 @@ from storysound.jobs.plan.thing_effects import (
     TOLD,
     ThingEffects,
     ThingSound,
+    ambience_sounds,
     sound_of,
     thing_sounds,
     things_told,
@@ -39,11 +41,14 @@ DOG = ThingSound("dog barking", ("Dog",))
 class Reader:
     things = KNOWN
 
-    def __init__(self, *words: PictureWord) -> None:
-        self.words = words
+    def __init__(self, *words: PictureWord, suits: Sequence[PictureWord] = ()) -> None:
+        self.words, self.suits = words, tuple(suits)
 
     def likely(self, units: Sequence[int], least: float, *, closely: bool) -> tuple[PictureWord, ...]:
         return self.words
+
+    def ambience(self, unit: int) -> tuple[PictureWord, ...]:
+        return self.suits
 
 
 class Shelf:
@@ -63,12 +68,13 @@ def hit(name: str, label: str, chance: float, seconds: float = 1.0, score: float
 
 
 def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
-    lemma = {"dogs": "dog", "barking": "bark"}
+    lemma = {"dogs": "dog", "barking": "bark", "bells": "bell", "knocking": "knock"}
     return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), [told], lambda w: lemma.get(w, w))  # type: ignore[arg-type]
 
 
 def test_every_class_of_the_table_is_one_of_audioset() -> None:
-    sounds = [sound for sound in (*thing_sounds().values(), *told_sounds().values()) if sound]
+    tables = (thing_sounds(), told_sounds(), ambience_sounds())
+    sounds = [sound for table in tables for sound in table.values() if sound]
     assert {name for sound in sounds for name in sound.classes} <= set(families.audioset().family)
     assert all(sound.words and sound.classes for sound in sounds)
 
@@ -107,6 +113,23 @@ def test_only_what_is_heard_as_the_thing_is_offered_with_both_chances() -> None:
     assert found[0].why == ("seen: beagle (.90)", "heard")
 
 
+def test_ambience_that_suits_what_is_seen_is_offered_from_a_chance_on() -> None:
+    shelf = Shelf(hit("waves", "Waves, surf", 0.9), hit("bark", "Bark", 0.9))
+    reader = Reader(suits=(PictureWord("waves", 0.8), PictureWord("birds", 0.4)))
+    found = ThingEffects(reader, KNOWN, shelf, PlanOptions(), [""], str).hits(0)  # type: ignore[arg-type]
+    assert shelf.asked == ["ocean waves"]
+    assert [one.sound.path for one in found] == ["waves"]
+    assert found[0].why[0] == "suits what is seen: waves (.80)"
+    assert set(ambience_sounds()) == set(scenery.shipped("ambience").names)
+
+
+def test_the_score_of_what_is_heard_faintly_is_a_chance() -> None:
+    wind = ambience_sounds()["wind"]
+    assert wind is not None
+    assert wind.chance(hit("a", "Wind", 0.01, score=0.85)) == 0.85
+    assert 0 < wind.chance(hit("b", "Wind noise (microphone)", 0.3, score=0.85)) < 0.5
+
+
 def test_an_effect_is_laid_where_both_are_likely_and_where_the_clip_sounds_where_they_are_sure() -> None:
     footage, understood = story(6)
     for score, silent, under in ((0.99, 1, 1), (0.95, 1, 0), (0.7, 0, 0)):
@@ -127,15 +150,36 @@ def test_a_sound_is_as_likely_right_as_it_is_heard_clearly_and_fits() -> None:
 
 
 def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -> None:
-    shelf = Shelf(hit("bark", "Bark", 0.8), hit("drum", "Drum", 0.3), replace(hit("x", "", 0.9), events=()))
+    shelf = Shelf(hit("bark", "Bark", 0.8), hit("drum", "Drum", 0.3), replace(hit("x", "", 0.7), events=()))
     found = effects(shelf, told="Dogs are barking").hits(0)
     assert shelf.asked == ["dog barking", "Dogs are barking"]
     assert [one.sound.path for one in found] == ["bark", "drum"], "what isn't heard to be meant is nothing"
     assert [one.chance for one in found] == pytest.approx([TOLD * 0.8, TOLD * 0.3])
+    bells = Shelf(replace(hit("bells", "", 0.9), events=()))
+    assert [one.chance for one in effects(bells, told="church bells").hits(0)] == pytest.approx([TOLD * 0.9])
     clear = hit("bark", "Bark", 0.3, score=0.99)
     (found_for_dogs,) = effects(Shelf(clear), told="Dogs are barking").hits(0)
     assert found_for_dogs.chance == pytest.approx(TOLD * DOG.chance(clear))
     assert found_for_dogs.why == ("told: dog", "heard")
+
+
+def test_what_surely_fits_what_is_told_needs_not_be_heard_in_it_as_where_it_is_named() -> None:
+    named = Shelf(replace(hit("church bells", "", 0.85), events=()))
+    (found,) = effects(named, told="The bells ring.").hits(0)
+    assert (found.chance, found.why[0]) == (pytest.approx(TOLD * 0.85), "told: bell")
+    assert effects(named, PictureWord("dog", 0.9)).hits(0) == (), "what is seen has to be heard"
+    assert effects(named, told="a fire").hits(0) == (), "a word may be of something else"
+
+
+def test_a_class_that_only_shares_a_word_with_what_is_told_is_nothing() -> None:
+    shelf = Shelf(hit("engine", "Engine knocking", 0.9, score=0.99), hit("door", "Knock", 0.5, score=0.9))
+    assert [one.sound.path for one in effects(shelf, told="Then a knock.").hits(0)] == ["door"]
+
+
+def test_what_has_come_to_its_end_has_no_effect() -> None:
+    shelf = Shelf(hit("bark", "Bark", 0.9, score=0.99))
+    assert effects(shelf, told="The dog was silent.").hits(0) == ()
+    assert shelf.asked == []
 
 
 def test_what_is_heard_where_it_is_told_isnt_laid_where_it_is_seen() -> None:
@@ -179,8 +223,7 @@ def test_what_was_found_for_a_thing_needs_no_second_look() -> None:
     deaf = SimpleNamespace(agreement=lambda *of: 0.0)
     draft = Draft("spot", 0.0, 2.0, (hit("bark", "Bark", 0.9),), 0.5, unit=0)
     laid = SimpleNamespace(cue=SimpleNamespace(start_s=0.0, end_s=2.0), samples=np.zeros((2, 8), np.float32))
-    unseen = replace(footage, pictures=((),))
-    seen = replace(understood, reader=Reader())  # type: ignore[arg-type]
-    for material, breakdown, kept in ((footage, seen, True), (unseen, seen, False), (footage, understood, False)):
-        accepts = _accepts(material, breakdown, OwnSound(None), lambda: deaf)  # type: ignore[arg-type, return-value]
+    for labels, kept in (({IMAGENET: ("dog",) * 1000}, True), ({"others": ("dog",)}, False)):
+        models = SimpleNamespace(picture=SimpleNamespace(labels=labels))
+        accepts = _accepts(footage, understood, OwnSound(None), models, lambda: deaf)  # type: ignore[arg-type, return-value]
         assert accepts(draft, draft.hits[0], laid) is kept  # type: ignore[arg-type]

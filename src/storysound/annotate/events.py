@@ -4,8 +4,11 @@ A class is heard from where its score rises to one threshold until it falls belo
 are bridged, short bursts dropped. Then, of a class and its special cases in one stretch, what says it best is kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import scipy.ndimage
@@ -16,6 +19,7 @@ from storysound.media.sketch import Sketch
 from storysound.story import Event, Span
 
 SPEECH = "Speech"
+_LEAST = 1e-4  # of a probability whose log-odds count
 MIXED = frozenset({"voice", "music"})  # families that are heard together with anything
 
 
@@ -52,6 +56,34 @@ class EventConfig:
     def from_score(least: float) -> "EventConfig":
         """With `least` as the lowest score of an event."""
         return EventConfig(begins=least, ends=min(EventConfig.ends, least * EventConfig.ends / EventConfig.begins))
+
+
+@dataclass(frozen=True)
+class FaintSound:
+    """What is heard too faintly for an event, by several classes on the whole of a segment (`faint_sounds.toml`)."""
+
+    column: str  # of a library
+    constant: float
+    odds: Mapping[str, float]  # weight of the log-odds of a class
+    shares: Mapping[str, float]  # weight of the probability itself
+
+    def chances(self, heard: Floats, labels: Sequence[str]) -> Floats:
+        """How likely it is heard in each segment [n], by the mean probabilities [n c] of all classes."""
+        clear = np.clip(heard, _LEAST, 1 - _LEAST)
+        logits = np.log(clear / (1 - clear))
+        total = np.full(len(heard), self.constant, np.float32)
+        for values, weights in ((logits, self.odds), (heard, self.shares)):
+            for label, weight in weights.items():
+                total += weight * values[:, labels.index(label)]
+        result: Floats = (1 / (1 + np.exp(-total))).astype(np.float32)
+        return result
+
+
+@cache
+def faint_sounds() -> Mapping[str, FaintSound]:
+    """By the class of AudioSet that they are."""
+    table = tomllib.loads((files("storysound.annotate") / "faint_sounds.toml").read_text("utf-8"))
+    return {label: FaintSound(**own) for label, own in table.items()}
 
 
 def relative(probabilities: Floats, usual: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace, softmax
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Floats, standardise
 from storysound.story import Event, Mood
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
@@ -22,7 +22,8 @@ BLOCK = 4096  # segments rated at once
 ROUNDING = 1e-5  # of what segments get: nearer ratings are equal
 NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 CLEAR = 0.1  # probability from which on a class is a reason
-FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
+SHARED = 3  # classes in a reason
+FEW, MOST = 200, 0.99  # classes that a query may mean at once, and the share of its weight that they hold if they can
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,23 @@ class Hearing:
         """`rate`, `above` what each segment usually gets: weights [c] -> [n]."""
         return above(self.rate(weights), usual)
 
-    def shared(self, weights: Floats, at: int, clear: Floats, most: int = 3) -> list[str]:
-        """The classes that both the query, of weights [c], means and the segment clearly holds, strongest first.
+    def shared(self, weights: Floats) -> Callable[[int, Floats], list[str]]:
+        """What a query, of weights [c], means that is heard too: a function for all its hits.
 
-        `clear` [c]: how sure each class is heard there, in [0, 1].
+        It takes a segment's position and how sure each class is heard there ([c] in [0, 1]) and gives the `SHARED`
+        strongest classes that the query means and the segment clearly holds, strongest first.
         """
         few = meant(weights)
-        share = weights[few] * self.scores[few, at]
-        total = float(share.sum())
-        order = np.argsort(-share, kind="stable")[:most]
-        worth = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
-        return [self.space.labels[few[i]] for i in worth]
+        worth = weights[few]
+
+        def classes(at: int, clear: Floats) -> list[str]:
+            share = worth * self.scores[few, at]
+            total = float(share.sum())
+            order = np.argsort(-share, kind="stable")[:SHARED]
+            held = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
+            return [self.space.labels[few[i]] for i in held]
+
+        return classes
 
 
 def usual(bank: Floats, segments: Floats) -> tuple[Floats, Floats]:
@@ -118,26 +125,15 @@ def above(ratings: Floats, usual: tuple[Floats, Floats]) -> Floats:
 
 
 def meant(weights: Floats) -> NDArray[np.int64]:
-    """The few classes that carry a query's weight: [c] -> indices."""
+    """The few classes that carry a query's weight, all of them in small spaces: [c] -> indices.
+
+    The rest of a softmax is noise, and reading it from a large library is most of what a rating costs.
+    """
     if len(weights) <= FEW:
         return np.arange(len(weights))
-    return np.sort(np.argsort(-weights, kind="stable")[:FEW])
-
-
-def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
-    """Scores [n] with zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
-
-    `among` [n] marks the segments that are candidates; all are without it.
-
-    >>> standardise(np.array([1, 3], np.float32)).tolist()
-    [-1.0, 1.0]
-    """
-    candidates = scores if among is None else scores[among]
-    centred = scores - candidates.mean()
-    deviation = float(candidates.std())
-    scale = float(np.abs(candidates).max())
-    result: Floats = centred / deviation if deviation > 1e-6 * max(scale, 1e-6) else np.zeros_like(scores)
-    return result
+    strongest = np.argsort(-weights, kind="stable")[:FEW]
+    held = np.cumsum(weights[strongest])
+    return np.sort(strongest[: 1 + int(np.searchsorted(held, MOST * weights.sum()))])
 
 
 def levelled(scores: Floats) -> Floats:

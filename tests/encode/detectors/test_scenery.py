@@ -16,17 +16,21 @@ def test_heads_say_how_likely_each_is() -> None:
 
 def test_each_picture_has_its_own_chances(monkeypatch: pytest.MonkeyPatch) -> None:
     heads = SceneryHeads(("fire",), np.array([[9.0], [-9.0]], np.float32), np.zeros(1, np.float32))
-    monkeypatch.setattr(scenery, "shipped", lambda: heads)
+    monkeypatch.setattr(scenery, "shipped", lambda known: heads)
     burning, wet = (Encoding(np.array([row], np.float32)) for row in ([2.0, 0.0], [0.0, 3.0]))
     first, second = scenery.of_pictures([burning, wet])["fire"]
     assert first > 0.99 > 0.01 > second
 
 
-def test_shipped_heads_know_what_words_and_sounds_are_for() -> None:
-    heads = scenery.shipped()
+@pytest.mark.parametrize(
+    ("known", "names"),
+    [("scenery", {"fire", "fireworks", "sea", "snow", "street"}), ("ambience", {"birds", "wind", "waves", "traffic"})],
+)
+def test_shipped_heads_know_what_words_and_sounds_are_for(known: scenery.Known, names: set[str]) -> None:
+    heads = scenery.shipped(known)
     assert heads.weights.shape == (1280, len(heads.names))
     assert heads.bias.shape == (len(heads.names),)
-    assert {"fire", "fireworks", "sea", "snow", "street"} <= set(heads.names)
+    assert names <= set(heads.names)
     usual = heads(np.full((1, 1280), 1280**-0.5, np.float32))
     assert usual.shape == (1, len(heads.names))
     assert ((usual > 0) & (usual < 1)).all()

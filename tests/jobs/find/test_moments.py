@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library_fakes import SHAPE, entry, rows
+from storysound.annotate import families
+from storysound.annotate.events import FaintSound, faint_sounds
 from storysound.draw.shapes import times_of
 from storysound.jobs.find.moments import Moments, pointed_at, told
 from storysound.library.search import Index
@@ -27,6 +29,29 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
         heard = {"0a": replace(rows(1, 2, 3), events=(DOG, RAIN, BARK, ODD, LATER)), "0b": rows(4)}
         writer.commit([entry("a.wav", "0a", segments=3), entry("b.wav", "0b")], heard)
     return Index.load(made)
+
+
+def test_a_faint_sound_is_heard_by_several_classes_and_not_where_it_is_something_else() -> None:
+    faint = FaintSound("ears.audioset", 4.0, {"Wind": 1.0, "Noise": 1.0}, {"Water": -8.0})
+    heard = np.array([[0.1, 0.5, 0.0], [0.1, 0.0, 0.0], [0.1, 0.5, 0.9]], np.float32)
+    windy, quiet, wet = faint.chances(heard, ("Wind", "Noise", "Water")).tolist()
+    assert windy == pytest.approx(1 / (1 + np.exp(-(4.0 + np.log(1 / 9)))), abs=1e-6)
+    assert quiet < 0.01
+    assert wet < 0.01
+
+
+def test_faint_sounds_are_events_where_they_are_likely(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = Moments(index)
+    assert moments.meant(wish(Music=1.0), LABELS, 1) == []
+    moments._faint = {"Music": np.array([0.0, 0.9, 0.6, 0.0], np.float32)}
+    assert moments.meant(wish(Music=1.0), LABELS, 2) == []
+    assert moments.meant(wish(Music=1.0), LABELS, 1)[0].score == 0.9
+
+
+def test_faint_sounds_go_by_classes_of_audioset() -> None:
+    known = set(families.audioset().family)
+    for label, faint in faint_sounds().items():
+        assert {label, *faint.odds, *faint.shares} <= known
 
 
 def wish(**weights: float) -> np.ndarray:

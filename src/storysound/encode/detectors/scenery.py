@@ -1,14 +1,16 @@
 """What surrounds: whether a picture shows fire, the sea, a street, snow … that a classifier of things has no class for.
 
-Linear heads on what the picture encoder makes of a picture. Shipped weights: `encode/weights/scenery.safetensors`, made
-by `shipped_weights/scenery/fit.py`; the card beside them says from which data, and how well they do on what they have
-not seen.
+And which ambience fits it: birds, wind, waves, traffic, that nothing in it need be called by. Linear heads on what the
+picture encoder makes of a picture. Shipped weights: `encode/weights/scenery.safetensors` and `ambience.safetensors`,
+made by `shipped_weights/scenery/fit.py` and `shipped_weights/ambience/fit.py`; the cards beside them say from which
+data, and how well they do on what they have not seen.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import numpy as np
 import safetensors.numpy
@@ -18,6 +20,7 @@ from storysound.encode.encoder import Encoding
 from storysound.media.arrays import Floats
 
 EYES = mood.EYES  # encoder that the heads learned to go by
+Known = Literal["scenery", "ambience"]  # what heads tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +37,16 @@ class SceneryHeads:
         return result
 
 
-def of_pictures(seen: Sequence[Encoding]) -> Mapping[str, Sequence[float]]:
-    """How likely each of some pictures, as `EYES` see them, shows what the heads know, by name."""
-    heads = shipped()
+def of_pictures(seen: Sequence[Encoding], known: Known = "scenery") -> Mapping[str, Sequence[float]]:
+    """How likely each of some pictures, as `EYES` see them, shows what the heads know, or goes with it, by name."""
+    heads = shipped(known)
     chances = heads(mood.looks(np.concatenate([picture.embedding for picture in seen])))
     return dict(zip(heads.names, chances.T.tolist(), strict=True))
 
 
 @cache
-def shipped() -> SceneryHeads:
+def shipped(known: Known) -> SceneryHeads:
     """The heads that ship."""
-    tensors = safetensors.numpy.load((files("storysound") / "encode" / "weights" / "scenery.safetensors").read_bytes())
+    tensors = safetensors.numpy.load((files("storysound") / "encode" / "weights" / f"{known}.safetensors").read_bytes())
     names = tuple(bytes(tensors["names"]).decode().splitlines())
     return SceneryHeads(names, tensors["weights"].astype(np.float32), tensors["bias"])

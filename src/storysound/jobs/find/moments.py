@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from storysound.annotate import families
+from storysound.annotate.events import EventConfig, faint_sounds
 from storysound.draw.shapes import times_of
 from storysound.library.search import Index
 from storysound.media.arrays import Floats
@@ -21,12 +22,20 @@ class Moments:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._families = families.audioset()
+        self._faint = {
+            label: faint.chances(index.matrix(faint.column), index.labels[faint.column])
+            for label, faint in faint_sounds().items()
+            if faint.column in index
+        }
 
     def meant(self, wish: Floats, labels: Sequence[str], at: int) -> list[Event]:
         """Events heard in the segment `at` that speak for what is wished [c] of the classes `labels`, best first."""
         weight = {labels[i]: float(wish[i]) for i in np.flatnonzero(wish >= MEANT * wish.max(initial=1e-9)).tolist()}
         segment = Span(float(self._index.start_s[at]), float(self._index.end_s[at]))
         here = [e for e in self._index.events(int(self._index.sound_of[at])) if e.span.overlap_s(segment) > 0]
+        for label, chances in self._faint.items():
+            if chances[at] >= EventConfig.begins:
+                here.append(Event(segment.start_s, segment.end_s, label, round(float(chances[at]), 4)))
         value = {event: event.score * self._kinship(event.label, weight) for event in here}
         found = [event for event in here if value[event] > 0]
         return sorted(found, key=lambda event: (-value[event], event.start_s))

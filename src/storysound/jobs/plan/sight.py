@@ -80,6 +80,14 @@ class PictureReader:
         """
         return self._read(units, CLOSE_LOOKS, least, closely=closely)[0]
 
+    def ambience(self, unit: int) -> tuple[PictureWord, ...]:
+        """Which ambience suits the pictures of a unit, each with its chance; nothing where nobody can tell."""
+        seen = self._looks[unit]
+        if not seen or self._models.profile.picture != scenery.EYES:
+            return ()
+        chances = scenery.of_pictures(seen, "ambience")
+        return tuple(PictureWord(name, sum(own) / len(own)) for name, own in chances.items())
+
     def scene(self, scene: Scene, most: int = CLOSE_LOOKS) -> Scene:
         """A scene with words for what it shows and how it looks. Raises MissingModelError as `words`."""
         units = _units(scene, self._footage)
