@@ -1,7 +1,7 @@
-"""What mastering does to the mood of music that is the same: `python -m benchmarks.quality.mastering`.
+"""What mastering does to the mood of music that is the same: `python -m benchmarks.quality.mastering [--seed N]`.
 
-Thirty tracks of the starter library and Wesnoth, drawn with seed 0. Each is changed in one thing at a time, and its
-mood is told again as a library tells it.
+Thirty tracks of the starter library and Wesnoth, drawn by chance. Each is changed in one thing at a time, and its mood
+is told again as a library tells it.
 """
 
 import argparse
@@ -102,8 +102,9 @@ def main() -> None:
     """Measure and print: mean and largest change of valence and arousal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--seed", type=int, default=0, help="of the tracks that are drawn")
     args = parser.parse_args()
-    rng, weights = np.random.default_rng(0), Resolver(offline=True)
+    rng, weights = np.random.default_rng(args.seed), Resolver(offline=True)
     starter = [weights.path(name) for name in catalogue() if name.startswith("starter/") and name.endswith(".opus")]
     own = sorted((data_folder() / "wesnoth" / "music").glob("*.opus"))
     own = [file for file in own if file.stem != "silence"]

@@ -9,7 +9,7 @@ regression lets them. Nothing of the starter library or of Wesnoth is learned fr
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,21 +124,21 @@ def listen(packages: list[Path], ears: Encoder[Waveform]) -> Pieces:
     found = [
         (package.name.partition("_")[0], name, expression(wave).vector())
         for package in packages
-        for name, wave in _named(package)
+        for name, wave in named(package)
         if judge.kind(wave.duration_s, {"ears": ears.encode([wave])[0]}) == "music"
     ]
     names, titles, cues = zip(*found, strict=True)
     return Pieces(names, titles, np.array(cues, np.float32))
 
 
-def _named(package: Path) -> Iterator[tuple[str, Waveform]]:
-    """Title and stretch of everything in a package that is long enough and has a name, once each."""
+def named(package: Path, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, Waveform]]:
+    """Title and stretch of everything in a package that is long enough and has a title that is `wanted`, once each."""
     known: set[str] = set()
     for path, data in archives.members(package, _FORMS):
         name = path.rsplit("/", 1)[-1].lower()
         if archives.suffix(path) not in _FORMS or len(data) < LEAST_BYTES or len(known) == MOST_PIECES:
             continue
-        if name in known or not title(path) or _NOISES.search(name):
+        if name in known or not wanted(title(path)) or _NOISES.search(name):
             continue
         try:
             wave = _decoded(data)

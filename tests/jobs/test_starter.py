@@ -12,6 +12,7 @@ import soundfile
 from jobs.index_fakes import EarsModels
 from library_fakes import tone
 from storysound.errors import MissingModelError
+from storysound.jobs import starter
 from storysound.jobs.starter import starter_library
 from storysound.library.starter import write_starter
 from storysound.library.store import Library
@@ -62,6 +63,16 @@ def test_analysed_once(tmp_path: Path, entries: dict[str, CatalogueEntry]) -> No
     assert models.heard == 2
     assert starter_library(models, Watch()) == library
     assert models.heard == 0
+
+
+def test_analysed_anew_where_the_analysis_is_another(
+    tmp_path: Path, entries: dict[str, CatalogueEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = EarsModels()
+    models.weights = offline(tmp_path / "cache", entries)
+    before = starter_library(models, Watch())
+    monkeypatch.setattr(starter, "REVISION", "another")
+    assert starter_library(models, Watch()) != before
 
 
 def test_what_was_not_fetched_is_told(tmp_path: Path, entries: dict[str, CatalogueEntry]) -> None:

@@ -95,7 +95,7 @@ def _panel(sheet: Canvas, panel: Panel, letter: str, x: float, y: float) -> None
 
 
 def _axis(sheet: Canvas, panel: Panel, edges: NDArray[np.float64], left: float, base: float, width: float) -> None:
-    """Numbers under the bars: under the middle of a bar that holds one whole number, else at its edges."""
+    """Numbers under n bars with edges [n+1]: under the middle of one that holds one whole number, else at its edges."""
     span, single = float(edges[-1] - edges[0]), panel.whole and edges[1] - edges[0] == 1
     step = max(step_of(span, 7), 1.0 if panel.whole else 0.0)
     shift = width / (len(edges) - 1) / 2 if single else 0.0

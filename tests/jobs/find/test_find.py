@@ -1,6 +1,7 @@
 """Searching a small library of synthetic sounds with the real encoders."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,20 @@ def test_the_chance_that_a_hit_fits_is_told_of_words_and_pictures(finder: Finder
     assert named.chance is not None
     assert named.chance > 0.5 > (unnamed.chance or 0.0)
     assert all(hit.chance is None for hit in finder.search(Query(text="gun shot", mood=Mood(0.2, 0.9))))
+
+
+def test_of_music_the_chance_is_told_of_words_that_look_for_music_alone(library: Path, models: Models) -> None:
+    finder = Finder(library, models)
+    finder.index.sounds = tuple(replace(sound, kind="music") for sound in finder.index.sounds)
+    likely = [hit.chance or 0.0 for hit in finder.search(Query(text="a calm evening"), kind="music", ignore_names=True)]
+    assert all(0 < one < 1 for one in likely)
+    assert likely == sorted(likely, reverse=True), "what fits better is likelier to fit"
+    story = finder.search(Query(text="a calm evening " * 50), kind="music", ignore_names=True)[0].chance
+    assert 0 < (story or 0.0) < likely[0], "of a story each track says less"
+    dark = np.zeros((60, 80, 3), np.uint8)
+    for query in (Query(images=(dark,)), Query(text="calm", images=(dark,)), Query(text="calm", mood=Mood(0.5, 0.1))):
+        assert all(hit.chance is None for hit in finder.search(query, kind="music"))
+    assert all(hit.chance is None for hit in finder.search(Query(text="calm"))), "asked for sounds of any kind"
 
 
 def test_an_empty_query_is_an_error() -> None:

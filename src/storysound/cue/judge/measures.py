@@ -97,6 +97,7 @@ def _octaves(values: Floats) -> Doubles:
 
 
 def _best_db(ratios: Doubles) -> float:
+    """The highest of power ratios [n], dB."""
     return 10 * float(np.log10(np.maximum(ratios, 1e-12).max()))
 
 

@@ -31,7 +31,7 @@ from storysound.jobs.find.story_music import StoryMusic
 from storysound.library import tastes
 from storysound.library.search import Index, top_k
 from storysound.library.store import Library
-from storysound.match.chance import chance
+from storysound.match.chance import chance, chance_of_music
 from storysound.match.first_stage import (
     Evidence,
     Hearing,
@@ -51,7 +51,7 @@ from storysound.media.arrays import Floats, Ints, Pixels
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.image import read_image
 from storysound.media.video import iter_frames
-from storysound.story import Kind, Mood, Span
+from storysound.story import Event, Kind, Mood, Span
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ FRAMES = 8  # looked at in a query's video
 SIDE_PX = 320  # of those frames; the picture encoders look at 260
 STORY, TASTE = "story", "taste"  # sources of evidence that is weighed beside all else
 OWN_TRACKS = 0.5  # share of a taste's tracks that a library has to have, else it was learned for another one
+
+Chances = Callable[[Kind, int, Sequence[Event]], float | None]  # of a sound's kind, its segment, what is heard there
 
 
 @dataclass(frozen=True)
@@ -130,21 +132,18 @@ class Finder:
         verdict = Verdict(evidence, among)
         best, segments = self.index.best_segments(to_score(verdict.scores))
         ranked = top_k(np.where(sound_among, best, -1), min(k, int(sound_among.sum())))
-        has_chance = query.audio is None and query.mood is None
-        sounds = int(sound_among.sum()) if has_chance else None
-        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict, sounds) for i in ranked)
+        likely = _chances(query, kind, int(sound_among.sum()), verdict)
+        return tuple(self._hit(int(i), int(segments[i]), float(best[i]), verdict, likely) for i in ranked)
 
-    def _hit(self, sound: int, at: int, score: float, verdict: Verdict, sounds: int | None) -> Hit:
-        """A sound found by its segment `at`, among so many `sounds`; None where no chance can be told."""
+    def _hit(self, sound: int, at: int, score: float, verdict: Verdict, likely: Chances) -> Hit:
+        """A sound found by its segment `at`."""
         segment = Span(float(self.index.start_s[at]), float(self.index.end_s[at]))
         events = verdict.events(at)
         moment = pointed_at(events[0] if events else None, segment)
         found, why = self.index.sounds[sound], verdict.reasons(at)
-        likely = None
-        if sounds is not None and found.kind != "music":
-            heard, named = events[0].score if events else 0.0, verdict.highest("name", at)
-            likely = round(chance(verdict.by_ear(at), sounds, heard, named), 3)
-        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events, likely)
+        fits = likely(found.kind, at, events)
+        fits = None if fits is None else round(fits, 3)
+        return Hit(found, moment.start_s, min(moment.end_s, found.duration_s), round(score, 6), why, events, fits)
 
     def _evidence(self, query: Query, ignore_names: bool, for_music: bool) -> Iterator[Evidence]:
         """Everything the query's parts say of the segments."""
@@ -463,6 +462,26 @@ class Finder:
     def _moods(self) -> tuple[Floats, Floats]:
         valence, arousal = np.array([[s.mood.valence, s.mood.arousal] for s in self.index.sounds], np.float32).T
         return valence, arousal
+
+
+def _chances(query: Query, kind: Literal[Kind, "any"], sounds: int, verdict: Verdict) -> Chances:
+    """How likely a segment of a sound of some kind fits, among so many `sounds`; None where nobody knows.
+
+    Known is what was measured: words and pictures that look for sounds, words alone that look for music.
+    """
+    words = len(parse_query(query.text).wanted.split())
+    is_known = query.audio is None and query.mood is None
+    by_words = is_known and words > 0 and not query.images and query.video is None
+
+    def likely(of: Kind, at: int, events: Sequence[Event]) -> float | None:
+        named = verdict.highest("name", at)
+        if of == "music":
+            known = by_words and kind == "music"
+            return chance_of_music(verdict.by_ear(at), sounds, words, named) if known else None
+        heard = events[0].score if events else 0.0
+        return chance(verdict.by_ear(at), sounds, heard, named) if is_known else None
+
+    return likely
 
 
 def _weighed(evidence: list[Evidence]) -> list[Evidence]:
