@@ -27,6 +27,9 @@ _ENDED = re.compile(
     r"\b(?:is|was|were|been) (?:over|gone|off|silent|quiet)(?: (?:by then|now|at last|again|already))?\W*$",
     re.IGNORECASE,
 )
+_NOTHING = re.compile(
+    r"\b(?:without|no|nor|neither|not (?:a|one|any|even)) (?:(?:a|an|any|the|more) )*\w+", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
@@ -73,13 +76,18 @@ def parted(text: str) -> list[str]:
 
 
 def happening(text: str) -> list[str]:
-    """What a story tells as going on, a sentence each, without clauses that say that something has come to its end.
+    """What a story tells as going on, a sentence each, without what isn't there and clauses of what came to its end.
 
     >>> happening("The storm was over. Then the rain stopped, and far away a dog barked.")
     ['far away a dog barked']
+    >>> happening("Three days we sailed without wind and heard nothing but the sea.")
+    ['Three days we sailed, heard nothing, the sea']
     """
-    parts = [[clause for clause in _CLAUSE.split(part) if not _ENDED.search(clause)] for part in parted(text)]
-    return [", ".join(clauses).strip(" .!?…") for clauses in parts if re.search(r"\w", "".join(clauses))]
+    there = [
+        [_NOTHING.sub("", own).strip() for own in _CLAUSE.split(part) if not _ENDED.search(own)]
+        for part in parted(text)
+    ]
+    return [", ".join(clauses).strip(" .!?…") for clauses in there if re.search(r"\w", "".join(clauses))]
 
 
 @dataclass(frozen=True)
