@@ -31,7 +31,6 @@ from storysound.cue.remix.remix import Remixer
 from storysound.cue.score import Piece as Stretch
 from storysound.encode import mood
 from storysound.jobs.plan.remixing import remixed
-from storysound.media import rhythm
 from storysound.media.arrays import Doubles
 from storysound.media.audio import Waveform, read_audio
 from storysound.media.expression import expression
@@ -116,7 +115,7 @@ def main() -> None:
 
 def scenes(name: str, wave: Waveform, told: Mapping[str, Curve]) -> Iterator[dict[str, Any]]:
     """A row for each scene that the track can be remixed to."""
-    remixer = Remixer(wave, analyse(wave, np.empty(0)), found=rhythm.bars(rhythm.analyse(wave)))
+    remixer = Remixer(wave, analyse(wave, np.empty(0)))
     for kind, levels in ARCS.items():
         for times in TIMES:
             length_s = times * wave.duration_s

@@ -110,6 +110,14 @@ def classes_of_sounds(data: Path) -> dict[str, str]:
     return found
 
 
+def library_of(data: Path, library: Path, models: Models) -> Path:
+    """The library of these sounds; indexed where it isn't there yet."""
+    if not library.exists():
+        folders = (data / "esc50" / "audio", data / "wesnoth" / "sounds", data / "triples" / "audio")
+        index.run(IndexRequest(folders, library), models, Watch())
+    return library
+
+
 def theme_of(file: Path) -> str:
     """The name of what a photograph of OASIS shows."""
     return re.sub(r"[_ ]\d+$", "", file.stem)
@@ -205,10 +213,7 @@ def main() -> None:
     models = Models(load_profile("embedded"), Resolver())
     labels, data = classes_of_sounds(options.data), options.data
     with tempfile.TemporaryDirectory() as folder:
-        library = options.library or Path(folder) / "library"
-        if not library.exists():
-            folders = (data / "esc50" / "audio", data / "wesnoth" / "sounds", data / "triples" / "audio")
-            index.run(IndexRequest(folders, library), models, Watch())
+        library = library_of(data, options.library or Path(folder) / "library", models)
         if options.fit:
             fit_faint(library, labels)
             fit(pairs(library, labels, models))

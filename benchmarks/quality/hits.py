@@ -20,7 +20,6 @@ from storysound.cue.exits import story_beats_s
 from storysound.cue.fit import analyse
 from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remix, Remixer
-from storysound.media import rhythm
 from storysound.media.arrays import Doubles
 from storysound.media.audio import read_audio
 
@@ -60,7 +59,7 @@ def made(numbers: Sequence[int]) -> Iterator[tuple[Remixer, float, Doubles]]:
     for number in numbers:
         piece = made_music.piece(number)
         wave = made_music.heard(piece)
-        remixer = Remixer(wave, analyse(wave, np.empty(0)), found=rhythm.bars(wave))
+        remixer = Remixer(wave, analyse(wave, np.empty(0)))
         yield remixer, wave.duration_s, piece.downbeats_s
 
 

@@ -33,6 +33,7 @@ from storysound.jobs.plan.request import PlanRequest
 from storysound.jobs.summarize.music import given_music
 from storysound.jobs.summarize.request import SummarizeRequest
 from storysound.jobs.summarize.summarize import run as summarize
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Doubles
 from storysound.media.audio import Waveform, resample, write_wav
 from storysound.media.film.slideshow import render_slideshow
@@ -115,7 +116,7 @@ def of_summaries(count: int, seed: int, models: Models, folder: Path) -> Iterato
             asked = SummarizeRequest(video, folder / "out.mp4", share=SHARE, music=track, to_beat=to_beat)
             made = summarize(asked, models, Watch())
             wished_s = np.floor(SHARE * made.duration_s * 100) / 100
-            music = given_music(track, made.length_s if not to_beat else wished_s)
+            music = given_music(track, made.length_s if not to_beat else wished_s, rhythm.bars)
             heard = story_beats_s(music.cue.pieces, beats)
             changes = [b.at_s for a, b in pairwise(made.kept) if b.start_s - a.end_s > 1e-3 or _cut(cuts, b.start_s)]
             changes += [

@@ -11,12 +11,15 @@ from jobs.test_summarize import HALF_RED, NOWHERE, Senses
 from media.media_making import tone
 from storysound.cue.exits import story_beats_s
 from storysound.encode import mood as moods
+from storysound.encode.beats.trackers import TrackerName
+from storysound.encode.pool import Models
 from storysound.errors import MediaError
 from storysound.jobs.summarize import summarize as job
 from storysound.jobs.summarize.music import given_music
 from storysound.jobs.summarize.request import SummarizeRequest, SummarizeResult
 from storysound.jobs.summarize.summarize import framed, share_on_beats
 from storysound.jobs.summarize.to_beat import Importance, Take, nodes_of, stretches, takes_of
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.probe import VideoInfo
@@ -111,11 +114,20 @@ def pulsing(tmp_path: Path) -> Path:
     return tmp_path / "clicks.wav"
 
 
-def run(video: Path, out: Path, music: Path, monkeypatch: pytest.MonkeyPatch, *, to_beat: bool) -> SummarizeResult:
+def run(
+    video: Path,
+    out: Path,
+    music: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    to_beat: bool,
+    beats: TrackerName = "own",
+    models: Models = NOWHERE,
+) -> SummarizeResult:
     monkeypatch.setattr(moods, "of_pictures", lambda seen: np.stack([[0.5, one.embedding[0, 0]] for one in seen]))
     monkeypatch.setattr(job, "MoodReader", Senses)
     monkeypatch.setattr(job, "_speech", lambda video, models: ())
-    return job.run(SummarizeRequest(video, out, share=0.2, music=music, to_beat=to_beat), NOWHERE, Watch())
+    return job.run(SummarizeRequest(video, out, share=0.2, music=music, to_beat=to_beat, beats=beats), models, Watch())
 
 
 def test_pictures_of_a_summary_change_on_beats(tmp_path: Path, pulsing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +137,7 @@ def test_pictures_of_a_summary_change_on_beats(tmp_path: Path, pulsing: Path, mo
     assert summary.length_s == pytest.approx(10.0, abs=0.06)
     changes = [b.at_s for a, b in pairwise(summary.kept) if b.start_s - a.end_s > 0.05]
     assert changes
-    clicks_s = story_beats_s(given_music(pulsing, 10.0).cue.pieces, 0.25 + 0.5 * np.arange(23))
+    clicks_s = story_beats_s(given_music(pulsing, 10.0, rhythm.bars).cue.pieces, 0.25 + 0.5 * np.arange(23))
     assert all(np.abs(clicks_s - change).min() <= 0.06 for change in changes)  # half a frame, and what a tracker misses
     frames = [frame.rgb.mean(axis=(0, 1)) for frame in iter_frames(out)]
     assert all(rgb.argmax() == 0 for rgb in frames)  # all of it shows red
@@ -149,6 +161,18 @@ def test_music_without_a_beat_leaves_the_usual_cuts_and_says_so(
     video = film(tmp_path / "a.mp4", SCENES)
     summary = run(video, tmp_path / "out.mp4", tmp_path / "tone.wav", monkeypatch, to_beat=True)
     assert summary.beats is None
+    assert summary.notes == ("no beat is found in the music: shots are cut as without `to_beat`",)
+
+
+def test_who_counts_the_track_is_as_asked(tmp_path: Path, pulsing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        def bars(self, _: rhythm.Spectrogram) -> None:
+            return None
+
+    models = Models(NOWHERE.profile, NOWHERE.weights)
+    models.get("beatnet", lambda _: Deaf())
+    video, out = film(tmp_path / "a.mp4", SCENES), tmp_path / "out.mp4"
+    summary = run(video, out, pulsing, monkeypatch, to_beat=True, beats="beatnet", models=models)
     assert summary.notes == ("no beat is found in the music: shots are cut as without `to_beat`",)
 
 

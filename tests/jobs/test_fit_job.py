@@ -1,5 +1,6 @@
 """`fit` on files: as long as asked to the sample, tags kept, what can't be is said before anything is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from jobs.score_fakes import make_models
 from storysound.errors import InputError, OutputError, UsageError
 from storysound.jobs.fit.fit import run
 from storysound.jobs.fit.request import FitRequest, FitResult
+from storysound.media import rhythm
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.media.film.enclosed import enclosed_in
 from storysound.progress import Watch
@@ -43,6 +45,24 @@ def test_a_track_is_as_long_as_asked_to_the_sample(song: Path, tmp_path: Path, l
     for jump in result.jumps:
         beats = (jump.reach_s - jump.leave_s) / BEAT_S
         assert abs(beats - round(beats)) * BEAT_S < 0.005
+
+
+def test_who_counts_is_as_asked(song: Path, tmp_path: Path) -> None:
+    """Somebody who hears a beat a tenth of a second after each."""
+
+    class Late:
+        def bars(self, sound: rhythm.Spectrogram) -> rhythm.Bars | None:
+            found = rhythm.bars(sound)
+            return found and replace(found, beats_s=found.beats_s + 0.1, downbeats_s=found.downbeats_s + 0.1)
+
+    models = make_models()
+    models.get("beatnet", lambda _: Late())
+    asked = FitRequest(song, tmp_path / "out.wav", 60.0, beats="beatnet")
+    jumps = [run(each, models, Watch()).jumps[0] for each in (replace(asked, beats="own"), asked)]
+    own, late = (jump.leave_s % BEAT_S for jump in jumps)
+    assert (late - own) % BEAT_S == pytest.approx(0.1, abs=0.005)
+    with pytest.raises(UsageError, match="beats: must be own or beatnet, got 'mine'"):
+        replace(asked, beats="mine")
 
 
 def test_tags_go_along(song: Path, tmp_path: Path) -> None:

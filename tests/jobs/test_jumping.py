@@ -9,13 +9,14 @@ import pytest
 from cue.remix.track_making import BEAT_S, track
 from jobs.score_fakes import make_models
 from storysound.cue.playback import CuePlayer
-from storysound.cue.score import Cue, MusicHit, Piece, Score
+from storysound.cue.score import Cue, MusicHit, Piece, Score, Wishes
 from storysound.cue.sheet import read_json, write_json
 from storysound.errors import UsageError
 from storysound.jobs.edit.edit import run
 from storysound.jobs.edit.request import Action, EditRequest
 from storysound.jobs.plan.cuts import Place, fitted_cue
 from storysound.match.query import Hit
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import read_audio, write_wav
 from storysound.progress import Watch
@@ -30,7 +31,7 @@ def cue(tmp_path_factory: pytest.TempPathFactory) -> Cue:
     write_wav(folder / "song.wav", wave)
     sound = Sound("song.wav", str(folder), wave.duration_s, "music")
     hit = Hit(sound, 0.0, wave.duration_s, 0.9, ("calm",))
-    return fitted_cue(Place("music-1", "music", 5.0, 95.0), hit, -23.0)
+    return fitted_cue(Place("music-1", "music", 5.0, 95.0), hit, -23.0, rhythm.bars)
 
 
 @pytest.fixture
@@ -82,6 +83,22 @@ def test_a_jump_goes_to_the_nearest_beat_and_all_else_stays(cue: Cue, sheet: Pat
     np.testing.assert_array_equal(heard[0][:, :first], heard[1][:, :first])
     fade = round(0.1 * wave.rate_hz)
     np.testing.assert_array_equal(heard[0][:, last + fade :], heard[1][:, last + fade :])
+
+
+def test_edits_count_as_the_sheet_says(cue: Cue, sheet: Path) -> None:
+    asked = []
+
+    class Asked:
+        def bars(self, sound: rhythm.Spectrogram) -> rhythm.Bars | None:
+            asked.append(sound)
+            return rhythm.bars(sound)
+
+    models = make_models()
+    models.get("beatnet", lambda _: Asked())
+    write_json(Score("clip", 100.0, 25.0, (), (cue,), wishes=Wishes(beats="beatnet")), sheet)
+    run(EditRequest(sheet, "jump", "music-1", number=1, change_s=2.2), models, Watch())
+    run(EditRequest(sheet, "set", "music-1", hits=(MusicHit(47.3),)), models, Watch())
+    assert len(asked) == 2
 
 
 def test_it_is_undone(cue: Cue, sheet: Path) -> None:

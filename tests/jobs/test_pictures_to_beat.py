@@ -17,6 +17,7 @@ from storysound.errors import UsageError
 from storysound.jobs.plan import plan as planning
 from storysound.jobs.plan.request import PlanOptions, ReplanRequest
 from storysound.jobs.plan.to_beat import Beats, Shown, beats_of, changes_on_beats, moved_scenes
+from storysound.media import rhythm
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
 from storysound.story import Mood, Sound, Span
@@ -107,6 +108,24 @@ def test_a_slideshow_is_planned_to_the_beat(folder: Path, sounds: list[Sound], t
         again = planning.run_again(ReplanRequest(tmp_path / "cues.json"), models, Watch()).score
     assert max(off_beats_s(again)) < 0.03
     assert read_json(tmp_path / "cues.json").wishes.to_beat
+
+
+def test_the_sheet_says_who_counts(folder: Path, sounds: list[Sound], tmp_path: Path) -> None:
+    """Who hears no beat leaves the pictures where they were, now and when the sheet is planned anew."""
+
+    class Deaf:
+        def bars(self, _: rhythm.Spectrogram) -> None:
+            return None
+
+    models = make_models(detector=score_fakes.Louder())
+    models.get("beatnet", lambda _: Deaf())
+    sheet = tmp_path / "cues.json"
+    result = plan(Shelf(sounds), models, folder, sheet, seconds=3.3, to_beat=True, beats="beatnet")
+    assert "the music has no beat: pictures change as without `to_beat`" in result.notes
+    assert read_json(sheet).wishes.beats == "beatnet"
+    with patch.object(planning, "finder_of", lambda *_: (Shelf(sounds), None)):
+        again = planning.run_again(ReplanRequest(sheet), models, Watch())
+    assert "the music has no beat: pictures change as without `to_beat`" in again.notes
 
 
 def test_what_is_not_of_pictures_or_has_no_music_is_refused(folder: Path, sounds: list[Sound], tmp_path: Path) -> None:

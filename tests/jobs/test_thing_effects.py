@@ -11,7 +11,7 @@ from test_choice import story
 
 from storysound.annotate import families
 from storysound.annotate.own_sound import OwnSound
-from storysound.annotate.picture_claims import Things, parse
+from storysound.annotate.picture_claims import IMAGENET, Things, parse
 from storysound.annotate.picture_words import PictureWord
 from storysound.encode.detectors import scenery
 from storysound.jobs.plan.choice import Draft, effect_drafts
@@ -68,7 +68,7 @@ def hit(name: str, label: str, chance: float, seconds: float = 1.0, score: float
 
 
 def effects(shelf: Shelf, *words: PictureWord, told: str = "") -> ThingEffects:
-    lemma = {"dogs": "dog", "barking": "bark"}
+    lemma = {"dogs": "dog", "barking": "bark", "bells": "bell", "knocking": "knock"}
     return ThingEffects(Reader(*words), KNOWN, shelf, PlanOptions(), [told], lambda w: lemma.get(w, w))  # type: ignore[arg-type]
 
 
@@ -163,6 +163,25 @@ def test_what_is_told_is_looked_for_as_it_is_written_and_by_the_things_in_it() -
     assert found_for_dogs.why == ("told: dog", "heard")
 
 
+def test_what_surely_fits_what_is_told_needs_not_be_heard_in_it_as_where_it_is_named() -> None:
+    named = Shelf(replace(hit("church bells", "", 0.85), events=()))
+    (found,) = effects(named, told="The bells ring.").hits(0)
+    assert (found.chance, found.why[0]) == (pytest.approx(TOLD * 0.85), "told: bell")
+    assert effects(named, PictureWord("dog", 0.9)).hits(0) == (), "what is seen has to be heard"
+    assert effects(named, told="a fire").hits(0) == (), "a word may be of something else"
+
+
+def test_a_class_that_only_shares_a_word_with_what_is_told_is_nothing() -> None:
+    shelf = Shelf(hit("engine", "Engine knocking", 0.9, score=0.99), hit("door", "Knock", 0.5, score=0.9))
+    assert [one.sound.path for one in effects(shelf, told="Then a knock.").hits(0)] == ["door"]
+
+
+def test_what_has_come_to_its_end_has_no_effect() -> None:
+    shelf = Shelf(hit("bark", "Bark", 0.9, score=0.99))
+    assert effects(shelf, told="The dog was silent.").hits(0) == ()
+    assert shelf.asked == []
+
+
 def test_what_is_heard_where_it_is_told_isnt_laid_where_it_is_seen() -> None:
     shelf = Shelf(hit("thunder", "Thunder", 0.9, score=0.99))
     assert [one.why[0] for one in effects(shelf, told="the storm").hits(0)] == ["told: storm"]
@@ -204,8 +223,7 @@ def test_what_was_found_for_a_thing_needs_no_second_look() -> None:
     deaf = SimpleNamespace(agreement=lambda *of: 0.0)
     draft = Draft("spot", 0.0, 2.0, (hit("bark", "Bark", 0.9),), 0.5, unit=0)
     laid = SimpleNamespace(cue=SimpleNamespace(start_s=0.0, end_s=2.0), samples=np.zeros((2, 8), np.float32))
-    unseen = replace(footage, pictures=((),))
-    seen = replace(understood, reader=Reader())  # type: ignore[arg-type]
-    for material, breakdown, kept in ((footage, seen, True), (unseen, seen, False), (footage, understood, False)):
-        accepts = _accepts(material, breakdown, OwnSound(None), lambda: deaf)  # type: ignore[arg-type, return-value]
+    for labels, kept in (({IMAGENET: ("dog",) * 1000}, True), ({"others": ("dog",)}, False)):
+        models = SimpleNamespace(picture=SimpleNamespace(labels=labels))
+        accepts = _accepts(footage, understood, OwnSound(None), models, lambda: deaf)  # type: ignore[arg-type, return-value]
         assert accepts(draft, draft.hits[0], laid) is kept  # type: ignore[arg-type]

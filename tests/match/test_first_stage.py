@@ -102,6 +102,14 @@ def test_rate_reads_only_the_classes_that_are_meant() -> None:
     np.testing.assert_allclose(hearing.rate(weights), 0.7 * scores[7] + 0.3 * scores[90], rtol=1e-5)
 
 
+def test_a_clear_query_means_few_classes_and_a_vague_one_as_many_as_may_be() -> None:
+    clear = np.full(fs.FEW * 2, 1e-6, np.float32)
+    clear[[7, 90]] = 0.7, 0.3
+    assert fs.meant(clear).tolist() == [7, 90]
+    assert len(fs.meant(np.full(fs.FEW * 2, 1 / (fs.FEW * 2), np.float32))) == fs.FEW
+    assert fs.meant(np.full(3, 1 / 3, np.float32)).tolist() == [0, 1, 2]
+
+
 def test_a_hub_loses_what_it_gets_for_every_query() -> None:
     scores = np.array([[5.0, 2.0], [5.0, 0.0], [5.0, 0.1]], np.float32)  # the first segment rates high for all
     hearing = fs.Hearing(LabelSpace("s", tuple("abc"), np.eye(3, dtype=np.float32)), scores)
@@ -141,9 +149,9 @@ def test_what_is_usual_block_by_block_is_that_of_all_ratings_at_once(monkeypatch
 def test_reasons_name_common_classes_strongest_first() -> None:
     space = LabelSpace("s", ("rain", "dog", "wind"), np.eye(3, dtype=np.float32))
     hearing = fs.Hearing(space, np.array([[0.5], [0.0], [0.9]], np.float32))
-    wish = np.array([0.5, 0.4, 0.5], np.float32)
-    assert hearing.shared(wish, 0, np.ones(3, np.float32)) == ["wind", "rain"]
-    assert hearing.shared(wish, 0, np.array([0.5, 0.5, 0.01], np.float32)) == ["rain"], "what isn't clear is no reason"
+    shared = hearing.shared(np.array([0.5, 0.4, 0.5], np.float32))
+    assert shared(0, np.ones(3, np.float32)) == ["wind", "rain"]
+    assert shared(0, np.array([0.5, 0.5, 0.01], np.float32)) == ["rain"], "what isn't clear is no reason"
 
 
 def test_reasons_come_from_evidence_above_average_weightiest_first() -> None:

@@ -196,6 +196,7 @@ class WishesForm(Struct, frozen=True, forbid_unknown_fields=True):
     transition: Annotated[float, Meta(ge=0, le=10)] = 0.5
     narration: str = ""
     to_beat: bool = False
+    beats: Literal["own", "beatnet"] = "own"
     profile: str = "embedded"
 
 

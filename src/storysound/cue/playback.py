@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from storysound.cue.score import Cue, Piece
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
@@ -174,10 +175,15 @@ class Sounds:
     Stereo at RATE_HZ. Short ones are decoded once, of longer ones what a cue plays. Several threads may ask at once.
     """
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._most = most_bytes
+    def __init__(self, most_bytes: int = _MOST_BYTES, tracker: rhythm.Tracker = rhythm.bars) -> None:
+        """`tracker` counts those that are music."""
+        self._most, self._tracker = most_bytes, tracker
         self._kept: dict[_Stretch, Recording] = {}  # the one asked for last stands last
         self._lock = threading.Lock()
+
+    def bars(self, music: rhythm.Spectrogram) -> rhythm.Bars | None:
+        """Beats and bars of one of them; None where nothing pulses."""
+        return self._tracker(music)
 
     def whole(self, sound: Sound) -> Recording:
         """All of a sound. Raises MediaError where its file can't be read."""

@@ -244,6 +244,7 @@ class Wishes:
     transition: float = 0.5  # seconds of a dissolve
     narration: str = ""  # path of a voice that tells the pictures
     to_beat: bool = False  # pictures change on beats of the music
+    beats: Literal["own", "beatnet"] = "own"  # who counts it
     profile: str = "embedded"
 
 

@@ -1,7 +1,7 @@
 """MiniLM: sentences to 384 numbers whose cosine says how near they are in meaning.
 
-all-MiniLM-L6-v2 with int8 weights (ONNX). Token states are averaged and scaled to length 1, as its authors do
-(Reimers and Gurevych 2019, arXiv:1908.10084).
+all-MiniLM-L6-v2 (ONNX; weights of int8, computed with as float32). Token states are averaged and scaled to
+length 1, as its authors do (Reimers and Gurevych 2019, arXiv:1908.10084).
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class MiniLM:
         tokens = self._tokenizer.encode(text, add_special_tokens=False).ids
         room = MAX_TOKENS - 2
         total, count = np.zeros((len(_OUTPUTS), self.dim), np.float64), 0
-        # One by one: int8 activations are scaled by the largest of the batch, so neighbours would change the result.
+        # One by one: padding would have a text's last bits hang on its neighbours.
         for start in unless_stopped(range(0, max(1, len(tokens)), room)):
             ids = np.array([[self._first, *tokens[start : start + room], self._last]], np.int64)
             feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

@@ -19,6 +19,14 @@ FUNCTION_WORDS = frozenset(
     "should so some such than that the their them then there these they this those through to too under until up very "
     "was we were what when where which while who whom why will with would you your".split()
 )
+_CLAUSE = re.compile(r"\s*[,;:–—]\s*(?:and|but|then|so)?\s+|\s+(?:and|but)\s+")
+# Of what has come to its end, nothing is heard.
+_ENDED = re.compile(
+    r"\b(?:stop(?:s|ped)?|ceas(?:es|ed)|end(?:s|ed)(?! with\b)|subsided|fell (?:silent|asleep|still)|"
+    r"died (?:down|away)|(?:no|any) (?:more|longer))\b|"
+    r"\b(?:is|was|were|been) (?:over|gone|off|silent|quiet)(?: (?:by then|now|at last|again|already))?\W*$",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n\s*\n")
 
 
@@ -62,6 +70,16 @@ def parted(text: str) -> list[str]:
     ['Rain falls.', 'A door creaks!']
     """
     return [part.strip() for part in _SENTENCE_END.split(text.strip()) if re.search(r"\w", part)]
+
+
+def happening(text: str) -> list[str]:
+    """What a story tells as going on, a sentence each, without clauses that say that something has come to its end.
+
+    >>> happening("The storm was over. Then the rain stopped, and far away a dog barked.")
+    ['far away a dog barked']
+    """
+    parts = [[clause for clause in _CLAUSE.split(part) if not _ENDED.search(clause)] for part in parted(text)]
+    return [", ".join(clauses).strip(" .!?…") for clauses in parts if re.search(r"\w", "".join(clauses))]
 
 
 @dataclass(frozen=True)

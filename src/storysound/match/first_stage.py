@@ -22,7 +22,8 @@ BLOCK = 4096  # segments rated at once
 ROUNDING = 1e-5  # of what segments get: nearer ratings are equal
 NEAR = 3e-5  # deviations: a product of matrices rounds equal columns 1e-5 apart, each processor in its own way
 CLEAR = 0.1  # probability from which on a class is a reason
-FEW = 200  # classes of a space that a query may mean at once; the rest of the softmax is noise
+SHARED = 3  # classes in a reason
+FEW, MOST = 200, 0.99  # classes that a query may mean at once, and the share of its weight that they hold if they can
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,23 @@ class Hearing:
         """`rate`, `above` what each segment usually gets: weights [c] -> [n]."""
         return above(self.rate(weights), usual)
 
-    def shared(self, weights: Floats, at: int, clear: Floats, most: int = 3) -> list[str]:
-        """The classes that both the query, of weights [c], means and the segment clearly holds, strongest first.
+    def shared(self, weights: Floats) -> Callable[[int, Floats], list[str]]:
+        """What a query, of weights [c], means that is heard too: a function for all its hits.
 
-        `clear` [c]: how sure each class is heard there, in [0, 1].
+        It takes a segment's position and how sure each class is heard there ([c] in [0, 1]) and gives the `SHARED`
+        strongest classes that the query means and the segment clearly holds, strongest first.
         """
         few = meant(weights)
-        share = weights[few] * self.scores[few, at]
-        total = float(share.sum())
-        order = np.argsort(-share, kind="stable")[:most]
-        worth = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
-        return [self.space.labels[few[i]] for i in worth]
+        worth = weights[few]
+
+        def classes(at: int, clear: Floats) -> list[str]:
+            share = worth * self.scores[few, at]
+            total = float(share.sum())
+            order = np.argsort(-share, kind="stable")[:SHARED]
+            held = [i for i in order if total > 0 and share[i] > 0.1 * total and clear[few[i]] >= CLEAR]
+            return [self.space.labels[few[i]] for i in held]
+
+        return classes
 
 
 def usual(bank: Floats, segments: Floats) -> tuple[Floats, Floats]:
@@ -118,10 +125,15 @@ def above(ratings: Floats, usual: tuple[Floats, Floats]) -> Floats:
 
 
 def meant(weights: Floats) -> NDArray[np.int64]:
-    """The few classes that carry a query's weight: [c] -> indices."""
+    """The few classes that carry a query's weight, all of them in small spaces: [c] -> indices.
+
+    The rest of a softmax is noise, and reading it from a large library is most of what a rating costs.
+    """
     if len(weights) <= FEW:
         return np.arange(len(weights))
-    return np.sort(np.argsort(-weights, kind="stable")[:FEW])
+    strongest = np.argsort(-weights, kind="stable")[:FEW]
+    held = np.cumsum(weights[strongest])
+    return np.sort(strongest[: 1 + int(np.searchsorted(held, MOST * weights.sum()))])
 
 
 def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:

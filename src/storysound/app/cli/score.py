@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -123,6 +123,10 @@ Narration = Annotated[
     Path | None, typer.Option(readable=False, help="A voice that tells the pictures; they share its length.")
 ]
 ToBeat = Annotated[bool, typer.Option("--to-beat", help="Pictures of a slideshow change on beats of the music.")]
+Beats = Annotated[
+    Literal["own", "beatnet"],
+    typer.Option(help="Who counts the beats of tracks: ours, or BeatNet's networks (`models pull beats`)."),
+]
 Loudness = Annotated[str, typer.Option(metavar="NAME|LUFS", help="film, ebu, youtube, podcast, or a number.")]
 VoicePeaks = Annotated[
     float,
@@ -148,7 +152,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError("a `take` is a seed: give one of them", field="seed")
     same = (
         "text", "music", "effects", "ensemble", "keep_original", "replace", "ignore_names", "taste", "rerank",
-        "every_track", "fps", "seconds", "transition", "narration", "to_beat", "themes", "shortest_scene", "silence",
+        "every_track", "fps", "seconds", "transition", "narration", "to_beat", "beats", "themes", "shortest_scene",
+        "silence",
     )  # fmt: skip
     return {name: given[name] for name in same} | {
         "mood": parse_mood(given["mood"]) if given["mood"] else None,
@@ -222,6 +227,7 @@ def score(
     transition: Transition = 0.5,
     narration: Narration = None,
     to_beat: ToBeat = False,
+    beats: Beats = "own",
     avoid: Avoid = None,
     seed: Seed = 0,
     take: Take = 1,
@@ -322,6 +328,7 @@ def plan(
     transition: Transition = 0.5,
     narration: Narration = None,
     to_beat: ToBeat = False,
+    beats: Beats = "own",
     avoid: Avoid = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 is the best choice, others are other good ones.")] = None,
     take: Annotated[int | None, typer.Option(min=1, help="Take 2 is the second choice, and so on.")] = None,

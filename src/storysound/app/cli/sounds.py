@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from storysound.app.cli.score import Beats
 from storysound.app.cli.streams import json_line, line
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def fit(
     start: Annotated[
         float | None, typer.Option("--from", metavar="S", help="Where in the track to begin; else where it begins.")
     ] = None,
+    beats: Beats = "own",
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line on stdout.")] = False,
 ) -> None:
     """Make a track exactly as long as you want, without a cut that is heard.
@@ -61,7 +63,7 @@ def fit(
     from storysound.jobs.fit.request import FitRequest
     from storysound.session import Session
 
-    request = FitRequest(source, out, length, tuple(hit or ()), start)
+    request = FitRequest(source, out, length, tuple(hit or ()), start, beats)
     with Session() as session, shown("fit") as watch:
         result = session.fit(request, watch=watch)
     if as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storysound.app.cli import streams
+from storysound.app.cli.score import Beats
 
 if TYPE_CHECKING:
     from storysound.jobs.summarize.request import SummarizeResult
@@ -30,6 +31,7 @@ def summarize(
     to_beat: Annotated[
         bool, typer.Option("--to-beat", help="Pictures change on beats of the music; without a track it is composed.")
     ] = False,
+    beats: Beats = "own",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout: a line per shot kept.")] = False,
 ) -> None:
     """Cut a video to its most exciting shots, with their sound; says which and why."""
@@ -37,7 +39,7 @@ def summarize(
     from storysound.jobs.summarize.request import SummarizeRequest
     from storysound.session import Session
 
-    request = SummarizeRequest(video, out, by.value, share, music, to_beat)
+    request = SummarizeRequest(video, out, by.value, share, music, to_beat, beats)
     with Session() as session, shown("summarize") as watch:
         result = session.summarize(request, watch=watch)
     show(result, as_json)

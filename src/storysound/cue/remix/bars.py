@@ -54,14 +54,13 @@ class Bars:
         return np.arange(self.phase, self.count, self.meter)
 
 
-def bars_of(wave: Waveform, first_s: float, last_s: float, found: rhythm.Bars | None = None) -> Bars | None:
+def bars_of(wave: Waveform, first_s: float, last_s: float, tracker: rhythm.Tracker = rhythm.bars) -> Bars | None:
     """The beats of a track that sounds in [first_s, last_s); None where there is too little of it for bars.
 
-    `found`: what `rhythm.bars` says of the wave, where somebody has asked already.
     Music whose beats can't be found, or are uneven, gets places every GRID_S instead.
     """
     spectrogram = rhythm.analyse(wave)
-    found = found or rhythm.bars(spectrogram)
+    found = tracker(spectrogram)
     times_s = np.empty(0) if found is None else found.beats_s
     times_s = times_s[(times_s >= first_s) & (times_s < last_s)]
     struck_s = _struck_s(spectrogram, first_s, last_s)

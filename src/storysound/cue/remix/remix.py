@@ -64,10 +64,10 @@ class Remixer:
     """One track, analysed once, for any number of lengths."""
 
     def __init__(
-        self, wave: Waveform, track: Track, weights: Weights = WEIGHTS, found: rhythm.Bars | None = None
+        self, wave: Waveform, track: Track, weights: Weights = WEIGHTS, tracker: rhythm.Tracker = rhythm.bars
     ) -> None:
-        """`track`: what the cutter knows of the same sound; `found`: its bars, where they are known."""
-        self._wave, self._track, self._weights, self._found = wave, track, weights, found
+        """`track`: what the cutter knows of the same sound; `tracker`: who counts it."""
+        self._wave, self._track, self._weights, self._tracker = wave, track, weights, tracker
         self._meetings: dict[tuple[int, int], Meeting] = {}  # of the jumps that were looked at
 
     @cached_property
@@ -76,7 +76,7 @@ class Remixer:
         track = self._track
         if self.lasts_s > MOST_S:
             raise NoWayError(f"lasts longer than {MOST_S / 60:g} minutes")
-        bars = bars_of(self._wave, track.first_s, track.last_s, self._found)
+        bars = bars_of(self._wave, track.first_s, track.last_s, self._tracker)
         if bars is None:
             raise NoWayError(f"lasts no more than {self.lasts_s:.1f} s")
         inner = slice(1, -2)  # it begins and ends, as everything does

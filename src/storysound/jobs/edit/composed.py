@@ -35,7 +35,7 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
         raise UsageError(f"{cue.id} is {cue.layer}: music alone can be composed", field="cue")
     changes = {name: value for name in BRIEF if (value := getattr(request, name)) is not None}
     if cue.composed is None and set(changes) == {"hits"}:
-        return _with_hits(score, cue, request.hits or ())
+        return _with_hits(score, cue, request.hits or (), models)
     brief = replace(cue.composed or _own_piece(score, cue), **changes)
     _check_hits(brief, brief.hits)
     commercial = score.wishes.licence_policy == "commercial"
@@ -52,15 +52,16 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
     return edit.put(score, f"set {cue.id} {said}", new)
 
 
-def _with_hits(score: Score, cue: Cue, hits: tuple[MusicHit, ...]) -> Score:
+def _with_hits(score: Score, cue: Cue, hits: tuple[MusicHit, ...], models: Models) -> Score:
     """A cue of the library's cut anew to its place, so that something of its track begins at the hits."""
+    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Place, fitted_cue
 
     _check_hits(cue, hits)
     place = Place(cue.id, cue.layer, cue.start_s, cue.end_s, hits_s=tuple(hit.at_s for hit in hits))
     why = tuple(reason for reason in cue.why if not reason.startswith("hit at "))
     hit = Hit(cue.sound, cue.pieces[0].in_s, cue.pieces[-1].out_s, cue.score, why)
-    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db)
+    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db, tracker(score.wishes.beats, models))
     new = replace(new, fade_in_s=cue.fade_in_s, fade_out_s=max(cue.fade_out_s, new.fade_out_s))
     new = replace(new, runners_up=cue.runners_up, muted=cue.muted, locked=cue.locked)
     return edit.put(score, f"set {cue.id} hits={_said(hits)}", new)

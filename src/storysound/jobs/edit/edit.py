@@ -43,13 +43,16 @@ def run(request: EditRequest, models: Models, watch: Watch) -> EditResult:
     return EditResult(after, (*changed, *gone))
 
 
-def _jump(score: Score, request: EditRequest, _: Models) -> Score:
+def _jump(score: Score, request: EditRequest, models: Models) -> Score:
+    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.edit.jumping import jump_moved
 
-    return jump_moved(score, request.cue, request.number or 0, request.change_s or 0.0)
+    counts = tracker(score.wishes.beats, models)
+    return jump_moved(score, request.cue, request.number or 0, request.change_s or 0.0, counts)
 
 
 def _swap(score: Score, request: EditRequest, models: Models) -> Score:
+    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Place, fitted_cue
 
     cue = edit.cue_of(score, request.cue)
@@ -69,7 +72,7 @@ def _swap(score: Score, request: EditRequest, models: Models) -> Score:
     place = Place(cue.id, cue.layer, cue.start_s, _end_s(score, cue, hit), cross_in_s, cross_out_s)
     if cue.composed is not None:
         place = composed.place_of(score, cue)
-    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db)
+    new = fitted_cue(place, hit, cue.level_lufs + cue.gain_db, tracker(score.wishes.beats, models))
     new = replace(new, runners_up=composed.runners_up(cue, hit.sound), muted=cue.muted, locked=cue.locked)
     return edit.put(score, command, new)
 
@@ -110,6 +113,7 @@ def _end_s(score: Score, cue: Cue, hit: Hit) -> float:
 
 
 def _add(score: Score, request: EditRequest, models: Models) -> Score:
+    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Lasting, Place, fitted_cue
 
     sound = _sound(score, request.sound, request.layer or "music")
@@ -121,7 +125,8 @@ def _add(score: Score, request: EditRequest, models: Models) -> Score:
         raise UsageError(fault, field="start_s" if start_s < 0 or start_s >= score.duration_s else "end_s")
     place = Place(edit.new_id(score, layer), layer, start_s, end_s)
     hit = Hit(sound, 0.0, sound.duration_s, 0.5, ("chosen by hand",))
-    return edit.put(score, f"add {sound.path}", fitted_cue(place, hit, _usual_loudness(score, layer)))
+    counts = tracker(score.wishes.beats, models)
+    return edit.put(score, f"add {sound.path}", fitted_cue(place, hit, _usual_loudness(score, layer), counts))
 
 
 def _usual_loudness(score: Score, layer: Layer) -> float:

@@ -11,13 +11,14 @@ from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remixer
 from storysound.cue.score import Cue, Jump, Score
 from storysound.errors import UsageError
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import read_audio
 
 LEAST_S = 0.5  # of music between two jumps
 
 
-def jump_moved(score: Score, cue_id: str, number: int, change_s: float) -> Score:
+def jump_moved(score: Score, cue_id: str, number: int, change_s: float, tracker: rhythm.Tracker) -> Score:
     """Lets a cue's jump of that number, from 1, come so much later, at the beat nearest to that.
 
     As much as it leaves later it reaches later, so that the beat goes on. Raises UsageError for a jump that isn't there
@@ -29,15 +30,15 @@ def jump_moved(score: Score, cue_id: str, number: int, change_s: float) -> Score
         there = f"{cue_id} has {len(places)}" if places else f"{cue_id} has none: it is played as it is, or looped"
         raise UsageError(f"there is no jump {number}; {there}", field="number")
     at = places[number - 1]
-    remixer = _remixer(cue)
+    remixer = _remixer(cue, tracker)
     by_s, leave, reach = _on_beat(cue, at, change_s, remixer)
     moved = _moved(cue, at, by_s, _cost(remixer, leave, reach))
     return edit.put(score, f"jump {cue_id} {number} {by_s:+.3g}", moved)
 
 
-def _remixer(cue: Cue) -> Remixer:
+def _remixer(cue: Cue, tracker: rhythm.Tracker) -> Remixer:
     wave = read_audio(Path(cue.sound.root) / cue.sound.path)
-    return Remixer(wave, analyse(wave, np.empty(0)))
+    return Remixer(wave, analyse(wave, np.empty(0)), tracker=tracker)
 
 
 def _cost(remixer: Remixer, leave: int, reach: int) -> Jump:

@@ -261,10 +261,11 @@ class Finder:
         `seen`: what is seen that asks for it, in words.
         """
         verb = "goes with the sight of" if column.head.sights else "heard as"
+        shared = column.hearing.shared(wish)
 
         def reason(at: int) -> str:
-            shared = column.hearing.shared(wish, at, column.clear(at))
-            return f"{for_seen(seen)}{verb} {', '.join(shared)}" if shared else ""
+            classes = shared(at, column.clear(at))
+            return f"{for_seen(seen)}{verb} {', '.join(classes)}" if classes else ""
 
         if not column.head.moments:
             return Evidence(source, rated, weight, reason)

@@ -12,6 +12,7 @@ from storysound.cue.playback import CuePlayer
 from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remix, Remixer
 from storysound.cue.score import Jump
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.pool import Models
 from storysound.errors import InputError, OutputError, UsageError
 from storysound.jobs.fit.request import FitHit, FitJump, FitPart, FitRequest, FitResult
@@ -51,7 +52,7 @@ def run(request: FitRequest, models: Models, watch: Watch) -> FitResult:
         raise UsageError(f"lies beyond the track's end, {wave.duration_s:.1f} s", field="start_s")
     if not wave.samples.any():
         raise InputError(request.source, "is silent throughout", "give a track that sounds")
-    made = _made(wave, request, watch)
+    made = _made(wave, request, tracker(request.beats, models), watch)
     watch.step("write")
     kept, lost = _enclosed(request.source, wave.duration_s, out)
     for line in (*((made.why,) if made.why else ()), *lost):
@@ -70,22 +71,24 @@ class _Made:
     why: str
 
 
-def _made(wave: Waveform, request: FitRequest, watch: Watch) -> _Made:
+def _made(wave: Waveform, request: FitRequest, counts: rhythm.Tracker, watch: Watch) -> _Made:
     watch.step("listen")
     track = analyse(wave, np.empty(0))
-    remixer = Remixer(wave, track)
+    remixer = Remixer(wave, track, tracker=counts)
     try:
         remixer.prepare()
         watch.step("jump")
         remix = remixer.remix(request.length_s, hits_s=request.hits_s, hint_s=request.start_s)
     except NoWayError as error:
-        return _Made(_looped(wave, track, request), None, remixer, f"looped or cut, for the track {error}")
+        return _Made(_looped(wave, track, request, counts), None, remixer, f"looped or cut, for the track {error}")
     return _Made(remix.fit, remix, remixer, "")
 
 
-def _looped(wave: Waveform, track: Track, request: FitRequest) -> Fit:
+def _looped(wave: Waveform, track: Track, request: FitRequest, counts: rhythm.Tracker) -> Fit:
     spectrogram = rhythm.analyse(wave)
-    points = np.concatenate([rhythm.beat_times_s(spectrogram), rhythm.quiet_points_s(spectrogram)])
+    bars = counts(spectrogram)
+    beats_s = np.empty(0) if bars is None else bars.beats_s
+    points = np.concatenate([beats_s, rhythm.quiet_points_s(spectrogram)])
     known = replace(track, points_s=np.unique(points[(points >= 0) & (points < track.duration_s)]))
     return fit(known, request.length_s, hint_s=request.start_s or 0.0)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from storysound.encode.beats.trackers import TrackerName, check_tracker
 from storysound.errors import UsageError
 
 MOST_LENGTH_S = 3 * 3600.0
@@ -19,6 +20,7 @@ class FitRequest:
     length_s: float
     hits_s: tuple[float, ...] = ()  # when something new should begin: a build, a break
     start_s: float | None = None  # where in the track to begin, at the bar nearest; None: where it begins
+    beats: TrackerName = "own"  # who counts it
 
     def __post_init__(self) -> None:
         if not 0 < self.length_s <= MOST_LENGTH_S:  # not true of NaN either
@@ -30,6 +32,7 @@ class FitRequest:
                 raise UsageError(fault, field="hits_s")
         if self.start_s is not None and not 0 <= self.start_s < math.inf:
             raise UsageError(f"must be 0 or more, got {self.start_s:g}", field="start_s")
+        check_tracker(self.beats)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from storysound.annotate.picture_claims import log_odds
 from storysound.cue.sheet import read_json
 from storysound.encode.pool import Models
 from storysound.encode.wording import parse_query, sentences
@@ -23,6 +24,7 @@ from storysound.progress import Watch
 from storysound.story import Mood, Sound
 
 SHEET = ".json"
+FARTHEST = 14.0  # log odds that scores of six digits tell apart
 SHARES = {"films": 90.0, "fit": 10.0}
 
 
@@ -137,13 +139,8 @@ def _judged(learned: KeptTaste, finder: Finder, tracks: dict[str, Sound], watch:
         hits = finder.search(
             Query(text=one.text, mood=Mood(one.valence, one.arousal)), len(finder.index.sounds), kind="music"
         )
-        fits = {hit.sound.source.sha256: _log_odds(hit.score) for hit in hits}
+        fits = {hit.sound.source.sha256: log_odds(hit.score, FARTHEST) for hit in hits}
         base[row] = [fits[key] for key in candidates]
     known = choices.part(own)
     keep = [known.tracks.index(key) for key in here]
     return judge(type(known)(known.asked, known.films, tuple(here), known.chosen[:, keep]), base, candidates)
-
-
-def _log_odds(score: float) -> float:
-    within = min(max(score, 1e-6), 1 - 1e-6)
-    return float(np.log(within / (1 - within)))

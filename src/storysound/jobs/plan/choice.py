@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from storysound.annotate.picture_claims import log_odds
 from storysound.cue.effects import EffectOffer, pick_effects
 from storysound.cue.licences import allows_commerce
 from storysound.cue.remix.arc import Arc
@@ -29,6 +30,7 @@ from storysound.story import Kind, Mood, Sound, Span, Story
 log = logging.getLogger(__name__)
 
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
+FARTHEST = 14.0  # which scores of six digits tell apart
 SHARED_COST = 2.0  # of a track that a theme shares with another
 CONTOUR_COST = 1.0  # per unit of arousal by which a theme's music misses how far it is from the story's usual
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills
@@ -236,18 +238,9 @@ def search(finder: Searches, query: Query, k: int, kind: Kind, options: PlanOpti
     return hits
 
 
-def log_odds(score: float) -> float:
-    """A score in (0, 1) back on the scale of standard deviations.
-
-    >>> log_odds(0.5)
-    0.0
-    """
-    return float(np.log(score / (1 - score))) if 0 < score < 1 else (-30.0 if score <= 0 else 30.0)
-
-
 def _fits(hits: Sequence[Hit], names: Sequence[str], sounds: dict[str, Sound], scene_s: float) -> NDArray[np.float64]:
     """[sounds] fit of each for one scene; those that were not found fit a little worse than the last one found."""
-    found = {hit.sound.path: log_odds(hit.score) for hit in hits}
+    found = {hit.sound.path: log_odds(hit.score, FARTHEST) for hit in hits}
     least = min(found.values(), default=0.0) - 0.5
     room_s = min(scene_s, JINGLE_S)
     short = np.array([max(0.0, 1 - sounds[name].duration_s / room_s) for name in names])
@@ -283,8 +276,8 @@ def effect_drafts(
     """Ambience and spot effects, only where it is clear what is seen or told.
 
     `audible` per unit: whether the clip's own sound is heard there. `lasting` knows which sounds go on. `by_things`:
-    hits with their chances for what a unit shows and is told of it; where it isn't given, and of what shows nothing,
-    pictures and texts look for effects themselves. Hits of drafts have the chance that they fit as their score.
+    hits with their chances for what a unit shows and is told of it; where it isn't given, pictures and texts look for
+    effects themselves. Hits of drafts have the chance that they fit as their score.
     """
     watch, lasting = watch or Watch(), lasting or Lasting()
     story = footage.story
@@ -292,21 +285,16 @@ def effect_drafts(
     fits: list[list[float]] = []
     for index in range(len(story.units)):
         watch.at(index, len(story.units), f"effects of part {index + 1}")
-        if by_things is not None and shows(footage, index):
-            found.append(by_things(index))
-            own = [SURE + log_odds(hit.chance or 0.0) - log_odds(LAID) for hit in found[-1]]
+        if by_things is not None:
+            found.append(_lasting_as_told(story, by_things(index), lasting))
+            own = [SURE + log_odds(hit.chance or 0.0, FARTHEST) - log_odds(LAID, FARTHEST) for hit in found[-1]]
         else:
             clear = is_clear(footage, breakdown, index, audible[index])
             found.append(effect_hits(footage, breakdown, index, finder, options, lasting) if clear else ())
-            own = [log_odds(hit.score) for hit in found[-1]]
+            own = [log_odds(hit.score, FARTHEST) for hit in found[-1]]
         fits.append([_varied(fit, hit.sound.path, options.seed) for fit, hit in zip(own, found[-1], strict=True)])
         found[-1] = [hit if hit.chance is None else replace(hit, score=hit.chance) for hit in found[-1]]
     return effects_laid(footage, breakdown, found, fits, audible, lasting)
-
-
-def shows(footage: Footage, unit: int) -> bool:
-    """Whether there are pictures of a unit."""
-    return len(footage.pictures[unit]) > 0
 
 
 def effect_hits(
@@ -316,10 +304,12 @@ def effect_hits(
     story = footage.story
     shown = footage.pictures[unit][:1] if breakdown.sight else ()
     query = Query(text=story.texts[unit], images=tuple(shown), seen=breakdown.looks[unit][: len(shown)])
-    hits = search(finder, query, EFFECT_HITS, "sfx", options)
-    if story.audio and not story.frames:  # what is told of the whole of a sound has no moment in it
-        hits = tuple(hit for hit in hits if lasting(hit.sound))
-    return hits
+    return _lasting_as_told(story, search(finder, query, EFFECT_HITS, "sfx", options), lasting)
+
+
+def _lasting_as_told(story: Story, hits: Sequence[Hit], lasting: Lasting) -> tuple[Hit, ...]:
+    """Hits that go on, where the story is a sound: what is told of the whole of it has no moment in it."""
+    return tuple(hit for hit in hits if lasting(hit.sound)) if story.audio and not story.frames else tuple(hits)
 
 
 def effects_laid(

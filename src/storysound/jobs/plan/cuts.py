@@ -89,7 +89,7 @@ class _LibrarySound:
     @cached_property
     def remixer(self) -> Remixer:
         """What makes music longer and shorter."""
-        return Remixer(self.wave, self.track, found=self.bars)
+        return Remixer(self.wave, self.track, tracker=lambda _: self.bars)
 
     @cached_property
     def texture(self) -> Texture | None:
@@ -181,7 +181,7 @@ def _read(hit: Hit, layer: Layer, stretch: Span, sounds: Sounds) -> _LibrarySoun
     points, bars = NOTHING, None
     if layer == "music":
         spectrogram = rhythm.analyse(wave)
-        bars = rhythm.bars(spectrogram)
+        bars = sounds.bars(spectrogram)
         beats = NOTHING if bars is None else bars.beats_s
         points = np.concatenate([beats, rhythm.quiet_points_s(spectrogram)])
     return _LibrarySound(wave, analyse(wave, points), stretch, bars)
@@ -209,17 +209,18 @@ def _on_the_turn(place: Place, sound: _LibrarySound) -> Place:
     return replace(place, start_s=place.edges.turn_s, cross_in_s=0.0)
 
 
-def fitted_cue(place: Place, hit: Hit, wanted_lufs: float) -> Cue:
+def fitted_cue(place: Place, hit: Hit, wanted_lufs: float, tracker: rhythm.Tracker) -> Cue:
     """A sound cut to a place and brought to a loudness there. Raises MediaError where it can't be read."""
-    sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s), Sounds())
+    sounds = Sounds(tracker=tracker)
+    sound = _read(hit, place.layer, _stretch(hit, place.end_s - place.start_s), sounds)
     return _fitted(place, hit, sound, wanted_lufs).cue
 
 
-def bed_of(file: Path, length_s: float, wanted_lufs: float) -> RenderedCue:
+def bed_of(file: Path, length_s: float, wanted_lufs: float, tracker: rhythm.Tracker) -> RenderedCue:
     """A track made to last from 0 to `length_s`, at a loudness. Raises MediaError where it can't be read."""
     sound = Sound(file.name, str(file.absolute().parent), probe(file).duration_s, "music", source=Source(file.name))
     hit = Hit(sound, 0.0, sound.duration_s, 1.0, ("as asked",))
-    loaded = _read(hit, "music", _stretch(hit, length_s), Sounds())
+    loaded = _read(hit, "music", _stretch(hit, length_s), Sounds(tracker=tracker))
     place = Place("music-1", "music", 0.0, length_s, edges=Edges(None, length_s, False, length_s))
     one = _fitted(place, hit, loaded, wanted_lufs)
     if loaded.bars is None:

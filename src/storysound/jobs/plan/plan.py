@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from storysound.annotate.own_sound import OwnSound, audible
+from storysound.annotate.picture_claims import things_named
 from storysound.cue.edit import in_order
 from storysound.cue.judge.judge import judge, repaired
 from storysound.cue.judge.probes import Probes
@@ -23,6 +24,7 @@ from storysound.cue.rendered import Attention, Pulse, RenderedCue
 from storysound.cue.score import SILENT, Cue, Edit, FileReference, Score, Slideshow, Still
 from storysound.cue.sheet import as_read, read_json, write_json
 from storysound.encode import lemmas
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.pool import Models, give_back
 from storysound.errors import InputError, LibraryError, UsageError
 from storysound.ingest.footage import Footage, read_footage
@@ -31,7 +33,7 @@ from storysound.ingest.pictures import Show
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.plan.agreement import Listener
 from storysound.jobs.plan.beds import Bed, briefs, composed_beds, composed_cues, composer_of
-from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts, shows
+from storysound.jobs.plan.choice import CROSS_S, Draft, Searches, beside, effect_drafts, music_drafts
 from storysound.jobs.plan.composing import Composer, FilmTimes, film_times, pulse_of, times_of
 from storysound.jobs.plan.cuts import Accepts, Place, bed_of, cut, fitted_cue
 from storysound.jobs.plan.filling import SoundsMade, check_fill, fill_notes, filled, gaps, made_beside
@@ -140,6 +142,7 @@ def run_again(request: ReplanRequest, models: Models, watch: Watch) -> PlanResul
         transition=wishes.transition,
         narration=Path(wishes.narration) if wishes.narration else None,
         to_beat=wishes.to_beat,
+        beats=wishes.beats,
     )
     library = request.library or Path(old.library)
     watch.plan(SHARES)
@@ -194,7 +197,7 @@ def plan(
 
     Without a library the starter sounds are used. Raises as `run`.
     """
-    kind, sounds = _checked(story, options), Sounds()
+    kind, sounds = _checked(story, options), Sounds(tracker=tracker(options.beats, models))
     fill = options.filled(library) if options.effects else "none"
     if fill != "none":
         check_fill(fill, options, models)
@@ -238,7 +241,7 @@ def plan(
     with steps("cue"):
         levels = old.levels if old else options.levels
         layout = own.sound.layout if own.sound and options.layout == "own" else STEREO
-        accept = _accepts(footage, breakdown, own, listener)
+        accept = _accepts(footage, breakdown, own, models, listener)
         bed = bed_lufs(own.sound, own.speech, levels, layout)
         explain: Explains = ranker.attention if ranker else lambda *of: listener().attention(*of)
         cut_now: list[Cue] = []
@@ -262,7 +265,7 @@ def plan(
             )
             effects = _effects(footage, breakdown, own, finder, options, models, watch, sounds, locked)
             _check_shelves(effects, library)
-            accept = _accepts(footage, breakdown, own, listener)
+            accept = _accepts(footage, breakdown, own, models, listener)
             lay(effects, accept)
     slideshow = _slideshow(footage, options, old) if footage.pages else None
     if composer and beds:
@@ -413,10 +416,10 @@ def _effects(
     if not options.effects:
         return []
     heard = _audible(footage, own)
-    reader, by_things = breakdown.reader, None
-    if reader is not None and reader.things is not None:
+    known, by_things = things_named(models.picture.labels), None
+    if known is not None and breakdown.reader is not None:
         lemma = models.get("lemmas", lemmas.load).of
-        by_things = ThingEffects(reader, reader.things, finder, options, footage.story.texts, lemma).hits
+        by_things = ThingEffects(breakdown.reader, known, finder, options, footage.story.texts, lemma).hits
     drafts = effect_drafts(footage, breakdown, finder, options, heard, watch, Lasting(sounds), by_things)
     return _around(drafts, locked)
 
@@ -474,10 +477,12 @@ def _around(drafts: Sequence[Draft], locked: Sequence[Cue]) -> list[Draft]:
     return [draft for draft in around if is_free(draft)]
 
 
-def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Callable[[], Listener]) -> Accepts:
+def _accepts(
+    footage: Footage, breakdown: Breakdown, own: OwnSound, models: Models, listener: Callable[[], Listener]
+) -> Accepts:
     """Effects have to be heard as what is seen or told, and must not double what the clip itself sounds like."""
     story, sight = footage.story, breakdown.sight
-    knows_things = breakdown.reader is not None and breakdown.reader.things is not None
+    knows_things = things_named(models.picture.labels) is not None
 
     @cache
     def is_there(unit: int) -> bool:
@@ -495,7 +500,7 @@ def _accepts(footage: Footage, breakdown: Breakdown, own: OwnSound, listener: Ca
             return False
         if draft.soft and is_there(draft.unit):
             return False
-        if knows_things and shows(footage, draft.unit):
+        if knows_things:
             return True  # what is heard in it was asked for when it was found
         wave = Waveform(one.samples, RATE_HZ)
         agreement = listener().agreement(story.texts[draft.unit], sight, draft.unit, wave)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from storysound.cue.levels import Levels, check_voice_peaks, loudness_target
 from storysound.cue.score import MusicHit, Score, Wishes
+from storysound.encode.beats.trackers import TrackerName, check_tracker
 from storysound.errors import UsageError
 from storysound.ingest.kinds import StoryKind
 from storysound.story import Mood, Story
@@ -57,6 +58,7 @@ class PlanOptions:
     silence: bool | None = None  # no music where the story's own sound carries a scene; None: only where its music does
     track: int | None = None  # which of the film's sounds is its own, from 0; None: the default one, else who speaks
     every_track: bool = False  # scores each other sound track of the film too, under its own speech
+    beats: TrackerName = "own"  # who counts the music
     # Of a slideshow:
     size: tuple[int, int] | None = None  # width and height; None: 1280 × 720, upright where most pictures are
     fps: float = Wishes.fps
@@ -84,6 +86,7 @@ class PlanOptions:
             raise UsageError(f"is make, hub or none, got {self.fill!r}", field="fill")
         if self.compose not in (None, "always", "missing", "never"):
             raise UsageError(f"is always, missing or never, got {self.compose!r}", field="compose")
+        check_tracker(self.beats)
         if self.compose in ("always", "missing") and not self.music:
             raise UsageError("is music: it can't go without `music`", field="compose")
         for field in ("seed", "track"):
@@ -182,6 +185,7 @@ class PlanOptions:
             transition=self.transition,
             narration=str(self.narration.absolute()) if self.narration else "",
             to_beat=self.to_beat,
+            beats=self.beats,
             profile=profile,
         )
 

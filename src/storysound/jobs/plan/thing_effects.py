@@ -18,12 +18,13 @@ from typing import Any
 from storysound.annotate import families
 from storysound.annotate.events import faint_sounds
 from storysound.annotate.picture_claims import Things, log_odds
-from storysound.encode.wording import parse_query
+from storysound.encode.wording import happening, parse_query
 from storysound.jobs.plan.choice import EFFECT_HITS, Searches, search
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.sight import PictureReader
 from storysound.match.chance import SURE
 from storysound.match.names import whole_words
+from storysound.match.names import words as name_words
 from storysound.match.query import Hit, Query
 
 SEEN = 0.5  # chance from which on a thing may have an effect
@@ -43,10 +44,15 @@ class ThingSound:
     words: str
     classes: tuple[str, ...]
 
-    def heard_in(self, hit: Hit) -> float:
-        """The best score of one of the classes, or a special case of it, among what is heard and meant; 0 of none."""
+    @property
+    def labels(self) -> frozenset[str]:
+        """The classes and their special cases."""
         below = families.audioset().below
-        own = {label for name in self.classes for label in (name, *below[name])}
+        return frozenset(label for name in self.classes for label in (name, *below[name]))
+
+    def heard_in(self, hit: Hit) -> float:
+        """The best score of one of its `labels` among what is heard and meant; 0 of none."""
+        own = self.labels
         return max((event.score for event in hit.events if event.label in own), default=0.0)
 
     def chance(self, hit: Hit) -> float:
@@ -126,7 +132,7 @@ class ThingEffects:
         self._reader, self._known, self._finder, self._options = reader, known, finder, options
         self._texts, self._lemma = texts, lemma
         self._sounds: dict[str, ThingSound | None] = {}
-        self._found: dict[ThingSound, tuple[Hit, ...]] = {}
+        self._found: dict[ThingSound, tuple[Hit, ...]] = {}  # by the words of each
 
     def hits(self, unit: int) -> tuple[Hit, ...]:
         """What fits what a unit shows and is told of it, the likeliest first; each with its chance."""
@@ -140,33 +146,51 @@ class ThingEffects:
     def _seen(self, unit: int) -> Iterator[Hit]:
         for word in self._reader.likely([unit], SEEN, closely=len(self._texts) < MANY):
             why = f"seen: {word.words} ({word.chance:.2f})".replace("(0.", "(.")
-            yield from self._of(self._sound_of(word.words), word.chance, why)
+            if sound := self._sound_of(word.words):
+                yield from self._of(sound, word.chance, why)
         for suits in self._reader.ambience(unit):
-            if suits.chance >= SEEN:
+            sound = ambience_sounds()[suits.words]
+            if sound and suits.chance >= SEEN:
                 why = f"suits what is seen: {suits.words} ({suits.chance:.2f})".replace("(0.", "(.")
-                yield from self._of(ambience_sounds()[suits.words], suits.chance, why)
+                yield from self._of(sound, suits.chance, why)
 
     def _told(self, text: str) -> Iterator[Hit]:
-        for thing in things_told(text, self._known, self._lemma):
-            yield from self._of(told_sounds().get(thing) or self._sound_of(thing), TOLD, f"told: {thing}")
-        hits = search(self._finder, Query(text=text), EFFECT_HITS, "sfx", self._options) if text.strip() else ()
-        for hit in hits:
-            if hit.events or (hit.chance or 0.0) >= SURE:  # church bells are found surely, and heard as no event
-                yield replace(hit, chance=TOLD * (hit.chance or 0.0))
+        for part in happening(text):
+            sounds: dict[str, ThingSound] = {}
+            for thing in things_told(part, self._known, self._lemma):
+                sound = told_sounds().get(thing) or self._sound_of(thing)
+                if sound:
+                    sounds[thing] = sound
+                    yield from self._of(sound, TOLD, f"told: {thing}", told=True)
+            for hit in search(self._finder, Query(text=part), EFFECT_HITS, "sfx", self._options):
+                if hit.events and not self._is_namesake(hit.events[0].label, sounds):
+                    yield replace(hit, chance=TOLD * (hit.chance or 0.0))
+
+    def _is_namesake(self, label: str, sounds: Mapping[str, ThingSound]) -> bool:
+        """Whether a class is called as a thing that is told of, but is no sound of it: engine knocking for a knock."""
+        words = {self._lemma(word.lower()) for word in whole_words(label)}
+        return any(words & set(thing.split()) and label not in own.labels for thing, own in sounds.items())
 
     def _sound_of(self, thing: str) -> ThingSound | None:
         if thing not in self._sounds:
             self._sounds[thing] = sound_of(thing, self._known)
         return self._sounds[thing]
 
-    def _of(self, sound: ThingSound | None, chance: float, why: str) -> Iterator[Hit]:
-        """What is heard as the sound of a thing that is there with some chance."""
-        for hit in self._sounding(sound) if sound else ():
-            yield replace(hit, chance=chance * (hit.chance or 0.0), why=(why, *hit.why))
+    def _of(self, sound: ThingSound, chance: float, why: str, *, told: bool = False) -> Iterator[Hit]:
+        """What is heard as the sound of a thing that is there with some chance.
+
+        `told`: where nothing that is meant is heard it counts too if it surely fits, as by its name, of several words:
+        one alone may be of something else, as of a fire truck.
+        """
+        told = told and len(name_words(sound.words)) > 1
+        for hit in self._sounding(sound):
+            fits = sound.chance(hit)
+            if not fits and told and not hit.events and (hit.chance or 0.0) >= SURE:
+                fits = hit.chance or 0.0
+            if fits:
+                yield replace(hit, chance=chance * fits, why=(why, *hit.why))
 
     def _sounding(self, sound: ThingSound) -> tuple[Hit, ...]:
         if sound not in self._found:
-            hits = search(self._finder, Query(text=sound.words), THING_HITS, "sfx", self._options)
-            likely = [replace(hit, chance=sound.chance(hit)) for hit in hits]
-            self._found[sound] = tuple(hit for hit in likely if hit.chance)
+            self._found[sound] = search(self._finder, Query(text=sound.words), THING_HITS, "sfx", self._options)
         return self._found[sound]

@@ -116,7 +116,7 @@ def locked_pulses(cues: Sequence[Cue], sounds: Sounds) -> Iterator[Pulse]:
         if cue.layer != "music" or cue.muted:
             continue
         recording, from_s = sounds.of(cue)
-        bars = rhythm.bars(recording.cut())
+        bars = sounds.bars(rhythm.analyse(recording.cut()))
         if bars is not None:
             beats_s, bars_s = (story_beats_s(cue.pieces, each + from_s) for each in (bars.beats_s, bars.downbeats_s))
             yield Pulse(beats_s, bars_s)

@@ -14,6 +14,7 @@ from storysound.cue.rendered import Pulse
 from storysound.cue.score import Cue, MusicBrief, MusicPiece, Score
 from storysound.encode.pool import Models
 from storysound.jobs.plan.plan import Composer, FilmTimes, bed_of, pulse_of
+from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ
 from storysound.media.audio import Waveform
 from storysound.media.layouts import STEREO
@@ -32,9 +33,9 @@ class Music:
     pulse: Pulse | None
 
 
-def given_music(track: Path, length_s: float) -> Music:
+def given_music(track: Path, length_s: float, tracker: rhythm.Tracker) -> Music:
     """A track made so long. Raises MediaError where it can't be read."""
-    one = bed_of(track, length_s, Levels().target_lufs)
+    one = bed_of(track, length_s, Levels().target_lufs, tracker)
     return Music(one.cue, one.pulse)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from storysound.encode.beats.trackers import TrackerName, check_tracker
 from storysound.errors import UsageError
 
 By = Literal["image", "music"]
@@ -19,12 +20,14 @@ class SummarizeRequest:
     share: float = 0.15  # of the video's length, at most; the literature's
     music: Path | None = None  # a track under the summary, as long as that
     to_beat: bool = False  # pictures change on beats of the music; without a track it is composed
+    beats: TrackerName = "own"  # who counts the track
 
     def __post_init__(self) -> None:
         if self.by not in ("image", "music"):
             raise UsageError(f"must be image or music, got {self.by!r}", field="by")
         if not 0 < self.share < 1:
             raise UsageError(f"must lie between 0 and 1, got {self.share}", field="share")
+        check_tracker(self.beats)
 
     @property
     def has_music(self) -> bool:

@@ -26,6 +26,7 @@ from storysound.cue.fit import EDGE_S
 from storysound.cue.playback import CuePlayer
 from storysound.cue.score import Piece
 from storysound.encode import mood as moods
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.encoder import Encoder, Encoding
 from storysound.encode.pool import Models
 from storysound.errors import MediaError
@@ -157,8 +158,8 @@ class _Way:
 def _musician(request: SummarizeRequest, looked: FrameSeries, folder: Path, models: Models) -> Callable[[float], Music]:
     """Who gives music of a length: the track that was given, or a composer."""
     if request.music is not None:
-        track = request.music
-        return lambda length_s: given_music(track, length_s)
+        track, counts = request.music, tracker(request.beats, models)
+        return lambda length_s: given_music(track, length_s, counts)
     mood = Mood(*(float(values.mean().clip(0, 1)) for values in (looked.valence, looked.arousal)))
     return lambda length_s: composed_music(folder, length_s, mood, models, Watch())
 

@@ -8,6 +8,7 @@ modeling for beat and downbeat tracking in musical audio", ISMIR 2013). Weights 
 music (`benchmarks.quality.beats_and_keys`), how tempi are compared was chosen there too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +18,7 @@ import scipy.ndimage
 
 from storysound.media.arrays import Doubles, Ints
 from storysound.media.audio import Waveform
+from storysound.media.rhythm.activations import Activations, evidence_of
 from storysound.media.rhythm.choice import USUAL_BPM, Curves, Row, likelihoods
 from storysound.media.rhythm.onsets import (
     FRAMES_PER_S,
@@ -40,7 +42,7 @@ _LEAST_S = 2.0  # of sound that can have a tempo
 # constant: logarithms of likelihoods, less than a third of them counted as neighbouring frames repeat each other.
 _DOWNBEAT, _BEAT, _HALF = (0.45, 0.43, 0.23, 0.12, -1.0), (0.36, 0.33, 0.02, -0.28, -0.43), (0.26, 0, 0, 0, -0.105)
 _SILENT_BEAT = -0.3  # a beat without an onset speaks against bars by no more
-_BUSY = 0.5  # what a beat costs in a bar whose halves of beats are as strong as its beats
+_BUSY = 0.5  # see `_Evidence.busy_cost`
 _STEP, _STEP_COST = 0.02, 1.0  # by which bars differ in length, and the cost of one after another
 _BAND, _BANDS_APART = 0.06, 0.05  # how far a row of bars strays from its tempo, and how far tempi are apart: logarithms
 # Which tempi are looked at: a log-normal prior's width in octaves, that of bars of three, and by how much one is better
@@ -67,29 +69,31 @@ class Bars:
     downbeats_s: Doubles
 
 
-def bars(sound: Waveform | Spectrogram, bpm: float | None = None) -> Bars | None:
+def bars(sound: Waveform | Spectrogram, bpm: float | None = None, heard: Activations | None = None) -> Bars | None:
     """Beats and bars, or None where nothing pulses (steady, too short, or irregular sound).
 
     `bpm`: the tempo when it is known, in [40, 220]; then there are bars in anything but silence and very short sound.
+    `heard`: where a network hears them in the same sound: rows of bars are looked for by that then.
     """
     spectrogram = analysed(sound)
     if spectrogram.duration_s < _LEAST_S or not onset_envelope(spectrogram).any():
         return None
     if bpm is not None:
-        rows = _Rows(_evidence(spectrogram))
+        rows = _Rows(_evidence(spectrogram, heard))
         band = _best_near(bpm, rows.values())
         return _found(rows.path(band), int(_BANDS.metre[band]), spectrogram)
-    able, curves = candidates(spectrogram)
-    value = max(row.value for row in able)
-    if pulse_bpm(spectrogram) is None and not _is_slow_music(value, spectrogram):
-        return None
+    able, curves = candidates(spectrogram, heard)
+    if pulse_bpm(spectrogram) is None:
+        by_onsets, _ = (able, curves) if heard is None else candidates(spectrogram)
+        if not _is_slow_music(by_onsets, spectrogram):
+            return None
     row = able[int(likelihoods(able, curves).argmax())]
     return _found(row.lines, row.metre, spectrogram)
 
 
-def candidates(spectrogram: Spectrogram) -> tuple[list[Row], Curves]:
+def candidates(spectrogram: Spectrogram, heard: Activations | None = None) -> tuple[list[Row], Curves]:
     """The rows of bars from which `bars` chooses, and what it goes by."""
-    evidence = _evidence(spectrogram)
+    evidence = _evidence(spectrogram, heard)
     rows = _Rows(evidence)
     return _likely(rows, rows.values()), _curves(evidence, spectrogram)
 
@@ -121,8 +125,9 @@ def _best_near(bpm: float, values: Doubles) -> int:
     return int(np.where(off <= max(_BANDS_APART, float(off.min())) + 1e-9, values, -np.inf).argmax())
 
 
-def _is_slow_music(value: float, spectrogram: Spectrogram) -> bool:
-    """Whether there are bars in a sound whose onsets are too soft to pulse; `value`: of its best row of bars."""
+def _is_slow_music(able: Sequence[Row], spectrogram: Spectrogram) -> bool:
+    """Whether there are bars in a sound whose onsets are too soft to pulse; `able`: rows of bars by its onsets."""
+    value = max(row.value for row in able)
     return value >= _LEAST_EVIDENCE * spectrogram.duration_s and tonal_clarity_db(spectrogram) >= _TONAL_DB
 
 
@@ -151,11 +156,13 @@ def downbeats_s(sound: Waveform | Spectrogram, bpm: float | None = None) -> Doub
 class _Evidence:
     """For a downbeat, another beat and a half of one around each frame, `places` [3 t] at _RATE_HZ.
 
-    `begins` [4 t]: the onsets, those of the bass, new tones and chord changes that say it.
+    `begins` [4 t]: the onsets, those of the bass, new tones and chord changes that say it. `busy_cost`: of a beat
+    in a bar whose halves of beats are as strong as its beats.
     """
 
     places: Doubles
     begins: Doubles
+    busy_cost: float = _BUSY
 
     @property
     def onsets(self) -> Doubles:
@@ -163,7 +170,7 @@ class _Evidence:
         return np.asarray(self.begins[0] + self.begins[1])
 
 
-def _evidence(spectrogram: Spectrogram) -> _Evidence:
+def _evidence(spectrogram: Spectrogram, heard: Activations | None = None) -> _Evidence:
     struck = [
         np.log1p(np.maximum(scipy.ndimage.maximum_filter1d(_halved(curve).max(axis=1), 3), 0.0))
         for curve in (onset_envelope(spectrogram), bass_onsets(spectrogram))
@@ -173,6 +180,8 @@ def _evidence(spectrogram: Spectrogram) -> _Evidence:
         for curve in (tone_onsets(spectrogram), chord_changes(spectrogram))
     ]
     begins = np.array([*struck, *held])
+    if heard is not None:
+        return _Evidence(evidence_of(heard, begins.shape[1], _RATE_HZ), begins, np.inf)
     said = np.array([_DOWNBEAT, _BEAT, _HALF]) @ np.concatenate([begins, np.ones((1, begins.shape[1]))])
     around = np.array([np.convolve(row, np.ones(3), "same") for row in said])
     around[1:] = np.maximum(around[1:], _SILENT_BEAT)
@@ -245,7 +254,7 @@ class _Rows:
         self._evidence = evidence
         self._count = evidence.places.shape[1]
         self._before = int(_BANDS.lengths.max())  # frames before the sound in which a bar may begin
-        scores = _bar_scores(evidence.places, self._before)
+        scores = _bar_scores(evidence.places, self._before, evidence.busy_cost)
         ends, self._parents = _best_ends(scores, self._before)
         self._over = ends[self._before + self._count :]  # what ends with the sound, or after it
         self.best = np.full(len(_BANDS.bpm), -np.inf)
@@ -283,16 +292,16 @@ class _Rows:
         return np.array(lines[::-1]) - self._before
 
 
-def _bar_scores(places: Doubles, before: int) -> Doubles:
+def _bar_scores(places: Doubles, before: int, busy_cost: float = _BUSY) -> Doubles:
     """What speaks for each kind of bar from each frame on, the first `before` of them before the sound: [t+before k].
 
-    `places` [3 t] as in `_Evidence`.
+    `places` [3 t] and `busy_cost` as in `_Evidence`.
     """
     count = places.shape[1] + before
     padded = np.pad(places, ((0, 0), (before, before)))
     found = np.zeros((len(_BANDS.lengths), count))
     for score, metre, frames in zip(found, _BANDS.metres.tolist(), _BANDS.lengths.tolist(), strict=True):
-        halves, busy = np.zeros(count), np.full(count, -_BUSY * metre)
+        halves, busy = np.zeros(count), np.full(count, -busy_cost * metre)
         for beat in range(metre):
             at, half = round(beat * frames / metre), round((beat + 0.5) * frames / metre)
             score += padded[min(beat, 1), at : at + count]

@@ -1,0 +1,1 @@
+"""Who finds the beats and bars of music besides `media.rhythm`."""
