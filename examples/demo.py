@@ -44,11 +44,11 @@ VOICE, VOICE_AT_S = "demo/jfk.wav", 1.0  # a speaker over the first shot, for th
 OWN_SOUND = "demo/bigbuckbunny.mp4"  # the one clip that keeps its own sound
 
 STORY_PICTURES = ("demo/lion.jpg", "demo/cheetah.jpg", "demo/tower.jpg")
-STORY = """The lion rests in the warm evening and watches the plain.
+STORY = """The lion rests in the warm evening and watches the plain, where birds sing.
 
 Suddenly the cheetah runs, faster than anything alive.
 
-Far away, in the quiet of the night, a tower is lit over a sleeping city.
+Far away, in the quiet of the night, a train passes the tower of a sleeping city.
 """
 
 

@@ -32,10 +32,10 @@ from storysound.encode.spaces import spaces_of
 from storysound.jobs.find.finder import Finder, pictures_of
 from storysound.jobs.index import index
 from storysound.jobs.index.request import IndexRequest
-from storysound.match.first_stage import SMALL, above, meant, standardise, usual
+from storysound.match.first_stage import SMALL, above, meant, usual
 from storysound.match.names import words
 from storysound.match.query import Query
-from storysound.media.arrays import Doubles, Floats
+from storysound.media.arrays import Doubles, Floats, standardise
 from storysound.media.audio import Waveform, read_audio, write_wav
 from storysound.metrics.classification import average_precision
 from storysound.progress import Watch

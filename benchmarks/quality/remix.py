@@ -242,11 +242,12 @@ def _measure(
     began = time.process_time()
     remixer = Remixer(wave, track, weights)
     try:
-        bars, _ = remixer.bars, remixer.costs
+        remixer.prepare()
     except NoWayError as error:
         said.append(f"{one.name} {error}")
         counts["no way"] += 1
         return
+    bars = remixer.bars
     rows["analysis, s per min"].append((time.process_time() - began) / wave.duration_s * 60)
     counts["beats"] += bars.pulses
     lines = bars.times_s[bars.downbeats] - remixer.lead_s

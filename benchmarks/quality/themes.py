@@ -1,11 +1,13 @@
 """A film's music as a whole: are turns found, do themes return with their footage, how often does the music change?
 
-Run: python -m benchmarks.quality.themes --library LIBRARY [--part tune|report] [--films N] [--json FILE]
+Run: python -m benchmarks.quality.themes --library LIBRARY [--part tune|report|fresh] [--films N] [--json FILE]
 
 Films are montages of real clips: places A B C A D B …, each piece another stretch of its clip, 8 to 20 s of the film
 (clips of 10 s are slowed for that), each a shot. Picture stories are runs of one to three photographs of one thing
-(OASIS, by its name) that change to another thing, some of which return; told (the thing's name is the picture's text)
-and untold. Half of the clips and of the things choose thresholds (`tune`), the other half reports.
+(OASIS, by its name) that change to another thing, some of which return with photographs that weren't shown; told (the
+thing's name is the picture's text) and untold. Half of the clips and of the things that have four photographs or more
+choose thresholds (`tune`), the other half reports. That half was looked at more than once; things of two or three
+photographs (72) chose nothing and reported nothing before 30 November 2026, 22:00 (`fresh`, picture stories alone).
 The music is planned by the product's own functions on real encodings, beside it scene by scene as it was
 (`scene_by_scene`), over the same library.
 """
@@ -52,6 +54,8 @@ PICTURE_S = 5.0
 GROUPS, GROUP = (4, 9), (1, 3)
 NEAR_S = 1.0  # of a turn that is found
 MOODS_APART = 1.0  # of the ratings of neighbouring things, 1 to 7, in valence or arousal
+# Which of the clips and things a part has, and its first seed.
+PARTS = {"tune": (slice(0, None, 2), 0), "report": (slice(1, None, 2), 1000), "fresh": (slice(None), 2000)}
 # Clips of one thing: of each such family a montage has one.
 FAMILIES = ("dog", "fireworks", "double_bass")
 
@@ -112,15 +116,15 @@ def clips_of(folder: Path) -> dict[str, list[tuple[float, Pixels]]]:
     return {name: frames for name, frames in found.items() if len(frames) >= 4}
 
 
-def things_of(folder: Path) -> dict[str, list[tuple[Pixels, Doubles]]]:
-    """Pictures of each thing that has four or more (five of them), with their ratings (valence, arousal)."""
+def things_of(folder: Path, least: int, most: int) -> dict[str, list[tuple[Pixels, Doubles]]]:
+    """Pictures of each thing that has so many (five at the most), with their ratings (valence, arousal)."""
     rows: dict[str, list[dict[str, str]]] = {}
     for row in csv.DictReader(next(folder.glob("*.csv")).open(newline="")):
         rows.setdefault(re.sub(r" \d+$", "", row["theme"]), []).append(row)
     return {
         name: [(read_image(folder / row["file"]), _rating(row)) for row in own[:5]]
         for name, own in rows.items()
-        if len(own) >= 4
+        if least <= len(own) <= most
     }
 
 
@@ -128,11 +132,18 @@ def _rating(row: Mapping[str, str]) -> Doubles:
     return np.array([float(row["valence_mean"]), float(row["arousal_mean"])])
 
 
-def sequence(rng: np.random.Generator, count: int, names: Sequence[str], fits: Callable[[str, str], bool]) -> list[str]:
-    """Names in a row, no neighbours that don't fit, in which most come back."""
+def sequence(
+    rng: np.random.Generator,
+    count: int,
+    names: Sequence[str],
+    fits: Callable[[str, str], bool],
+    most: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Names in a row, no neighbours that don't fit, in which most come back; each at most so often."""
     order: list[str] = []
     while len(order) < count:
-        able = [name for name in names if not order or fits(order[-1], name)]
+        left = [name for name in names if most is None or order.count(name) < most[name]]
+        able = [name for name in left if not order or fits(order[-1], name)]
         if not able:
             return order
         new = [name for name in able if name not in order]
@@ -180,15 +191,15 @@ def picture_story(things: Mapping[str, list[tuple[Pixels, Doubles]]], told: bool
     moods = {name: np.mean([rating for _, rating in own], axis=0) for name, own in things.items()}
     apart = lambda one, other: bool(np.abs(moods[one] - moods[other]).max() >= MOODS_APART)  # noqa: E731
     names = rng.permutation(list(things)).tolist()[: rng.integers(4, 7)]
-    order = sequence(rng, int(rng.integers(GROUPS[0], GROUPS[1] + 1)), names, apart)
+    counts = {name: len(own) for name, own in things.items()}
+    order = sequence(rng, int(rng.integers(GROUPS[0], GROUPS[1] + 1)), names, apart, counts)
     units, pictures, texts, pieces = [], [], [], []
-    shown: dict[str, int] = {}
-    for name in order:
-        count = int(rng.integers(GROUP[0], GROUP[1] + 1))
+    left = {name: [picture for picture, _ in things[name]] for name in names}
+    for number, name in enumerate(order):
+        most = len(left[name]) - order[number + 1 :].count(name)  # one for each time that it returns
         at_s = PICTURE_S * len(units)
-        for _ in range(count):
-            pictures.append((things[name][shown.get(name, 0) % len(things[name])][0],))
-            shown[name] = shown.get(name, 0) + 1
+        for _ in range(min(int(rng.integers(GROUP[0], GROUP[1] + 1)), most)):
+            pictures.append((left[name].pop(0),))
             units.append(Span(PICTURE_S * len(units), PICTURE_S * (len(units) + 1)))
             texts.append(f"{name}." if told else "")
         pieces.append((Span(at_s, PICTURE_S * len(units)), name))
@@ -336,13 +347,16 @@ def models_here() -> Models:
 
 
 def films_of(shared: Path, part: str, count: int) -> dict[str, list[Film]]:
-    """Montages and picture stories of one half of the material; each half has seeds of its own."""
-    half, first = (0, 0) if part == "tune" else (1, 1000)
-    clips = dict(list(clips_of(shared / "videos" / "clips").items())[half::2])
-    things = dict(list(things_of(shared / "oasis").items())[half::2])
+    """Montages and picture stories of one part of the material, `PARTS`."""
+    which, first = PARTS[part]
     seeds = range(first, first + count)
-    return {
-        "montages": [montage(clips, seed) for seed in seeds],
+    if part == "fresh":
+        things, montages = things_of(shared / "oasis", 2, 3), {}
+    else:
+        things = dict(list(things_of(shared / "oasis", 4, 99).items())[which])
+        clips = dict(list(clips_of(shared / "videos" / "clips").items())[which])
+        montages = {"montages": [montage(clips, seed) for seed in seeds]}
+    return montages | {
         "picture stories": [picture_story(things, False, seed) for seed in seeds],
         "told picture stories": [picture_story(things, True, seed) for seed in seeds],
     }
@@ -352,7 +366,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--library", type=Path, required=True, help="made by `storysound index`, with music")
-    parser.add_argument("--part", choices=("tune", "report"), default="report")
+    parser.add_argument("--part", choices=tuple(PARTS), default="report")
     parser.add_argument("--films", type=int, default=40, help="of each kind")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()

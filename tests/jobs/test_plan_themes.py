@@ -66,6 +66,11 @@ def test_five_pictures_of_five_moods_have_five_themes() -> None:
     assert themes("AAAAA", 5.0, pictures=True) == [1] * 5
 
 
+def test_a_thing_returns_in_photographs_of_other_moods() -> None:
+    assert themes("ABAB", 5.0, moods="2673", pictures=True) == [1, 2, 1, 2]
+    assert len(set(themes("ABAB", 5.0, moods="0990", pictures=True))) > 2
+
+
 def test_one_place_with_two_moods_has_two_themes_unless_one_mood_is_asked_for() -> None:
     assert themes("AAAA", 30.0, moods="0099") == [1, 1, 2, 2]
     assert themes("AAAA", 30.0, moods="0099", wishes={"mood": Mood(0.5, 0.5)}) == [1] * 4

@@ -74,11 +74,6 @@ def test_a_source_without_an_opinion_changes_nothing() -> None:
     assert (order == np.argsort(scores)).all()
 
 
-def test_standardised_among_the_candidates_only() -> None:
-    among = np.array([True, True, False])
-    assert fs.standardise(np.array([1, 3, 1000], np.float32), among)[:2].tolist() == [-1, 1]
-
-
 def test_nothing_to_judge_by_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to judge by"):
         fs.Verdict([])

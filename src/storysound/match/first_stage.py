@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storysound.encode.labels import LabelSpace, softmax
-from storysound.media.arrays import Floats
+from storysound.media.arrays import Floats, standardise
 from storysound.story import Event, Mood
 
 SMALL = 0.01  # added to a class's mean score, so that classes never heard in a library don't explode
@@ -134,22 +134,6 @@ def meant(weights: Floats) -> NDArray[np.int64]:
     strongest = np.argsort(-weights, kind="stable")[:FEW]
     held = np.cumsum(weights[strongest])
     return np.sort(strongest[: 1 + int(np.searchsorted(held, MOST * weights.sum()))])
-
-
-def standardise(scores: Floats, among: NDArray[np.bool_] | None = None) -> Floats:
-    """Scores [n] with zero mean and unit deviation over the candidates; all zeros where a source can't tell them apart.
-
-    `among` [n] marks the segments that are candidates; all are without it.
-
-    >>> standardise(np.array([1, 3], np.float32)).tolist()
-    [-1.0, 1.0]
-    """
-    candidates = scores if among is None else scores[among]
-    centred = scores - candidates.mean()
-    deviation = float(candidates.std())
-    scale = float(np.abs(candidates).max())
-    result: Floats = centred / deviation if deviation > 1e-6 * max(scale, 1e-6) else np.zeros_like(scores)
-    return result
 
 
 def levelled(scores: Floats) -> Floats:

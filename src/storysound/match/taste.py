@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storysound.media.arrays import Doubles, Floats, Ints
+from storysound.media.arrays import Doubles, Floats, Ints, standardise
 from storysound.metrics.classification import average_precision
 from storysound.story import Mood
 
@@ -130,13 +130,7 @@ def _left_out(
         taste = fit(choices.part(rest))
         places = taste.places(candidates)
         for scene in own[right[own].any(axis=1)]:
-            rated = _usual(taste.among(choices.asked[scene], places))
+            rated = standardise(taste.among(choices.asked[scene], places))
             for way, scores in enumerate((base[scene], base[scene] + WEIGHT * rated)):
                 found[way, scene] = average_precision(right[scene, np.argsort(-scores, kind="stable")])
     return found
-
-
-def _usual(rated: Floats) -> Floats:
-    """Ratings in deviations from their mean: [n] -> [n]."""
-    deviation = float(rated.std())
-    return (rated - rated.mean()) / deviation if deviation > 1e-6 else np.zeros_like(rated)

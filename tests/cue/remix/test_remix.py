@@ -1,6 +1,6 @@
 """Remixes of a track whose beats are known: exact, on the beat, with its own beginning and ending."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +9,12 @@ import pytest
 from cue.remix.track_making import BEAT_S, LEAD_IN_S, RATE, track
 from storysound.cue.fit import analyse
 from storysound.cue.playback import CuePlayer
-from storysound.cue.remix.align import Meeting, aligned
+from storysound.cue.remix.align import Aligner, Meetings
 from storysound.cue.remix.path import NoWayError
 from storysound.cue.remix.remix import Remix, Remixer
 from storysound.cue.score import Piece
-from storysound.media.arrays import Floats
+from storysound.media import rhythm
+from storysound.media.arrays import Ints
 from storysound.media.audio import Waveform
 
 LENGTHS = (0.5, 0.77, 1.0, 1.31, 3.0)
@@ -115,41 +116,55 @@ def test_a_tempo_that_changes_keeps_its_beat() -> None:
         assert abs((phases[1] - phases[0] + 0.5) % 1 - 0.5) * BEAT_S < 0.03
 
 
-def test_places_marked_apart_are_aligned() -> None:
-    wave, times = track("AA")
-    for off_s in (-0.04, 0.0, 0.03):
-        found = aligned(wave.samples[0], RATE, times[8], times[24] + off_s, 0.03, most_s=BEAT_S / 2, marked=True)
-        assert found.reach_s == pytest.approx(times[24], abs=0.002)
-        assert found.likeness > 0.5
+def test_jumps_keep_the_beat_where_it_was_found_late() -> None:
+    """Beats of one section are marked late, by as much as slow attacks may hide; jumps to it and from it meet."""
+    wave, times = track("ABABAB", ring_s=1.0)
+    marked = times[:-1] + np.where(np.arange(len(times) - 1) // 16 % 3 == 1, 0.05, 0.0)
+    found = rhythm.Bars(60 / BEAT_S, 4, marked, marked[::4])
+    remixer = Remixer(wave, analyse(wave, np.empty(0)), tracker=lambda _: found)
+    pieces = remixer.remix(2.4 * remixer.lasts_s).fit.pieces
+    assert len(pieces) > 2
+    for before, after in pairwise(pieces):
+        apart = (after.in_s - before.out_s + remixer.fade_s) / BEAT_S
+        assert abs(apart - round(apart)) * BEAT_S < 0.01
 
 
-def test_a_way_without_jumps_whose_onsets_do_not_meet_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    wave, _ = track()
-    wanted_s = 1.31 * wave.duration_s
+def test_jumps_whose_music_is_not_alike_are_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave, times = track("ABABAB", ring_s=1.0)
+    analysed, found = analyse(wave, np.empty(0)), rhythm.Bars(60 / BEAT_S, 4, times[:-1], times[:-1:4])
 
-    def jumps(likeness: Callable[[float, float], float]) -> set[tuple[float, float]]:
-        found = set()
+    def jumps() -> set[tuple[float, float]]:
+        fresh = Remixer(wave, analysed, tracker=lambda _: found)
+        pieces = fresh.remix(1.31 * wave.duration_s).fit.pieces
+        marks = [(before.out_s - fresh.fade_s / 2, after.in_s + fresh.fade_s / 2) for before, after in pairwise(pieces)]
+        beats = [np.abs(fresh.bars.times_s - fresh.lead_s - np.array(mark)[:, None]).argmin(axis=1) for mark in marks]
+        return {(int(leave), int(reach)) for leave, reach in beats}
 
-        def fake(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float, **_: object) -> Meeting:
-            return Meeting(reach_s, likeness(leave_s, reach_s))
-
-        monkeypatch.setattr("storysound.cue.remix.remix.aligned", fake)
-        fresh = Remixer(wave, analyse(wave, np.empty(0)))
-        for before, after in pairwise(fresh.remix(wanted_s).fit.pieces):
-            found.add((round(before.out_s - fresh.fade_s / 2, 6), round(after.in_s + fresh.fade_s / 2, 6)))
-        return found
-
-    usual = jumps(lambda leave_s, reach_s: 0.9)
+    usual = jumps()
     assert usual
-    others = jumps(lambda leave_s, reach_s: 0.0 if (round(leave_s, 6), round(reach_s, 6)) in usual else 0.9)
+    meet = Aligner.meet
+
+    def unlike(self: Aligner, leave: Ints, reach: Ints) -> Meetings:
+        meetings = meet(self, leave, reach)
+        named = [jump in usual for jump in zip(leave.tolist(), reach.tolist(), strict=True)]
+        return replace(meetings, likeness=np.where(named, 0.0, meetings.likeness))
+
+    monkeypatch.setattr(Aligner, "meet", unlike)
+    others = jumps()
     assert others
     assert not usual & others
 
 
-def test_nothing_is_before_a_track() -> None:
-    """A beat that a track begins with may move to before its first sample."""
-    wave = track("AA")[0]
-    assert aligned(wave.samples[0], RATE, 14.25, -0.05, 0.03, most_s=0.0, marked=True).reach_s < 0.01
+def test_no_jump_leads_to_where_a_crossfade_has_no_room() -> None:
+    wave, times = track("ABABAB", ring_s=1.0)
+    cut, beats = wave.cut(LEAD_IN_S - 0.01, wave.duration_s), times[:-1] - LEAD_IN_S + 0.01
+    found = rhythm.Bars(60 / BEAT_S, 4, beats, beats[::4])
+    remixer = Remixer(cut, analyse(cut, np.empty(0)), tracker=lambda _: found)
+    assert remixer.bars.times_s[0] < 0.03
+    for before, after in pairwise(remixer.remix(3.3 * remixer.lasts_s).fit.pieces):
+        assert after.in_s > BEAT_S / 2
+        apart = (after.in_s - before.out_s + remixer.fade_s) / BEAT_S
+        assert abs(apart - round(apart)) * BEAT_S < 0.01
 
 
 @pytest.mark.parametrize("may_wait", [True, False])

@@ -1,93 +1,112 @@
-"""Where exactly a jump comes in: so that the beat goes on, and the waves as well."""
+"""Where exactly a jump comes in: so that the beat goes on, and the waves as well.
+
+What is laid over each other is how the level of each semitone changes: where the same notes come again, their changes
+fall together to a few milliseconds, however soft they begin; and how alike they are says how sure that is.
+"""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
 
-from storysound.media.arrays import Doubles, Floats
-from storysound.media.spectrogram import Stft, power
+from storysound.media.arrays import Doubles, Floats, Ints
+from storysound.media.spectrogram import Complex, Stft, power
+from storysound.progress import check
 
-_HOP_S = 0.002
-_AROUND_S = 1.6  # of music on either side whose onsets are laid over each other
-_TAPER_S = 0.8  # what is further away than that counts for little: the tempo may be another
-_USUAL_S = 0.025  # by which beats are marked apart, standard deviation
-_SLIP = 0.6  # how likely it is beside that that a beat is marked where none is
-_LAGS = (4, 20)  # steps over which attacks rise, hard and soft ones
-_ALIKE = 0.15  # correlation of onsets from which on that may be
+_HOP_S, _FRAME_S = 0.01, 0.093  # of the spectra
+_LAG_S = 0.04  # over which levels change
+_LOWEST_HZ, _HIGHEST_HZ = 55.0, 5000.0
+_FLOOR = 1e-5  # of the loudest semitone: 50 dB below it nothing is heard to change
+_AROUND_S = 4.5  # of music on either side that is compared; what is far away counts for little
+_FASTEST_HZ = 12.0  # of the changes
+_STEP_S = 0.0025  # of places that are compared
+_TOP = 4  # steps to either side of a top
+_MOST_S = 0.3  # by which beats are marked apart
+_USUAL_S = 0.07  # the same, standard deviation
+_AT_ONCE = 64  # places whose surroundings are transformed together
 _WAVE_REACH_S = 0.003
-_BANDS_HZ = (0, 150, 300, 600, 1200, 2500, 5000, 10_000, 24_000)
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """Where what follows a jump goes on, and how alike the onsets around there and around where it leaves are."""
+class Meetings:
+    """By how much later than marked what follows each of c jumps goes on, and how alike the music around it is."""
 
-    reach_s: float
-    likeness: float  # correlation, in [-1, 1]
-
-
-def aligned(
-    mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float, *, most_s: float, marked: bool
-) -> Meeting:
-    """`reach_s`, moved by `most_s` at the most to where what comes there goes on from what ends at `leave_s`.
-
-    `mono` [n]. First by the onsets around both, to 2 ms, then by the waves of a crossfade of `fade_s`. `marked`: both
-    are beats, and most likely right.
-    """
-    moved_s, likeness = _by_onsets(mono, rate_hz, leave_s, reach_s, most_s, marked)
-    reach_s += moved_s
-    return Meeting(max(0.0, reach_s + _by_waves(mono, rate_hz, leave_s, reach_s, fade_s)), likeness)
+    moved_s: Doubles  # [c]
+    likeness: Doubles  # correlation, in [-1, 1] [c]
 
 
-def _by_onsets(
-    mono: Floats, rate_hz: int, leave_s: float, reach_s: float, most_s: float, marked: bool
-) -> tuple[float, float]:
-    """By how many seconds `reach_s` has to move so that the onsets of `mono` [n] around both lie together; likeness."""
-    here = _onsets(_around(mono, rate_hz, leave_s, _AROUND_S), rate_hz)
-    there = _onsets(_around(mono, rate_hz, reach_s, _AROUND_S + most_s), rate_hz)
-    most = (len(there) - len(here)) // 2
-    shifts = np.arange(-most, most + 1)
-    here = here * np.exp(-0.5 * (np.linspace(-1, 1, len(here)) * _AROUND_S / _TAPER_S) ** 2)[:, None]
-    norm = np.linalg.norm(here)
-    fits = np.array([_likeness(here, there[most + s : most + s + len(here)], float(norm)) for s in shifts])
-    worth = fits
-    if marked:
-        slip = np.where(fits > _ALIKE, _SLIP, 0.0)
-        worth = fits * np.maximum(np.exp(-0.5 * (shifts * _HOP_S / _USUAL_S) ** 2), slip)
-    best = int(np.argmax(worth))
-    return float(shifts[best] * _HOP_S), float(fits[best])
+class Aligner:
+    """The music around the n places of a track that jumps leave and reach."""
+
+    def __init__(self, samples: Floats, rate_hz: int, places_s: Doubles, most_s: float, *, marked: bool) -> None:
+        """`samples` [m]. `most_s`: by how much places may be moved; `marked`: they are beats, most likely right."""
+        changes, per_s = _changes(samples, rate_hz)
+        self._around, self._turns = _surroundings(changes, per_s, places_s)
+        most = round(min(most_s, _MOST_S) / _STEP_S)
+        self._lags_s = np.arange(-most, most + 1) * _STEP_S
+        self._usual = np.exp(-0.5 * (self._lags_s / _USUAL_S) ** 2) if marked else np.ones(len(self._lags_s))
+
+    def meet(self, leave: Ints, reach: Ints) -> Meetings:
+        """Where jumps from before some places come in that lead to others, numbers [c] each."""
+        fits = np.empty((len(leave), len(self._lags_s)))
+        waves = np.exp(1j * np.outer(self._turns, self._lags_s))
+        for to in np.unique(reach):
+            own = np.flatnonzero(reach == to)
+            check()
+            both = np.einsum("cfk,fk->cf", self._around[leave[own]].conj(), self._around[to])
+            fits[own] = (both @ waves).real.round(4)  # so that the last bits decide nothing
+        at = np.arange(len(fits))
+        meant = (fits * self._usual).argmax(axis=1)  # which top; where exactly that is, is of the music alone
+        near = np.clip(meant[:, None] + np.arange(-_TOP, _TOP + 1), 0, fits.shape[1] - 1)
+        best = near[at, fits[at[:, None], near].argmax(axis=1)]
+        return Meetings(self._lags_s[best], fits[at, best])
 
 
-def _likeness(here: Doubles, there: Doubles, norm: float) -> float:
-    """Correlation of two onset curves [t b]."""
-    return float((here * there).sum() / max(norm * float(np.linalg.norm(there)), 1e-12))
+def _changes(samples: Floats, rate_hz: int) -> tuple[Floats, float]:
+    """How much the level of each semitone changes, a frame each _HOP_S: [t k] of samples [m]; exact frames a second."""
+    config = Stft(n_fft=1 << round(np.log2(_FRAME_S * rate_hz)), hop_length=round(_HOP_S * rate_hz))
+    energies = power(samples, config) @ _semitones(config.n_fft, rate_hz)
+    per_s = rate_hz / config.hop_length
+    top = max(float(np.percentile(energies.max(axis=1), 95)), 1e-12)
+    levels = np.log10(_FLOOR + energies / top)
+    half = max(1, round(_LAG_S * per_s / 2))
+    padded = np.pad(levels, ((half, half), (0, 0)), mode="edge")
+    return np.asarray(padded[2 * half :] - padded[: -2 * half], np.float32), per_s
 
 
-def _around(mono: Floats, rate_hz: int, time_s: float, reach_s: float) -> Floats:
-    """Samples [m] around a time, silence where there are none."""
-    at, reach = round(time_s * rate_hz), round(reach_s * rate_hz)
-    first, out = at - reach, np.zeros(2 * reach, mono.dtype)
-    low, high = max(0, first), min(len(mono), at + reach)
-    if low < high:
-        out[low - first : high - first] = mono[low:high]
-    return out
+@lru_cache(maxsize=4)
+def _semitones(n_fft: int, rate_hz: int) -> Floats:
+    """Weights of frequencies in semitones, triangles as wide as one to either side, or as a frequency: [f k]."""
+    hertz = np.fft.rfftfreq(n_fft, 1 / rate_hz)
+    middles = _LOWEST_HZ * 2 ** (np.arange(0, 12 * np.log2(_HIGHEST_HZ / _LOWEST_HZ)) / 12)
+    widths = np.maximum(middles * (2 ** (1 / 12) - 1), hertz[1])
+    return np.asarray(np.maximum(0, 1 - np.abs(hertz[:, None] - middles) / widths), np.float32)
 
 
-def _onsets(samples: Floats, rate_hz: int) -> Doubles:
-    """How much begins in each band every 2 ms, mean removed: [t b] of samples [n]."""
-    size = 1 << round(np.log2(0.012 * rate_hz))
-    spectrum = power(samples, Stft(n_fft=size, hop_length=round(_HOP_S * rate_hz)))
-    bounds = np.unique(np.clip(np.searchsorted(np.fft.rfftfreq(size, 1 / rate_hz), _BANDS_HZ), 0, size // 2))
-    energies = np.add.reduceat(spectrum, bounds[:-1], axis=1, dtype=np.float64)
-    levels = np.log10(1 + 1e6 * energies / max(float(energies.max(initial=0.0)), 1e-12))
-    far = max(_LAGS)
-    rises = np.concatenate([np.maximum(0.0, levels[far:] - levels[far - lag : -lag]) / lag for lag in _LAGS], axis=1)
-    return np.asarray(rises - rises.mean(axis=0))
+def _surroundings(changes: Floats, per_s: float, places_s: Doubles) -> tuple[Complex, Doubles]:
+    """Spectra of unit length of changes [t k] around places [n]: [n f k]; and their frequencies in radians a second."""
+    reach = round(_AROUND_S * per_s)
+    near = np.arange(-reach, reach + 1)
+    padded = np.pad(changes, ((reach, reach), (0, 0)))
+    at = np.clip(np.round(places_s * per_s).astype(np.int64), 0, len(changes) - 1)
+    taper = np.cos(0.5 * np.pi * near / (reach + 1)).astype(np.float32)[:, None] ** 2
+    size = scipy.fft.next_fast_len(len(near) + round(2 * _MOST_S * per_s), True)
+    count = int(_FASTEST_HZ * size / per_s) + 1
+    turns = 2 * np.pi * np.arange(count) * per_s / size
+    found = np.empty((len(at), count, changes.shape[1]), np.complex64)
+    for first in range(0, len(at), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        around = padded[at[part, None] + reach + near] * taper
+        found[part] = scipy.fft.rfft(around, size, axis=1)[:, :count]
+    found[:, 1:] *= np.float32(np.sqrt(2))  # once more for their negative frequencies
+    found *= np.exp(1j * turns * (places_s - at / per_s)[:, None])[..., None].astype(np.complex64)
+    found /= np.maximum(np.sqrt((np.abs(found) ** 2).sum(axis=(1, 2), keepdims=True)), 1e-9)
+    return found, turns
 
 
-def _by_waves(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float) -> float:
-    """By how many seconds `reach_s` has to move for the wave of `mono` [n] there to go on from the other."""
+def by_waves(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s: float) -> float:
+    """By how many seconds `reach_s` has to move for the wave of `mono` [m] to go on there; `fade_s`: of crossfades."""
     here = _around(mono, rate_hz, leave_s, fade_s / 2)
     there = _around(mono, rate_hz, reach_s, fade_s / 2 + _WAVE_REACH_S)
     most = (len(there) - len(here)) // 2
@@ -99,3 +118,13 @@ def _by_waves(mono: Floats, rate_hz: int, leave_s: float, reach_s: float, fade_s
     energy = np.cumsum(np.pad(np.square(there, dtype=np.float64), (1, 0)))
     fits = products / np.sqrt(energy[len(here) :] - energy[: -len(here)] + 1e-12)
     return (int(np.argmax(fits)) - (len(there) - len(here)) / 2) / rate_hz
+
+
+def _around(mono: Floats, rate_hz: int, time_s: float, reach_s: float) -> Floats:
+    """Samples [m] around a time, silence where there are none."""
+    at, reach = round(time_s * rate_hz), round(reach_s * rate_hz)
+    first, out = at - reach, np.zeros(2 * reach, mono.dtype)
+    low, high = max(0, first), min(len(mono), at + reach)
+    if low < high:
+        out[low - first : high - first] = mono[low:high]
+    return out

@@ -13,7 +13,7 @@ import numpy as np
 
 from storysound.cue.remix.bars import Bars
 from storysound.cue.score import Piece
-from storysound.media.arrays import Doubles
+from storysound.media.arrays import Doubles, standardise
 
 LEAST_RANGE = 0.05  # deviation of a scene's arousal over time below which it has no arc
 WIDE = 0.15  # and from which on it counts in full
@@ -67,13 +67,8 @@ def arousal_of(bars: Bars) -> Doubles:
     near = np.abs(bars.times_s[:, None] - bars.times_s) <= _AROUND_S / 2
     around = near / near.sum(axis=1, keepdims=True)
     parts = ((_LEVEL, bars.level_db), (_RISES, np.log1p(rises / steps_s)), (_FULLNESS, fullness))
-    return _usual(np.sum([weight * _usual(around @ values) for weight, values in parts], axis=0)).round(3)
-
-
-def _usual(values: Doubles) -> Doubles:
-    """[n] in deviations from their mean; zeros where all are alike."""
-    deviation = float(values.std())
-    return np.asarray((values - values.mean()) / deviation if deviation > 1e-6 else np.zeros(len(values)))
+    felt = np.sum([weight * standardise(around @ values) for weight, values in parts], axis=0)
+    return standardise(felt).round(3)
 
 
 def agreement(arc: Arc, bars: Bars, pieces: Sequence[Piece]) -> float:

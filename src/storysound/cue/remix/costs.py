@@ -5,14 +5,15 @@ where, right at the seam, no more changes than at the track's own beats (Wenner 
 Music Retargeting and Synthesis", section 4, compare both sides likewise).
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.special
+from numpy.typing import NDArray
 
 from storysound.cue.remix.bars import Bars
 from storysound.cue.remix.structure import Structure
-from storysound.media.arrays import Doubles, Floats
+from storysound.media.arrays import Doubles, Floats, Ints
 
 # Weights of the beats before a jump, the nearest first, and of those after it.
 _PAST = (1.0, 0.6, 0.4, 0.3)
@@ -22,6 +23,9 @@ _LEAST_DB = 4.0  # two beats that differ by less are the same to the ear
 _LEAST_CHROMA = 0.25
 _STEP_DB = 4.0  # a step in level by so much more than usual costs 1
 _LEVEL_BEATS = 4
+_LISTENED = 20  # jumps to each beat of which it is looked whether the beat goes on
+_LOST = 5.0  # what it costs to lose the beat
+_ALIKE, _ALIKE_WIDTH = 0.2, 0.05  # correlation at which that counts half, and over which it falls off
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,28 @@ class Costs:
     level: Floats
     total: Floats  # with what doesn't depend on sound
 
-    def raised(self, jumps: Collection[tuple[int, int]], by: float) -> "Costs":
-        """Those where some jumps (before which beat they leave, and with which they go on) cost more by so much."""
-        total = self.total.copy()
-        for jump in jumps:
-            total[jump] += by
+    def least(self, apart: int) -> tuple[Ints, Ints]:
+        """The _LISTENED jumps to each beat that cost least and lead over `apart` beats or more: from [c], to [c]."""
+        beats = np.arange(len(self.total))
+        total = np.where(np.abs(beats[:, None] - beats) < apart, np.inf, self.total)
+        leave = np.argsort(total, axis=0, kind="stable")[:_LISTENED]  # of equals the same on all machines
+        reach = np.broadcast_to(beats, leave.shape)
+        possible = np.isfinite(np.take_along_axis(total, leave, axis=0))
+        return leave[possible], reach[possible]
+
+    def doubted(self, leave: Ints, reach: Ints, likeness: Doubles) -> "Costs":
+        """Those where jumps [c] cost more the less the music around both beats is alike, and all others the most.
+
+        Where it isn't alike nobody knows whether the beat goes on.
+        """
+        lost = scipy.special.expit((_ALIKE - likeness) / _ALIKE_WIDTH)
+        total = self.total + np.float32(_LOST)
+        total[leave, reach] = self.total[leave, reach] + _LOST * lost
         return replace(self, total=total)
+
+    def without(self, beats: NDArray[np.bool_]) -> "Costs":
+        """Those where no jump leads to some beats [n]."""
+        return replace(self, total=np.where(beats, np.float32(np.inf), self.total))
 
 
 def costs_of(bars: Bars, structure: Structure, weights: Weights = WEIGHTS) -> Costs:

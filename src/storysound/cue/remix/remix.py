@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from storysound.cue.fit import EDGE_S, HOP_S, Fit, Track
-from storysound.cue.remix.align import Meeting, aligned
+from storysound.cue.remix.align import Aligner, by_waves
 from storysound.cue.remix.arc import Arc
 from storysound.cue.remix.bars import Bars, bars_of
 from storysound.cue.remix.costs import WEIGHTS, Costs, Weights, costs_of
@@ -28,9 +28,6 @@ MOST_S = 1200.0  # all pairs of a track's beats are compared
 LEAD_S = 0.031  # before a beat its attack begins, and a seam is over
 FADE_S = 0.03  # of the crossfade at a jump
 PLAIN_FADE_S = 0.3  # where there are no beats to be kept
-MOST_SHIFT_S = 0.3  # of where a jump comes in, so that the beat goes on
-LEAST_LIKENESS = 0.2  # of the onsets around both places of a jump: where there is less the beat may be lost
-_DOUBTED, _ROUNDS = 1.5, 8  # cost of such a jump, and how often a way without them is looked for
 _MET_S = 0.05  # of a hit, and what begins there is heard as on it
 _ALL_BUT_S = 0.2  # of a hit, and it is met exactly by moving all
 _LOUD_SHARE = 90  # percentile of the level that counts as loud
@@ -68,7 +65,6 @@ class Remixer:
     ) -> None:
         """`track`: what the cutter knows of the same sound; `tracker`: who counts it."""
         self._wave, self._track, self._weights, self._tracker = wave, track, weights, tracker
-        self._meetings: dict[tuple[int, int], Meeting] = {}  # of the jumps that were looked at
 
     @cached_property
     def bars(self) -> Bars:
@@ -95,6 +91,21 @@ class Remixer:
         return costs_of(self.bars, self.structure, self._weights)
 
     @cached_property
+    def _aligner(self) -> Aligner:
+        bars, track = self.bars, self._track
+        places_s = bars.times_s - self.lead_s
+        return Aligner(track.mono, track.rate_hz, places_s, bars.beat_s / 2, marked=bars.pulses)
+
+    @cached_property
+    def _search_costs(self) -> Costs:
+        """Of all jumps, dear where the beat may be lost; none leads to a beat before which a crossfade has no room."""
+        if not self.bars.pulses:
+            return self.costs
+        leave, reach = self.costs.least(self.bars.meter)
+        doubted = self.costs.doubted(leave, reach, self._aligner.meet(leave, reach).likeness)
+        return doubted.without(self.bars.times_s < self.lead_s + self.fade_s / 2)
+
+    @cached_property
     def _loud_db(self) -> Doubles:
         """How loud it is every 20 ms, 0 in its loud parts: [t]."""
         level = self._track.level_db
@@ -107,7 +118,7 @@ class Remixer:
 
     def prepare(self) -> None:
         """Analyses it now and not when it is first asked for. Raises as `bars`."""
-        _ = self.costs
+        _ = self._search_costs
 
     @property
     def lead_s(self) -> float:
@@ -142,7 +153,7 @@ class Remixer:
         latest_s = self.bars.beat_s * self.bars.meter / 2 if may_wait else 0.0
         arc = arc if arc is not None and arc.changes(at_s, at_s + length_s) else None
         wanted = Wanted(length_s, hits, hint_s, turns, latest_s, arc, at_s)
-        way = self._way(wanted)
+        way = cheapest(self.bars, self.structure, self._search_costs, wanted, self._loud_db)
         pieces = self._pieces(way, at_s)
         if hits_s:
             pieces = self._moved(pieces, way.late_s)
@@ -163,30 +174,11 @@ class Remixer:
             way.cost,
         )
 
-    def _way(self, wanted: Wanted) -> Way:
-        """The cheapest, where jumps whose beats may be wrong cost more; only those are listened to that are wanted."""
-        costs, doubted = self.costs, set[tuple[int, int]]()
-        for _ in range(_ROUNDS):
-            way = cheapest(self.bars, self.structure, costs, wanted, self._loud_db)
-            new = {jump for jump in way.jumps if self._is_doubtful(jump)} - doubted
-            if not new:
-                break
-            doubted |= new
-            costs = costs.raised(doubted, _DOUBTED)
-        return way
-
-    def _is_doubtful(self, jump: tuple[int, int]) -> bool:
-        return self.bars.pulses and self._meeting(*jump).likeness < LEAST_LIKENESS
-
-    def _meeting(self, leave: int, reach: int) -> Meeting:
-        """Where exactly the jump from before one beat to another comes in."""
-        if (leave, reach) not in self._meetings:
-            leave_s, reach_s = (float(self.bars.times_s[beat]) - self.lead_s for beat in (leave, reach))
-            most_s = min(self.bars.beat_s / 2, MOST_SHIFT_S)
-            mono, rate_hz, pulses = self._track.mono, self._track.rate_hz, self.bars.pulses
-            found = aligned(mono, rate_hz, leave_s, reach_s, self.fade_s, most_s=most_s, marked=pulses)
-            self._meetings[leave, reach] = found
-        return self._meetings[leave, reach]
+    def _reach_s(self, leave: int, reach: int) -> float:
+        """Where exactly the jump from before one beat to another comes in: first by the music around, then by waves."""
+        leave_s, reach_s = (float(self.bars.times_s[beat]) - self.lead_s for beat in (leave, reach))
+        reach_s += float(self._aligner.meet(np.array([leave]), np.array([reach])).moved_s[0])
+        return reach_s + by_waves(self._track.mono, self._track.rate_hz, leave_s, reach_s, self.fade_s)
 
     def _pieces(self, way: Way, at_s: float) -> list[Piece]:
         """The stretches of a way, to the audible end of the track."""
@@ -197,7 +189,7 @@ class Remixer:
         for leave, reach in way.jumps:
             pieces.append(Piece(start_s, float(bars.times_s[leave]) - lead + half, at_s, jump))
             at_s = pieces[-1].end_s - 2 * half
-            start_s = max(0.0, self._meeting(leave, reach).reach_s - half)
+            start_s = max(0.0, self._reach_s(leave, reach) - half)
             jump = self.jump(leave, reach)
         pieces.append(Piece(start_s, bars.last_s, at_s, jump))
         return pieces

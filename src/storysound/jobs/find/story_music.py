@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from storysound.library.search import Index
 from storysound.match.story_words import LEVELS, Concept, Lemma, Mention, StoryWords, in_words, spoken
-from storysound.media.arrays import Doubles, Floats
+from storysound.media.arrays import Doubles, Floats, standardise
 from storysound.story import Sound
 
 HEARD_SHARE = 0.5  # of what a concept asks to be heard, beside its levels
@@ -75,7 +75,9 @@ class StoryMusic:
         """[s] by level, in deviations over the music of the library."""
         asked = {level: self.words.levels.get(level, {}) for level in LEVELS}
         sums = {level: sum(w * self._measures[name] for name, w in parts.items()) for level, parts in asked.items()}
-        return {level: self._usual(np.broadcast_to(total, len(self._index.sounds))) for level, total in sums.items()}
+        return {
+            level: self._deviations(np.broadcast_to(total, len(self._index.sounds))) for level, total in sums.items()
+        }
 
     @cached_property
     def _measures(self) -> Mapping[str, Doubles]:
@@ -90,12 +92,12 @@ class StoryMusic:
             "range": [float(np.std(np.maximum(part, _SILENT_LUFS))) for part in self._parts(index.loudness_lufs)],
         }
         heard = {name: self._heard({*each.classes, *each.tags}) for name, each in self.words.heard.items()}
-        return {name: self._usual(np.array(values)) for name, values in measured.items()} | heard
+        return {name: self._deviations(np.array(values)) for name, values in measured.items()} | heard
 
     def _heard(self, wanted: set[str]) -> Doubles:
         """How clearly classes are heard, each counting alike: [s]; 0 of those that nobody listened for."""
         found = [row for label, rows in self._columns.items() if label in wanted for row in rows]
-        return self._usual(np.mean(found, axis=0)) if found else np.zeros(len(self._index.sounds))
+        return self._deviations(np.mean(found, axis=0)) if found else np.zeros(len(self._index.sounds))
 
     @cached_property
     def _columns(self) -> Mapping[str, list[Doubles]]:
@@ -113,18 +115,16 @@ class StoryMusic:
                 continue
             means = np.stack([part.mean(axis=0) for part in self._parts(self._index.matrix(column)[:, own])])
             for at, mean in zip(own, means.T, strict=True):
-                columns.setdefault(labels[at], []).append(self._usual(np.log(np.maximum(mean, 0) + _FLOOR)))
+                columns.setdefault(labels[at], []).append(self._deviations(np.log(np.maximum(mean, 0) + _FLOOR)))
         return columns
 
     def _parts(self, rows: Floats) -> list[Floats]:
         """What [n ...] of segments holds of each sound."""
         return np.split(rows, self._index.first[1:-1])
 
-    def _usual(self, values: Doubles) -> Doubles:
+    def _deviations(self, values: Doubles) -> Doubles:
         """[s] in deviations over the music of the library; 0 where all of it is alike."""
-        own = values[self._is_music] if self._is_music.any() else values
-        deviation = float(own.std())
-        return np.asarray((values - own.mean()) / deviation if deviation > 1e-6 else np.zeros(len(values)), np.float64)
+        return standardise(values.astype(np.float64), self._is_music if self._is_music.any() else None)
 
     @cached_property
     def _is_music(self) -> NDArray[np.bool_]:

@@ -15,6 +15,8 @@ from storysound.story import Mood, Span
 
 # Weights of what is seen or heard, told and felt, and of a film's colours.
 SEEN, TOLD, FELT, COLOURS = 1.0, 1.0, 2.0, 1.4
+# Two photographs of one thing differ more in mood than two shots of one place: it says less of them, what is seen more.
+SEEN_IN_PICTURES, FELT_IN_PICTURES = 1.1, 1.2
 THINGS = 0.25  # of the things in pictures, beside what else is seen
 
 
@@ -29,7 +31,8 @@ def theme_vectors(breakdown: Breakdown, footage: Footage, mood: Mood | None) -> 
     if footage.pages and breakdown.reader is not None:
         looks = _ones(np.concatenate([looks, np.sqrt(THINGS) * breakdown.reader.detected(scenes)], axis=1))
     felt = np.array([_point(scene, mood) for scene in scenes])
-    parts = [np.sqrt(SEEN / 2) * looks, np.sqrt(TOLD / 2) * _ones(shared @ told.vectors), np.sqrt(FELT) * felt]
+    of_seen, of_felt = (SEEN_IN_PICTURES, FELT_IN_PICTURES) if footage.pages else (SEEN, FELT)
+    parts = [np.sqrt(of_seen / 2) * looks, np.sqrt(TOLD / 2) * _ones(shared @ told.vectors), np.sqrt(of_felt) * felt]
     if footage.each and not footage.pages:
         shares = shared / np.maximum(shared.sum(axis=1, keepdims=True), 1e-9)
         parts.append(np.sqrt(COLOURS / 2) * shares @ _colours(footage))

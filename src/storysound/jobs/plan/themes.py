@@ -58,7 +58,7 @@ FILM_BUDGETS: Mapping[Changes, Budget] = {
 PICTURE_BUDGETS: Mapping[Changes, Budget] = {
     "few": Budget(60.0, 30.0, 5.0, 1.0, few=1),
     "some": Budget(15.0, 8.0, 2.5, 0.3, few=4),
-    "many": Budget(5.0, 4.0, 1.8, 0.3, few=4),
+    "many": Budget(5.0, 4.0, 2.0, 0.3, few=4),
 }
 
 

@@ -132,7 +132,7 @@ class ThingEffects:
         self._reader, self._known, self._finder, self._options = reader, known, finder, options
         self._texts, self._lemma = texts, lemma
         self._sounds: dict[str, ThingSound | None] = {}
-        self._found: dict[ThingSound, tuple[Hit, ...]] = {}  # by the words of each
+        self._found: dict[ThingSound, tuple[tuple[Hit, float], ...]] = {}
 
     def hits(self, unit: int) -> tuple[Hit, ...]:
         """What fits what a unit shows and is told of it, the likeliest first; each with its chance."""
@@ -149,8 +149,7 @@ class ThingEffects:
             if sound := self._sound_of(word.words):
                 yield from self._of(sound, word.chance, why)
         for suits in self._reader.ambience(unit):
-            sound = ambience_sounds()[suits.words]
-            if sound and suits.chance >= SEEN:
+            if suits.chance >= SEEN and (sound := ambience_sounds()[suits.words]):
                 why = f"suits what is seen: {suits.words} ({suits.chance:.2f})".replace("(0.", "(.")
                 yield from self._of(sound, suits.chance, why)
 
@@ -183,14 +182,14 @@ class ThingEffects:
         one alone may be of something else, as of a fire truck.
         """
         told = told and len(name_words(sound.words)) > 1
-        for hit in self._sounding(sound):
-            fits = sound.chance(hit)
-            if not fits and told and not hit.events and (hit.chance or 0.0) >= SURE:
-                fits = hit.chance or 0.0
-            if fits:
-                yield replace(hit, chance=chance * fits, why=(why, *hit.why))
+        for hit, fits in self._sounding(sound):
+            surely = told and not hit.events and (hit.chance or 0.0) >= SURE
+            if likely := fits or (hit.chance or 0.0 if surely else 0.0):
+                yield replace(hit, chance=chance * likely, why=(why, *hit.why))
 
-    def _sounding(self, sound: ThingSound) -> tuple[Hit, ...]:
+    def _sounding(self, sound: ThingSound) -> tuple[tuple[Hit, float], ...]:
+        """What a library has for its words, and how likely each is a sound of it."""
         if sound not in self._found:
-            self._found[sound] = search(self._finder, Query(text=sound.words), THING_HITS, "sfx", self._options)
+            hits = search(self._finder, Query(text=sound.words), THING_HITS, "sfx", self._options)
+            self._found[sound] = tuple((hit, sound.chance(hit)) for hit in hits)
         return self._found[sound]

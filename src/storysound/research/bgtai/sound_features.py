@@ -17,8 +17,8 @@ from storysound.encode.features import speaking
 from storysound.encode.labels import head_space, text_vectors
 from storysound.encode.pool import Models
 from storysound.errors import InputError, MediaError
-from storysound.match.first_stage import Hearing, probabilities, standardise
-from storysound.media.arrays import Floats
+from storysound.match.first_stage import Hearing, probabilities
+from storysound.media.arrays import Floats, standardise
 from storysound.media.audio import read_audio
 from storysound.progress import Watch
 
