@@ -38,7 +38,7 @@ class SceneryHeads:
 
 
 def of_pictures(seen: Sequence[Encoding], known: Known = "scenery") -> Mapping[str, Sequence[float]]:
-    """How likely each of some pictures, as `EYES` see them, shows what the heads know, or goes with it, by name."""
+    """How likely each of some pictures, as `EYES` see them, shows what the heads know, or goes with it: by name [n]."""
     heads = shipped(known)
     chances = heads(mood.looks(np.concatenate([picture.embedding for picture in seen])))
     return dict(zip(heads.names, chances.T.tolist(), strict=True))
@@ -46,7 +46,7 @@ def of_pictures(seen: Sequence[Encoding], known: Known = "scenery") -> Mapping[s
 
 @cache
 def shipped(known: Known) -> SceneryHeads:
-    """The heads that ship."""
+    """The heads that ship; weights [f s]."""
     tensors = safetensors.numpy.load((files("storysound") / "encode" / "weights" / f"{known}.safetensors").read_bytes())
     names = tuple(bytes(tensors["names"]).decode().splitlines())
     return SceneryHeads(names, tensors["weights"].astype(np.float32), tensors["bias"])
