@@ -9,7 +9,7 @@ import typer
 from storysound.app.cli.streams import json_line
 
 if TYPE_CHECKING:
-    from storysound.match.query import Hit
+    from storysound.match.query import Hit, Query
 
 
 class KindChoice(enum.StrEnum):
@@ -64,7 +64,7 @@ def find(
     with Session(profile) as session, shown("find") as watch:
         result = session.find_all(request, watch=watch)
     for query, hits in zip(asked, result.hits, strict=True):
-        show(query.id, hits, as_json)
+        show(query, hits, as_json, numbered=queries is not None)
 
 
 def pictures(image: list[Path], more: list[Path]) -> list[Path]:
@@ -76,11 +76,18 @@ def pictures(image: list[Path], more: list[Path]) -> list[Path]:
     return [*image, *more]
 
 
-def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
-    """One query's hits: JSON lines, or a table."""
+def asked_for(query: "Query") -> str:
+    """What a query asks for, in its own words and the names of its files."""
+    files = [path.name for path in (*query.images, query.video, query.audio) if isinstance(path, Path)]
+    mood = f"mood {query.mood.valence:g},{query.mood.arousal:g}" if query.mood else ""
+    return ", ".join(part for part in (query.text.strip(), *files, mood) if part)
+
+
+def show(query: "Query", hits: "tuple[Hit, ...]", as_json: bool, *, numbered: bool) -> None:
+    """One query's hits: JSON lines, or a table headed by what is asked; of several queries by its id as well."""
     if as_json:
         for rank, hit in enumerate(hits, 1):
-            row = {"id": query_id, "rank": rank, "sound": hit.sound.path, "score": hit.score}
+            row = {"id": query.id, "rank": rank, "sound": hit.sound.path, "score": hit.score}
             row |= {"chance": hit.chance, "start_s": hit.start_s, "end_s": hit.end_s, "why": list(hit.why)}
             json_line(row)
         return
@@ -93,9 +100,10 @@ def show(query_id: str, hits: "tuple[Hit, ...]", as_json: bool) -> None:
     from storysound.match.chance import in_words
     from storysound.story import Span
 
-    table = Table(box=None, title=escape(one_line(query_id)), title_justify="left")
-    for heading in ("#", "sound", "score", "fits", "when", "why"):
-        table.add_column(heading, justify="right" if heading in ("#", "score", "when") else "left")
+    heading = f"{query.id}: {asked_for(query)}" if numbered else asked_for(query)
+    table = Table(box=None, title=escape(one_line(heading)), title_justify="left")
+    for column in ("#", "sound", "score", "fits", "when", "why"):
+        table.add_column(column, justify="right" if column in ("#", "score", "when") else "left")
     for rank, hit in enumerate(hits, 1):
         cells = (
             escape(one_line(hit.sound.path)),
