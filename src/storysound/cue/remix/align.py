@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 
 from storysound.media.arrays import Doubles, Floats, Ints
-from storysound.media.spectrogram import Complex, Stft, power
+from storysound.media.spectrogram import Complex, Stft, power_blocks
 from storysound.progress import check
 
 _HOP_S, _FRAME_S = 0.01, 0.093  # of the spectra
@@ -66,7 +66,8 @@ class Aligner:
 def _changes(samples: Floats, rate_hz: int) -> tuple[Floats, float]:
     """How much the level of each semitone changes, a frame each _HOP_S: [t k] of samples [m]; exact frames a second."""
     config = Stft(n_fft=1 << round(np.log2(_FRAME_S * rate_hz)), hop_length=round(_HOP_S * rate_hz))
-    energies = power(samples, config) @ _semitones(config.n_fft, rate_hz)
+    weights = _semitones(config.n_fft, rate_hz)
+    energies = np.concatenate([powers @ weights for _, powers in power_blocks(samples, config)])
     per_s = rate_hz / config.hop_length
     top = max(float(np.percentile(energies.max(axis=1), 95)), 1e-12)
     levels = np.log10(_FLOOR + energies / top)
