@@ -7,17 +7,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storysound.cue.score import Cue, Piece
-from storysound.media import rhythm
 from storysound.media.arrays import RATE_HZ, Floats, Samples
 from storysound.media.audio import Waveform
 from storysound.media.levels import raised_cosine
 from storysound.media.recording import Recording, record_audio
 from storysound.progress import check
 from storysound.story import Sound, Span
+
+if TYPE_CHECKING:
+    from storysound.media import rhythm
 
 CUT_S = 0.02  # fade where the film ends before the cue does
 _MARGIN_S = 1.0  # read beyond the pieces
@@ -175,15 +178,17 @@ class Sounds:
     Stereo at RATE_HZ. Short ones are decoded once, of longer ones what a cue plays. Several threads may ask at once.
     """
 
-    def __init__(self, most_bytes: int = _MOST_BYTES, tracker: rhythm.Tracker = rhythm.bars) -> None:
-        """`tracker` counts those that are music."""
+    def __init__(self, most_bytes: int = _MOST_BYTES, tracker: "rhythm.Tracker | None" = None) -> None:
+        """`tracker` counts those that are music; ours without it."""
         self._most, self._tracker = most_bytes, tracker
         self._kept: dict[_Stretch, Recording] = {}  # the one asked for last stands last
         self._lock = threading.Lock()
 
-    def bars(self, music: rhythm.Spectrogram) -> rhythm.Bars | None:
+    def bars(self, music: "rhythm.Spectrogram") -> "rhythm.Bars | None":
         """Beats and bars of one of them; None where nothing pulses."""
-        return self._tracker(music)
+        from storysound.media import rhythm  # and scipy with it: rendering counts nothing
+
+        return (self._tracker or rhythm.bars)(music)
 
     def whole(self, sound: Sound) -> Recording:
         """All of a sound. Raises MediaError where its file can't be read."""
