@@ -32,6 +32,7 @@ from storysound.match.chance import INTERCEPT, NAMED, WEIGHTS, features
 from storysound.match.first_stage import Verdict
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
+from storysound.metrics.classification import TENTHS, calibration_error
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
@@ -39,7 +40,7 @@ TRUTH = Path(__file__).parent / "photograph_sounds.toml"
 RANKS = 3  # hits of each search
 DRAWS, SHARES = 8, (1, 2, 3, 4)  # libraries of each query, and by how many they are fewer
 PER_THEME = 6  # photographs
-FOLDS, RIDGE, BINS = 5, 0.0005, 10
+FOLDS, RIDGE = 5, 0.0005
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,6 @@ def chances(x: Doubles, names: Doubles, model: Doubles) -> Doubles:
     return np.asarray(1 - (1 - by_ear) * (1 - model[-1] * names))
 
 
-def calibration_error(p: Doubles, y: Doubles) -> float:
-    """Expected calibration error."""
-    own = np.minimum((p * BINS).astype(int), BINS - 1)
-    return sum(float((own == b).mean()) * abs(p[own == b].mean() - y[own == b].mean()) for b in np.unique(own))
-
-
 def main() -> None:
     """Prints both tables, and with --fit the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,10 +211,10 @@ def main() -> None:
         print(f"{name + ' by the others':22} {own.sum():5} {y[own].mean():5.2f} {p.mean():5.2f} "
               f"{calibration_error(p, y[own]):5.3f} {area:5.2f}")  # fmt: skip
     print("\nfirst hits by the chance that is said of them: how many, and how many fit")
-    for low in np.arange(BINS) / BINS:
-        own = first & (crossed >= low) & (crossed < low + 1 / BINS)
+    for low in np.arange(TENTHS) / TENTHS:
+        own = first & (crossed >= low) & (crossed < low + 1 / TENTHS)
         if own.any():
-            print(f"{low:.1f}-{low + 1 / BINS:.1f} {own.sum():5} {crossed[own].mean():5.2f} {y[own].mean():5.2f}")
+            print(f"{low:.1f}-{low + 1 / TENTHS:.1f} {own.sum():5} {crossed[own].mean():5.2f} {y[own].mean():5.2f}")
 
 
 if __name__ == "__main__":

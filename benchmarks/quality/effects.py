@@ -27,7 +27,7 @@ import csv
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +40,7 @@ from benchmarks.quality.scene_words import share
 from storysound.annotate.events import faint_sounds
 from storysound.annotate.picture_claims import log_odds
 from storysound.config import load_profile
-from storysound.cue.score import Score
+from storysound.cue.score import Cue, Score
 from storysound.encode.pool import Models
 from storysound.jobs.find.find import finder_of
 from storysound.jobs.index import index
@@ -53,6 +53,7 @@ from storysound.library.search import Index
 from storysound.match.query import Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
+from storysound.story import Span
 from storysound.weights.resolver import Resolver
 
 HERE = Path(__file__).parent
@@ -136,6 +137,17 @@ def scored(judged: list[JudgedShot], library: Path, scratch: Path, models: Model
         keep_original=False, ignore_names=True,
     )  # fmt: skip
     return plan.run(request, models, Watch()).score
+
+
+def laid_under(score: Score, span: Span, labels: Mapping[str, str]) -> Iterator[tuple[Cue, str]]:
+    """Effects that belong to a stretch, with the classes of their sounds: what is heard once and begins there, ambience
+    that covers half of it.
+    """
+    for cue in score.cues:
+        begins = span.start_s <= cue.start_s < span.end_s
+        if begins if cue.layer == "spot" else Span(cue.start_s, cue.end_s).overlap_s(span) > span.duration_s / 2:
+            stem = Path(cue.sound.path).stem
+            yield cue, labels.get(stem, stem)
 
 
 def pairs(library: Path, labels: dict[str, str], models: Models) -> list[tuple[str, float, float, bool]]:
@@ -227,14 +239,10 @@ def main() -> None:
     for still in score.slideshow.stills if score.slideshow else ():
         number = int(Path(still.path).stem)
         shot = judged[number]
-        for cue in score.cues:
-            shared_s = min(cue.end_s, still.end_s) - max(cue.start_s, still.start_s)
-            begins = still.start_s <= cue.start_s < still.end_s
-            if begins if cue.layer == "spot" else shared_s > (still.end_s - still.start_s) / 2:
-                label = labels.get(Path(cue.sound.path).stem, Path(cue.sound.path).stem)
-                laid.append((number, cue.score, label in shot.fits))
-                name = f"{shot.file.parent.name[-12:]}/{shot.file.name}"[-40:]
-                print(f"{'right' if label in shot.fits else 'WRONG'} {name:40} {label:16} {'; '.join(cue.why)[:90]}")
+        for cue, label in laid_under(score, Span(still.start_s, still.end_s), labels):
+            laid.append((number, cue.score, label in shot.fits))
+            name = f"{shot.file.parent.name[-12:]}/{shot.file.name}"[-40:]
+            print(f"{'right' if label in shot.fits else 'WRONG'} {name:40} {label:16} {'; '.join(cue.why)[:90]}")
     for name, numbers in (("shots", range(fresh)), ("photographs of OASIS", range(fresh, len(judged)))):
         own = [(number, right) for number, _, right in laid if number in numbers]
         deserving = sum(bool(judged[number].fits) for number in numbers)

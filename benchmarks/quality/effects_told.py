@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.quality.effects import classes_of_sounds, library_of
+from benchmarks.quality.effects import classes_of_sounds, laid_under, library_of
 from benchmarks.quality.scene_words import share
 from storysound.config import load_profile
 from storysound.encode.pool import Models
@@ -51,13 +51,9 @@ def main() -> None:
     assert len(units) == len(judged)
     laid: list[tuple[int, bool]] = []
     for number, ((text, fits), unit) in enumerate(zip(judged, units, strict=True)):
-        for cue in score.cues:
-            shared_s = min(cue.end_s, unit.end_s) - max(cue.start_s, unit.start_s)
-            begins = unit.start_s <= cue.start_s < unit.end_s
-            if begins if cue.layer == "spot" else shared_s > unit.duration_s / 2:
-                label = labels.get(Path(cue.sound.path).stem, Path(cue.sound.path).stem)
-                laid.append((number, label in fits))
-                print(f"{'right' if label in fits else 'WRONG'} {text[:50]:50} {label:16} {'; '.join(cue.why)[:90]}")
+        for cue, label in laid_under(score, unit, labels):
+            laid.append((number, label in fits))
+            print(f"{'right' if label in fits else 'WRONG'} {text[:50]:50} {label:16} {'; '.join(cue.why)[:90]}")
     deserving = {number for number, (_, fits) in enumerate(judged) if fits}
     print("none:", *(f"\n  {judged[number][0][:70]}" for number in sorted(deserving - {at for at, _ in laid})))
     print(share("effects that are right", sum(right for _, right in laid), len(laid)))

@@ -21,7 +21,7 @@ import numpy as np
 from shipped_weights.mood import titles
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.quality.chances import BINS, RANKS, chances, fitted
+from benchmarks.quality.chances import RANKS, chances, fitted
 from benchmarks.quality.mood import MOODS
 from benchmarks.quality.quality import data_folder, read_rows
 from benchmarks.quality.story_words import WORDS, music
@@ -37,6 +37,7 @@ from storysound.match.query import Query
 from storysound.media.arrays import Doubles
 from storysound.media.audio import write_flac
 from storysound.metrics import bootstrap
+from storysound.metrics.classification import TENTHS, calibration_error
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
@@ -135,20 +136,10 @@ def of_packages(packages: Sequence[Path], folder: Path, models: Models) -> Itera
     yield from hits_of("packages by words", finder, asked)
 
 
-def _tells(title: str) -> bool:
-    return bool(titles.classes((title,)).any())
-
-
 def _library(folder: Path, out: Path, models: Models) -> Finder:
     if not out.exists():
         index.run(IndexRequest((folder,), out), models, Watch())
     return Finder(out, models)
-
-
-def calibration_error(p: Doubles, y: Doubles, weight: Doubles) -> float:
-    """Expected calibration error, weighed: [n] each."""
-    own = np.minimum((p * BINS).astype(int), BINS - 1)
-    return float(np.abs(np.bincount(own, weight * (p - y), BINS)).sum() / weight.sum())
 
 
 def _left_out(parts: np.ndarray, x: Doubles, y: Doubles, weight: Doubles) -> Doubles:
@@ -207,11 +198,11 @@ def main() -> None:
     )
     print(f"ECE of first hits, 95 % by drawing groups: {low:.3f} to {high:.3f}")
     print("\nfirst hits by the chance that is said of them: how many, and how many fit; weighed")
-    for low in np.arange(BINS) / BINS:
-        own = first & (crossed >= low) & (crossed < low + 1 / BINS)
+    for low in np.arange(TENTHS) / TENTHS:
+        own = first & (crossed >= low) & (crossed < low + 1 / TENTHS)
         if own.any():
             said, fit = (np.average(each[own], weights=weight[own]) for each in (crossed, y))
-            print(f"{low:.1f}-{low + 1 / BINS:.1f} {own.sum():5} {said:5.2f} {fit:5.2f}")
+            print(f"{low:.1f}-{low + 1 / TENTHS:.1f} {own.sum():5} {said:5.2f} {fit:5.2f}")
 
 
 if __name__ == "__main__":

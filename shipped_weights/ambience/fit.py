@@ -31,6 +31,7 @@ from storysound.encode.encoder import load
 from storysound.ingest.footage import read_footage
 from storysound.ingest.pictures import Show
 from storysound.media.arrays import Doubles, Floats
+from storysound.metrics.classification import average_precision
 from storysound.weights.resolver import Resolver
 
 WINDY = (
@@ -172,7 +173,7 @@ def main() -> None:
         chances = 1 / (1 + np.exp(-odds))
         order = np.argsort(-odds, kind="stable")
         hits = own.y[order]
-        precision = float(np.sum(hits * np.cumsum(hits) / np.arange(1, len(hits) + 1)) / hits.sum())
+        precision = average_precision(hits > 0)
         parts = [(chances >= low, low) for low in (0.5, 0.7)]
         told = " | ".join(f"{int(own.y[part].sum())} of {int(part.sum())}" for part, _ in parts)
         table.append(f"| {name} | {int(hits.sum())} | {precision:.2f} | {told} |")

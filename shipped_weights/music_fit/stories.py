@@ -27,11 +27,12 @@ from storysound.jobs.index.index import run as index
 from storysound.jobs.index.request import IndexRequest
 from storysound.library.store import Library
 from storysound.media.arrays import Doubles
+from storysound.metrics.classification import TENTHS, calibration_error
 from storysound.progress import Watch
 from storysound.weights.resolver import Resolver
 
 SILENCE = "silence"
-DRAWS, BINS = 1_000, 10
+DRAWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,6 @@ def left_out(given: StoryPairs) -> Doubles:
     return found
 
 
-def calibration_error(p: Doubles, fits: Doubles, weights: Doubles) -> float:
-    """Expected calibration error over tenths of [0, 1]: [n] each."""
-    tenth = np.minimum((p * BINS).astype(int), BINS - 1)
-    off = np.bincount(tenth, weights * (p - fits), BINS)
-    return float(np.abs(off).sum() / weights.sum())
-
-
 def _row(name: str, p: Doubles, given: StoryPairs) -> str:
     places = [np.flatnonzero(given.campaigns == campaign) for campaign in np.unique(given.campaigns)]
     rng, drawn = np.random.default_rng(0), []
@@ -101,8 +95,8 @@ def write(data: Path, tracks: Mapping[str, tuple[float, float]]) -> None:
     print(_row("by the mood alone", 1 / (1 + np.exp(-given.odds)), given))
     print(_row("campaigns left out", mean, given))
     print("\n| said | weight | mean | fit |\n|---|---|---|---|")
-    for low in np.arange(BINS) / BINS:
-        own = (mean >= low) & (mean < low + 1 / BINS)
+    for low in np.arange(TENTHS) / TENTHS:
+        own = (mean >= low) & (mean < low + 1 / TENTHS)
         if own.any():
             w = given.weights[own]
             print(f"| {low:.1f} | {w.sum() / given.weights.sum():.3f} | {np.average(mean[own], weights=w):.2f} | "

@@ -28,6 +28,7 @@ from storysound.encode.detectors import scenery
 from storysound.encode.encoder import load
 from storysound.media.arrays import Doubles, Floats
 from storysound.media.image import read_image
+from storysound.metrics.classification import average_precision
 from storysound.weights.resolver import Resolver
 
 OUT = Path(__file__).parents[2] / "src" / "storysound" / "encode" / "weights"
@@ -160,7 +161,7 @@ def main() -> None:
         heads.append(np.append(slope * LENGTH * head[:-1], slope * head[-1] + shift))
         order = np.argsort(-odds[name][own], kind="stable")
         hits = y[own][order]
-        precision = float(np.sum(hits * np.cumsum(hits) / np.arange(1, len(hits) + 1)) / hits.sum())
+        precision = average_precision(hits > 0)
         said = own & (likely[name] >= SHOWN)
         right = int(y[said].sum())
         table.append(

@@ -69,12 +69,12 @@ class FaintSound:
 
     def chances(self, heard: Floats, labels: Sequence[str]) -> Floats:
         """How likely it is heard in each segment [n], by the mean probabilities [n c] of all classes."""
-        clear = np.clip(heard, _LEAST, 1 - _LEAST)
-        logits = np.log(clear / (1 - clear))
         total = np.full(len(heard), self.constant, np.float32)
-        for values, weights in ((logits, self.odds), (heard, self.shares)):
-            for label, weight in weights.items():
-                total += weight * values[:, labels.index(label)]
+        for label, weight in self.odds.items():
+            clear = np.clip(heard[:, labels.index(label)], _LEAST, 1 - _LEAST)
+            total += weight * np.log(clear / (1 - clear))
+        for label, weight in self.shares.items():
+            total += weight * heard[:, labels.index(label)]
         result: Floats = (1 / (1 + np.exp(-total))).astype(np.float32)
         return result
 

@@ -15,6 +15,7 @@ NAMED = 0.82  # chance that a sound fits that is named with all words of the que
 MUSIC_INTERCEPT, MUSIC_WEIGHTS = -1.43, (0.55, 0.12, -0.31)
 MOST_TRACKS, MOST_WORDS = 92, 500  # more weren't measured, and count as so many
 SURE, LIKELY = 0.8, 0.5  # chances from which on a hit is called so
+FARTHEST = 14.0  # log-odds that scores of six digits tell apart
 _LEAST = 0.02  # of the score of an event
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from storysound.cue import edit
 from storysound.cue.score import Cue, MusicBrief, MusicHit, MusicPiece, Piece, RunnerUp, Score
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.pool import Models
 from storysound.errors import UsageError
 from storysound.jobs.edit.request import BRIEF, EditRequest
@@ -54,7 +55,6 @@ def set_brief(score: Score, request: EditRequest, models: Models, watch: Watch) 
 
 def _with_hits(score: Score, cue: Cue, hits: tuple[MusicHit, ...], models: Models) -> Score:
     """A cue of the library's cut anew to its place, so that something of its track begins at the hits."""
-    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Place, fitted_cue
 
     _check_hits(cue, hits)

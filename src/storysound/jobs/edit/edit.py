@@ -10,6 +10,7 @@ from pathlib import Path
 from storysound.cue import edit
 from storysound.cue.score import Cue, Layer, Score
 from storysound.cue.sheet import as_read, read_json, write_json
+from storysound.encode.beats.trackers import tracker
 from storysound.encode.pool import Models
 from storysound.errors import InputError, UsageError
 from storysound.jobs.edit import composed
@@ -44,7 +45,6 @@ def run(request: EditRequest, models: Models, watch: Watch) -> EditResult:
 
 
 def _jump(score: Score, request: EditRequest, models: Models) -> Score:
-    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.edit.jumping import jump_moved
 
     counts = tracker(score.wishes.beats, models)
@@ -52,7 +52,6 @@ def _jump(score: Score, request: EditRequest, models: Models) -> Score:
 
 
 def _swap(score: Score, request: EditRequest, models: Models) -> Score:
-    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Place, fitted_cue
 
     cue = edit.cue_of(score, request.cue)
@@ -113,7 +112,6 @@ def _end_s(score: Score, cue: Cue, hit: Hit) -> float:
 
 
 def _add(score: Score, request: EditRequest, models: Models) -> Score:
-    from storysound.encode.beats.trackers import tracker
     from storysound.jobs.plan.plan import Lasting, Place, fitted_cue
 
     sound = _sound(score, request.sound, request.layer or "music")

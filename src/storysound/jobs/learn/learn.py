@@ -17,6 +17,7 @@ from storysound.jobs.learn.sheets import choice, choices_in, music_of
 from storysound.jobs.plan.plan import scenes_of
 from storysound.library import tastes
 from storysound.library.tastes import Choice, KeptTaste
+from storysound.match.chance import FARTHEST
 from storysound.match.query import Query
 from storysound.match.taste import LEAST_SCENES, Judgement, asked, judge
 from storysound.media.arrays import Doubles, Floats
@@ -24,7 +25,6 @@ from storysound.progress import Watch
 from storysound.story import Mood, Sound
 
 SHEET = ".json"
-FARTHEST = 14.0  # log odds that scores of six digits tell apart
 SHARES = {"films": 90.0, "fit": 10.0}
 
 

@@ -22,6 +22,7 @@ from storysound.ingest.footage import Footage
 from storysound.jobs.plan.lasting import Lasting
 from storysound.jobs.plan.request import PlanOptions
 from storysound.jobs.plan.scenes import Breakdown
+from storysound.match.chance import FARTHEST
 from storysound.match.query import Hit, Query
 from storysound.media.arrays import Doubles
 from storysound.progress import Watch
@@ -30,7 +31,6 @@ from storysound.story import Kind, Mood, Sound, Span, Story
 log = logging.getLogger(__name__)
 
 # Fits are log odds of the finder's scores: one unit is one standard deviation of a library's sounds for a query.
-FARTHEST = 14.0  # which scores of six digits tell apart
 SHARED_COST = 2.0  # of a track that a theme shares with another
 CONTOUR_COST = 1.0  # per unit of arousal by which a theme's music misses how far it is from the story's usual
 JINGLE_COST = 2.0  # for music that fills none of its scene; less the more of it it fills

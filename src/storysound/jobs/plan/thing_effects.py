@@ -3,8 +3,8 @@
 Which things have a sound, and which, stands in `annotate/thing_sounds.toml`. An effect is as likely right as the thing
 is seen (`annotate.picture_words`), an ambience suits what is seen (`encode.detectors.scenery`), or is meant where it is
 told, and the sound is one of it: by how clearly it is heard and how likely it fits the words that it was found by, in a
-logistic model of three numbers, which
-`python -m benchmarks.quality.effects` fits. What is told is looked for as it is written, too.
+logistic model of three numbers, which `python -m benchmarks.quality.effects` fits. What is told is looked for as it is
+written, too.
 """
 
 import math
